@@ -1,0 +1,141 @@
+package address
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// A Host is a target of a kind of the network: [user[:password]@][host]:port[/path].
+type Host struct {
+	User, Password string
+	HasPassword    bool
+	Name           string // host name or address, without brackets; "" and "*" are for listeners
+	Port           string // a number from 0 to 65535 or the name of a service; "" if none was written
+	Path           string // with its slash and query; "" if none was written
+}
+
+// HostPort returns "name:port", with brackets where the name is an IPv6 address.
+func (h Host) HostPort() string {
+	if strings.Contains(h.Name, ":") {
+		return "[" + h.Name + "]:" + h.Port
+	}
+	return h.Name + ":" + h.Port
+}
+
+// Host reads the target as a host, a port and a path.
+func (t Target) Host() (Host, error) {
+	var h Host
+	rest := t.Text
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		rest, h.Path = rest[:i], rest[i:]
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		if err := h.setUser(rest[:i]); err != nil {
+			return h, err
+		}
+		rest = rest[i+1:]
+	}
+	if strings.HasPrefix(rest, "[") {
+		end := strings.IndexByte(rest, ']')
+		if end < 0 {
+			return h, errors.New("the bracket of the IPv6 address is never closed")
+		}
+		h.Name, rest = rest[1:end], rest[end+1:]
+		if !strings.Contains(h.Name, ":") {
+			return h, fmt.Errorf("brackets are for IPv6 addresses; write %s%s", h.Name, rest)
+		}
+		if rest != "" && rest[0] != ':' {
+			return h, errors.New("after the bracket comes a colon and the port")
+		}
+		rest = strings.TrimPrefix(rest, ":")
+		h.Port = rest
+	} else if err := h.setNamePort(rest); err != nil {
+		return h, err
+	}
+	return h, checkPort(h.Port)
+}
+
+func (h *Host) setUser(text string) error {
+	var err error
+	user, password, has := strings.Cut(text, ":")
+	if h.User, err = url.PathUnescape(user); err != nil {
+		return errors.New("the user name has a bad %-escape")
+	}
+	h.HasPassword = has
+	if h.Password, err = url.PathUnescape(password); err != nil {
+		return errors.New("the password has a bad %-escape; write % as %25")
+	}
+	return nil
+}
+
+// setNamePort reads "name:port", "name" and, as listeners are written, "port".
+func (h *Host) setNamePort(text string) error {
+	switch strings.Count(text, ":") {
+	case 0:
+		if isDigits(text) {
+			h.Port = text
+		} else {
+			h.Name = text
+		}
+		return nil
+	case 1:
+		h.Name, h.Port, _ = strings.Cut(text, ":")
+	default:
+		i := strings.LastIndexByte(text, ':')
+		return fmt.Errorf("an IPv6 address is written in brackets: [%s]:%s", text[:i], text[i+1:])
+	}
+	if strings.ContainsAny(h.Name, " \t") {
+		return errors.New("a host name has no spaces")
+	}
+	return nil
+}
+
+// checkPort refuses what is neither a number in range nor like a service's name
+// (RFC 6335, section 5.1).
+func checkPort(port string) error {
+	if port == "" {
+		return nil
+	}
+	if isDigits(port) {
+		if n, err := strconv.Atoi(port); err != nil || n > 65535 {
+			return fmt.Errorf("port %s is out of range: 0 to 65535", port)
+		}
+		return nil
+	}
+	if !isName(port) || len(port) > 15 {
+		return fmt.Errorf("%q is not a port: a number from 0 to 65535 or the name of a service", port)
+	}
+	return nil
+}
+
+// redacted hides a password in the target.
+func (t Target) redacted() Target {
+	text := redactValue(t.Text, true)
+	if text == t.Text {
+		return t
+	}
+	return Target{Text: text}
+}
+
+// redactValue hides the password of "user:password@" in text, with or without a
+// scheme in front, as in the value of via=.
+func redactValue(text string, hide bool) string {
+	at := strings.LastIndexByte(text, '@')
+	if !hide || at < 0 {
+		return text
+	}
+	start := 0
+	if i := strings.Index(text, "://"); i >= 0 && i < at {
+		start = i + 3
+	}
+	if strings.ContainsAny(text[start:at], "/ ") {
+		return text
+	}
+	if i := strings.IndexByte(text[start:at], ':'); i >= 0 {
+		return text[:start+i+1] + "…" + text[at:]
+	}
+	return text
+}
