@@ -60,3 +60,20 @@ func (a Address) ErrorAt(pos, length int, msg string, hints ...string) *Error {
 	}
 	return a.errorAt(pos, length, msg, hints...)
 }
+
+// TargetLen is how many bytes of the text the target takes.
+func (a Address) TargetLen() int { return a.valueLen(a.Target.Pos) }
+
+// ValueLen is how many bytes of the text the value of o takes.
+func (a Address) ValueLen(o Option) int { return a.valueLen(o.ValuePos) }
+
+func (a Address) valueLen(pos int) int {
+	p := &scanner{text: a.text, pos: pos}
+	if pos > len(a.text) {
+		return 0
+	}
+	if _, _, err := p.value(); err != nil {
+		return 0
+	}
+	return p.pos - pos
+}

@@ -182,3 +182,6 @@ func (s *Set) add(d *Def) *Def {
 	s.defs = append(s.defs, d)
 	return d
 }
+
+// Flag tells whether the option may stand without a value.
+func (d *Def) Flag() bool { return d.Type == "" || d.Type == boolType }

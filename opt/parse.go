@@ -110,7 +110,7 @@ func Nearest(name string, names []string, n int) []string {
 	var found []candidate
 	for _, other := range names {
 		d := distance(name, other)
-		if len(name) >= 3 && (strings.HasPrefix(other, name) || strings.HasPrefix(name, other) && len(other) >= 3) {
+		if len(name) >= 3 && strings.HasPrefix(other, name) {
 			d = min(d, 1)
 		}
 		if d <= limit {

@@ -1,0 +1,46 @@
+// Package arrow holds the rules on who may import whom, as data; its test checks
+// them. An arrow points from a package to what it may import of this module, and
+// says why things stand so. What is not listed is not allowed.
+package arrow
+
+// module is the path of this module.
+const module = "github.com/tenon-net/tenon"
+
+// A Rule says what a package, or every package below a folder, may import.
+type Rule struct {
+	Package string   // "" is the root; "transport/*" is every package below
+	May     []string // of this module
+	Because string
+}
+
+// Rules are read from the top: the first one that fits a package counts.
+var Rules = []Rule{
+	{"address", nil, "the grammar stands alone"},
+	{"opt", []string{"address"}, "options read targets"},
+	{"internal/arrow", nil, "rules know nobody"},
+	{"internal/relay", nil, "the engine knows descriptors only"},
+	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
+	{"transport", []string{"address", "opt"}, "the contracts"},
+	{"transport/transporttest", []string{"address", "opt", "transport", "transport/mem"}, "the suite"},
+	{"transport/tlslayer", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
+	{"transport/quic", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
+	{"transport/*", []string{"address", "opt", "transport"}, "siblings never import each other"},
+	{"join", []string{"transport", "internal/relay"}, "a joint moves data between ends that are open already"},
+	{"", []string{"address", "opt", "transport", "transport/*", "join"}, "the package for programs puts the parts together"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "join"}, "the program for people"},
+}
+
+// A Home names the only package that may import something from outside.
+type Home struct {
+	Import  string // a prefix of import paths
+	In      []string
+	Because string
+}
+
+// Homes are the imports that must not spread.
+var Homes = []Home{
+	{"github.com/quic-go/quic-go", []string{"transport/quic"}, "QUIC is one kind among many"},
+	{"github.com/lxzan/gws", []string{"transport/wslayer"}, "WebSocket is one layer among many"},
+	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
+	{"flag", nil, "flags are bound with package opt"},
+}
