@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// missing is the peers that cannot run for want of a program or file.
+type missing []missingPeer
+
+type missingPeer struct {
+	Name   string   `json:"name"`
+	Needs  []string `json:"needs"`
+	Debian string   `json:"debian"`
+}
+
+// findMissing looks for everything that the peers of the chosen scenarios need.
+func findMissing(chosen []scenario) missing {
+	var out missing
+	for _, p := range slices.Concat(peers, dialers) {
+		wanted := slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(p.in, s.list) })
+		if !wanted || out.names()[p.name] {
+			continue
+		}
+		var lacks []string
+		for _, need := range p.needs {
+			if !present(need) {
+				lacks = append(lacks, need)
+			}
+		}
+		if len(lacks) > 0 {
+			out = append(out, missingPeer{p.name, lacks, p.debian})
+		}
+	}
+	return out
+}
+
+func present(need string) bool {
+	if filepath.IsAbs(need) {
+		_, err := os.Stat(need)
+		return err == nil
+	}
+	_, err := exec.LookPath(need)
+	return err == nil
+}
+
+func (m missing) names() map[string]bool {
+	out := map[string]bool{}
+	for _, p := range m {
+		out[p.Name] = true
+	}
+	return out
+}
+
+// advice says what to install.
+func (m missing) advice() string {
+	var lacks, packages []string
+	for _, p := range m {
+		lacks = append(lacks, p.Needs...)
+		packages = append(packages, strings.Fields(p.Debian)...)
+	}
+	slices.Sort(lacks)
+	slices.Sort(packages)
+	return fmt.Sprintf("not installed: %s\nhint: apt-get install %s\nhint: or leave them out with -skip-missing",
+		strings.Join(slices.Compact(lacks), ", "), strings.Join(slices.Compact(packages), " "))
+}
+
+// buildTenon builds the program as it is released.
+func buildTenon(ctx context.Context, dir string) (string, error) {
+	program := filepath.Join(dir, tenon)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/tenon")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build ../cmd/tenon: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return program, nil
+}

@@ -1,0 +1,129 @@
+package load
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"io"
+	"net"
+)
+
+const (
+	bufferSize = 1 << 20
+	// ackEvery is how many bytes a sink takes between two acknowledgements. They let the client know
+	// what has arrived, without a half-close, which not every relay passes on.
+	ackEvery = 4 << 20
+)
+
+// serveSink reads and acknowledges.
+func serveSink(o *options) error { return o.serveStreams(sink) }
+
+// serveEcho sends back what it gets.
+func serveEcho(o *options) error { return o.serveStreams(echo) }
+
+func (o *options) serveStreams(handle func(net.Conn)) error {
+	var addrs []string
+	for range o.ports {
+		l, err := o.listen()
+		if err != nil {
+			return err
+		}
+		addrs = append(addrs, l.Addr().String())
+		go acceptAll(l, handle)
+	}
+	return o.serve(addrs, func() int64 { return 0 })
+}
+
+func (o *options) listen() (net.Listener, error) {
+	if o.cert == "" {
+		return net.Listen("tcp", o.addr)
+	}
+	pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+	if err != nil {
+		return nil, err
+	}
+	return tls.Listen("tcp", o.addr, &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true})
+}
+
+// acceptAll serves until the process ends.
+func acceptAll(l net.Listener, handle func(net.Conn)) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go serveConn(c, handle)
+	}
+}
+
+func serveConn(c net.Conn, handle func(net.Conn)) {
+	defer c.Close()
+	handle(c)
+}
+
+// sink answers every ackEvery bytes with the number of bytes so far.
+func sink(c net.Conn) {
+	buf := make([]byte, bufferSize)
+	var total, acked uint64
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		total += uint64(n)
+		if full := total - total%ackEvery; full > acked {
+			acked = full
+			if _, err := c.Write(binary.BigEndian.AppendUint64(nil, acked)); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func echo(c net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		if _, err := c.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// copyRelay is the relay anybody writes in Go first.
+func copyRelay(o *options) error {
+	l, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	for {
+		a, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go relay(a, o.to)
+	}
+}
+
+func relay(a net.Conn, to string) {
+	defer a.Close()
+	b, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer b.Close()
+	back := make(chan struct{})
+	go func() {
+		defer close(back)
+		copyHalf(a, b)
+	}()
+	copyHalf(b, a)
+	<-back
+}
+
+func copyHalf(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	_ = to.(*net.TCPConn).CloseWrite()
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/bench/internal/figures"
+)
+
+// Everything that a peer's command and config leave open is filled in.
+func TestCommandsAreFilledIn(t *testing.T) {
+	b := &bench{dir: t.TempDir(), self: "/bench", tenon: "/tenon", idle: 10, maxFiles: 1000}
+	open := regexp.MustCompile(`\{[a-z]+\}`)
+	for _, p := range slices.Concat(peers, dialers) {
+		cmd, listen, err := b.command(p, "127.0.0.1:9", &cert{"/cert", "/key", "/pem"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Join(cmd.Args, " ")
+		if strings.Contains(p.command, "{conf}") {
+			conf, err := os.ReadFile(cmd.Args[slices.IndexFunc(cmd.Args, func(s string) bool { return filepath.Base(s) == "conf" })])
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += " " + string(conf)
+		}
+		if left := open.FindString(all); left != "" {
+			t.Errorf("%s: %s is left in %s", p.name, left, all)
+		}
+		_, port, _ := strings.Cut(listen, ":")
+		if !slices.Contains(p.in, inStart) && !strings.Contains(all, port) {
+			t.Errorf("%s does not listen on %s: %s", p.name, listen, all)
+		}
+	}
+}
+
+func TestNoPeerTwiceInAList(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range peers {
+		for _, list := range p.in {
+			if seen[list+p.name] {
+				t.Errorf("%s is twice in %s", p.name, list)
+			}
+			seen[list+p.name] = true
+		}
+		if len(p.needs) > 0 && p.debian == "" {
+			t.Errorf("%s: which package has %v?", p.name, p.needs)
+		}
+	}
+}
+
+// A target names a scenario, and only peers that the scenario measures.
+func TestTargetsNameWhatIsMeasured(t *testing.T) {
+	for _, target := range targets {
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == target.Scenario })
+		if i < 0 {
+			t.Errorf("%s: no scenario %s", target.Promise, target.Scenario)
+			continue
+		}
+		names := []string{figures.Direct}
+		for _, p := range slices.Concat(peers, dialers) {
+			if slices.Contains(p.in, scenarios[i].list) {
+				names = append(names, p.name)
+			}
+		}
+		for _, against := range append([]string{tenon}, target.Against...) {
+			if !slices.Contains(names, against) {
+				t.Errorf("%s: %s is not in %s", target.Promise, against, target.Scenario)
+			}
+		}
+	}
+}
+
+func TestMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	chosen, err := choose("^tls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	advice := findMissing(chosen).advice()
+	for _, want := range []string{"stunnel4", "haproxy", "apt-get install haproxy libnginx-mod-stream nginx socat stunnel4\n"} {
+		if !strings.Contains(advice, want) {
+			t.Errorf("no %q in %q", want, advice)
+		}
+	}
+	if strings.Contains(advice, "ncat") {
+		t.Errorf("ncat does not speak TLS here: %q", advice)
+	}
+}

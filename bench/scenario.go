@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tenon-net/tenon/bench/internal/figures"
+)
+
+// scenario is one thing to measure. Run reports what goes wrong with a peer to the bench; an error
+// means that nothing can be measured.
+type scenario struct {
+	name string
+	list string // the peers it needs
+	doc  string
+	run  func(context.Context, *bench) error
+}
+
+var scenarios = []scenario{
+	{"tcp-throughput", inThroughput, "bytes per second and CPU per byte, one connection", tcpThroughput},
+	{"tcp-rtt", inRTT, "round trips of 64 bytes, 1 and 50 connections", tcpRTT},
+	{"tcp-connect", inConnect, "connect, exchange a byte, close; 1 and 16 clients", tcpConnect},
+	{"tcp-memory", inMemory, "memory of a relay per idle joint", tcpMemory},
+	{"tls-throughput", inTLS, "TLS from the client to the relay, plain TCP behind it", tlsThroughput},
+	{"tls-handshake", inTLS, "full handshakes, ECDSA P-256 and RSA 2048", tlsHandshake},
+	{"udp-relay", inUDP, "datagrams of 64 and 1200 bytes that arrive, flood and window", udpRelay},
+	{"start", inStart, "from exec to the first byte, to exit, and to accepting", start},
+}
+
+// count is "1 client" or "2 clients".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// Metrics that more than one scenario has.
+var (
+	rateMetric = figures.Metric{Name: "throughput", Unit: "B/s", Baseline: figures.Direct}
+	cpuAll     = figures.Metric{Name: "CPU per byte, all", Unit: "s/GB", Baseline: figures.Direct}
+	cpuRelay   = figures.Metric{Name: "CPU per byte, relay", Unit: "s/GB", Baseline: figures.Direct}
+)
