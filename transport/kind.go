@@ -34,6 +34,7 @@ type Traits struct {
 	OneWay    bool // it only reads or only writes: text, a file that is read
 	Terminal  bool // a person or a terminal is at the other side
 	Once      bool // it can be opened one time only: stdio, an inherited descriptor
+	Path      bool // it is a layer that takes the path of a URL
 }
 
 // Kinds is the list of what can be joined. It is a value: there is no global

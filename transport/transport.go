@@ -205,3 +205,11 @@ type Validator interface {
 type Guard interface {
 	Authenticates() bool // no client gets through without proving who it is
 }
+
+// A MsgLender is a MsgConn whose messages may be much shorter than MaxMsg, so
+// that nobody wants to hold a buffer of that size.
+type MsgLender interface {
+	// LendMsg is ReadMsg into a buffer of the MsgConn's own, which is valid
+	// until the next LendMsg or ReadMsg.
+	LendMsg() (p []byte, m Meta, err error)
+}

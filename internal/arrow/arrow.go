@@ -18,6 +18,8 @@ var Rules = []Rule{
 	{"address", nil, "the grammar stands alone"},
 	{"opt", []string{"address"}, "options read targets"},
 	{"internal/arrow", nil, "rules know nobody"},
+	{"internal/soak", nil, "a test only"},
+	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
 	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt"}, "the contracts"},
@@ -42,5 +44,5 @@ var Homes = []Home{
 	{"github.com/quic-go/quic-go", []string{"transport/quic"}, "QUIC is one kind among many"},
 	{"github.com/lxzan/gws", []string{"transport/wslayer"}, "WebSocket is one layer among many"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
-	{"flag", nil, "flags are bound with package opt"},
+	{"flag", []string{"internal/fuzzall"}, "flags of people are bound with package opt"},
 }

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tenon-net/tenon/opt"
+)
+
+// A flagGroup binds some flags of a call.
+type flagGroup func(c *call, s *opt.Set)
+
+// globalFlags are understood by every command.
+type globalFlags struct {
+	help    bool
+	verbose bool
+	quiet   bool
+	json    bool
+}
+
+func (g *globalFlags) Bind(s *opt.Set) {
+	s.Group("every command")
+	s.Bool(&g.verbose, "verbose", "tell what happens, on standard error").Alias("v")
+	s.Bool(&g.quiet, "quiet", "tell errors only").Alias("q")
+	s.Bool(&g.json, "json", "one JSON object a line for all that happens, on standard error; on standard output for explain and version")
+	s.Bool(&g.help, "help", "explain the command").Alias("h")
+}
+
+// jointFlags are for the commands that make joints.
+type jointFlags struct {
+	explain   bool
+	readyFD   int
+	printPort bool
+	stats     bool
+	max       int
+	forTime   time.Duration
+	idle      time.Duration
+	oneWay    bool
+	reverse   bool
+	in, out   string
+	dump      []string
+	pcap      string
+	tee       []string
+	broadcast bool
+	chat      bool
+	slow      string
+	public    bool
+}
+
+func bindJoint(c *call, s *opt.Set) {
+	f := &c.joint
+	s.Group("joints")
+	s.Bool(&f.explain, "explain", "say what would be opened, and open nothing")
+	s.Duration(&f.forTime, "for", 0, 0, "end after so long, with exit status 4 if a joint was cut")
+	s.Duration(&f.idle, "idle", 0, 0, "cut a joint after so long without a byte either way")
+	s.Int(&f.max, "max", 0, 1, 1<<20, "connections at once on a listener")
+	s.Bool(&f.oneWay, "one-way", "only from the first end to the second").Alias("u")
+	s.Bool(&f.reverse, "reverse", "only from the second end to the first").Alias("U")
+	s.String(&f.in, "in", "ADDRESS", "read the first end from here; with --out, instead of naming it")
+	s.String(&f.out, "out", "ADDRESS", "write the first end to here")
+	s.Group("looking on")
+	s.Bool(&f.stats, "stats", "a live line on a terminal, and a summary at the end")
+	s.Strings(&f.dump, "dump", "hex|text|FILE|hex:FILE|text:FILE", "show what passes, on standard error or in a file")
+	s.String(&f.pcap, "pcap", "FILE", "record what passes, as it is inside TLS and the like, for Wireshark")
+	s.Strings(&f.tee, "tee", "FILE|in:FILE|out:FILE", "copy the bytes that pass both ways, towards the first end, or towards the second")
+	s.Int(&f.readyFD, "ready-fd", 0, 1, 1<<20, "write the address of the listener to this descriptor when it accepts, and close it")
+	s.Bool(&f.printPort, "print-port", "write the port of the listener to standard output when it accepts")
+}
+
+func bindListen(c *call, s *opt.Set) {
+	f := &c.joint
+	s.Group("many clients")
+	s.Bool(&f.public, "public", "listen on every address of this machine, not on loopback only")
+	s.Bool(&f.broadcast, "broadcast", "every client hears every other")
+	s.Bool(&f.chat, "chat", "every client hears every other, line by line and with names")
+	s.Enum(&f.slow, "slow", "what happens when a client does not keep up with a broadcast", "wait", "drop")
+}
+
+var (
+	jointGroups  = []flagGroup{bindJoint}
+	listenGroups = []flagGroup{bindJoint, bindListen}
+)
+
+// waitFlags are those of tenon wait.
+type waitFlags struct {
+	timeout  time.Duration
+	interval time.Duration
+}
+
+func waitGroup(c *call, s *opt.Set) {
+	s.Group("waiting")
+	s.Duration(&c.wait.timeout, "timeout", 0, 0, "give up after so long, with exit status 4").Alias("t")
+	s.Duration(&c.wait.interval, "interval", defaultWaitInterval, 0, "between two tries")
+}
+
+// A passed flag is an option of an address, given as a flag.
+type passed struct {
+	name, value string
+	has         bool
+}
+
+// bindFlags returns the flags of a command, bound to c.
+func bindFlags(cmd command, c *call) *opt.Set {
+	s := new(opt.Set)
+	for _, group := range cmd.flags {
+		group(c, s)
+	}
+	c.global.Bind(s)
+	return s
+}
+
+// parseCall takes the words behind a command apart. Flags may stand anywhere
+// before "--".
+func parseCall(cmd command, args []string) (*call, error) {
+	c := &call{command: cmd}
+	c.set = bindFlags(cmd, c)
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			c.rest = args[i+1:]
+			if c.rest == nil {
+				c.rest = []string{}
+			}
+			return c, nil
+		case arg == "-" || !strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "-,"):
+			c.args = append(c.args, arg)
+			continue
+		}
+		name, value, has := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		d := c.set.Lookup(name)
+		if d != nil && strings.HasPrefix(arg, "--") && len(name) == 1 || d != nil && !strings.HasPrefix(arg, "--") && len(name) > 1 {
+			d = nil // -x and --xyz, not --x and -xyz
+		}
+		if d == nil {
+			d = c.option(name)
+		}
+		if d == nil {
+			return nil, c.unknownFlag(arg, name)
+		}
+		if !has && !d.Flag() {
+			if i+1 >= len(args) {
+				return nil, usageError("--"+name+" needs a value: "+d.Type, "see tenon help "+cmd.name)
+			}
+			i++
+			value, has = args[i], true
+		}
+		if c.set.Lookup(name) == nil {
+			c.passed = append(c.passed, passed{name, value, has})
+			continue
+		}
+		if err := d.Set(value, has); err != nil {
+			return nil, usageError("--"+name+" "+err.Error(), "")
+		}
+	}
+	return c, nil
+}
+
+func (c *call) unknownFlag(arg, name string) error {
+	var names []string
+	for d := range c.set.All() {
+		names = append(names, d.Name)
+	}
+	hint := "see tenon help " + c.name
+	if near := opt.Nearest(name, names, 2); len(near) > 0 {
+		hint = "did you mean --" + strings.Join(near, " or --") + "?"
+	}
+	return usageError("unknown flag "+arg, hint)
+}

@@ -1,0 +1,151 @@
+// Command tenon connects any two programs. See the README, or tenon help.
+//
+// This file chooses what to do; each command has a file of its own. Only here are
+// the process's arguments, environment, signals and exit status touched: the rest
+// is package tenon and what it stands on.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/opt"
+)
+
+// A program is one run: what a command may touch of the world.
+type program struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+	json   bool // errors, too, are JSON
+}
+
+// A command is a verb.
+type command struct {
+	name    string
+	syntax  string // what stands behind the name
+	doc     string // one line
+	more    string // further lines of its help
+	run     func(p *program, c *call) error
+	flags   []flagGroup
+	passing bool // takes the options of its addresses as flags, too
+}
+
+// A call is a command with what stood behind it.
+type call struct {
+	command
+	global globalFlags
+	joint  jointFlags
+	wait   waitFlags
+	args   []string // positional
+	rest   []string // behind "--"
+	passed []passed // flags that are options of an address
+	set    *opt.Set
+}
+
+// commands lists the verbs in the order of help.
+func commands() []command {
+	return []command{
+		{name: "join", syntax: "A B", doc: "join two ends; the word join may be left out", run: runJoin, flags: jointGroups},
+		{name: "connect", syntax: "HOST:PORT|ADDRESS", doc: "join standard input and output to an end", run: runConnect, flags: jointGroups, passing: true},
+		{name: "listen", syntax: "[HOST:]PORT|ADDRESS [ADDRESS]", doc: "wait for connections, and join each to an end, or one to standard input and output", run: runListen, flags: listenGroups, passing: true},
+		{name: "wait", syntax: "ADDRESS...", doc: "wait until every end accepts a connection", run: runWait, flags: []flagGroup{waitGroup}},
+		{name: "explain", syntax: "ADDRESS...", doc: "say what would be opened, with all defaults, and open nothing", run: runExplain},
+		{name: "help", syntax: "[kinds|options|KIND|COMMAND]", doc: "explain kinds, options and commands", run: runHelp},
+		{name: "completion", syntax: "bash|zsh|fish", doc: "print a completion script for a shell", run: runCompletion},
+		{name: "version", doc: "print the version", run: runVersion},
+	}
+}
+
+func main() { os.Exit(tenonMain()) }
+
+// tenonMain is main with an exit status, as test scripts run it.
+func tenonMain() int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go watchSignals(cancel)
+	p := &program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr}
+	err := p.main(os.Args[1:])
+	return p.exit(err)
+}
+
+// An interrupted is the cause of a context that a signal has cancelled.
+type interrupted struct{ sig syscall.Signal }
+
+func (i interrupted) Error() string { return i.sig.String() }
+
+// watchSignals cancels at the first signal: joints are cut, sockets removed,
+// programs ended, the terminal restored. The second ends the process at once.
+func watchSignals(cancel context.CancelCauseFunc) {
+	// SIGPIPE is caught, not ignored: a write to a closed pipe is then an error
+	// like any other, and programs that are started do not inherit it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	c := make(chan os.Signal, 2)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	first := (<-c).(syscall.Signal)
+	cancel(interrupted{first})
+	second := (<-c).(syscall.Signal)
+	os.Exit(128 + int(second))
+}
+
+// main finds the command and runs it.
+func (p *program) main(args []string) error {
+	if len(args) == 0 {
+		p.shortHelp(p.stderr)
+		return silent{exitUsage}
+	}
+	switch args[0] {
+	case "__complete":
+		return p.complete(args[1:])
+	case "-h", "--help":
+		args = append([]string{"help"}, args[1:]...)
+	case "--version", "-V":
+		args = []string{"version"}
+	}
+	for _, cmd := range commands() {
+		if cmd.name == args[0] {
+			return p.call(cmd, args[1:])
+		}
+	}
+	if !looksLikeAddress(args[0]) && len(args) < 2 {
+		return p.unknownCommand(args[0])
+	}
+	return p.call(commands()[0], args)
+}
+
+// looksLikeAddress tells an address from a mistyped command.
+func looksLikeAddress(arg string) bool {
+	return strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, ":!,")
+}
+
+func (p *program) unknownCommand(name string) error {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	hint := "see tenon help"
+	if _, ok := tenon.DefaultKinds().Lookup(name); ok {
+		hint = "two ends are needed: tenon " + name + ": OTHER"
+	} else if near := opt.Nearest(name, names, 1); len(near) > 0 {
+		hint = "did you mean tenon " + near[0] + "?"
+	}
+	return usageError(fmt.Sprintf("there is no command %q", name), hint)
+}
+
+// call parses the rest of the command line and runs the command.
+func (p *program) call(cmd command, args []string) error {
+	c, err := parseCall(cmd, args)
+	if err != nil {
+		return err
+	}
+	if c.global.help {
+		return p.commandHelp(p.stdout, cmd)
+	}
+	return cmd.run(p, c)
+}

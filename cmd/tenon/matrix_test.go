@@ -1,0 +1,319 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/join"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// The matrix joins every kind of end with every other through the program, and
+// holds the far side of both: bytes both ways, the end of file each way, and the
+// exit status.
+
+// A corner is a sort of end as the matrix sees it.
+type corner struct {
+	name string
+
+	// open returns the address that the program is to open, and far, which
+	// returns its other side once the program is running.
+	open func(x *matrix) (addr string, far func() transport.Conn)
+
+	msgs  bool // carries messages
+	noEOF bool // has no end of file, or no half of one: its far side closes instead
+	text  bool // bytes other than text do not survive
+}
+
+// matrix is one joint of the test.
+type matrix struct {
+	t    *testing.T
+	dir  string
+	port int // free: the network is the test's own
+}
+
+func (x *matrix) next() int { x.port++; return x.port }
+
+// dialed is a kind that the program dials: the far side listens.
+func dialed(kind, listenKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
+	return func(x *matrix) (string, func() transport.Conn) {
+		target := x.target(kind)
+		acc, err := tenon.Listen(x.t.Context(), listenKind+":"+target+join2(options, 1))
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		x.t.Cleanup(func() { acc.Close() })
+		return kind + ":" + target + join2(options, 0), func() transport.Conn {
+			conn, err := acc.Accept()
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			return conn
+		}
+	}
+}
+
+// listens is a kind that the program listens at: the far side dials, as soon as it
+// can.
+func listens(kind, dialKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
+	return func(x *matrix) (string, func() transport.Conn) {
+		target := x.target(kind)
+		return kind + ":" + target + ",once" + join2(options, 0), func() transport.Conn {
+			ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+			defer cancel()
+			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=forever,interval=10ms"+join2(options, 1))
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			return conn
+		}
+	}
+}
+
+// join2 returns the option at i of the program's and the far side's.
+func join2(options []string, i int) string {
+	if i < len(options) && options[i] != "" {
+		return "," + options[i]
+	}
+	return ""
+}
+
+func (x *matrix) target(kind string) string {
+	switch {
+	case strings.Contains(kind, "unix") && strings.HasSuffix(kind, "@"):
+		return ""
+	case strings.Contains(kind, "unix"):
+		return filepath.Join(x.dir, fmt.Sprintf("s%d", x.next()))
+	case strings.HasPrefix(kind, "ws"):
+		return fmt.Sprintf("127.0.0.1:%d/path", x.next())
+	}
+	return fmt.Sprintf("127.0.0.1:%d", x.next())
+}
+
+func corners() []corner {
+	return []corner{
+		{name: "tcp", open: dialed("tcp", "tcp-listen")},
+		{name: "tcp-listen", open: listens("tcp-listen", "tcp")},
+		{name: "unix", open: dialed("unix", "unix-listen")},
+		{name: "unix-listen", open: listens("unix-listen", "unix")},
+		{name: "tls", open: dialed("tls", "tls-listen", "insecure")},
+		{name: "tls-listen", open: listens("tls-listen", "tls", "", "insecure")},
+		{name: "tls+unix", open: dialed("tls+unix", "tls+unix-listen", "insecure")},
+		{name: "quic", open: dialed("quic", "quic-listen", "insecure")},
+		{name: "quic-listen", open: listens("quic-listen", "quic", "", "insecure")},
+		{name: "ws", open: dialed("ws", "ws-listen", "linger=300ms"), msgs: true, noEOF: true},
+		{name: "ws-listen", open: listens("ws-listen", "ws", "linger=300ms"), msgs: true, noEOF: true},
+		{name: "wss-listen", open: listens("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
+		{name: "unixpacket", open: dialed("unixpacket", "unixpacket-listen"), msgs: true},
+		{name: "unixpacket-listen", open: listens("unixpacket-listen", "unixpacket"), msgs: true},
+		{name: "udp", open: dialed("udp", "udp-listen", "linger=300ms", "session-idle=2s"), msgs: true, noEOF: true},
+		{name: "exec", open: openProgram("")},
+		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,linger=300ms"), noEOF: true},
+		{name: "fifo", open: openFIFOs},
+		{name: "pty", open: openPTY, noEOF: true},
+	}
+}
+
+func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped because of -short: every kind joined with every other")
+	}
+	port := 20000
+	for _, a := range corners() {
+		for _, b := range corners() {
+			port += 10
+			base := port
+			t.Run(a.name+"/"+b.name, func(t *testing.T) { testCorner(t, a, b, base) })
+		}
+	}
+}
+
+func testCorner(t *testing.T, a, b corner, port int) {
+	x := &matrix{t: t, dir: t.TempDir(), port: port}
+	addrA, farA := a.open(x)
+	addrB, farB := b.open(x)
+	cmd := exec.Command("tenon", addrA, addrB)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill() })
+
+	var ends [2]transport.Conn
+	var opening sync.WaitGroup
+	for i, far := range []func() transport.Conn{farA, farB} {
+		opening.Go(func() { ends[i] = far() })
+	}
+	opening.Wait()
+	if t.Failed() {
+		t.Fatalf("%s: %s", addrA+" "+addrB, errs.String())
+	}
+	sides := [2]*side{newSide(ends[0]), newSide(ends[1])}
+	defer sides[0].conn.Close()
+	defer sides[1].conn.Close()
+
+	// Both ways, one after the other: datagrams need a first word from the
+	// side that dials.
+	sides[0].say(t, sides[1], "from A to B")
+	sides[1].say(t, sides[0], "from B to A")
+	sides[0].say(t, sides[1], "and again")
+	if !a.msgs && !b.msgs && !a.noEOF && !b.noEOF {
+		bulk(t, sides[0], sides[1])
+	}
+	sides[0].end(t, a)
+	if !a.noEOF && !b.noEOF {
+		sides[1].sees(t, io.EOF)
+		sides[1].say(t, sides[0], "half is open still")
+	}
+	sides[1].end(t, b)
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("tenon %s %s: %v: %s", addrA, addrB, err, errs.String())
+		}
+	case <-time.After(20 * time.Second):
+		t.Errorf("tenon %s %s goes on after both sides have ended: %s", addrA, addrB, errs.String())
+	}
+}
+
+// A side is the far side of one end. Messages are seen as bytes.
+type side struct {
+	conn   transport.Conn
+	stream transport.Stream
+}
+
+func newSide(c transport.Conn) *side {
+	if m, ok := c.(transport.MsgConn); ok {
+		return &side{c, join.Bytes(m, join.Chunks)}
+	}
+	return &side{c, c.(transport.Stream)}
+}
+
+func (s *side) say(t *testing.T, to *side, text string) {
+	t.Helper()
+	if _, err := io.WriteString(s.stream, text); err != nil {
+		t.Fatalf("say %q: %v", text, err)
+	}
+	buf := make([]byte, len(text))
+	to.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.ReadFull(to.stream, buf); err != nil || string(buf) != text {
+		t.Fatalf("heard %q, %v, want %q", buf, err, text)
+	}
+}
+
+func (s *side) sees(t *testing.T, want error) {
+	t.Helper()
+	s.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if n, err := s.stream.Read(make([]byte, 1)); n != 0 || !errors.Is(err, want) {
+		t.Errorf("read %d bytes, %v, want %v", n, err, want)
+	}
+}
+
+// end half-closes, or closes where there is no half.
+func (s *side) end(t *testing.T, c corner) {
+	t.Helper()
+	var err error
+	if c.noEOF {
+		err = s.conn.Close()
+	} else {
+		err = s.stream.CloseWrite()
+	}
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%s: end: %v", c.name, err)
+	}
+}
+
+// bulk sends half a megabyte both ways at once.
+func bulk(t *testing.T, a, b *side) {
+	t.Helper()
+	data := make([]byte, 1<<19)
+	for i := range data {
+		data[i] = byte(i ^ i>>8 ^ i>>16)
+	}
+	var all sync.WaitGroup
+	for _, pair := range [][2]*side{{a, b}, {b, a}} {
+		all.Go(func() {
+			if _, err := pair[0].stream.Write(data); err != nil {
+				t.Errorf("bulk: %v", err)
+			}
+		})
+		all.Go(func() {
+			got := make([]byte, len(data))
+			pair[1].conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if n, err := io.ReadFull(pair[1].stream, got); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("bulk: %d bytes, %v, the same %v", n, err, bytes.Equal(got, data))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// openProgram is exec: with a program that joins its standard input and output to
+// a socket of the test, which is tenon itself.
+func openProgram(options string) func(*matrix) (string, func() transport.Conn) {
+	return func(x *matrix) (string, func() transport.Conn) {
+		path := filepath.Join(x.dir, fmt.Sprintf("p%d", x.next()))
+		acc, err := tenon.Listen(x.t.Context(), "unix-listen:"+path)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		x.t.Cleanup(func() { acc.Close() })
+		return "exec:tenon - unix:" + path + options, func() transport.Conn {
+			conn, err := acc.Accept()
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			return conn
+		}
+	}
+}
+
+// openFIFOs is an end that reads from one named pipe and writes to another.
+func openFIFOs(x *matrix) (string, func() transport.Conn) {
+	in, out := filepath.Join(x.dir, fmt.Sprintf("in%d", x.next())), filepath.Join(x.dir, fmt.Sprintf("out%d", x.next()))
+	for _, path := range []string{in, out} {
+		if err := exec.Command("mkfifo", path).Run(); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+	return "fifo:" + in + ",rdonly!!fifo:" + out + ",wronly", func() transport.Conn {
+		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+		defer cancel()
+		conn, err := tenon.Dial(ctx, "fifo:"+out+",rdonly!!fifo:"+in+",wronly")
+		if err != nil {
+			x.t.Error(err)
+		}
+		return conn
+	}
+}
+
+// openPTY is a pseudo terminal, of which the far side opens the terminal's end.
+func openPTY(x *matrix) (string, func() transport.Conn) {
+	link := filepath.Join(x.dir, fmt.Sprintf("pty%d", x.next()))
+	return "pty:,raw,link=" + link + ",linger=300ms", func() transport.Conn {
+		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+		defer cancel()
+		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=forever,interval=10ms")
+		if err != nil {
+			x.t.Error(err)
+		}
+		return conn
+	}
+}
+

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+
+	"golang.org/x/term"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/address"
+)
+
+// An output tells people, or a script, what happens during a call.
+type output struct {
+	p     *program
+	c     *call
+	ready *os.File // --ready-fd
+	stats *stats
+
+	mu   sync.Mutex // guards what stands below, and lines on standard error
+	last string     // the complaint told last, which is not told again
+}
+
+// prepare makes the Opener of a call, with its output and its taps. The caller
+// calls done with the error of the call, when all is over.
+func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon.Opener, done func(error) error, err error) {
+	out := &output{p: p, c: c}
+	p.json = c.global.json
+	if c.joint.printPort && (ends[0] == address.Stdio || ends[1] == address.Stdio) {
+		return nil, nil, nil, usageError("--print-port and an end on standard output cannot both be", "use --ready-fd")
+	}
+	if fd := c.joint.readyFD; fd > 0 {
+		if out.ready, err = openReady(fd); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	t, err := newTaps(p.stderr, &c.joint)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if c.joint.stats {
+		out.stats = newStats(p.stderr, c.global.json)
+	}
+	o = &tenon.Opener{Events: out.event, Taps: t.of}
+	ctx, cancel := p.ctx, context.CancelFunc(func() {})
+	if d := c.joint.forTime; d > 0 {
+		ctx, cancel = context.WithTimeoutCause(ctx, d, errForTime)
+	}
+	done = func(err error) error {
+		cancel()
+		if out.stats != nil {
+			out.stats.summary()
+		}
+		if terr := t.close(); err == nil {
+			err = terr
+		}
+		return err
+	}
+	return ctx, o, done, nil
+}
+
+// openReady takes over the descriptor on which somebody waits to hear that we listen.
+func openReady(fd int) (*os.File, error) {
+	f := os.NewFile(uintptr(fd), "ready-fd")
+	if _, err := f.Stat(); err != nil {
+		return nil, usageError(fmt.Sprintf("--ready-fd %d: the descriptor is not open", fd), fmt.Sprintf("for example: tenon ... --ready-fd 3 3>ready"))
+	}
+	return f, nil
+}
+
+// event is called for all that happens.
+func (o *output) event(e tenon.Event) {
+	if o.stats != nil {
+		o.stats.event(e)
+	}
+	if e.Type == tenon.Listening {
+		o.tellReady(e.Addr)
+	}
+	if o.c.global.json {
+		if line, err := json.Marshal(e); err == nil {
+			o.line(string(line))
+		}
+		return
+	}
+	if text := o.text(e); text != "" {
+		o.line("tenon: " + text)
+	}
+}
+
+// line prints one line, and the line of the statistics anew beneath it.
+func (o *output) line(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.stats != nil {
+		o.stats.clear()
+	}
+	io.WriteString(o.p.stderr, text+"\n")
+}
+
+// text is what a person is told of e; "" for nothing.
+func (o *output) text(e tenon.Event) string {
+	verbose, quiet := o.c.global.verbose, o.c.global.quiet
+	switch e.Type {
+	case tenon.Listening:
+		switch {
+		case e.Text != "":
+			return fmt.Sprintf("listening on %v: %s", e.Addr, e.Text)
+		case verbose || !quiet && isTerminal(o.p.stderr):
+			return fmt.Sprintf("listening on %v", e.Addr)
+		}
+	case tenon.Notice:
+		if !quiet {
+			return e.End + ": " + e.Text
+		}
+	case tenon.Down, tenon.Up:
+		if !quiet {
+			return withError(e.End+": "+e.Text, e.Err)
+		}
+	case tenon.Refused:
+		if quiet {
+			return ""
+		}
+		who := ""
+		if e.Addr != nil && verbose {
+			who = " " + e.Addr.String()
+		}
+		return o.once(fmt.Sprintf("%s: refused%s: %v", e.End, who, e.Err))
+	case tenon.Accepted:
+		return ""
+	case tenon.Opened:
+		if verbose {
+			return fmt.Sprintf("%d: %s <-> %s, %v", e.Joint, e.End, e.Other, e.Addr)
+		}
+	case tenon.Closed:
+		if verbose {
+			text := fmt.Sprintf("%d: ended: %d bytes ->, %d bytes <-", e.Joint, e.Result.AB.Bytes, e.Result.BA.Bytes)
+			return withError(text, e.Err)
+		}
+	}
+	return ""
+}
+
+// once returns text unless it is what was told last: a target that is down is one
+// line, not one for each client.
+func (o *output) once(text string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.last == text && !o.c.global.verbose {
+		return ""
+	}
+	o.last = text
+	return text
+}
+
+func withError(text string, err error) string {
+	if err == nil {
+		return text
+	}
+	return text + ": " + err.Error()
+}
+
+// tellReady says where we listen to those who wait for it.
+func (o *output) tellReady(a net.Addr) {
+	if o.ready != nil {
+		fmt.Fprintln(o.ready, a)
+		o.ready.Close()
+		o.ready = nil
+	}
+	if o.c.joint.printPort {
+		switch a := a.(type) {
+		case *net.TCPAddr:
+			fmt.Fprintln(o.p.stdout, a.Port)
+		case *net.UDPAddr:
+			fmt.Fprintln(o.p.stdout, a.Port)
+		default:
+			fmt.Fprintln(o.p.stdout, a)
+		}
+	}
+}
+
+// isTerminal tells whether a person reads what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

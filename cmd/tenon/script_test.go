@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts in testdata/script are what a person could type. They run in a
+// network of their own (see sandbox_linux_test.go), where names such as db and
+// example.org are this machine and every port is free.
+
+func TestMain(m *testing.M) {
+	if os.Getenv("TENON_BE") == "" && filepath.Base(os.Args[0]) != "tenon" {
+		enterSandbox()
+	}
+	testscript.Main(m, map[string]func(){"tenon": func() { os.Exit(tenonMain()) }})
+}
+
+func TestScripts(t *testing.T) {
+	for _, dir := range []string{"script", "examples"} {
+		t.Run(dir, func(t *testing.T) {
+			testscript.Run(t, testscript.Params{
+				Dir:                 filepath.Join("testdata", dir),
+				RequireExplicitExec: true,
+				Setup:               setupScript,
+				Cmds:                scriptCommands(),
+			})
+		})
+	}
+}
+
+func setupScript(env *testscript.Env) error {
+	env.Setenv("TZ", "UTC")
+	env.Setenv("TERM", "xterm")
+	env.Setenv("HOME", env.WorkDir)
+	env.Values[runningKey{}] = map[string]*running{}
+	env.Defer(func() {
+		for _, r := range env.Values[runningKey{}].(map[string]*running) {
+			r.end(syscall.SIGKILL)
+		}
+	})
+	return nil
+}
+
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"start":      cmdStart,
+		"stop":       cmdStop,
+		"await":      cmdAwait,
+		"status":     cmdStatus,
+		"reaches":    cmdReaches,
+		"fill":       cmdFill,
+		"eventually": cmdEventually,
+	}
+}
+
+type runningKey struct{}
+
+// A running program was started by a script and is stopped by it, or at its end.
+type running struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+func (r *running) end(sig syscall.Signal) {
+	syscall.Kill(-r.cmd.Process.Pid, sig)
+	<-r.done
+}
+
+func find(ts *testscript.TestScript, name string) *running {
+	r := ts.Value(runningKey{}).(map[string]*running)[name]
+	if r == nil {
+		ts.Fatalf("nothing was started as %s", name)
+	}
+	return r
+}
+
+// cmdStart is "start NAME PROGRAM ARGS...": it starts a program, with its output in
+// NAME.out and NAME.err. With "tenon" it waits until tenon listens, and sets
+// $NAME_addr and $NAME_port. The first argument "-stdin=FILE" gives it input, and
+// "-nowait" does not wait.
+func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
+	wait, stdin := true, ""
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		if f, ok := strings.CutPrefix(args[0], "-stdin="); ok {
+			stdin = ts.MkAbs(f)
+		} else if args[0] == "-nowait" {
+			wait = false
+		}
+		args = args[1:]
+	}
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: start [-stdin=FILE] [-nowait] NAME PROGRAM ARGS...")
+	}
+	name, words := args[0], args[1:]
+	listens := words[0] == "tenon" && wait
+	path, err := lookPath(ts, words[0])
+	ts.Check(err)
+	cmd := exec.Command(path, words[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = scriptEnv(ts)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var ready *os.File
+	if listens {
+		r, w, err := os.Pipe()
+		ts.Check(err)
+		defer r.Close()
+		defer w.Close()
+		cmd.ExtraFiles = []*os.File{w}
+		// Before "--", behind which tenon reads no flags.
+		cmd.Args = append([]string{path}, words[1], "--ready-fd=3")
+		cmd.Args = append(cmd.Args, words[2:]...)
+		ready = r
+	}
+	if stdin != "" {
+		f, err := os.Open(stdin)
+		ts.Check(err)
+		defer f.Close()
+		cmd.Stdin = f
+	}
+	out, err := os.Create(ts.MkAbs(name + ".out"))
+	ts.Check(err)
+	defer out.Close()
+	errs, err := os.Create(ts.MkAbs(name + ".err"))
+	ts.Check(err)
+	defer errs.Close()
+	cmd.Stdout, cmd.Stderr = out, errs
+	ts.Check(cmd.Start())
+	r := &running{cmd: cmd, done: make(chan struct{})}
+	go func() { cmd.Wait(); close(r.done) }()
+	ts.Value(runningKey{}).(map[string]*running)[name] = r
+	if listens {
+		cmd.ExtraFiles[0].Close()
+		line, _ := bufio.NewReader(ready).ReadString('\n')
+		if line == "" {
+			<-r.done
+			ts.Fatalf("%s ended before it listened: %s", name, ts.ReadFile(name+".err"))
+		}
+		addr := strings.TrimSpace(line)
+		ts.Setenv(name+"_addr", addr)
+		if _, port, err := net.SplitHostPort(addr); err == nil {
+			ts.Setenv(name+"_port", port)
+		}
+	}
+}
+
+// cmdStop is "stop NAME [SIGNAL]": it ends a program and waits for it.
+func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+	sig := syscall.SIGTERM
+	if len(args) == 2 {
+		sig = map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
+	}
+	r := find(ts, args[0])
+	r.end(sig)
+}
+
+// cmdAwait is "await NAME [STATUS]": it waits until a program has ended by itself,
+// with that exit status.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	r := find(ts, args[0])
+	select {
+	case <-r.done:
+	case <-time.After(30 * time.Second):
+		ts.Fatalf("%s goes on", args[0])
+	}
+	if len(args) == 2 {
+		if got := fmt.Sprint(r.cmd.ProcessState.ExitCode()); got != args[1] {
+			ts.Fatalf("%s ended with status %s, want %s: %s", args[0], got, args[1], ts.ReadFile(args[0]+".err"))
+		}
+	}
+}
+
+// cmdStatus is "status N PROGRAM ARGS...": it runs a program, which must end with
+// that status. Its output is there for stdout and stderr in the files status.out
+// and status.err.
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N PROGRAM ARGS...")
+	}
+	path, err := lookPath(ts, args[1])
+	ts.Check(err)
+	cmd := exec.Command(path, args[2:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Run()
+	ts.Check(os.WriteFile(ts.MkAbs("status.out"), []byte(out.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("status.err"), []byte(errs.String()), 0o600))
+	ts.Logf("[stdout]\n%s[stderr]\n%s", out.String(), errs.String())
+	if got := fmt.Sprint(cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("status %s, want %s", got, args[0])
+	}
+}
+
+// cmdReaches is "reaches ADDR": something accepts TCP connections there before long,
+// or, as "! reaches", nothing does now.
+func cmdReaches(ts *testscript.TestScript, neg bool, args []string) {
+	network := "tcp"
+	if strings.HasPrefix(args[0], "/") {
+		network = "unix"
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		c, err := net.DialTimeout(network, args[0], time.Second)
+		if err == nil {
+			c.Close()
+		}
+		switch {
+		case err == nil && neg:
+			ts.Fatalf("%s accepts connections", args[0])
+		case err == nil || neg:
+			return
+		case time.Now().After(deadline):
+			ts.Fatalf("%s: %v", args[0], err)
+		}
+		time.Sleep(10 * time.Millisecond) // between two tries
+	}
+}
+
+// cmdEventually is "eventually FILE REGEXP": the file comes to match before long.
+func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		data, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if re.Match(data) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never matched %s; it is %q", args[0], args[1], data)
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+}
+
+// cmdFill is "fill FILE BYTES": it makes a file of so many bytes that differ.
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	var n int
+	if _, err := fmt.Sscan(args[1], &n); err != nil {
+		ts.Fatalf("fill: %v", err)
+	}
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(i*7 ^ i>>8 ^ i>>17)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+// lookPath finds a program in the script's own PATH.
+func lookPath(ts *testscript.TestScript, name string) (string, error) {
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not installed; ./check installs what the tests need", name)
+}
+
+func scriptEnv(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "TERM", "WORK", "GOCOVERDIR", "TENON_BE"} {
+		if v := ts.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// version is set by the linker for releases: -X main.version=v0.1.0.
+var version string
+
+// runVersion is "tenon version".
+func runVersion(p *program, c *call) error {
+	v, revision := version, ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if v == "" {
+			v = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	if v == "" {
+		v = "(devel)"
+	}
+	if c.global.json {
+		return json.NewEncoder(p.stdout).Encode(map[string]string{
+			"version": v, "revision": revision, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+	}
+	_, err := fmt.Fprintf(p.stdout, "tenon %s %s/%s %s\n", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return err
+}

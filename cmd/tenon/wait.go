@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// defaultWaitInterval is the time between two tries of tenon wait.
+const defaultWaitInterval = 100 * time.Millisecond
+
+// runWait is "tenon wait ADDRESS...".
+func runWait(p *program, c *call) error {
+	if len(c.args) == 0 {
+		return usageError("an address is needed", "for example: tenon wait localhost:5432 --timeout 30s")
+	}
+	ctx := p.ctx
+	if d := c.wait.timeout; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	o := &tenon.Opener{}
+	for _, text := range c.args {
+		addr := hostPort(text, "tcp:")
+		if e, err := o.Explain(addr); err != nil {
+			return err
+		} else if e.Listens {
+			return usageError(addr+" listens, and can't be waited for", "name the end that dials it, such as tcp:localhost:8080")
+		}
+		if err := waitFor(ctx, o, addr, c.wait.interval); err != nil {
+			return err
+		}
+		if c.global.verbose {
+			fmt.Fprintf(p.stderr, "tenon: %s accepts connections\n", addr)
+		}
+	}
+	return nil
+}
+
+// waitFor dials addr until it succeeds. Errors that waiting cannot mend end it.
+func waitFor(ctx context.Context, o *tenon.Opener, addr string, interval time.Duration) error {
+	if interval == 0 {
+		interval = defaultWaitInterval
+	}
+	for {
+		conn, err := o.Dial(ctx, addr)
+		if err == nil {
+			return conn.Close()
+		}
+		if errors.Is(err, tenon.ErrUsage) || errors.Is(err, tenon.ErrDenied) {
+			return err
+		}
+		select {
+		case <-time.After(interval):
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
+				return cause
+			}
+			return transport.Mark(&tenon.Error{Op: "wait", End: addr, Err: lastError(err)}, tenon.ErrTimeout)
+		}
+	}
+}
+
+// lastError is what the last try came to.
+func lastError(err error) error {
+	if e := (*tenon.Error)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package tenon
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// dress puts on c what the options of every end ask for: rate, ignoreeof, crlf, in
+// this order from the wire inwards. Messages know only the rate.
+func (p *plan) dress(c transport.Conn) transport.Conn {
+	o := &p.common
+	if o.rate > 0 {
+		c = limitRate(c, o.rate)
+	}
+	s, ok := c.(transport.Stream)
+	if !ok {
+		return c
+	}
+	if o.ignoreEOF {
+		s = ignoreEOF(s)
+	}
+	if o.crlf {
+		s = &transport.Filter{Stream: s, R: lfReader{bufio.NewReader(s)}, W: &crlfWriter{w: s}}
+	}
+	return s
+}
+
+// limitRate slows reading and writing to n bytes a second each.
+func limitRate(c transport.Conn, n int64) transport.Conn {
+	ctx, cancel := context.WithCancel(context.Background())
+	c = transport.OnClose(c, cancel)
+	in, out := newPace(ctx, n), newPace(ctx, n)
+	switch c := c.(type) {
+	case transport.Stream:
+		return &transport.Filter{Stream: c, R: &pacedReader{c, in}, W: &pacedWriter{c, out}}
+	case transport.MsgConn:
+		return &pacedMsgs{c, in, out}
+	}
+	return c
+}
+
+// A pace is a token bucket that holds a tenth of a second's worth, at least 1 KiB.
+type pace struct {
+	ctx     context.Context // done when the end is closed
+	limiter *rate.Limiter
+}
+
+func newPace(ctx context.Context, n int64) *pace {
+	return &pace{ctx, rate.NewLimiter(rate.Limit(n), int(max(n/10, 1024)))}
+}
+
+// wait takes n bytes out of the bucket, however many that is.
+func (p *pace) wait(n int) error {
+	for n > 0 {
+		step := min(n, p.limiter.Burst())
+		if err := p.limiter.WaitN(p.ctx, step); err != nil {
+			return net.ErrClosed
+		}
+		n -= step
+	}
+	return nil
+}
+
+type pacedReader struct {
+	r io.Reader
+	*pace
+}
+
+func (r *pacedReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p[:min(len(p), r.limiter.Burst())])
+	if werr := r.wait(n); werr != nil && err == nil {
+		err = werr
+	}
+	return n, err
+}
+
+type pacedWriter struct {
+	w io.Writer
+	*pace
+}
+
+func (w *pacedWriter) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		step := min(len(p), w.limiter.Burst())
+		if err := w.wait(step); err != nil {
+			return n, err
+		}
+		m, err := w.w.Write(p[:step])
+		n += m
+		if err != nil {
+			return n, err
+		}
+		p = p[step:]
+	}
+	return n, nil
+}
+
+// ignoreEOF has reads wait for ever where there would be an end of file.
+func ignoreEOF(s transport.Stream) transport.Stream {
+	ctx, cancel := context.WithCancel(context.Background())
+	s = transport.OnClose(s, cancel).(transport.Stream)
+	return &transport.Filter{Stream: s, R: endless{s, ctx}}
+}
+
+type endless struct {
+	r   io.Reader
+	ctx context.Context // done when the end is closed
+}
+
+func (e endless) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err == io.EOF && n == 0 {
+		<-e.ctx.Done()
+		return 0, net.ErrClosed
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// pacedMsgs is a MsgConn whose messages come and go at the pace of their bytes.
+type pacedMsgs struct {
+	conn    transport.MsgConn
+	in, out *pace
+}
+
+// ReadMsg reads a message and waits for as long as it should have taken.
+func (m *pacedMsgs) ReadMsg(p []byte) (int, transport.Meta, error) {
+	n, meta, err := m.conn.ReadMsg(p)
+	if werr := m.in.wait(n); werr != nil && err == nil {
+		err = werr
+	}
+	return n, meta, err
+}
+
+// WriteMsg waits until the message may go.
+func (m *pacedMsgs) WriteMsg(p []byte, meta transport.Meta) error {
+	if err := m.out.wait(len(p)); err != nil {
+		return err
+	}
+	return m.conn.WriteMsg(p, meta)
+}
+
+func (m *pacedMsgs) MaxMsg() int                        { return m.conn.MaxMsg() }
+func (m *pacedMsgs) CloseWrite() error                  { return m.conn.CloseWrite() }
+func (m *pacedMsgs) Close() error                       { return m.conn.Close() }
+func (m *pacedMsgs) Abort(cause error) error            { return transport.Abort(m.conn, cause) }
+func (m *pacedMsgs) Info() *transport.Info              { return m.conn.Info() }
+func (m *pacedMsgs) LocalAddr() net.Addr                { return m.conn.LocalAddr() }
+func (m *pacedMsgs) RemoteAddr() net.Addr               { return m.conn.RemoteAddr() }
+func (m *pacedMsgs) SetDeadline(t time.Time) error      { return m.conn.SetDeadline(t) }
+func (m *pacedMsgs) SetReadDeadline(t time.Time) error  { return m.conn.SetReadDeadline(t) }
+func (m *pacedMsgs) SetWriteDeadline(t time.Time) error { return m.conn.SetWriteDeadline(t) }

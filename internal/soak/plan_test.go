@@ -1,0 +1,92 @@
+//go:build linux
+
+package soak
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// A plan is what a client and its server do to each other. The client sends it
+// first, so that the server, in another process, knows.
+type plan struct {
+	ID         uint64        // says which bytes belong to this joint
+	Up, Down   int64         // bytes to send each way
+	Stall      time.Duration // of the client, in the middle of its bytes
+	Early      bool          // the server ends its direction first
+	ClientCuts bool          // the client resets in the middle of its bytes
+	ServerCuts bool          // the server resets in the middle of its bytes
+}
+
+// planLen is the length of a plan as it is sent, in bytes.
+var planLen = int64(binary.Size(plan{}))
+
+func newPlan(id uint64, r *rand.Rand) plan {
+	p := plan{ID: id, Up: sizeOf(r), Down: sizeOf(r), Early: r.IntN(3) == 0}
+	if r.IntN(8) == 0 {
+		p.Stall = time.Duration(r.IntN(1000)) * time.Millisecond
+	}
+	switch r.IntN(6) {
+	case 0:
+		p.ClientCuts, p.Up = true, max(p.Up, 2)
+	case 1:
+		p.ServerCuts, p.Down = true, max(p.Down, 2)
+	}
+	return p
+}
+
+// sizeOf prefers small sizes, and has some that fill every buffer on the way.
+func sizeOf(r *rand.Rand) int64 {
+	switch r.IntN(20) {
+	case 0, 1:
+		return 0
+	case 2:
+		return r.Int64N(3 << 20)
+	}
+	return r.Int64N(20000)
+}
+
+func (p plan) cut() bool { return p.ClientCuts || p.ServerCuts }
+
+// at is the byte at a position of a stream.
+func at(id uint64, i int64) byte {
+	return byte((id*0x9E3779B97F4A7C15>>32 + uint64(i)*0x2545F491) >> 11)
+}
+
+func send(w io.Writer, id uint64, from, to int64) error {
+	buf := make([]byte, 0, 16<<10)
+	for i := from; i < to; {
+		buf = buf[:0]
+		for ; i < to && len(buf) < cap(buf); i++ {
+			buf = append(buf, at(id, i))
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads to the end. The error is nil if that was clean; a byte that is not
+// the one that belongs there is an error, and so is one too many.
+func receive(r io.Reader, id uint64, want int64) (int64, error) {
+	buf := make([]byte, 16<<10)
+	for got := int64(0); ; {
+		n, err := r.Read(buf)
+		for i, b := range buf[:n] {
+			if got+int64(i) >= want || b != at(id, got+int64(i)) {
+				return got + int64(i), fmt.Errorf("wrong byte at %d of %d", got+int64(i), want)
+			}
+		}
+		got += int64(n)
+		if err == io.EOF {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+	}
+}

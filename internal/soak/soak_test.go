@@ -1,0 +1,219 @@
+//go:build linux
+
+package soak
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	soak   = flag.Duration("soak", 3*time.Second, "how long to soak")
+	joints = flag.Int("joints", 0, "joints at once; 0 is 10,000, or 500 for less than a minute")
+	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the random numbers")
+)
+
+// patience is the longest that anything may take. It is long, because the machine
+// is busy with thousands of others.
+const patience = 2 * time.Minute
+
+// A tester is the clients' process.
+type tester struct {
+	t     *testing.T
+	relay string // where Tenon listens
+
+	mu      sync.Mutex              // guards results
+	results map[string]chan outcome // by the client's address
+
+	done, cuts, failures atomic.Int64
+}
+
+// An outcome is what Tenon says of a joint.
+type outcome struct {
+	Event  string `json:"event"`
+	Addr   string `json:"addr"`
+	AB     int64  `json:"ab_bytes"`
+	BA     int64  `json:"ba_bytes"`
+	Failed string `json:"error"`
+	Text   string `json:"text"`
+}
+
+func (x *tester) fail(format string, args ...any) {
+	if x.failures.Add(1) <= 20 {
+		x.t.Errorf(format, args...)
+	}
+}
+
+func TestSoak(t *testing.T) {
+	n := *joints
+	if n == 0 {
+		n = 500
+		if *soak >= time.Minute {
+			n = 10000
+		}
+	}
+	n = min(n, most(t))
+	t.Logf("%d joints at once for %v, -seed=%d", n, *soak, *seed)
+	x := &tester{t: t, results: map[string]chan outcome{}}
+	servers := startPart(t, "servers", "")
+	relay := startPart(t, "relay", "tcp:"+servers.line(t))
+	var first outcome
+	if err := json.Unmarshal([]byte(relay.line(t)), &first); err != nil || first.Event != "listening" {
+		t.Fatalf("the relay says %+v, %v", first, err)
+	}
+	x.relay = first.Addr
+	var readers sync.WaitGroup
+	readers.Go(func() { x.listen(relay) })
+	readers.Go(func() {
+		for servers.lines.Scan() {
+			x.fail("%s", servers.lines.Text())
+		}
+	})
+
+	var clients sync.WaitGroup
+	until := time.Now().Add(*soak)
+	for i := range n {
+		r := rand.New(rand.NewPCG(*seed, uint64(i)))
+		clients.Go(func() {
+			for k := uint64(0); time.Now().Before(until) && x.failures.Load() == 0; k++ {
+				x.client(newPlan(uint64(i)<<32|k<<1, r))
+			}
+		})
+	}
+	clients.Wait()
+	relay.stdin.Close()
+	servers.stdin.Close()
+	readers.Wait()
+	t.Logf("%d joints ended, %d of them cut, %d failures", x.done.Load(), x.cuts.Load(), x.failures.Load())
+	if x.done.Load() == 0 {
+		t.Error("no joint ended")
+	}
+}
+
+// listen hears what Tenon says, and at the end whether anything is left.
+func (x *tester) listen(relay *part) {
+	ended := false
+	for relay.lines.Scan() {
+		var o outcome
+		if err := json.Unmarshal(relay.lines.Bytes(), &o); err != nil {
+			x.fail("the relay says %q: %v", relay.lines.Text(), err)
+			continue
+		}
+		switch o.Event {
+		case "closed":
+			x.result(o.Addr) <- o
+		case "left":
+			if ended = true; o.Text != "" {
+				x.fail("left behind: %s", o.Text)
+			}
+		case "opened":
+		default:
+			x.fail("the relay says %s", relay.lines.Text())
+		}
+	}
+	if !ended {
+		x.fail("the relay ended before it had counted what is left")
+	}
+}
+
+func (x *tester) result(client string) chan outcome {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.results[client]
+	if c == nil {
+		c = make(chan outcome, 1)
+		x.results[client] = c
+	}
+	return c
+}
+
+// client plays the client's part of a plan and judges what came of it.
+func (x *tester) client(p plan) {
+	conn, err := net.Dial("tcp", x.relay)
+	if err != nil {
+		x.fail("dial: %v", err)
+		return
+	}
+	c := conn.(*net.TCPConn)
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	who := c.LocalAddr().String()
+	result := x.result(who)
+
+	sent := make(chan error, 1)
+	go func() { sent <- clientSends(c, p) }()
+	got, readErr := receive(c, p.ID^1, p.Down)
+	sendErr := <-sent
+	select {
+	case o := <-result:
+		x.judge(p, o, got, errors.Join(readErr, sendErr)) // a system tells of a reset once
+	case <-time.After(patience):
+		x.fail("the joint of %s never ended; %+v", who, p)
+	}
+	x.mu.Lock()
+	delete(x.results, who)
+	x.mu.Unlock()
+	x.done.Add(1)
+}
+
+// judge compares what Tenon says with what the client saw.
+func (x *tester) judge(p plan, o outcome, got int64, err error) {
+	if !p.cut() {
+		if err != nil || got != p.Down || o.Failed != "" || o.AB != p.Up+planLen || o.BA != p.Down {
+			x.fail("not cut, but the client got %d bytes, %v, and Tenon says %+v; %+v", got, err, o, p)
+		}
+		return
+	}
+	x.cuts.Add(1)
+	if o.Failed == "" {
+		x.fail("cut, and Tenon says that all went well: %+v; %+v", o, p)
+	}
+	if p.ServerCuts && err == nil {
+		x.fail("the server reset after half its bytes, and the client saw a clean end after %d; %+v", got, p)
+	}
+}
+
+func clientSends(c *net.TCPConn, p plan) error {
+	if err := binary.Write(c, binary.BigEndian, p); err != nil {
+		return err
+	}
+	if err := send(c, p.ID, 0, p.Up/2); err != nil {
+		return err
+	}
+	if p.ClientCuts {
+		c.SetLinger(0)
+		return c.Close()
+	}
+	time.Sleep(p.Stall) // the stall is what is tested
+	if err := send(c, p.ID, p.Up/2, p.Up); err != nil {
+		return err
+	}
+	return c.CloseWrite()
+}
+
+// most is how many joints the relay has descriptors for: two each, and some for
+// pipes and itself. The limit is raised as far as the system lets us.
+func most(t *testing.T) int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		t.Fatal(err)
+	}
+	if l.Max < 30000 {
+		syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 30000, Max: 30000})
+		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l)
+	}
+	l.Cur = l.Max
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		t.Fatal(err)
+	}
+	return int(l.Cur-600) / 2
+}

@@ -1,0 +1,51 @@
+package join
+
+import "sync"
+
+// Sizes of buffers, in bytes. A direction begins with a small one, because most
+// are idle most of the time, and goes up while reads fill what they are given.
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 256 << 10
+)
+
+// A buffer is what one direction reads into. What next returned is valid until it
+// is called again.
+type buffer struct {
+	small []byte
+	large *[]byte // from the pool while reads are long, else nil
+	short int     // reads in a row that the small one would have held
+}
+
+// patience is how many short reads in a row give the large buffer back.
+const patience = 16
+
+var largeBuffers = sync.Pool{New: func() any { p := make([]byte, largeBuffer); return &p }}
+
+// next returns the space for the next read, in the light of how much the last
+// one returned.
+func (b *buffer) next(last int) []byte {
+	switch {
+	case b.small == nil:
+		b.small = make([]byte, smallBuffer)
+	case b.large == nil && last == smallBuffer:
+		b.large, b.short = largeBuffers.Get().(*[]byte), 0
+	case b.large != nil && last > smallBuffer:
+		b.short = 0
+	case b.large != nil:
+		if b.short++; b.short == patience {
+			b.free()
+		}
+	}
+	if b.large != nil {
+		return *b.large
+	}
+	return b.small
+}
+
+func (b *buffer) free() {
+	if b.large != nil {
+		largeBuffers.Put(b.large)
+		b.large = nil
+	}
+}

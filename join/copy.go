@@ -1,0 +1,152 @@
+package join
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// flow carries one direction to its end and passes the end on.
+func (j *joint) flow(f *flow) {
+	from, to := j.ends[f.from], j.ends[f.to]
+	if src, ok := from.(transport.Stream); ok {
+		j.copyBytes(f, src, to.(transport.Stream))
+	} else {
+		j.copyMsgs(f, from.(transport.MsgConn), to.(transport.MsgConn))
+	}
+	for _, tap := range j.opt.Taps {
+		tap.End(f.dir, f.err())
+	}
+	if f.Read == io.EOF && f.Write == nil {
+		f.passEnd(to)
+	}
+	j.done <- f
+}
+
+// passEnd half-closes the end written to. An end that is gone already needs not
+// be told.
+func (f *flow) passEnd(to transport.Conn) {
+	err := to.CloseWrite()
+	switch {
+	case err == nil || errors.Is(err, net.ErrClosed):
+	case errors.Is(err, errors.ErrUnsupported):
+		f.mute = true
+	default:
+		f.Write = err
+	}
+}
+
+// err is what ended the flow, as a tap is told.
+func (f *flow) err() error {
+	if f.Write != nil {
+		return f.Write
+	}
+	return f.Read
+}
+
+// copyBytes reads and writes until one of them fails. An io.EOF together with
+// bytes counts after the bytes.
+func (j *joint) copyBytes(f *flow, src, dst transport.Stream) {
+	var buf buffer
+	defer buf.free()
+	n := 0
+	for {
+		p := buf.next(n)
+		if left := j.opt.Limit - f.Bytes; j.opt.Limit > 0 && left < int64(len(p)) {
+			if left == 0 {
+				f.Read = ErrLimit
+				return
+			}
+			p = p[:left]
+		}
+		var err error
+		n, err = src.Read(p)
+		if n > 0 {
+			j.tick()
+			if !j.write(f, dst, p[:n]) {
+				return
+			}
+		}
+		if err != nil {
+			f.Read = err
+			return
+		}
+	}
+}
+
+func (j *joint) write(f *flow, dst transport.Stream, p []byte) bool {
+	for _, tap := range j.opt.Taps {
+		tap.Data(f.dir, p, false)
+	}
+	n, err := dst.Write(p)
+	f.Bytes += int64(n)
+	j.count(f.dir, n)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	f.Write = err
+	return err == nil
+}
+
+// copyMsgs carries messages, one at a time or, where both ends can, in batches.
+func (j *joint) copyMsgs(f *flow, src, dst transport.MsgConn) {
+	if j.batches(f, src, dst) {
+		return
+	}
+	next := reader(src)
+	for {
+		p, m, err := next()
+		if err != nil {
+			f.Read = err
+			return
+		}
+		j.tick()
+		if j.opt.Limit > 0 && f.Bytes+int64(len(p)) > j.opt.Limit {
+			f.Read = ErrLimit
+			return
+		}
+		m.Text = m.Text || j.makesText(f.from)
+		for _, tap := range j.opt.Taps {
+			tap.Data(f.dir, p, true)
+		}
+		if f.Write = dst.WriteMsg(p, m); f.Write != nil {
+			return
+		}
+		f.sent(j, 1, len(p))
+	}
+}
+
+// makesText tells whether messages that come from the end s are made from a
+// Stream and are to be text.
+func (j *joint) makesText(s Side) bool { return j.opt.Text && j.made[s] }
+
+func (f *flow) sent(j *joint, msgs, bytes int) {
+	f.Msgs += int64(msgs)
+	f.Bytes += int64(bytes)
+	j.count(f.dir, bytes)
+}
+
+// reader returns the way to read messages that holds the smallest buffer.
+func reader(src transport.MsgConn) func() ([]byte, transport.Meta, error) {
+	if l, ok := transport.As[transport.MsgLender](src); ok {
+		return l.LendMsg
+	}
+	buf := make([]byte, src.MaxMsg())
+	return func() ([]byte, transport.Meta, error) {
+		n, m, err := src.ReadMsg(buf)
+		return buf[:n], m, err
+	}
+}
+
+func (j *joint) tick() { j.moved.Store(int64(time.Since(j.start))) }
+
+func (j *joint) count(d Direction, n int) {
+	if d == AB {
+		j.opt.Count.AB.Add(int64(n))
+	} else {
+		j.opt.Count.BA.Add(int64(n))
+	}
+}

@@ -1,0 +1,71 @@
+package join
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tenon-net/tenon/internal/relay"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// An Engine moves the bytes of many joints between sockets inside the kernel, with
+// a few threads for all of them and no buffer for those that are silent. It takes
+// the joints whose ends are both a [transport.Detacher] and whose bytes nobody
+// wants to see; Join carries the others as ever. Many joints may use it at once.
+type Engine struct{ relay *relay.Engine }
+
+// NewEngine starts an engine. The error matches [errors.ErrUnsupported] on systems
+// that have none.
+func NewEngine() (*Engine, error) {
+	r, err := relay.New(0)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{r}, nil
+}
+
+// Close cuts the joints that are left and waits for the engine's threads.
+func (e *Engine) Close() error { return e.relay.Close() }
+
+// join carries the joint if it can. With errNotTaken it has not begun, and the
+// ends that it returns are the ones to carry otherwise.
+func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Result, err error, ends [2]transport.Conn) {
+	ends = [2]transport.Conn{a, b}
+	da, okA := transport.As[transport.Detacher](a)
+	db, okB := transport.As[transport.Detacher](b)
+	if !okA || !okB {
+		return r, errNotTaken, ends
+	}
+	fdB, err := db.Detach()
+	if err != nil {
+		return r, errNotTaken, ends
+	}
+	fdA, err := da.Detach()
+	if err != nil {
+		ends[B] = attach(fdB, b)
+		return r, errNotTaken, ends
+	}
+	res, err := e.relay.Run(ctx, fdA, fdB, relay.Options{
+		OneWay: o.OneWay, Idle: o.Idle, AB: &o.Count.AB, BA: &o.Count.BA,
+	})
+	if err != nil {
+		ends = [2]transport.Conn{attach(fdA, a), attach(fdB, b)}
+		return r, errNotTaken, ends
+	}
+	r.AB, r.BA = asFlow(res.AB), asFlow(res.BA)
+	switch res.First {
+	case relay.AToB:
+		r.First = &r.AB
+	case relay.BToA:
+		r.First = &r.BA
+	}
+	if errors.Is(res.Cause, relay.ErrIdle) {
+		res.Cause = ErrIdle
+	}
+	return r, verdict(&r, res.Cause, [2]error{a.Close(), b.Close()}), ends
+}
+
+func asFlow(f relay.Flow) Flow { return Flow{Bytes: f.Bytes, Read: f.Read, Write: f.Write} }
+
+// errNotTaken says that the joint is still to be carried.
+var errNotTaken = errors.New("not for the engine")

@@ -1,0 +1,202 @@
+package join
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A joint is two goroutines, one for each direction, and the one that called
+// Join, which watches over them.
+//
+//	             EOF, CloseWrite ok                 other direction ends
+//	both flowing ------------------> one flowing --------------------------> closed
+//	     |  \                          |   |
+//	     |   \ EOF, CloseWrite         |   | read failed, idle, limit, ctx
+//	     |    \ unsupported;           |   v
+//	     |     \ write failed          |  aborted --> closed
+//	     |      `--> lingering --------'
+//	     `--- read failed, idle, limit, ctx --> aborted --> closed
+type joint struct {
+	opt  Options
+	ends [2]transport.Conn
+	made [2]bool // the end's messages are cut from a Stream
+	done chan *flow
+
+	start   time.Time
+	moved   atomic.Int64 // when a byte last moved: nanoseconds since start
+	cause   error        // why the joint was cut; of run's goroutine
+	linger  bool         // ends when silent; of run's goroutine
+	aborted [2]bool      // of run's goroutine
+	closed  [2]error     // what Close returned
+}
+
+// A flow is one direction at work.
+type flow struct {
+	Flow
+	dir      Direction
+	from, to Side
+	mute     bool // the end was not passed on, because the other side has no way
+}
+
+func (j *joint) run(ctx context.Context) (Result, error) {
+	j.start = time.Now()
+	j.match()
+	flows := [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
+	running := 0
+	for _, f := range flows {
+		if j.opt.OneWay && f.dir == BA {
+			continue
+		}
+		running++
+		go j.flow(f)
+	}
+	r := Result{}
+	watch := newWatch(j)
+	defer watch.stop()
+	for running > 0 {
+		select {
+		case f := <-j.done:
+			running--
+			if r.First == nil && j.cause == nil {
+				r.First = &f.Flow
+			}
+			j.ended(f, running)
+			watch.reset()
+		case <-ctx.Done():
+			j.cut(context.Cause(ctx))
+			ctx = context.WithoutCancel(ctx)
+		case <-watch.c():
+			watch.expired()
+		}
+	}
+	r.AB, r.BA = flows[0].Flow, flows[1].Flow
+	if r.First == &flows[1].Flow {
+		r.First = &r.BA
+	} else if r.First != nil {
+		r.First = &r.AB
+	}
+	j.closeEnd(A)
+	j.closeEnd(B)
+	return r, verdict(&r, j.cause, j.closed)
+}
+
+// match puts Framing between a Stream and a MsgConn.
+func (j *joint) match() {
+	for s, end := range j.ends {
+		stream, isStream := end.(transport.Stream)
+		msgs, otherIsMsgs := j.ends[1-s].(transport.MsgConn)
+		if isStream && otherIsMsgs {
+			j.ends[s] = Messages(stream, j.opt.Framing, msgs.MaxMsg())
+			j.made[s] = true
+		}
+	}
+}
+
+// ended decides what the end of one direction means for the joint.
+func (j *joint) ended(f *flow, running int) {
+	hang := f.from == A && j.opt.HangUp&HangA != 0 || f.from == B && j.opt.HangUp&HangB != 0
+	switch {
+	case j.cause != nil:
+		f.cutShort(j.cause)
+	case running == 0 && f.Clean():
+	case f.Read == ErrLimit:
+		j.stop(ErrLimit)
+	case f.Read != nil && f.Read != io.EOF:
+		j.cut(&Error{"read", f.from, f.Read})
+	case f.Write != nil && running == 0:
+		j.abort(f.from, f.Write)
+	case f.Write != nil, f.mute:
+		j.linger = true
+	case hang && running > 0:
+		j.hangUp(f.to)
+	}
+}
+
+// hangUp ends the direction that is left by closing the end it reads from, which
+// is a person's; what was to be said to the person has been said.
+func (j *joint) hangUp(person Side) {
+	j.cause = errHungUp
+	j.closeEnd(person)
+}
+
+// stop closes both ends, in order: what has been written arrives.
+func (j *joint) stop(cause error) {
+	if j.cause == nil {
+		j.cause = cause
+		j.closeEnd(A)
+		j.closeEnd(B)
+	}
+}
+
+// errHungUp is the cause of an end that counts as clean.
+var errHungUp = errors.New("the other end has ended")
+
+// cut aborts both ends, which ends both directions.
+func (j *joint) cut(cause error) {
+	if j.cause != nil {
+		return
+	}
+	j.cause = cause
+	j.abort(A, cause)
+	j.abort(B, cause)
+}
+
+func (j *joint) abort(s Side, cause error) {
+	if !j.aborted[s] {
+		j.aborted[s] = true
+		transport.Abort(j.ends[s], cause) //nolint:errcheck // the cause is the error that counts
+	}
+}
+
+func (j *joint) closeEnd(s Side) {
+	err := j.ends[s].Close()
+	if j.closed[s] == nil && !j.aborted[s] {
+		j.closed[s] = err
+	}
+}
+
+// cutShort replaces the errors that come of the joint's own closing.
+func (f *flow) cutShort(cause error) {
+	switch {
+	case f.Read == io.EOF && f.Write == nil:
+	case cause == ErrLinger:
+		f.Read, f.Write = ErrLinger, nil
+	default:
+		f.Read, f.Write = nil, nil
+	}
+}
+
+// verdict is the error that Join returns: the cause of a cut, else the exit status
+// of a program, else the first failure of a direction, else what the ends said
+// when they were closed.
+func verdict(r *Result, cause error, closed [2]error) error {
+	if cause != nil && cause != errHungUp && cause != ErrLinger {
+		return cause
+	}
+	var failed error
+	for s, err := range closed {
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			continue
+		}
+		failed = &Error{"close", Side(s), err}
+		if status := (interface{ ExitCode() int })(nil); errors.As(err, &status) {
+			return failed
+		}
+	}
+	for i, f := range []*Flow{&r.AB, &r.BA} {
+		from, to := Side(i), Side(1-i)
+		switch {
+		case f.Read != nil && f.Read != io.EOF && f.Read != ErrLinger:
+			return &Error{"read", from, f.Read}
+		case f.Write != nil:
+			return &Error{"write", to, f.Write}
+		}
+	}
+	return failed
+}

@@ -1,0 +1,97 @@
+package join
+
+import (
+	"io"
+	"slices"
+	"sync"
+)
+
+// Direction is one of the two ways through a joint.
+type Direction int
+
+// The directions.
+const (
+	AB Direction = iota
+	BA
+)
+
+// String returns the arrow that stands for the direction in a dump.
+func (d Direction) String() string {
+	if d == AB {
+		return ">"
+	}
+	return "<"
+}
+
+// A Tap is told all that passes through a joint. The calls for one direction come
+// in order and one at a time; those for the two directions may come at the same
+// time. A Tap that takes its time slows the joint down.
+type Tap interface {
+	// Data is called with what is about to be written: some bytes or, if
+	// msg is set, one message. P must not be kept or changed.
+	Data(d Direction, p []byte, msg bool)
+
+	// End is called once, after the last Data of the direction, with what
+	// ended it: io.EOF if it was a clean end.
+	End(d Direction, err error)
+}
+
+// A sink is a writer that many taps share. After the first error it writes no
+// more, because a file with a hole in it misleads.
+type sink struct {
+	mu  sync.Mutex // guards err, and keeps writes whole and apart
+	w   io.Writer
+	err error
+}
+
+func (s *sink) write(p []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(p)
+}
+
+// put is write with mu held.
+func (s *sink) put(p []byte) {
+	if s.err != nil {
+		return
+	}
+	n, err := s.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	s.err = err
+}
+
+// Err returns why writing has stopped, or nil.
+func (s *sink) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// A Recorder is a [Tap] that writes the bytes themselves. Joints may share one;
+// then what each call of Data brought stays in one piece.
+type Recorder struct {
+	sink       sink
+	directions []Direction
+}
+
+// Tee returns a Recorder of the directions given, or of both.
+func Tee(w io.Writer, directions ...Direction) *Recorder {
+	return &Recorder{sink: sink{w: w}, directions: directions}
+}
+
+var _ Tap = (*Recorder)(nil)
+
+// Data writes p.
+func (r *Recorder) Data(d Direction, p []byte, _ bool) {
+	if len(p) > 0 && (len(r.directions) == 0 || slices.Contains(r.directions, d)) {
+		r.sink.write(p)
+	}
+}
+
+// End does nothing.
+func (r *Recorder) End(Direction, error) {}
+
+// Err returns why writing has stopped, or nil.
+func (r *Recorder) Err() error { return r.sink.Err() }

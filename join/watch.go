@@ -1,0 +1,71 @@
+package join
+
+import "time"
+
+// A watch is the joint's clock: it runs out when nothing has moved for as long as
+// the joint may be silent. It belongs to the goroutine that called Join.
+type watch struct {
+	j     *joint
+	timer *time.Timer
+}
+
+func newWatch(j *joint) *watch {
+	w := &watch{j: j}
+	w.reset()
+	return w
+}
+
+// limit is how long the joint may be silent now, and whether that is because
+// it lingers; 0 is for ever.
+func (w *watch) limit() (limit time.Duration, lingers bool) {
+	idle := max(w.j.opt.Idle, 0)
+	if linger := w.j.opt.Linger; w.j.linger && linger > 0 && (idle == 0 || linger < idle) {
+		return linger, true
+	}
+	return idle, false
+}
+
+// left is how much of the limit is left.
+func (w *watch) left() time.Duration {
+	limit, _ := w.limit()
+	return limit - (time.Since(w.j.start) - time.Duration(w.j.moved.Load()))
+}
+
+// reset sets the clock anew, because the limit may have changed.
+func (w *watch) reset() {
+	limit, _ := w.limit()
+	switch {
+	case limit == 0:
+		w.stop()
+	case w.timer == nil:
+		w.timer = time.NewTimer(max(w.left(), 0))
+	default:
+		w.timer.Reset(max(w.left(), 0))
+	}
+}
+
+func (w *watch) c() <-chan time.Time {
+	if w.timer == nil {
+		return nil
+	}
+	return w.timer.C
+}
+
+// expired ends the joint if nothing has moved for the whole time.
+func (w *watch) expired() {
+	if w.left() > 0 {
+		w.reset()
+		return
+	}
+	if _, lingers := w.limit(); lingers {
+		w.j.stop(ErrLinger)
+		return
+	}
+	w.j.cut(ErrIdle)
+}
+
+func (w *watch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}

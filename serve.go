@@ -1,0 +1,254 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/tenon-net/tenon/join"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A server joins what two plans open, as often as clients come.
+type server struct {
+	*Opener
+	plans [2]*plan
+	opt   join.Options
+	once  bool
+
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	last join.Result // of the joint that ended last
+	err  error       // its error
+}
+
+// serve carries out Join.
+func (o *Opener) serve(ctx context.Context, a, b *plan, jo join.Options) (join.Result, error) {
+	s := &server{Opener: o, plans: [2]*plan{a, b}, opt: merge(jo, a, b)}
+	if err := s.check(); err != nil {
+		return join.Result{}, err
+	}
+	if s.opt.Engine == nil {
+		if e, err := join.NewEngine(); err == nil {
+			s.opt.Engine = e
+			defer e.Close()
+		}
+	}
+	switch {
+	case a.listens() && b.listens():
+		return s.pair(ctx)
+	case a.listens():
+		return s.accept(ctx, join.A)
+	case b.listens():
+		return s.accept(ctx, join.B)
+	}
+	return s.dialBoth(ctx)
+}
+
+// check refuses what makes no sense or is not safe, before anything is opened.
+func (s *server) check() error {
+	for i, p := range s.plans {
+		other := s.plans[1-i]
+		if !p.listens() {
+			continue
+		}
+		s.once = s.once || p.common.once || other.base().kind.Traits.Once
+		if p.common.many && s.once {
+			return usage(errors.New(p.name() + ": cannot serve many: " + other.name() + " can be opened only once"))
+		}
+	}
+	return nil
+}
+
+// dialBoth makes one joint.
+func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
+	a, err := s.dial(ctx, s.plans[0])
+	if err != nil {
+		return join.Result{}, err
+	}
+	b, err := s.dial(transport.WithOther(ctx, a), s.plans[1])
+	if err != nil {
+		transport.Abort(a, err)
+		return join.Result{}, err
+	}
+	return s.joint(ctx, a, b)
+}
+
+// accept makes a joint for every client of the end at side.
+func (s *server) accept(ctx context.Context, side join.Side) (join.Result, error) {
+	acc, err := s.open(ctx, s.plans[side], s.plans[1-side])
+	if err != nil {
+		return join.Result{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { acc.Close() })
+	defer stop()
+	defer acc.Close()
+	if s.once {
+		c, err := acc.Accept()
+		if err != nil {
+			return join.Result{}, s.acceptError(ctx, side, err)
+		}
+		acc.Close()
+		return s.client(ctx, side, c)
+	}
+	for {
+		c, err := acc.Accept()
+		if err != nil {
+			s.wg.Wait()
+			return s.last, s.acceptError(ctx, side, err)
+		}
+		s.wg.Go(func() { s.client(ctx, side, c) })
+	}
+}
+
+// acceptError is what the end of accepting means.
+func (s *server) acceptError(ctx context.Context, side join.Side, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return failed("accept", s.plans[side].name(), err)
+}
+
+// client opens the other end for a client and joins the two.
+func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (join.Result, error) {
+	other := s.plans[1-side]
+	d, err := s.dial(transport.WithOther(ctx, c), other)
+	if caller, ok := transport.As[transport.Caller](c); ok {
+		var local net.Addr
+		if err == nil {
+			local = d.LocalAddr()
+		}
+		if aerr := caller.Answer(local, err); aerr != nil && err == nil {
+			transport.Abort(d, aerr)
+			err = failed("handshake", s.plans[side].name(), aerr)
+		}
+	}
+	if err != nil {
+		s.emit(Event{Type: Refused, End: s.plans[side].name(), Addr: c.RemoteAddr(), Err: err})
+		transport.Abort(c, err)
+		return join.Result{}, err
+	}
+	if side == join.A {
+		return s.joint(ctx, c, d)
+	}
+	return s.joint(ctx, d, c)
+}
+
+// pair joins the clients of one listener to those of the other, first to first.
+func (s *server) pair(ctx context.Context) (join.Result, error) {
+	var accs [2]transport.Acceptor
+	for i, p := range s.plans {
+		acc, err := s.open(ctx, p, s.plans[1-i])
+		if err != nil {
+			if i == 1 {
+				accs[0].Close()
+			}
+			return join.Result{}, err
+		}
+		accs[i] = acc
+		defer acc.Close()
+		defer context.AfterFunc(ctx, func() { acc.Close() })()
+	}
+	defer s.wg.Wait()
+	for {
+		var ends [2]transport.Conn
+		var errs [2]error
+		var both sync.WaitGroup
+		for i := range accs {
+			both.Go(func() { ends[i], errs[i] = acceptGood(accs[i]) })
+		}
+		both.Wait()
+		for i, err := range errs {
+			if err == nil {
+				continue
+			}
+			if c := ends[1-i]; c != nil {
+				transport.Abort(c, err)
+			}
+			return s.last, s.acceptError(ctx, join.Side(i), err)
+		}
+		if s.once {
+			accs[0].Close()
+			accs[1].Close()
+			return s.joint(ctx, ends[0], ends[1])
+		}
+		s.wg.Go(func() { s.joint(ctx, ends[0], ends[1]) })
+	}
+}
+
+// acceptGood is Accept, past the clients that were turned away.
+func acceptGood(acc transport.Acceptor) (transport.Conn, error) {
+	return acc.Accept()
+}
+
+// joint joins two open ends and tells how it went.
+func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, error) {
+	n, jo := s.joints.Add(1), s.opt
+	if jo.Count == nil {
+		jo.Count = new(join.Count)
+	}
+	if s.Taps != nil {
+		jo.Taps = append(jo.Taps, s.Taps(n, a, b)...)
+	}
+	jo.HangUp |= hangs(a, b)
+	e := Event{Type: Opened, Joint: n, End: s.plans[0].name(), Other: s.plans[1].name(), Addr: b.RemoteAddr(), Count: jo.Count}
+	if s.plans[0].listens() {
+		e.Addr = a.RemoteAddr()
+	}
+	s.emit(e)
+	r, err := join.Join(ctx, a, b, jo)
+	err = s.name(err)
+	e.Type, e.Result, e.Err = Closed, &r, err
+	s.emit(e)
+	s.mu.Lock()
+	s.last, s.err = r, err
+	s.mu.Unlock()
+	return r, err
+}
+
+// name says which end an error of a joint is about.
+func (s *server) name(err error) error {
+	if e := (*join.Error)(nil); errors.As(err, &e) {
+		return failed(e.Op, s.plans[e.Side].name(), e.Err)
+	}
+	return err
+}
+
+// merge adds to the joint's options what the ends ask for.
+func merge(jo join.Options, plans ...*plan) join.Options {
+	for _, p := range plans {
+		c := p.common
+		if c.idle > 0 && (jo.Idle == 0 || c.idle < jo.Idle) {
+			jo.Idle = c.idle
+		}
+		if c.limit > 0 && (jo.Limit == 0 || c.limit < jo.Limit) {
+			jo.Limit = c.limit
+		}
+		if c.linger != 0 {
+			jo.Linger = c.linger
+		}
+		if c.frame != 0 {
+			jo.Framing = c.frame
+		}
+	}
+	return jo
+}
+
+// hangs finds the ends at which a person sits: an end of file from the other ends
+// the joint.
+func hangs(a, b transport.Conn) join.Hang {
+	var h join.Hang
+	if interactive(a) {
+		h |= join.HangB
+	}
+	if interactive(b) {
+		h |= join.HangA
+	}
+	return h
+}
+
+func interactive(c transport.Conn) bool {
+	i, ok := transport.As[interface{ Interactive() bool }](c)
+	return ok && i.Interactive()
+}

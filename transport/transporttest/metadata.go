@@ -1,0 +1,43 @@
+package transporttest
+
+import (
+	"os"
+	"testing"
+)
+
+// testMetadata checks what an end knows about itself, while it is open and after.
+func (h Harness) testMetadata(t *testing.T) {
+	a, _ := h.open(t)
+	check := func(when string) {
+		info := a.Info()
+		switch {
+		case info == nil:
+			t.Fatalf("%s: Info is nil", when)
+		case info.Kind == "":
+			t.Errorf("%s: Info().Kind is empty", when)
+		case info != a.Info() && *info != *a.Info():
+			t.Errorf("%s: Info changes: %+v", when, info)
+		}
+		for name, addr := range map[string]interface {
+			Network() string
+			String() string
+		}{"LocalAddr": a.LocalAddr(), "RemoteAddr": a.RemoteAddr()} {
+			if addr == nil {
+				t.Errorf("%s: %s is nil", when, name)
+			} else if addr.Network() == "" {
+				t.Errorf("%s: %s %q has no network", when, name, addr)
+			}
+		}
+	}
+	check("open")
+	if h.Cred {
+		if c := a.Info().Cred; c == nil || c.PID != os.Getpid() || c.UID != os.Getuid() || c.GID != os.Getgid() {
+			t.Errorf("Info().Cred is %+v, want pid %d, uid %d, gid %d", c, os.Getpid(), os.Getuid(), os.Getgid())
+		}
+	}
+	if h.TLS && a.Info().TLS == nil {
+		t.Error("Info().TLS is nil")
+	}
+	a.Close()
+	check("closed")
+}

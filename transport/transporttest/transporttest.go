@@ -1,0 +1,209 @@
+// Package transporttest is the suite that every kind of end runs. It turns the
+// promises in package transport into checks: what a kind's Traits claim must
+// work, and what they do not claim must say so.
+//
+// The test of a kind is a [Harness] and a call of [Run]:
+//
+//	func TestConformance(t *testing.T) {
+//		transporttest.Run(t, transporttest.Harness{
+//			Kind:      kind,
+//			Pair:      pair,
+//			Addresses: []string{"tcp:example.org:80"},
+//			Bad:       map[string]string{"tcp:h:x:1": "..."},
+//			Options:   map[string]func(*testing.T){"nodelay": testNoDelay},
+//		})
+//	}
+//
+// The suite knows nothing about any kind. What only one kind does, its own tests
+// check.
+package transporttest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// The limits on waiting. Patience is for what takes as long as it takes, such as
+// moving a megabyte on a busy machine; Prompt is the promise of Close.
+const (
+	Patience = 20 * time.Second
+	Prompt   = time.Second
+)
+
+// A Harness makes what the suite needs of one kind.
+type Harness struct {
+	Kind transport.Kind
+
+	// Pair opens two ends joined to each other: a is of the kind, b is its
+	// other side, of any kind that carries the same. For a kind that listens,
+	// a is what it accepted. Whatever else is opened for them, such as a
+	// listener, is released by t.Cleanup; the suite closes a and b.
+	//
+	// With Echo, or if the kind has no other side to hold, b is nil. If Pair
+	// itself is nil, as for a kind that cannot be opened in a test, only what
+	// the kind says of itself is checked.
+	Pair func(t testing.TB) (a, b transport.Conn)
+
+	Echo   bool // what is written to a comes back from a, as from a program like cat
+	Writes bool // for Traits.OneWay: a writes and b reads; otherwise a reads what b writes
+
+	// Endpoint, which may be nil, returns an Endpoint that can be opened: for
+	// the checks of contexts. What it needs is released by t.Cleanup.
+	Endpoint func(t testing.TB) transport.Endpoint
+
+	Addresses []string          // texts that must parse, fill the Endpoint and survive String
+	Bad       map[string]string // texts that must be refused, and the error that [Fill] or Validate gives
+
+	// Options has a check for each option that the kind's Bind binds: that it
+	// changes something observable. An option without one fails the suite.
+	Options map[string]func(t *testing.T)
+
+	NoEmpty bool // messages of no bytes are refused with errors.ErrUnsupported
+	Text    bool // Meta.Text arrives as it was sent
+	Cred    bool // Info().Cred of a is this process
+	TLS     bool // Info().TLS of a is set
+
+	// NoNettest says why nettest.TestConn cannot hold for a Stream that has
+	// deadlines; "" if it does. The suite's own checks of deadlines still run.
+	NoNettest string
+}
+
+// Run runs every check that applies to the kind as a subtest.
+func Run(t *testing.T, h Harness) {
+	t.Run("kind", h.testKind)
+	t.Run("text", h.testText)
+	t.Run("options", h.testOptions)
+	if h.Endpoint != nil {
+		t.Run("context", h.testContext)
+	}
+	if h.Pair == nil {
+		return
+	}
+	h.warm(t)
+	before := resources(t)
+	t.Run("metadata", h.testMetadata)
+	if h.Kind.Traits.Messages {
+		t.Run("messages", h.testMessages)
+	} else {
+		t.Run("stream", h.testStream)
+	}
+	t.Run("ends", h.testEnds)
+	t.Run("deadlines", h.testDeadlines)
+	t.Run("detach", h.testDetach)
+	t.Run("leaks", func(t *testing.T) { before.check(t) })
+}
+
+// warm opens a pair once, so that what the system or the runtime keeps for good
+// does not look like a leak.
+func (h Harness) warm(t *testing.T) {
+	t.Run("open", func(t *testing.T) { h.open(t) })
+}
+
+// open makes a pair that is closed when t ends.
+func (h Harness) open(t testing.TB) (a, b transport.Conn) {
+	t.Helper()
+	a, b = h.Pair(t)
+	if a == nil {
+		t.Fatal("Pair returned no end")
+	}
+	t.Cleanup(func() {
+		a.Close()
+		if b != nil {
+			b.Close()
+		}
+	})
+	_, stream := a.(transport.Stream)
+	_, messages := a.(transport.MsgConn)
+	if stream == messages || messages != h.Kind.Traits.Messages {
+		t.Fatalf("%T: is a Stream: %v, is a MsgConn: %v; Traits.Messages is %v", a, stream, messages, h.Kind.Traits.Messages)
+	}
+	return a, b
+}
+
+// A flow is a way for data from one end to another.
+type flow struct{ w, r transport.Conn }
+
+// flows returns the flow that a writes and the flow that a reads. A flow that the
+// kind does not have has nil ends.
+func (h Harness) flows(a, b transport.Conn) (out, in flow) {
+	switch one := h.Kind.Traits.OneWay; {
+	case h.Echo:
+		return flow{a, a}, flow{}
+	case b == nil:
+		return flow{}, flow{}
+	case one && h.Writes:
+		return flow{a, b}, flow{}
+	case one:
+		return flow{}, flow{b, a}
+	}
+	return flow{a, b}, flow{b, a}
+}
+
+// all returns those of the pair's flows that exist.
+func (h Harness) all(a, b transport.Conn) []flow {
+	var fs []flow
+	out, in := h.flows(a, b)
+	for _, f := range []flow{out, in} {
+		if f.w != nil {
+			fs = append(fs, f)
+		}
+	}
+	return fs
+}
+
+// read reads once from a Stream or a MsgConn.
+func read(c transport.Conn, p []byte) (int, error) {
+	if m, ok := c.(transport.MsgConn); ok {
+		n, _, err := m.ReadMsg(p)
+		return n, err
+	}
+	return c.(transport.Stream).Read(p)
+}
+
+// write writes once to a Stream or a MsgConn.
+func write(c transport.Conn, p []byte) error {
+	if m, ok := c.(transport.MsgConn); ok {
+		return m.WriteMsg(p, transport.Meta{})
+	}
+	n, err := c.(transport.Stream).Write(p)
+	if err == nil && n != len(p) {
+		return fmt.Errorf("Write returned %d of %d and no error", n, len(p))
+	}
+	return err
+}
+
+// start runs f in a goroutine and returns where its result will be.
+func start[T any](f func() T) <-chan T {
+	c := make(chan T, 1)
+	go func() { c <- f() }()
+	return c
+}
+
+// await returns what arrives on c, or fails the test with all goroutines' stacks.
+func await[T any](t testing.TB, c <-chan T, limit time.Duration, what string) T {
+	t.Helper()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case v := <-c:
+		return v
+	case <-timer.C:
+		stacks := make([]byte, 64<<10)
+		t.Fatalf("%s took more than %v\n\n%s", what, limit, stacks[:runtime.Stack(stacks, true)])
+		panic("unreachable")
+	}
+}
+
+// wantClosed checks the error of a call on a closed end.
+func wantClosed(t testing.TB, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%s: error %v, want one matching net.ErrClosed", what, err)
+	}
+}
