@@ -24,6 +24,15 @@ func (o *Opener) listen(ctx context.Context, p *plan) (transport.Acceptor, error
 	if err != nil {
 		return nil, err
 	}
+	if err := o.announce(p); err != nil {
+		inner.Close()
+		return nil, failed("listen", p.name(), err)
+	}
+	return newGate(o, p, inner), nil
+}
+
+// announce tells what the parts of a listener have to say.
+func (o *Opener) announce(p *plan) error {
 	for _, part := range p.parts {
 		a, ok := part.end.(transport.Announcer)
 		if !ok {
@@ -31,14 +40,24 @@ func (o *Opener) listen(ctx context.Context, p *plan) (transport.Acceptor, error
 		}
 		lines, err := a.Announce()
 		if err != nil {
-			inner.Close()
-			return nil, failed("listen", p.name(), err)
+			return err
 		}
 		for _, line := range lines {
 			o.notice(p, "%s", line)
 		}
 	}
-	return newGate(o, p, inner), nil
+	return nil
+}
+
+// warn tells what is unsafe about an end that is about to be opened.
+func (o *Opener) warn(p *plan) {
+	for _, part := range p.parts {
+		if w, ok := part.end.(interface{ Warnings() []string }); ok {
+			for _, line := range w.Warnings() {
+				o.notice(p, "%s", line)
+			}
+		}
+	}
 }
 
 func listenHint(err error) error {

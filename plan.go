@@ -74,6 +74,15 @@ func (o *Opener) plan(text string) (*plan, error) {
 	return p, nil
 }
 
+// warned is plan, and tells what is unsafe.
+func (o *Opener) warned(text string) (*plan, error) {
+	p, err := o.plan(text)
+	if err == nil {
+		o.warn(p)
+	}
+	return p, err
+}
+
 // expand looks the names up and replaces those that stand for several.
 func (p *plan) expand(kinds transport.Kinds) error {
 	words := append(slices.Clone(p.addr.Layers), p.addr.Kind)

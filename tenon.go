@@ -48,7 +48,7 @@ type Opener struct {
 // Dial opens the end that addr names. The context bounds the call only. An end
 // that listens is waited at: Dial returns the first connection.
 func (o *Opener) Dial(ctx context.Context, addr string) (transport.Conn, error) {
-	p, err := o.plan(addr)
+	p, err := o.warned(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (o *Opener) Dial(ctx context.Context, addr string) (transport.Conn, error) 
 // context bounds the call only. The Acceptor hands out clients that are through
 // all handshakes and limits.
 func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, error) {
-	p, err := o.plan(addr)
+	p, err := o.warned(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +82,11 @@ func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, e
 // unless the other can be opened only once, as stdio can: then it serves one. Of
 // two that listen, the clients are paired. The Result is that of the last joint.
 func (o *Opener) Join(ctx context.Context, a, b string, jo join.Options) (join.Result, error) {
-	pa, err := o.plan(a)
+	pa, err := o.warned(a)
 	if err != nil {
 		return join.Result{}, err
 	}
-	pb, err := o.plan(b)
+	pb, err := o.warned(b)
 	if err != nil {
 		return join.Result{}, err
 	}

@@ -1,0 +1,312 @@
+package relay
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	bufferBytes = 64 << 10
+	batchEvents = 128
+	noSlot      = -1 // the event data of the wake-up descriptor
+)
+
+// defaultLoops leaves processors to the programs that the joints join: with a loop
+// on each, loops that poll take the time of the peers that they wait for.
+func defaultLoops() int { return max(1, min(runtime.GOMAXPROCS(0)/2, 4)) }
+
+// slot is how an event finds its joint. gen tells an event for a joint that is
+// gone from one for its successor in the same slot.
+type slot struct {
+	j       *joint
+	gen     uint32
+	started bool      // both descriptors are registered
+	early   [2]uint32 // events that came before
+}
+
+type order struct {
+	j     *joint
+	cause error
+}
+
+// loop is one goroutine that waits for and moves the data of many joints.
+type loop struct {
+	epfd, wakefd int
+	using        sync.WaitGroup // callers that use epfd or wakefd; none is added once closed
+
+	mu     sync.Mutex // guards the fields down to the blank line
+	slots  []slot
+	free   []uint32
+	orders []order
+	idle   idleHeap
+	closed bool
+
+	// Of the loop's goroutine only.
+	ready []*joint // joints with work left
+	spare []*joint // the backing of the next ready
+	buf   []byte
+	pipes pipePool
+	now   time.Time
+	poll  poller
+}
+
+func newLoop() (*loop, error) {
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	wakefd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(epfd)
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: noSlot}
+	if err := unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, wakefd, &ev); err != nil {
+		unix.Close(epfd)
+		unix.Close(wakefd)
+		return nil, fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return &loop{epfd: epfd, wakefd: wakefd, buf: make([]byte, bufferBytes), now: time.Now()}, nil
+}
+
+// event is the registration of one end: side and slot in Fd, gen in Pad.
+func (j *joint) event(side int) unix.EpollEvent {
+	return unix.EpollEvent{Events: j.interest(side), Fd: int32(j.slot<<1 | uint32(side)), Pad: int32(j.gen)}
+}
+
+// start registers a joint. On error both descriptors are as they were, except
+// that they are nonblocking.
+func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
+	if err := errors.Join(setNonblock(a), setNonblock(b)); err != nil {
+		return nil, fmt.Errorf("fcntl: %w", err)
+	}
+	j := newJoint(l, a, b, o, done)
+	if !l.enlist(j) {
+		return nil, net.ErrClosed
+	}
+	defer l.using.Done()
+	for _, side := range [2]int{1, 0} { // b first: a has data already, more often than not
+		ev := j.event(side)
+		err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, j.ends[side].fd, &ev)
+		if err == nil {
+			continue
+		}
+		if side == 0 {
+			_ = unix.EpollCtl(l.epfd, unix.EPOLL_CTL_DEL, b, nil)
+		}
+		l.release(j)
+		if err == unix.EPERM {
+			return nil, ErrNotPollable
+		}
+		return nil, fmt.Errorf("epoll_ctl: %w", err)
+	}
+	l.admit(j)
+	return j, nil
+}
+
+// enlist gives j a slot, unless the loop is closed.
+func (l *loop) enlist(j *joint) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.using.Add(1)
+	if n := len(l.free); n > 0 {
+		j.slot, l.free = l.free[n-1], l.free[:n-1]
+	} else {
+		j.slot = uint32(len(l.slots))
+		l.slots = append(l.slots, slot{})
+	}
+	s := &l.slots[j.slot]
+	j.gen, s.j = s.gen, j
+	return true
+}
+
+// admit hands j over to the loop, with the events that came too early.
+func (l *loop) admit(j *joint) {
+	l.mu.Lock()
+	s := &l.slots[j.slot]
+	s.started = true
+	wake := false
+	if s.early != [2]uint32{} {
+		l.orders = append(l.orders, order{j: j})
+		wake = true
+	}
+	if j.opt.Idle > 0 {
+		j.active = time.Now()
+		j.due = j.active.Add(j.opt.Idle)
+		heap.Push(&l.idle, j)
+		wake = wake || l.idle[0] == j
+	}
+	l.mu.Unlock()
+	if wake {
+		l.wake()
+	}
+}
+
+// release frees the slot of j: no event finds it any more.
+func (l *loop) release(j *joint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slots[j.slot] = slot{gen: l.slots[j.slot].gen + 1}
+	l.free = append(l.free, j.slot)
+	if !j.due.IsZero() {
+		heap.Remove(&l.idle, j.place)
+	}
+}
+
+// cut asks the loop to abort j, if it is not over yet.
+func (j *joint) cut(cause error) {
+	l := j.l
+	l.command(func() { l.orders = append(l.orders, order{j, cause}) })
+}
+
+func (l *loop) close() {
+	l.command(func() { l.closed = true })
+}
+
+// command changes what l.mu guards and wakes the loop to see it. A closed loop is
+// about to abort everything and needs no command.
+func (l *loop) command(change func()) {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	l.using.Add(1)
+	change()
+	l.mu.Unlock()
+	l.wake()
+	l.using.Done()
+}
+
+func (l *loop) wake() {
+	one := [8]byte{1}
+	_, _ = unix.Write(l.wakefd, one[:]) // EAGAIN: it is awake
+}
+
+// run is the loop.
+func (l *loop) run() {
+	evs := make([]unix.EpollEvent, batchEvents)
+	for {
+		n := l.wait(evs)
+		closed := l.gather(evs[:n])
+		if closed {
+			break
+		}
+		turns := l.ready
+		l.ready, l.spare = l.spare[:0], nil
+		for _, j := range turns {
+			j.queued = false
+		}
+		for _, j := range turns {
+			if !j.over && j.turn() {
+				l.queue(j)
+			}
+		}
+		clear(turns)
+		l.spare = turns
+	}
+	l.shut()
+}
+
+func (l *loop) queue(j *joint) {
+	if !j.queued {
+		j.queued = true
+		l.ready = append(l.ready, j)
+	}
+}
+
+// gather turns events, orders and idle times into joints that are ready.
+func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
+	var cuts []order
+	l.mu.Lock()
+	for i := range evs {
+		ev := &evs[i]
+		if ev.Fd == noSlot {
+			var b [8]byte
+			sysRead(l.wakefd, b[:])
+			continue
+		}
+		s, side := &l.slots[uint32(ev.Fd)>>1], int(ev.Fd&1)
+		switch {
+		case s.gen != uint32(ev.Pad) || s.j == nil:
+		case !s.started:
+			s.early[side] |= ev.Events
+		default:
+			s.j.note(side, ev.Events)
+			l.queue(s.j)
+		}
+	}
+	for _, o := range l.orders {
+		if o.cause != nil {
+			cuts = append(cuts, o)
+		} else if s := &l.slots[o.j.slot]; s.j == o.j {
+			o.j.note(0, s.early[0])
+			o.j.note(1, s.early[1])
+			l.queue(o.j)
+		}
+	}
+	clear(l.orders)
+	l.orders = l.orders[:0]
+	if len(l.idle) > 0 {
+		l.now = time.Now()
+		cuts = l.expire(cuts)
+	}
+	closed = l.closed
+	l.mu.Unlock()
+	for _, o := range cuts {
+		l.end(o)
+	}
+	return closed
+}
+
+// expire collects the joints that were idle too long, and puts back the others
+// whose time was moved on by data. l.mu is held.
+func (l *loop) expire(cuts []order) []order {
+	for len(l.idle) > 0 && !l.idle[0].due.After(l.now) {
+		j := l.idle[0]
+		due := j.active.Add(j.opt.Idle)
+		if !due.After(l.now) {
+			cuts = append(cuts, order{j, ErrIdle})
+			due = l.now.Add(j.opt.Idle)
+		}
+		j.due = due
+		heap.Fix(&l.idle, 0)
+	}
+	return cuts
+}
+
+func (l *loop) end(o order) {
+	if !o.j.over {
+		o.j.result.Cause = o.cause
+		o.j.finish(nil, true)
+	}
+}
+
+// shut aborts what is left when the loop is closed.
+func (l *loop) shut() {
+	l.using.Wait()
+	l.mu.Lock()
+	var left []order
+	for _, s := range l.slots {
+		if s.j != nil {
+			left = append(left, order{s.j, net.ErrClosed})
+		}
+	}
+	l.mu.Unlock()
+	for _, o := range left {
+		l.end(o)
+	}
+	l.pipes.close()
+	unix.Close(l.epfd)
+	unix.Close(l.wakefd)
+}

@@ -1,0 +1,28 @@
+//go:build !linux
+
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+)
+
+// loop and joint stand in for the epoll loop where there is none; no value of
+// them is ever made.
+type loop struct{}
+
+type joint struct{}
+
+func defaultLoops() int { return 1 }
+
+func newLoop() (*loop, error) {
+	return nil, fmt.Errorf("relay engine on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
+
+func (*loop) run()   {}
+func (*loop) close() {}
+func (*loop) start(int, int, Options, func(Result)) (*joint, error) {
+	return nil, errors.ErrUnsupported
+}
+func (*joint) cut(error) {}

@@ -1,0 +1,64 @@
+//go:build !linux
+
+package inet
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/tenon-net/tenon/transport"
+	"golang.org/x/sys/unix"
+)
+
+// Elsewhere a batch is one datagram.
+
+const (
+	rxSlots    = 1
+	msgTrunc   = unix.MSG_TRUNC
+	errMsgSize = unix.EMSGSIZE
+)
+
+type rx struct {
+	mem [64 << 10]byte
+	got [1]datagram
+}
+
+var spareRx = sync.Pool{New: func() any { return new(rx) }}
+
+func (b *batchReader) receive(uintptr) bool { return true }
+
+func (b *batchReader) wait(int) ([]datagram, error) {
+	b.gro = true
+	if b.in == nil {
+		b.in = spareRx.Get().(*rx)
+	}
+	n, from, _, err := b.s.receiveOne(b.in.mem[:])
+	if err != nil {
+		b.release()
+		return nil, err
+	}
+	b.in.got[0] = datagram{data: b.in.mem[:n], seg: n, from: from}
+	return b.in.got[:], nil
+}
+
+func (s *udpSocket) writeMsgs(ms []transport.Msg, to target, _ func() error) (n int, err error) {
+	for n < len(ms) && err == nil {
+		if err = s.sendOne(ms[n].Buf, to); err == nil {
+			n++
+		}
+	}
+	return n, err
+}
+
+func enableLocal(int, bool) error { return nil }
+
+func setUDP(fd int, v6 bool, s *Socket, reuseAddr, reusePort bool) error {
+	if reuseAddr || reusePort {
+		return unsupported("reuseaddr")
+	}
+	return s.set(fd, v6)
+}
+
+func joinGroup(int, group) error { return unsupported("join") }
+
+func (u *UDPSendTo) setMulticast(int, bool) error { return nil }

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package inet
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Elsewhere every Conn is one of package net from the start.
+
+func promote(int) (streamConn, error) { return nil, errors.ErrUnsupported }
+func dupOf(streamConn) (int, error)   { return -1, errors.ErrUnsupported }
+func shutdownWrite(int) error         { return errors.ErrUnsupported }
+func closeBare(int, bool) error       { return errors.ErrUnsupported }
+func localEndpoint(int) (e endpoint)  { return e }

@@ -1,0 +1,202 @@
+package inet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Dial connects by TCP.
+type Dial struct {
+	// Addr is "host:port": a name or an IP address, and a number or the name
+	// of a service. If it is empty, Dial goes where the client of the other
+	// end asked to go; see [transport.Caller].
+	Addr string
+
+	// LocalAddr is the IP address to connect from, with or without a port;
+	// "" leaves it to the system. Only addresses of its family are tried.
+	LocalAddr  string
+	SourcePort int // port to connect from; 0 is the one in LocalAddr, or any
+
+	ReuseAddr opt.Switch // bind to a port that was in use a moment ago; on if there is a source port
+	ReusePort bool       // share the source port with other sockets
+
+	Socket
+	Tuning
+
+	Resolver Resolver // nil is [net.DefaultResolver]
+}
+
+// A Resolver finds the addresses of names, best first, and the ports of services.
+// It is a part of [net.Resolver].
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupPort(ctx context.Context, network, service string) (int, error)
+}
+
+var (
+	_ transport.Dialer    = (*Dial)(nil)
+	_ transport.Validator = (*Dial)(nil)
+	_ Resolver            = (*net.Resolver)(nil)
+)
+
+// dialInfo is that of every dialed Conn. Nobody changes it.
+var dialInfo = transport.Info{Kind: "tcp"}
+
+const (
+	portHint = "write HOST:PORT, as in tcp:example.org:80"
+)
+
+// Bind binds the target and the options.
+func (d *Dial) Bind(s *opt.Set) {
+	s.Target(opt.Host, "HOST:PORT", nil)
+	s.OnHost(func(h address.Host) error {
+		switch {
+		case h.Name == "" && h.Port == "":
+			d.Addr = "" // where the client of the other end wants to go
+			return nil
+		case h.Name == "":
+			return usage("there is no host before the port", portHint)
+		case h.Port == "":
+			return usage("there is no port after the host", portHint)
+		}
+		d.Addr = h.HostPort()
+		return nil
+	})
+	s.String(&d.LocalAddr, "bind", "address", "connect from this address, with or without a port")
+	s.Int(&d.SourcePort, "sourceport", 0, 1, 65535, "connect from this port").Alias("sp")
+	s.Switch(&d.ReuseAddr, "reuseaddr", false, "connect from a port that was in use a moment ago; yes with a source port").Alias("so-reuseaddr")
+	s.Bool(&d.ReusePort, "reuseport", "share the source port with other sockets").Alias("so-reuseport")
+	s.Embed(&d.Socket)
+	s.Embed(&d.Tuning)
+}
+
+// Validate looks at the parts that are addresses.
+func (d *Dial) Validate() error {
+	if d.LocalAddr != "" {
+		if _, err := parseLocal(d.LocalAddr); err != nil {
+			return err
+		}
+	}
+	if d.Addr == "" {
+		return nil
+	}
+	_, _, err := splitHostPort(d.Addr)
+	return err
+}
+
+// Dial connects. Of the addresses of a name it uses the one that answers first,
+// after giving the better ones a head start (RFC 8305). The Conn is a [*Conn].
+func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	target, permit := d.Addr, func(netip.AddrPort) error { return nil }
+	if target == "" {
+		other := transport.Other(ctx)
+		caller, ok := transport.As[transport.Caller](other)
+		if !ok {
+			return nil, usage("there is no host and port to connect to", portHint)
+		}
+		target, permit = caller.Target(), caller.Permit
+	}
+	addrs, err := d.lookup(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.race(ctx, addrs, permit)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// lookup returns the addresses that target may mean, in the order in which to
+// try them. There is at least one.
+func (d *Dial) lookup(ctx context.Context, target string) ([]netip.AddrPort, error) {
+	host, service, err := splitHostPort(target)
+	if err != nil {
+		return nil, err
+	}
+	family := d.Family
+	if local, ok := d.localAddr(false); ok && !local.Addr().IsUnspecified() {
+		family = IPv4
+	} else if local, ok := d.localAddr(true); ok && !local.Addr().IsUnspecified() {
+		family = IPv6
+	}
+	addrs, err := lookup(ctx, d.Resolver, family, host, service)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range addrs {
+		// The system takes the unspecified address for its own (RFC 1122,
+		// section 3.2.1.3, forbids it on the wire); whoever permits
+		// addresses must see what will be reached.
+		if a.Addr().IsUnspecified() {
+			addrs[i] = netip.AddrPortFrom(loopback(!a.Addr().Is4()), a.Port())
+		}
+	}
+	return interleave(addrs), nil
+}
+
+// localAddr returns the address of the family to connect from, if one was given.
+// It relies on Validate.
+func (d *Dial) localAddr(v6 bool) (local netip.AddrPort, ok bool) {
+	if d.LocalAddr != "" {
+		local, _ = parseLocal(d.LocalAddr)
+		ok = local.Addr().Is6() == v6
+	} else if d.SourcePort != 0 {
+		ok = true
+		local = netip.AddrPortFrom(unspecified(v6), 0)
+	}
+	if d.SourcePort != 0 {
+		local = netip.AddrPortFrom(local.Addr(), uint16(d.SourcePort))
+	}
+	return local, ok
+}
+
+// parseLocal reads "ip", "ip:port", "[ip]" and "[ip]:port".
+func parseLocal(text string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
+	}
+	bare := text
+	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
+		bare = text[1 : len(text)-1]
+	}
+	ip, err := netip.ParseAddr(bare)
+	if err != nil {
+		return netip.AddrPort{}, usage(fmt.Sprintf("bind=%s is not an IP address, with or without a port", text), "")
+	}
+	return netip.AddrPortFrom(ip.Unmap(), 0), nil
+}
+
+// dialError says where the error came from.
+func dialError(to netip.AddrPort, err error) error {
+	mark := error(nil)
+	if errors.Is(err, context.DeadlineExceeded) {
+		mark = transport.ErrTimeout
+	}
+	err = &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
+	if mark != nil {
+		err = transport.Mark(err, mark)
+	}
+	return transport.WithHint(err, hint(err, strconv.Itoa(int(to.Port()))))
+}
+
+// contextError is why ctx ended. It matches ctx.Err() whatever the cause is.
+func contextError(ctx context.Context) error {
+	return transport.Mark(context.Cause(ctx), ctx.Err())
+}
+
+func usage(text, hint string) error {
+	return transport.WithHint(transport.Mark(errors.New(text), transport.ErrUsage), hint)
+}

@@ -1,0 +1,202 @@
+package inet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// udpKinds is the kinds of UDP. All of their Conns are MsgConns: a message is a
+// datagram, an empty one included, and none is cut without saying so.
+func udpKinds() transport.Kinds {
+	traits := transport.Traits{Messages: true, Deadlines: true}
+	listens, recv := traits, traits
+	listens.Listens, recv.OneWay = true, true
+	return transport.Kinds{
+		{Name: udpKind, Aliases: []string{"udp-connect"}, Syntax: "udp:HOST:PORT", Example: "udp:localhost:53",
+			Doc: "Exchanges datagrams with one address by UDP.", Traits: traits, New: func() transport.Endpoint { return new(UDP) }},
+		{Name: "udp4", Aliases: []string{"udp4-connect"}, Syntax: "udp4:HOST:PORT", Example: "udp4:localhost:53",
+			Doc: "Is udp over IPv4 only.", Traits: traits, Stack: udpKind, With: "family=ipv4"},
+		{Name: "udp6", Aliases: []string{"udp6-connect"}, Syntax: "udp6:HOST:PORT", Example: "udp6:localhost:53",
+			Doc: "Is udp over IPv6 only.", Traits: traits, Stack: udpKind, With: "family=ipv6"},
+		{Name: udpListenKind, Aliases: []string{"udp-l", "udp-recvfrom"}, Syntax: "udp-listen:[HOST:]PORT", Example: "udp-listen:5353",
+			Doc: "Waits for datagrams and opens a session for each sender.", Traits: listens, New: func() transport.Endpoint { return new(UDPListen) }},
+		{Name: "udp4-listen", Aliases: []string{"udp4-l", "udp4-recvfrom"}, Syntax: "udp4-listen:[HOST:]PORT", Example: "udp4-listen:5353",
+			Doc: "Is udp-listen over IPv4 only.", Traits: listens, Stack: udpListenKind, With: "family=ipv4"},
+		{Name: "udp6-listen", Aliases: []string{"udp6-l", "udp6-recvfrom"}, Syntax: "udp6-listen:[HOST:]PORT", Example: "udp6-listen:5353",
+			Doc: "Is udp-listen over IPv6 only.", Traits: listens, Stack: udpListenKind, With: "family=ipv6"},
+		{Name: udpRecvKind, Aliases: []string{"udp-receive"}, Syntax: "udp-recv:[HOST:]PORT", Example: "udp-recv:514",
+			Doc: "Receives datagrams from anybody and sends none.", Traits: recv, New: func() transport.Endpoint { return new(UDPRecv) }},
+		{Name: udpSendKind, Aliases: []string{"udp-datagram"}, Syntax: "udp-sendto:HOST:PORT", Example: "udp-sendto:239.255.0.1:5000,join=239.255.0.1",
+			Doc: "Sends datagrams to an address, which may be a group or a broadcast, and receives from anybody.", Traits: traits, New: func() transport.Endpoint { return new(UDPSendTo) }},
+	}
+}
+
+const (
+	udpKind       = "udp"
+	udpListenKind = "udp-listen"
+	udpRecvKind   = "udp-recv"
+	udpSendKind   = "udp-sendto"
+
+	udpHint = "write HOST:PORT, as in udp:localhost:53"
+)
+
+// UDP exchanges datagrams with one address. Its Conns take no datagram from
+// another one, and learn from the system when nobody listens there: a Read or a
+// Write after that fails once with ECONNREFUSED.
+type UDP struct {
+	Addr       string // "host:port"
+	LocalAddr  string // IP address to send from, with or without a port; "" leaves it to the system
+	SourcePort int    // port to send from; 0 is the one in LocalAddr, or any
+	ReuseAddr  bool   // share the source port with sockets that share it too
+	Socket
+
+	Resolver Resolver // nil is [net.DefaultResolver]
+}
+
+var (
+	_ transport.Dialer    = (*UDP)(nil)
+	_ transport.Validator = (*UDP)(nil)
+)
+
+// Bind binds the target and the options.
+func (u *UDP) Bind(s *opt.Set) {
+	bindUDPTarget(s, &u.Addr)
+	s.String(&u.LocalAddr, "bind", "address", "send from this address, with or without a port")
+	s.Int(&u.SourcePort, "sourceport", 0, 1, 65535, "send from this port").Alias("sp")
+	s.Bool(&u.ReuseAddr, "reuseaddr", "share the source port with sockets that share it too").Alias("so-reuseaddr")
+	s.Embed(&u.Socket)
+}
+
+// bindUDPTarget binds the target of those that send to one address.
+func bindUDPTarget(s *opt.Set, addr *string) {
+	s.Target(opt.Host, "HOST:PORT", nil)
+	s.OnHost(func(h address.Host) error {
+		switch {
+		case h.Name == "":
+			return usage("there is no host to send to", udpHint)
+		case h.Port == "":
+			return usage("there is no port after the host", udpHint)
+		}
+		*addr = h.HostPort()
+		return nil
+	})
+}
+
+// Validate looks at the parts that are addresses.
+func (u *UDP) Validate() error {
+	_, err := u.local()
+	return err
+}
+
+// local is the address to send from; the zero AddrPort is any.
+func (u *UDP) local() (local netip.AddrPort, err error) {
+	if u.LocalAddr != "" {
+		if local, err = parseLocal(u.LocalAddr); err != nil {
+			return local, err
+		}
+	}
+	if u.SourcePort != 0 {
+		local = netip.AddrPortFrom(local.Addr(), uint16(u.SourcePort))
+	}
+	return local, nil
+}
+
+// Dial connects a socket. Of the addresses of a name it takes the first to which
+// there is a route: nothing is sent, so that nothing tells which one answers.
+func (u *UDP) Dial(ctx context.Context) (transport.Conn, error) {
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	local, err := u.local()
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := lookupUDP(ctx, u.Resolver, u.Family, u.Addr)
+	if err != nil {
+		return nil, err
+	}
+	for i, to := range addrs {
+		c, derr := u.connect(ctx, local, to)
+		if derr == nil {
+			return c, nil
+		}
+		if i == 0 {
+			err = derr
+		}
+	}
+	return nil, err
+}
+
+func (u *UDP) connect(ctx context.Context, local, to netip.AddrPort) (transport.Conn, error) {
+	v6 := to.Addr().Is6()
+	d := net.Dialer{Control: control(func(fd int, v6 bool) error { return u.set(fd, v6) })}
+	if local != (netip.AddrPort{}) {
+		from := local
+		if !from.Addr().IsValid() {
+			from = netip.AddrPortFrom(unspecified(v6), local.Port())
+		}
+		d.LocalAddr = net.UDPAddrFromAddrPort(from)
+	}
+	c, err := d.DialContext(ctx, udpNetwork(v6), to.String())
+	if err != nil {
+		return nil, udpError(ctx, err, to.Port())
+	}
+	s, err := newUDPSocket(c.(*net.UDPConn))
+	if err != nil {
+		return nil, err
+	}
+	return newUDPConn(s, udpKind, c.RemoteAddr(), target{}), nil
+}
+
+func (u *UDP) set(fd int, v6 bool) error { return setUDP(fd, v6, &u.Socket, u.ReuseAddr, false) }
+
+func udpNetwork(v6 bool) string {
+	if v6 {
+		return "udp6"
+	}
+	return "udp4"
+}
+
+// lookupUDP returns the addresses that "host:port" may mean; there is at least one.
+func lookupUDP(ctx context.Context, r Resolver, family Family, hostPort string) ([]netip.AddrPort, error) {
+	host, service, err := splitHostPort(hostPort)
+	if err != nil {
+		return nil, err
+	}
+	port, err := lookupUDPPort(ctx, r, service)
+	if err != nil {
+		return nil, err
+	}
+	return lookup(ctx, r, family, host, strconv.Itoa(port))
+}
+
+func lookupUDPPort(ctx context.Context, r Resolver, service string) (int, error) {
+	n, err := resolver(r).LookupPort(ctx, "udp", service)
+	if err != nil || n < 0 || n > 65535 {
+		return 0, usage(fmt.Sprintf("%q is not a port or a service of UDP", service), "ports are numbers from 0 to 65535; services are in /etc/services")
+	}
+	return n, nil
+}
+
+// udpError adds to the error of opening a socket what can be done about it.
+func udpError(ctx context.Context, err error, port uint16) error {
+	switch {
+	case ctx.Err() != nil:
+		return contextError(ctx)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return transport.WithHint(err, fmt.Sprintf("another program has UDP port %d; ss -ulnp shows which", port))
+	case errors.Is(err, syscall.ENETUNREACH):
+		return transport.WithHint(err, "this machine has no route there; ip route shows those it has")
+	}
+	return transport.WithHint(err, cmp.Or(transport.Hint(err), hint(err, strconv.Itoa(int(port)))))
+}

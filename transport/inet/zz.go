@@ -1,0 +1,3 @@
+package inet
+
+func hasIPv6() bool { return true }

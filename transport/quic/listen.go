@@ -1,0 +1,140 @@
+package quic
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"strconv"
+
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/internal/tlsconf"
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A Listen accepts QUIC connections, and of each its one stream.
+type Listen struct {
+	TLS
+	Tuning
+	Host string // "" is loopback of both families, "*" is everything
+	Port string
+
+	self tlsconf.SelfSigned
+	cfg  tlsconf.Lazy
+}
+
+var (
+	_ transport.Listener  = (*Listen)(nil)
+	_ transport.Validator = (*Listen)(nil)
+	_ transport.Guard     = (*Listen)(nil)
+	_ transport.Announcer = (*Listen)(nil)
+)
+
+// Bind binds the target and the options of TLS and QUIC.
+func (l *Listen) Bind(s *opt.Set) {
+	s.Target(opt.Host, "[HOST:]PORT", nil)
+	s.OnHost(func(h address.Host) error {
+		if h.Port == "" {
+			return errors.New("quic-listen needs a port: quic-listen:[HOST:]PORT")
+		}
+		l.Host, l.Port = h.Name, h.Port
+		return nil
+	})
+	l.TLS.BindServer(s)
+	l.Tuning.Bind(s)
+}
+
+// Announce returns the pin of the certificate made for a listener without one.
+func (l *Listen) Announce() ([]string, error) {
+	if l.Cert != "" {
+		return nil, nil
+	}
+	return l.self.Announce()
+}
+
+// Listen opens the sockets.
+func (l *Listen) Listen(ctx context.Context) (transport.Acceptor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cfg, err := l.cfg.Get(func() (*tls.Config, error) {
+		o := alpn(&l.TLS)
+		return o.Server(&l.self)
+	})
+	if err != nil {
+		return nil, err
+	}
+	socks, err := l.sockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newAcceptor(l, socks, cfg)
+}
+
+// sockets opens one socket for a host or everything, and two for loopback, where
+// the system has both families. With port 0 both get the same port.
+func (l *Listen) sockets(ctx context.Context) ([]*net.UDPConn, error) {
+	port := 0
+	if l.Port != "" {
+		p, err := net.DefaultResolver.LookupPort(ctx, "udp", l.Port)
+		if err != nil {
+			return nil, err
+		}
+		port = p
+	}
+	switch l.Host {
+	case "":
+		return loopbacks(ctx, port)
+	case "*":
+		return single(open(ctx, "udp", "", port))
+	}
+	return single(open(ctx, "udp", l.Host, port))
+}
+
+func single(c *net.UDPConn, err error) ([]*net.UDPConn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*net.UDPConn{c}, nil
+}
+
+// samePort is how often a port that is free for both families is looked for.
+const samePort = 16
+
+func loopbacks(ctx context.Context, port int) ([]*net.UDPConn, error) {
+	for try := 0; ; try++ {
+		v4, err4 := open(ctx, "udp4", "127.0.0.1", port)
+		p := port
+		if err4 == nil {
+			p = v4.LocalAddr().(*net.UDPAddr).Port
+		}
+		v6, err6 := open(ctx, "udp6", "::1", p)
+		switch {
+		case err4 == nil && err6 == nil:
+			return []*net.UDPConn{v4, v6}, nil
+		case err4 != nil && err6 != nil:
+			return nil, err4
+		case err4 != nil && !noFamily(err4):
+			v6.Close()
+			return nil, err4
+		case err4 != nil:
+			return []*net.UDPConn{v6}, nil
+		case noFamily(err6):
+			return []*net.UDPConn{v4}, nil
+		}
+		v4.Close()
+		if port != 0 || try == samePort {
+			return nil, err6
+		}
+	}
+}
+
+func open(ctx context.Context, network, host string, port int) (*net.UDPConn, error) {
+	var lc net.ListenConfig
+	c, err := lc.ListenPacket(ctx, network, net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.UDPConn), nil
+}

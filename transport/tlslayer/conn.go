@@ -1,0 +1,199 @@
+package tlslayer
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/tlsconf"
+	"github.com/tenon-net/tenon/transport"
+)
+
+const (
+	// writeStep is how much plaintext is encrypted before it is written.
+	writeStep = 64 << 10
+
+	// recordSize is the most plaintext in a record (RFC 8446, section 5.1).
+	recordSize = 16 << 10
+
+	// goodbye is how long Close tries to say that the end is clean.
+	goodbye = 500 * time.Millisecond
+)
+
+// A Conn is one TLS connection after its handshake.
+type Conn struct {
+	tls  *tls.Conn
+	wire *wire
+	info transport.Info
+
+	rmu sync.Mutex // held by Read: guards wire.noWait
+	wmu sync.Mutex // held by Write and CloseWrite: guards the calls of tls.Write
+
+	writeBy atomic.Int64 // the write deadline in Unix nanoseconds; 0 is none
+	done    atomic.Int32 // 0, or one of the following
+	close   sync.Once
+	err     error // what Close returns; written in close
+}
+
+// What ended a Conn.
+const (
+	doneClosed  = 1
+	doneAborted = 2
+)
+
+var (
+	_ transport.Stream  = (*Conn)(nil)
+	_ transport.Aborter = (*Conn)(nil)
+)
+
+// Read fills p with the contents of as many records as have arrived. It waits for
+// one only.
+func (c *Conn) Read(p []byte) (int, error) {
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	n, err := c.tls.Read(p)
+	if err != nil {
+		return n, c.explain(err)
+	}
+	for 0 < n && n < len(p) {
+		c.wire.noWait = true
+		m, err := c.tls.Read(p[n:])
+		c.wire.noWait = false
+		n += m
+		if err != nil {
+			break // nothing more, or an error that the next Read will see again
+		}
+	}
+	return n, nil
+}
+
+// Write encrypts and writes p. After a time-out, what the count covers is sent
+// before anything else is.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if err := c.ready(); err != nil {
+		return 0, c.explain(err)
+	}
+	done := 0
+	for {
+		step := p[done:min(done+writeStep, len(p))]
+		if len(step) > recordSize {
+			c.wire.cork()
+		}
+		n, err := c.tls.Write(step)
+		done += n
+		if ferr := c.wire.flush(); err == nil {
+			err = ferr
+		}
+		if err != nil {
+			return done, c.explain(err)
+		}
+		if done >= len(p) {
+			return done, nil
+		}
+	}
+}
+
+// ready flushes what an earlier time-out left, and refuses to encrypt what could
+// not be written in time anyway.
+func (c *Conn) ready() error {
+	if by := c.writeBy.Load(); by != 0 && time.Now().UnixNano() >= by {
+		return os.ErrDeadlineExceeded
+	}
+	return c.wire.flush()
+}
+
+// CloseWrite sends a close_notify alert. Reading goes on (RFC 8446, section 6.1).
+func (c *Conn) CloseWrite() error {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if err := c.wire.flush(); err != nil {
+		return c.explain(err)
+	}
+	if err := c.tls.CloseWrite(); err != nil {
+		return c.explain(err)
+	}
+	return c.explain(c.wire.flush())
+}
+
+// Close sends a close_notify alert, unless a write is in progress, and closes the
+// connection.
+func (c *Conn) Close() error {
+	c.close.Do(func() {
+		c.done.CompareAndSwap(0, doneClosed)
+		if c.wmu.TryLock() {
+			c.sayGoodbye()
+			c.wmu.Unlock()
+		}
+		c.err = c.wire.inner.Close()
+	})
+	return c.err
+}
+
+// sayGoodbye sends what is left and a close_notify alert, if that does not take
+// long. The other side may be gone already, and that is all right.
+func (c *Conn) sayGoodbye() {
+	limit := time.AfterFunc(goodbye, func() { c.wire.inner.Close() })
+	defer limit.Stop()
+	_ = c.wire.inner.SetWriteDeadline(time.Time{})
+	if c.wire.flush() == nil {
+		_ = c.tls.CloseWrite()
+	}
+}
+
+// Abort ends the connection beneath without a close_notify alert, by its own
+// Abort if it has one.
+func (c *Conn) Abort(cause error) error {
+	c.close.Do(func() {
+		c.done.CompareAndSwap(0, doneAborted)
+		c.err = transport.Abort(c.wire.inner, cause)
+	})
+	return c.err
+}
+
+// explain turns what crypto/tls and the stream beneath say into what the contract
+// says.
+func (c *Conn) explain(err error) error {
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case c.done.Load() == doneAborted:
+		return transport.ErrAborted
+	case c.done.Load() == doneClosed:
+		return net.ErrClosed
+	}
+	return tlsconf.Explain(err)
+}
+
+// Info tells about the connection, with the state of TLS after the handshake.
+func (c *Conn) Info() *transport.Info { return &c.info }
+
+// LocalAddr is that of the stream beneath.
+func (c *Conn) LocalAddr() net.Addr { return c.wire.inner.LocalAddr() }
+
+// RemoteAddr is that of the stream beneath.
+func (c *Conn) RemoteAddr() net.Addr { return c.wire.inner.RemoteAddr() }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline bounds reading.
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.wire.inner.SetReadDeadline(t) }
+
+// SetWriteDeadline bounds writing.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	by := int64(0)
+	if !t.IsZero() {
+		by = max(t.UnixNano(), 1)
+	}
+	c.writeBy.Store(by)
+	return c.wire.inner.SetWriteDeadline(t)
+}

@@ -1,0 +1,220 @@
+package wslayer
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// bufferSize is how much is read ahead, which every open connection pays for.
+// Larger payloads go past the buffer.
+const bufferSize = 4096
+
+// A Conn is one WebSocket after its handshake.
+type Conn struct {
+	inner        transport.Stream
+	info         transport.Info
+	client       bool // we mask, the other side does not (RFC 6455, section 5.1)
+	max          int64
+	deflate      bool
+	protocol     string
+	closeTimeout time.Duration
+	pinger       *pinger // nil without pings
+
+	rmu     sync.Mutex // held by readers: guards what follows
+	br      *bufio.Reader
+	in      incoming
+	lent    []byte // what LendMsg returned last
+	readErr error  // why there will be no more messages; io.EOF after a clean close
+
+	wmu      sync.Mutex // held while a frame is written: guards what follows
+	writeErr error      // why nothing more can be written
+
+	omu  sync.Mutex // guards owed; taken for a moment only
+	owed owed
+
+	done  atomic.Int32 // 0, or what ended the Conn
+	close sync.Once
+	err   error // what Close returns; written in close
+}
+
+// What ended a Conn.
+const (
+	doneClosed  = 1
+	doneAborted = 2
+	doneSilent  = 3 // no answer to a ping
+)
+
+var (
+	_ transport.MsgConn   = (*Conn)(nil)
+	_ transport.MsgLender = (*Conn)(nil)
+	_ transport.Aborter   = (*Conn)(nil)
+)
+
+// newConn makes a Conn that reads br, which reads src, which reads inner.
+func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, side transport.Side, a agreement) *Conn {
+	c := &Conn{
+		inner:        inner,
+		info:         *inner.Info(),
+		client:       side == transport.Dialed,
+		max:          l.maxMessage(),
+		deflate:      a.deflate,
+		protocol:     a.protocol,
+		closeTimeout: l.CloseTimeout,
+		br:           br,
+	}
+	c.info.Kind = "ws+" + c.info.Kind
+	if a.user != "" {
+		c.info.Peer = a.user
+	}
+	if c.closeTimeout == 0 {
+		c.closeTimeout = DefaultCloseTimeout
+	}
+	if l.Ping > 0 {
+		c.pinger = &pinger{c: c, every: l.Ping, timeout: l.PingTimeout}
+		if l.PingTimeout == 0 {
+			c.pinger.timeout = DefaultPingTimeout
+		}
+		src.pinger = c.pinger
+		c.pinger.start()
+	}
+	return c
+}
+
+func (l *Layer) maxMessage() int64 {
+	if l.MaxMessage > 0 {
+		return min(l.MaxMessage, 1<<31-1-maxHeader)
+	}
+	return DefaultMaxMessage
+}
+
+// Subprotocol returns the subprotocol that was agreed on; "" is none.
+func (c *Conn) Subprotocol() string { return c.protocol }
+
+// CloseWrite is not possible: a WebSocket is closed in both directions at once
+// (section 5.5.1).
+func (c *Conn) CloseWrite() error {
+	return &net.OpError{Op: "close", Net: "ws", Err: errors.ErrUnsupported}
+}
+
+// Close sends a close frame and waits a while for the other side's. What arrives
+// until then is lost. A write in progress is cut off, and then there is no close
+// frame.
+func (c *Conn) Close() error {
+	c.close.Do(func() {
+		c.done.CompareAndSwap(0, doneClosed)
+		c.pinger.stop()
+		if c.closeTimeout > 0 {
+			c.sayGoodbye()
+		}
+		c.err = c.inner.Close()
+	})
+	return c.err
+}
+
+// sayGoodbye does the closing handshake (section 7.1.2).
+func (c *Conn) sayGoodbye() {
+	limit := time.AfterFunc(c.closeTimeout, func() { c.inner.Close() })
+	defer limit.Stop()
+	canRead := true
+	if err := c.inner.SetDeadline(time.Unix(1, 0)); err == nil { // ends the calls in progress
+		c.rmu.Lock()
+	} else {
+		canRead = c.rmu.TryLock()
+	}
+	c.wmu.Lock()
+	_ = c.inner.SetDeadline(time.Time{}) // the limit is enough
+	if c.writeErr == nil {
+		c.writeClose(closePayload(StatusNormal, ""))
+	}
+	c.wmu.Unlock()
+	if !canRead {
+		return
+	}
+	defer c.rmu.Unlock()
+	for c.readErr == nil && !c.in.skip(c.br) {
+		if err := c.nextFrame(); err != nil {
+			return
+		}
+	}
+}
+
+// Abort ends the connection beneath without a close frame, by its own Abort if it
+// has one.
+func (c *Conn) Abort(cause error) error { return c.abort(cause, doneAborted) }
+
+func (c *Conn) abort(cause error, why int32) error {
+	c.close.Do(func() {
+		c.done.CompareAndSwap(0, why)
+		c.pinger.stop()
+		c.err = transport.Abort(c.inner, cause)
+	})
+	return c.err
+}
+
+// explain turns what the stream beneath says into what the contract says.
+func (c *Conn) explain(err error) error {
+	switch c.done.Load() {
+	case doneClosed:
+		return net.ErrClosed
+	case doneAborted:
+		return transport.ErrAborted
+	case doneSilent:
+		return transport.Mark(errors.New("the other side does not answer pings"), transport.ErrTimeout)
+	}
+	return err
+}
+
+// Info tells about the stream beneath, with Kind for the whole. Peer is the user
+// that a listener asked the password of.
+func (c *Conn) Info() *transport.Info { return &c.info }
+
+// MaxMsg is the limit that the Layer set.
+func (c *Conn) MaxMsg() int { return int(c.max) }
+
+// LocalAddr is that of the stream beneath.
+func (c *Conn) LocalAddr() net.Addr { return c.inner.LocalAddr() }
+
+// RemoteAddr is that of the stream beneath.
+func (c *Conn) RemoteAddr() net.Addr { return c.inner.RemoteAddr() }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
+func (c *Conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// SetReadDeadline bounds reading. A message of which a part has arrived is
+// returned whole by a later call.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if c.done.Load() != 0 {
+		return net.ErrClosed
+	}
+	return c.inner.SetReadDeadline(t)
+}
+
+// SetWriteDeadline bounds writing. If it passes in the middle of a message,
+// nothing more can be written.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	if c.done.Load() != 0 {
+		return net.ErrClosed
+	}
+	return c.inner.SetWriteDeadline(t)
+}
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// cut turns the end of the stream beneath, in the middle of a WebSocket, into the
+// error that it is.
+func cut(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errCut
+	}
+	return err
+}
