@@ -149,8 +149,10 @@ func (g *gate) next() (transport.Conn, error) {
 		case errors.Is(err, ErrDenied):
 			g.refused(nil, err)
 		case temporary(err):
+			if wait == 0 {
+				g.opener.notice(g.plan, "accept: %v; trying again", plain(err))
+			}
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
-			g.opener.notice(g.plan, "accept: %v; trying again", plain(err))
 			if !g.pause(wait) {
 				return nil, net.ErrClosed
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 
 	"github.com/tenon-net/tenon/transport"
@@ -79,7 +80,7 @@ func (o *Opener) open(ctx context.Context, p, other *plan) (transport.Acceptor, 
 	if err != nil {
 		return nil, err
 	}
-	outside := reachable(acc.Addr())
+	outside := slices.ContainsFunc(addrs(acc), reachable)
 	if err := p.safe(outside, other); err != nil {
 		acc.Close()
 		return nil, err
@@ -122,6 +123,17 @@ func (p *plan) authenticates() bool {
 	return false
 }
 
+// addrs returns every address of a listener, which may have several sockets.
+func addrs(acc transport.Acceptor) []net.Addr {
+	if g, ok := acc.(*gate); ok {
+		acc = g.inner
+	}
+	if many, ok := acc.(interface{ Addrs() []net.Addr }); ok {
+		return many.Addrs()
+	}
+	return []net.Addr{acc.Addr()}
+}
+
 // reachable tells whether a listener can be reached from outside this machine.
 func reachable(a net.Addr) bool {
 	switch a := a.(type) {
@@ -147,12 +159,12 @@ func whoReaches(a net.Addr) string {
 	if len(ip) == 0 || !ip.IsUnspecified() {
 		return "reachable from outside"
 	}
-	addrs, err := net.InterfaceAddrs()
+	own, err := net.InterfaceAddrs()
 	if err != nil {
 		return "reachable on every address of this machine"
 	}
 	text := "reachable from outside, on every address of this machine:"
-	for _, a := range addrs {
+	for _, a := range own {
 		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() {
 			text += " " + n.IP.String()
 		}

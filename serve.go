@@ -17,10 +17,10 @@ type server struct {
 	opt   join.Options
 	once  bool
 
-	wg   sync.WaitGroup
-	mu   sync.Mutex
+	wg sync.WaitGroup // clients being served
+
+	mu   sync.Mutex  // guards last
 	last join.Result // of the joint that ended last
-	err  error       // its error
 }
 
 // serve carries out Join.
@@ -156,7 +156,7 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 		var errs [2]error
 		var both sync.WaitGroup
 		for i := range accs {
-			both.Go(func() { ends[i], errs[i] = acceptGood(accs[i]) })
+			both.Go(func() { ends[i], errs[i] = accs[i].Accept() })
 		}
 		both.Wait()
 		for i, err := range errs {
@@ -177,11 +177,6 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 	}
 }
 
-// acceptGood is Accept, past the clients that were turned away.
-func acceptGood(acc transport.Acceptor) (transport.Conn, error) {
-	return acc.Accept()
-}
-
 // joint joins two open ends and tells how it went.
 func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, error) {
 	n, jo := s.joints.Add(1), s.opt
@@ -197,12 +192,14 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 		e.Addr = a.RemoteAddr()
 	}
 	s.emit(e)
+	sizes := followSize(a, b)
 	r, err := join.Join(ctx, a, b, jo)
+	sizes()
 	err = s.name(err)
 	e.Type, e.Result, e.Err = Closed, &r, err
 	s.emit(e)
 	s.mu.Lock()
-	s.last, s.err = r, err
+	s.last = r
 	s.mu.Unlock()
 	return r, err
 }

@@ -29,7 +29,9 @@ const acceptPause = 50 * time.Millisecond
 // one is full, whoever sends waits for it, and so slows down to its pace; with
 // Drop, or when it has made no room for a message after Patience, it is removed,
 // with its connection aborted and the reason told in an event and, in a chat, to
-// the others. No member that stays loses anything.
+// the others. Patience is for each message, whatever the member takes meanwhile, so
+// that one that takes a byte now and then cannot stop the others. No member that
+// stays loses anything.
 //
 // What is read from a Stream is cut by Framing. With [Chunks], what one read
 // returns is passed on whole, and so is never interleaved with what others send;

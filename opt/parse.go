@@ -99,8 +99,8 @@ func Suggest(name string, names []string) string {
 	return "; did you mean " + strings.Join(near, " or ") + "?"
 }
 
-// Nearest returns at most n of names that somebody may have meant by name, the
-// nearest first.
+// Nearest returns at most n of names that somebody may have meant by name: those
+// that are equally near, and nothing if none is.
 func Nearest(name string, names []string, n int) []string {
 	limit := 1 + len(name)/3
 	type candidate struct {
@@ -120,7 +120,9 @@ func Nearest(name string, names []string, n int) []string {
 	slices.SortStableFunc(found, func(a, b candidate) int { return a.dist - b.dist })
 	var out []string
 	for _, c := range found[:min(n, len(found))] {
-		out = append(out, c.name)
+		if c.dist == found[0].dist {
+			out = append(out, c.name)
+		}
 	}
 	return out
 }

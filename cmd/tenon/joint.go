@@ -148,7 +148,7 @@ func (p *program) join(c *call, a, b string) error {
 	}
 	if c.joint.max > 0 {
 		for i, text := range ends {
-			if listens(text) {
+			if isListener(text) {
 				ends[i] = fmt.Sprintf("%s,max=%d", text, c.joint.max)
 			}
 		}
@@ -199,7 +199,7 @@ func fillArgs(ends []string, rest []string) error {
 	return usageError("no end takes the words behind --", "exec: and sh: do, without a target")
 }
 
-func listens(text string) bool {
+func isListener(text string) bool {
 	a, err := address.Parse(text)
 	if err != nil {
 		return false

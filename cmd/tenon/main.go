@@ -113,16 +113,19 @@ func (p *program) main(args []string) error {
 			return p.call(cmd, args[1:])
 		}
 	}
-	if !looksLikeAddress(args[0]) && len(args) < 2 {
+	if !looksLikeAddress(args[0], len(args) > 1) {
 		return p.unknownCommand(args[0])
 	}
 	return p.call(commands()[0], args)
 }
 
-// looksLikeAddress tells an address from a mistyped command.
-func looksLikeAddress(arg string) bool {
-	return strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, ":!,")
+// looksLikeAddress tells an address, or a flag before one, from a mistyped command.
+func looksLikeAddress(arg string, more bool) bool {
+	_, isKind := tenon.DefaultKinds().Lookup(arg)
+	return strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, ":!,/[.") || more && (isKind || isNumber(arg))
 }
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func (p *program) unknownCommand(name string) error {
 	var names []string

@@ -316,4 +316,3 @@ func openPTY(x *matrix) (string, func() transport.Conn) {
 		return conn
 	}
 }
-

@@ -11,13 +11,19 @@ import (
 // Size returns the size of the terminal f in characters; 0, 0 if it has none.
 func Size(f *os.File) (rows, cols int) {
 	_ = Control(f, func(fd int) error { // without a size it stays 0, 0
-		w, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
-		if err == nil {
-			rows, cols = int(w.Row), int(w.Col)
-		}
-		return err
+		rows, cols = SizeOf(fd)
+		return nil
 	})
 	return rows, cols
+}
+
+// SizeOf is [Size] of a descriptor.
+func SizeOf(fd int) (rows, cols int) {
+	w, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+	if err != nil {
+		return 0, 0
+	}
+	return int(w.Row), int(w.Col)
 }
 
 // SetSize sets the size of the terminal f; its programs get a SIGWINCH.

@@ -63,6 +63,9 @@ func newAcceptor(lns []net.Listener, kind string) (transport.Acceptor, error) {
 		return nil, a.fail(err)
 	}
 	if a.wait, a.raw, err = descriptor(fd); err != nil {
+		if len(a.socks) == 1 { // it was fd
+			a.socks = nil
+		}
 		return nil, a.fail(err)
 	}
 	return a, nil

@@ -1,12 +1,12 @@
 package inet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -125,15 +125,18 @@ func unspecified(v6 bool) netip.Addr {
 // hint is what a person can do about an error of a socket; "" if there is nothing
 // to add.
 func hint(err error, port string) string {
-	port = cmp.Or(port, "0")
+	var call *os.SyscallError
+	connecting := errors.As(err, &call) && call.Syscall == "connect"
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there on port " + port + ": is the program running, and does it listen on this address?"
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "another program has port " + port + "; ss -tlnp shows which"
+	case errors.Is(err, syscall.EADDRNOTAVAIL) && connecting:
+		return "there is no address or no free port here to connect from"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return "the address is not one of this machine's; ip addr shows those"
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "another program has the port; ss -tlnp shows which"
+	case errors.Is(err, syscall.EACCES) && !connecting:
 		return "ports below 1024 need more rights: run as root, or with the capability CAP_NET_BIND_SERVICE"
 	}
 	return ""

@@ -1,0 +1,190 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Unixgram sends datagrams to a unix socket, and receives what that sends back.
+// Unlike those of UDP they do not get lost: a sender waits until there is room.
+type Unixgram struct {
+	Path string // path of the socket, or "@" and an abstract name
+
+	// LocalPath is the name to send under, at which answers arrive. The
+	// default is an abstract name that the kernel chooses.
+	LocalPath string
+}
+
+// UnixgramRecv receives datagrams from anybody and sends none; Meta.From tells
+// from whom, if the sender has a name.
+type UnixgramRecv struct {
+	Path string // path of the socket, or "@" and an abstract name
+	Access
+}
+
+var (
+	_ transport.Dialer    = (*Unixgram)(nil)
+	_ transport.Dialer    = (*UnixgramRecv)(nil)
+	_ transport.Validator = (*UnixgramRecv)(nil)
+)
+
+// Bind binds the target and the option.
+func (u *Unixgram) Bind(s *opt.Set) {
+	bindTarget(s, &u.Path, false)
+	s.String(&u.LocalPath, "bind", "path|@name", "send under this name, at which answers arrive")
+}
+
+// Dial connects a socket.
+func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	p, err := openPlace(u.Path)
+	if err != nil {
+		return nil, dialError("unixgram", u.Path, err)
+	}
+	defer p.close()
+	name, err := p.sockName(p.base)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		c *net.UnixConn
+		f *socketFile
+	)
+	to := unixAddr("unixgram", name)
+	if u.LocalPath == "" {
+		// A name of no bytes is one that the kernel chooses; unix(7), autobind.
+		c, err = net.DialUnix("unixgram", unixAddr("unixgram", ""), to)
+	} else if c, f, err = bindGram(ctx, u.LocalPath, &Access{}); err == nil {
+		err = control(c, func(fd int) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: name}) })
+		if err != nil {
+			f.remove()
+			c.Close()
+		}
+	}
+	if err != nil {
+		return nil, dialError("unixgram", u.Path, err)
+	}
+	_ = c.SetWriteBuffer(sendBuffer) // the default is enough on most machines
+	return &gramConn{c: c, file: f, info: &transport.Info{Kind: gramKind, Cred: peerCred(c)},
+		local: c.LocalAddr(), remote: unixAddr("unixgram", u.Path), writes: true}, nil
+}
+
+// Bind binds the target and the options.
+func (u *UnixgramRecv) Bind(s *opt.Set) {
+	bindTarget(s, &u.Path, false)
+	s.Embed(&u.Access)
+}
+
+// Dial opens the socket.
+func (u *UnixgramRecv) Dial(ctx context.Context) (transport.Conn, error) {
+	g, err := u.guard(u.Path)
+	if err != nil {
+		return nil, err
+	}
+	c, f, err := bindGram(ctx, u.Path, &u.Access)
+	if err != nil {
+		return nil, err
+	}
+	if err := passCred(c); err != nil {
+		f.remove()
+		c.Close()
+		return nil, err
+	}
+	return &gramConn{c: c, file: f, info: &transport.Info{Kind: gramRecvKind}, guard: g,
+		local: unixAddr("unixgram", u.Path), remote: unixAddr("unixgram", "")}, nil
+}
+
+// A gramConn is a socket of SOCK_DGRAM: connected, or receiving from anybody.
+type gramConn struct {
+	c             *net.UnixConn
+	file          *socketFile // nil if it has none
+	info          *transport.Info
+	guard         *guard // nil on a connected socket, which hears nobody else
+	local, remote net.Addr
+	writes        bool
+
+	closing  sync.Once
+	closeErr error
+
+	rmu sync.Mutex // held while reading; guards what follows
+	oob [credSize]byte
+	one [1]byte
+}
+
+var _ transport.MsgConn = (*gramConn)(nil)
+
+// ReadMsg reads one datagram. Those of senders that the Access refuses are
+// dropped.
+func (c *gramConn) ReadMsg(p []byte) (int, transport.Meta, error) {
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	for {
+		n, oobn, flags, from, err := c.c.ReadMsgUnix(atLeastOne(p, &c.one), c.oob[:])
+		if err == nil && c.guard != nil && c.guard.admit(credOf(c.oob[:oobn]), nil) != nil {
+			continue
+		}
+		var m transport.Meta
+		if c.guard != nil && from != nil && from.Name != "" {
+			m.From = from
+		}
+		n, err = shortened(n, p, flags, err)
+		return n, m, err
+	}
+}
+
+// credOf reads the credentials that came with a datagram.
+func credOf(oob []byte) *transport.Cred {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	for i := range msgs {
+		if u, err := unix.ParseUnixCredentials(&msgs[i]); err == nil {
+			return &transport.Cred{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
+		}
+	}
+	return nil
+}
+
+// WriteMsg sends one datagram. It waits while the other side has no room.
+func (c *gramConn) WriteMsg(p []byte, _ transport.Meta) error {
+	if !c.writes {
+		return &net.OpError{Op: "write", Net: "unixgram", Source: c.local, Err: errors.ErrUnsupported}
+	}
+	return writeMsg(c.c, p, nil)
+}
+
+// MaxMsg is [MaxMessage].
+func (c *gramConn) MaxMsg() int { return MaxMessage }
+
+// CloseWrite is unsupported: the other side of a datagram socket does not learn of
+// it.
+func (c *gramConn) CloseWrite() error {
+	return &net.OpError{Op: "close", Net: "unixgram", Source: c.local, Err: errors.ErrUnsupported}
+}
+
+func (c *gramConn) Close() error {
+	c.closing.Do(func() {
+		c.file.remove()
+		c.closeErr = c.c.Close()
+	})
+	return c.closeErr
+}
+
+func (c *gramConn) Info() *transport.Info { return c.info }
+func (c *gramConn) LocalAddr() net.Addr   { return c.local }
+func (c *gramConn) RemoteAddr() net.Addr  { return c.remote }
+
+func (c *gramConn) SetDeadline(t time.Time) error      { return c.c.SetDeadline(t) }
+func (c *gramConn) SetReadDeadline(t time.Time) error  { return c.c.SetReadDeadline(t) }
+func (c *gramConn) SetWriteDeadline(t time.Time) error { return c.c.SetWriteDeadline(t) }

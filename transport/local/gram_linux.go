@@ -1,0 +1,66 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bindGram opens a datagram socket under a name. Unlike those of [publish] it is
+// not made aside, for its name is the address that its datagrams carry.
+func bindGram(ctx context.Context, name string, a *Access) (*net.UnixConn, *socketFile, error) {
+	if ctx.Err() != nil {
+		return nil, nil, contextError(ctx)
+	}
+	p, err := openPlace(name)
+	if err != nil {
+		return nil, nil, listenError("unixgram", name, err)
+	}
+	c, f, err := bindGramAt(ctx, p, a)
+	if err != nil {
+		p.close()
+		return nil, nil, listenError("unixgram", name, err)
+	}
+	return c, f, nil
+}
+
+func bindGramAt(ctx context.Context, p *place, a *Access) (*net.UnixConn, *socketFile, error) {
+	name, err := p.sockName(p.base)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &socketFile{place: p, keep: !a.Unlink.Or(true)}
+	if p.dir != nil {
+		defer p.lock(ctx)()
+	}
+	lc := net.ListenConfig{Control: private}
+	pc, err := lc.ListenPacket(ctx, "unixgram", name)
+	if errors.Is(err, syscall.EADDRINUSE) && p.dir != nil {
+		if _, err := p.dead(); err != nil {
+			return nil, nil, err
+		}
+		if err := unix.Unlinkat(p.fd(), p.base, 0); err != nil {
+			return nil, nil, os.NewSyscallError("unlink", err)
+		}
+		pc, err = lc.ListenPacket(ctx, "unixgram", name)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	c := pc.(*net.UnixConn)
+	if p.dir != nil {
+		if f.id, _, err = p.stat(p.base); err == nil {
+			err = p.dress(p.base, a)
+		}
+		if err != nil {
+			f.remove()
+			c.Close()
+			return nil, nil, err
+		}
+	}
+	return c, f, nil
+}

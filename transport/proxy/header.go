@@ -1,0 +1,180 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+
+	"github.com/pires/go-proxyproto"
+
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// DefaultHeaderVersion is the version of the PROXY protocol that is sent: the text
+// one, which every server reads that reads any.
+const DefaultHeaderVersion = 1
+
+// SendHeader is the layer that begins a connection with a PROXY protocol header.
+// It tells the addresses of the end that this one is opened for; see
+// [transport.Other]. Where there are none, it says UNKNOWN, in version 2 LOCAL.
+type SendHeader struct {
+	Version int // 1 or 2; 0 means [DefaultHeaderVersion]
+}
+
+var _ transport.Layer = (*SendHeader)(nil)
+
+// Bind binds the option of the layer.
+func (l *SendHeader) Bind(s *opt.Set) {
+	s.Int(&l.Version, "proxy-version", DefaultHeaderVersion, 1, 2, "version of the PROXY protocol that is sent")
+}
+
+// Wrap sends the header.
+func (l *SendHeader) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
+	if side != transport.Dialed {
+		return nil, wrongSide(inner, "sending the PROXY protocol", "connect")
+	}
+	err := handshake(ctx, kindHeader, inner, func(s transport.Stream) error {
+		if l.Version < 0 || l.Version > 2 {
+			return usage("the PROXY protocol has versions 1 and 2")
+		}
+		msg, err := l.header(transport.Other(ctx)).Format()
+		if err == nil {
+			_, err = s.Write(msg)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newConn(kindHeader, inner.(transport.Stream), nil), nil
+}
+
+func (l *SendHeader) header(other transport.Conn) *proxyproto.Header {
+	version := byte(DefaultHeaderVersion)
+	if l.Version != 0 {
+		version = byte(l.Version)
+	}
+	if other == nil {
+		return proxyproto.HeaderProxyFromAddrs(version, nil, nil)
+	}
+	return proxyproto.HeaderProxyFromAddrs(version, headerAddr(other.RemoteAddr()), headerAddr(other.LocalAddr()))
+}
+
+// headerAddr returns a as one of the types that the library knows.
+func headerAddr(a net.Addr) net.Addr {
+	switch a := a.(type) {
+	case *net.TCPAddr, *net.UDPAddr:
+		return a
+	case *net.UnixAddr:
+		if len(a.Name) > 108 { // what the header has room for
+			return nil
+		}
+		return a
+	}
+	if ap, ok := addrPort(a); ok {
+		return net.TCPAddrFromAddrPort(ap)
+	}
+	return nil
+}
+
+// AcceptHeader is the layer that reads a PROXY protocol header, version 1 or 2,
+// and gives the Conn the addresses that are in it. A client that the relay
+// connects for by itself, UNKNOWN or LOCAL, keeps those of the connection.
+type AcceptHeader struct {
+	// Trust lists the networks whose word is taken. If it is empty, that of
+	// the loopback and of private networks is; see [netip.Addr.IsPrivate]. A
+	// peer without an IP address, as over a unix socket, is trusted: file
+	// permissions are for that.
+	Trust []netip.Prefix
+
+	// Optional lets clients in that send no header, and those whose word is
+	// not taken, with the addresses of the connection. What a client of the
+	// latter sort sends is not looked at. A client that waits for the server
+	// to speak first must not be let in this way: it is waited for.
+	Optional bool
+}
+
+var _ transport.Layer = (*AcceptHeader)(nil)
+
+// Bind binds the options of the layer.
+func (l *AcceptHeader) Bind(s *opt.Set) {
+	s.Func("proxy-trust", "NETWORK", "network whose PROXY protocol header is believed", func(v string) error {
+		p, err := parsePrefix(v)
+		if err != nil {
+			return &opt.ValueError{Msg: "must be an address or a network such as 10.0.0.0/8"}
+		}
+		l.Trust = append(l.Trust, p)
+		return nil
+	}).Default = "loopback and private networks"
+	s.Bool(&l.Optional, "proxy-optional", "let in clients without a PROXY protocol header")
+}
+
+// Wrap reads the header, and nothing after it. A peer whose word is not taken is
+// refused with an error matching [transport.ErrDenied].
+func (l *AcceptHeader) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
+	if side != transport.Accepted {
+		return nil, wrongSide(inner, "reading the PROXY protocol", "listen")
+	}
+	var h announced
+	var early []byte
+	err := handshake(ctx, kindHeader, inner, func(s transport.Stream) (err error) {
+		if !l.trusts(s.RemoteAddr()) {
+			if l.Optional {
+				return nil
+			}
+			return transport.WithHint(denied("the PROXY protocol is not accepted from "+s.RemoteAddr().String()),
+				"the networks that it is accepted from can be listed")
+		}
+		h, early, err = readHeader(s, l.Optional)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(kindHeader, inner.(transport.Stream), early)
+	if h.source != nil {
+		c.remote, c.local = h.source, h.dest
+	}
+	return c, nil
+}
+
+func (l *AcceptHeader) trusts(peer net.Addr) bool {
+	ap, ok := addrPort(peer)
+	if !ok {
+		return true
+	}
+	addr := ap.Addr().WithZone("")
+	if len(l.Trust) == 0 {
+		return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast()
+	}
+	for _, p := range l.Trust {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// Header is the layer of the kind proxy-protocol: [SendHeader] on ends that
+// connect, [AcceptHeader] on ends that listen.
+type Header struct {
+	Send   SendHeader
+	Accept AcceptHeader
+}
+
+var _ transport.Layer = (*Header)(nil)
+
+// Bind binds the options of both sides.
+func (l *Header) Bind(s *opt.Set) {
+	s.Embed(&l.Send)
+	s.Embed(&l.Accept)
+}
+
+// Wrap sends or reads the header.
+func (l *Header) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
+	if side == transport.Accepted {
+		return l.Accept.Wrap(ctx, inner, side)
+	}
+	return l.Send.Wrap(ctx, inner, side)
+}

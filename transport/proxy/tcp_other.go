@@ -1,0 +1,10 @@
+//go:build !linux
+
+package proxy
+
+import (
+	"errors"
+	"net"
+)
+
+func duplicate(*net.TCPConn) (fd int, err error) { return -1, errors.ErrUnsupported }
