@@ -119,11 +119,11 @@ func TestIdle(t *testing.T) {
 	e := newEngine(t)
 	pa, a := tcpPair(t)
 	pb, b := tcpPair(t)
-	const idle = 80 * time.Millisecond
+	const idle = time.Second
 	r := start(t.Context(), t, e, a, b, relay.Options{Idle: idle})
 	// Traffic in one direction, at a pace well below the limit, keeps it alive
 	// for several times the limit.
-	tick := time.NewTicker(idle / 8)
+	tick := time.NewTicker(idle / 20)
 	defer tick.Stop()
 	last := time.Now()
 	for range 40 {

@@ -283,7 +283,9 @@ func (j *joint) finish(f *flow, aborted bool) {
 			j.flows[i].pipe = nil
 		}
 	}
+	j.l.mu.Lock()
 	j.l.release(j)
+	j.l.mu.Unlock()
 	for i := range j.ends {
 		if aborted {
 			abort(j.ends[i].fd)

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"container/heap"
-	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -25,12 +24,11 @@ func defaultLoops() int { return max(1, min(runtime.GOMAXPROCS(0)/2, 4)) }
 // slot is how an event finds its joint. gen tells an event for a joint that is
 // gone from one for its successor in the same slot.
 type slot struct {
-	j       *joint
-	gen     uint32
-	started bool      // both descriptors are registered
-	early   [2]uint32 // events that came before
+	j   *joint
+	gen uint32
 }
 
+// order is to abort a joint.
 type order struct {
 	j     *joint
 	cause error
@@ -81,17 +79,17 @@ func (j *joint) event(side int) unix.EpollEvent {
 	return unix.EpollEvent{Events: j.interest(side), Fd: int32(j.slot<<1 | uint32(side)), Pad: int32(j.gen)}
 }
 
-// start registers a joint. On error both descriptors are as they were, except
-// that they are nonblocking.
+// start registers a joint. It holds mu all the while, so that the loop acts on no
+// event of one descriptor before the other is registered, too. On error both
+// descriptors are as they were.
 func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
-	if err := errors.Join(setNonblock(a), setNonblock(b)); err != nil {
-		return nil, fmt.Errorf("fcntl: %w", err)
-	}
 	j := newJoint(l, a, b, o, done)
-	if !l.enlist(j) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return nil, net.ErrClosed
 	}
-	defer l.using.Done()
+	l.enlist(j)
 	for _, side := range [2]int{1, 0} { // b first: a has data already, more often than not
 		ev := j.event(side)
 		err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, j.ends[side].fd, &ev)
@@ -107,18 +105,19 @@ func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
 		}
 		return nil, fmt.Errorf("epoll_ctl: %w", err)
 	}
-	l.admit(j)
+	if j.opt.Idle > 0 {
+		j.active = time.Now()
+		j.due = j.active.Add(j.opt.Idle)
+		heap.Push(&l.idle, j)
+		if l.idle[0] == j {
+			l.wake() // to sleep no longer than that
+		}
+	}
 	return j, nil
 }
 
-// enlist gives j a slot, unless the loop is closed.
-func (l *loop) enlist(j *joint) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return false
-	}
-	l.using.Add(1)
+// enlist gives j a slot. The caller holds mu.
+func (l *loop) enlist(j *joint) {
 	if n := len(l.free); n > 0 {
 		j.slot, l.free = l.free[n-1], l.free[:n-1]
 	} else {
@@ -127,35 +126,10 @@ func (l *loop) enlist(j *joint) bool {
 	}
 	s := &l.slots[j.slot]
 	j.gen, s.j = s.gen, j
-	return true
 }
 
-// admit hands j over to the loop, with the events that came too early.
-func (l *loop) admit(j *joint) {
-	l.mu.Lock()
-	s := &l.slots[j.slot]
-	s.started = true
-	wake := false
-	if s.early != [2]uint32{} {
-		l.orders = append(l.orders, order{j: j})
-		wake = true
-	}
-	if j.opt.Idle > 0 {
-		j.active = time.Now()
-		j.due = j.active.Add(j.opt.Idle)
-		heap.Push(&l.idle, j)
-		wake = wake || l.idle[0] == j
-	}
-	l.mu.Unlock()
-	if wake {
-		l.wake()
-	}
-}
-
-// release frees the slot of j: no event finds it any more.
+// release frees the slot of j: no event finds it any more. The caller holds mu.
 func (l *loop) release(j *joint) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.slots[j.slot] = slot{gen: l.slots[j.slot].gen + 1}
 	l.free = append(l.free, j.slot)
 	if !j.due.IsZero() {
@@ -237,24 +211,12 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 			continue
 		}
 		s, side := &l.slots[uint32(ev.Fd)>>1], int(ev.Fd&1)
-		switch {
-		case s.gen != uint32(ev.Pad) || s.j == nil:
-		case !s.started:
-			s.early[side] |= ev.Events
-		default:
+		if s.gen == uint32(ev.Pad) && s.j != nil {
 			s.j.note(side, ev.Events)
 			l.queue(s.j)
 		}
 	}
-	for _, o := range l.orders {
-		if o.cause != nil {
-			cuts = append(cuts, o)
-		} else if s := &l.slots[o.j.slot]; s.j == o.j {
-			o.j.note(0, s.early[0])
-			o.j.note(1, s.early[1])
-			l.queue(o.j)
-		}
-	}
+	cuts = append(cuts, l.orders...)
 	clear(l.orders)
 	l.orders = l.orders[:0]
 	if len(l.idle) > 0 {

@@ -118,16 +118,17 @@ func (e *Engine) Close() error {
 }
 
 // Run carries bytes between a and b until both directions have ended, and then
-// closes both. They must be the only descriptors of their files, and in two-way
-// joints they must be sockets, for only sockets can be half-closed. Sockets with
-// TLS in the kernel are not for this engine: their reads stop at records.
+// closes both. They must be non-blocking and the only descriptors of their files,
+// and in two-way joints they must be sockets, for only sockets can be half-closed.
+// Sockets with TLS in the kernel are not for this engine: their reads stop at
+// records.
 //
 // An end of file on one side is passed on as a half-close after every byte before
 // it was written; the other direction goes on to its own end. A failure on either
 // side, ctx done, Options.Idle or Engine.Close aborts both sides: TCP peers see a
-// reset, never a clean end. If it was writing that failed, what has arrived from that
-// side already is passed on first. (A unix socket has no reset: its peer sees an end of
-// file, or ECONNRESET if it left data unread.)
+// reset, never a clean end. If it was writing that failed, what has arrived from
+// that side already is passed on first. (A unix socket has no reset: its peer sees
+// an end of file, or ECONNRESET if it left data unread.)
 //
 // A non-nil error means that the engine did not take the joint: both descriptors
 // are still open, unread, and the caller's. It matches ErrNotPollable, net.ErrClosed,

@@ -40,15 +40,6 @@ func sysPoll(epfd int, evs []unix.EpollEvent) int {
 // sysYield lets another thread of any process run on this processor.
 func sysYield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
 
-// setNonblock makes sure that fd can never block a loop.
-func setNonblock(fd int) error {
-	fl, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
-	if err != nil || fl&unix.O_NONBLOCK != 0 {
-		return err
-	}
-	return unix.SetNonblock(fd, true)
-}
-
 // isTCP reports whether fd is plain TCP.
 func isTCP(fd int) bool {
 	p, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
