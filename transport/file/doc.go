@@ -11,6 +11,9 @@
 // create says that it need not. With atomic the file appears, whole, when the
 // other side has ended cleanly, and not at all when it has not.
 //
+// What arrives for a file that is only read changes nothing and is an error, so
+// that nothing is lost in silence: file:PATH!!null drops it.
+//
 // # Descriptors of others
 //
 // Descriptors 0, 1 and those of fd: are often shared with other processes: the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"io"
 	mathrand "math/rand/v2"
@@ -69,6 +70,10 @@ func (r *Random) Bind(s *opt.Set) {
 // Bind binds nothing.
 func (*Echo) Bind(*opt.Set) {}
 
+func pathTarget(p *string) func(address.Target) error {
+	return func(t address.Target) error { *p = t.Text; return nil }
+}
+
 func sizeTarget(p *int64) func(address.Target) error {
 	return func(t address.Target) (err error) {
 		if t.Text != "" {
@@ -105,8 +110,8 @@ func (z *Zero) Dial(ctx context.Context) (transport.Conn, error) {
 
 // Dial opens the end. The bytes come from ChaCha8, with a seed from the system.
 func (r *Random) Dial(ctx context.Context) (transport.Conn, error) {
-	var seed [32]byte
-	if copy(seed[:], r.Seed); r.Seed == "" {
+	seed := sha256.Sum256([]byte(r.Seed))
+	if r.Seed == "" {
 		rand.Read(seed[:])
 	}
 	return discarding(ctx, "random", "random", limited(mathrand.NewChaCha8(seed), r.Size))
@@ -138,7 +143,7 @@ func (t *Text) bytes() ([]byte, error) {
 		}
 		b, text = append(b, text[:i]...), text[i+1:]
 		if text == "" {
-			return nil, errors.New(`there is nothing after the last backslash; for a backslash itself write \\\\`)
+			return nil, errors.New(`there is nothing after the last backslash; for a backslash itself write \\`)
 		}
 		switch text[0] {
 		case 'n':

@@ -48,7 +48,7 @@ type stream struct {
 var _ transport.Stream = (*stream)(nil)
 
 // errReadOnly is the error for writing to what has no output.
-var errReadOnly = transport.WithHint(errors.New("open for reading only"), "say write, append or rdwr to write to it")
+var errReadOnly = transport.WithHint(errors.New("open for reading only"), "to write to it, say write, append or rdwr; to drop what comes back, write ADDRESS!!null")
 
 func newStream(kind, name string, in input, out output) *stream {
 	return &stream{info: transport.Info{Kind: kind}, addr: transport.Addr{Net: kind, Name: name}, in: in, out: out}

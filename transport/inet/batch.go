@@ -18,6 +18,9 @@ const MaxUDP = 65507
 // system may allow less.
 const udpBuffer = 1 << 20
 
+// maxRunBytes keeps a run that is sent as one below the limit of the IP header.
+const maxRunBytes = 65000
+
 // A datagram is what one slot of an rx holds: one message, or a run of messages of
 // seg bytes each, of which the last may be shorter.
 type datagram struct {

@@ -3,7 +3,6 @@
 package inet
 
 import (
-	"net/netip"
 	"sync"
 
 	"github.com/tenon-net/tenon/transport"

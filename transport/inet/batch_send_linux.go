@@ -20,8 +20,6 @@ const (
 	// maxRun is how many datagrams the kernel cuts one packet into, in every
 	// version that can (UDP_MAX_SEGMENTS).
 	maxRun = 64
-	// maxRunBytes keeps a packet below the limit of the IP header.
-	maxRunBytes = 65000
 )
 
 // A tx is the memory of one call of sendmmsg.
@@ -104,21 +102,22 @@ func (t *tx) plan(ms []transport.Msg, to target, longest int) {
 func (t *tx) addRun(ms []transport.Msg, longest int) (n, firstPiece int) {
 	firstPiece = t.pieces
 	seg, total := len(ms[0].Buf), 0
-	var end unsafe.Pointer // just after the last piece
+	var end uintptr // just after the last piece; only to compare
 	for n < len(ms) && n < maxRun {
 		b := ms[n].Buf
 		if n > 0 && (len(b) > seg || len(b) == 0 || total+len(b) > maxRunBytes || t.pieces == txPieces) {
 			break
 		}
-		if p := unsafe.Pointer(unsafe.SliceData(b)); len(b) > 0 && p == end {
-			iov := &t.iovs[t.pieces-1]
-			iov.SetLen(int(iov.Len) + len(b))
-			end = unsafe.Add(p, len(b))
-		} else if len(b) > 0 {
-			t.iovs[t.pieces].Base = unsafe.SliceData(b)
-			t.iovs[t.pieces].SetLen(len(b))
-			t.pieces++
-			end = unsafe.Add(p, len(b))
+		if start := uintptr(unsafe.Pointer(unsafe.SliceData(b))); len(b) > 0 {
+			if start == end {
+				iov := &t.iovs[t.pieces-1]
+				iov.SetLen(int(iov.Len) + len(b))
+			} else {
+				t.iovs[t.pieces].Base = unsafe.SliceData(b)
+				t.iovs[t.pieces].SetLen(len(b))
+				t.pieces++
+			}
+			end = start + uintptr(len(b))
 		}
 		total += len(b)
 		n++

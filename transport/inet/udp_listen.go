@@ -18,7 +18,8 @@ const (
 	DefaultSessions    = 1024        // open at a time
 	DefaultQueue       = 512 << 10   // bytes received and not yet read, of one session
 
-	maxPending = 128 // sessions that wait to be accepted
+	maxPending = 128                   // sessions that wait to be accepted
+	errorPause = 10 * time.Millisecond // before receiving again after an error
 )
 
 // UDPListen waits for datagrams. The first one from a sender opens a session: a
@@ -128,7 +129,8 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 			return
 		}
 		if err != nil {
-			continue // about something that was sent; udp(7)
+			time.Sleep(errorPause)
+			continue // about something that was sent, or want of memory; udp(7)
 		}
 		now := time.Now()
 		var last *udpSession

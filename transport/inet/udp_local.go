@@ -70,7 +70,7 @@ func (l *UDPLocal) addrs(ctx context.Context, anyHost func(v6 bool) netip.Addr) 
 	}
 	var addrs []netip.AddrPort
 	for _, v6 := range []bool{false, true} {
-		if l.Family.has(v6) && (!v6 || l.Family == IPv6 || hasIPv6()) {
+		if l.Family.has(v6) {
 			addrs = append(addrs, netip.AddrPortFrom(anyHost(v6), uint16(port)))
 		}
 	}
@@ -100,6 +100,9 @@ func (l *UDPLocal) openOnce(ctx context.Context, addrs []netip.AddrPort, set fun
 			}
 			return set(fd, v6)
 		})
+		if err != nil && len(socks) > 0 && isNoFamily(a, err) {
+			continue // this machine has only one of the families
+		}
 		if err != nil {
 			closeSockets(socks)
 			return nil, err
@@ -108,6 +111,12 @@ func (l *UDPLocal) openOnce(ctx context.Context, addrs []netip.AddrPort, set fun
 		port = s.local.(*net.UDPAddr).AddrPort().Port()
 	}
 	return socks, nil
+}
+
+// isNoFamily tells whether a socket could not be opened for want of IPv6.
+func isNoFamily(a netip.AddrPort, err error) bool {
+	usual := a.Addr().IsLoopback() || a.Addr().IsUnspecified()
+	return usual && (errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EADDRNOTAVAIL))
 }
 
 // listenUDP opens a socket that is bound and not connected.

@@ -96,6 +96,10 @@ func (c *udpCollector) receive(s *udpSocket) {
 		if isClosed(err) {
 			return
 		}
+		if err != nil {
+			time.Sleep(errorPause)
+			continue // want of memory; udp(7)
+		}
 		now, wake := time.Now(), false
 		for i := range batch {
 			from := batch[i].from

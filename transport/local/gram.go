@@ -60,10 +60,12 @@ func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
 		c *net.UnixConn
 		f *socketFile
 	)
-	to := unixAddr("unixgram", name)
 	if u.LocalPath == "" {
-		// A name of no bytes is one that the kernel chooses; unix(7), autobind.
-		c, err = net.DialUnix("unixgram", unixAddr("unixgram", ""), to)
+		var nc net.Conn
+		d := net.Dialer{Control: autobind}
+		if nc, err = d.DialContext(ctx, "unixgram", name); err == nil {
+			c = nc.(*net.UnixConn)
+		}
 	} else if c, f, err = bindGram(ctx, u.LocalPath, &Access{}); err == nil {
 		err = control(c, func(fd int) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: name}) })
 		if err != nil {
@@ -161,7 +163,11 @@ func (c *gramConn) WriteMsg(p []byte, _ transport.Meta) error {
 	if !c.writes {
 		return &net.OpError{Op: "write", Net: "unixgram", Source: c.local, Err: errors.ErrUnsupported}
 	}
-	return writeMsg(c.c, p, nil)
+	if len(p) > MaxMessage {
+		return tooLong(c.c)
+	}
+	_, err := c.c.Write(p)
+	return sizeError(err)
 }
 
 // MaxMsg is [MaxMessage].

@@ -64,3 +64,24 @@ func bindGramAt(ctx context.Context, p *place, a *Access) (*net.UnixConn, *socke
 	}
 	return c, f, nil
 }
+
+// autobind is the Control function of a socket that others can answer to. A name of
+// no bytes is one that the kernel chooses; unix(7), "Autobind feature".
+func autobind(_, _ string, rc syscall.RawConn) (err error) {
+	cerr := rc.Control(func(fd uintptr) { err = os.NewSyscallError("bind", unix.Bind(int(fd), &unix.SockaddrUnix{})) })
+	return errors.Join(cerr, err)
+}
+
+// sendTo sends a datagram to a name, or tells that it would have to wait.
+func sendTo(c *net.UnixConn, p []byte, name string) (full bool, err error) {
+	err = control(c, func(fd int) error {
+		for {
+			err := unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: name})
+			if err != unix.EINTR {
+				full = err == unix.EAGAIN
+				return os.NewSyscallError("sendto", err)
+			}
+		}
+	})
+	return full, err
+}

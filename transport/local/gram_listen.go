@@ -118,7 +118,8 @@ func (a *gramAcceptor) receive() {
 			return
 		}
 		if err != nil {
-			continue // about something that was sent
+			time.Sleep(lastPause)
+			continue // want of memory; unix(7)
 		}
 		cred := credOf(oob[:oobn])
 		s := a.session(from, cred)

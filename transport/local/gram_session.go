@@ -114,21 +114,47 @@ func take(p, msg []byte) (int, transport.Meta, error) {
 }
 
 // WriteMsg sends one datagram to the sender of the session. It waits while that
-// has no room; then neither Close nor a deadline of the session ends it.
+// has no room.
 func (s *gramSession) WriteMsg(p []byte, _ transport.Meta) error {
-	select {
-	case <-s.done:
-		return s.opError("write", net.ErrClosed)
-	default:
-	}
-	if d := s.writeEnd.Load(); d != 0 && time.Now().UnixNano() >= d {
-		return s.opError("write", os.ErrDeadlineExceeded)
-	}
 	if s.to == nil {
 		return transport.WithHint(s.opError("write", errors.ErrUnsupported), "the sender has no name to answer to; socat sets one with bind=")
 	}
+	if len(p) > MaxMessage {
+		return s.opError("write", transport.ErrMsgTooLong)
+	}
 	s.touch()
-	return writeMsg(s.a.c, p, s.to)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		if err := s.writable(); err != nil {
+			return s.opError("write", err)
+		}
+		full, err := sendTo(s.a.c, p, s.to.Name)
+		if !full && err != nil {
+			return sizeError(s.opError("write", err))
+		}
+		if !full {
+			return nil
+		}
+		// The system wakes only those who are connected to who has no room.
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-s.done:
+			t.Stop()
+		}
+	}
+}
+
+// writable tells whether a write may begin or go on.
+func (s *gramSession) writable() error {
+	select {
+	case <-s.done:
+		return net.ErrClosed
+	default:
+	}
+	if d := s.writeEnd.Load(); d != 0 && time.Now().UnixNano() >= d {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 func (s *gramSession) opError(op string, err error) error {

@@ -171,10 +171,15 @@ func TestGramManySenders(t *testing.T) {
 			errs <- err
 		}()
 	}
-	for range senders {
+	time.AfterFunc(20*time.Second, func() { a.Close() }) // a test that waits for what does not come
+	for n := range senders {
 		s, err := a.Accept()
 		if err != nil {
-			t.Fatal(err)
+			close(errs)
+			for err := range errs {
+				t.Log(err)
+			}
+			t.Fatalf("session %d: %v", n, err)
 		}
 		go func() {
 			defer s.Close()
@@ -197,6 +202,8 @@ func TestGramManySenders(t *testing.T) {
 			errs <- m.WriteMsg(fmt.Append(nil, sender), transport.Meta{})
 		}()
 	}
+	timeout := time.AfterFunc(20*time.Second, func() { panic("no answer") })
+	defer timeout.Stop()
 	for range 2 * senders {
 		if err := <-errs; err != nil {
 			t.Error(err)

@@ -98,16 +98,22 @@ func shortened(n int, p []byte, flags int, err error) (int, error) {
 }
 
 // WriteMsg sends one message.
-func (c *packetConn) WriteMsg(p []byte, _ transport.Meta) error { return writeMsg(c.c, p, nil) }
-
-// writeMsg sends one message, to a name if the socket is not connected.
-func writeMsg(c *net.UnixConn, p []byte, to *net.UnixAddr) error {
+func (c *packetConn) WriteMsg(p []byte, _ transport.Meta) error {
 	if len(p) > MaxMessage {
-		return &net.OpError{Op: "write", Net: "unix", Addr: c.RemoteAddr(), Err: transport.ErrMsgTooLong}
+		return tooLong(c.c)
 	}
-	_, _, err := c.WriteMsgUnix(p, nil, to)
+	_, _, err := c.c.WriteMsgUnix(p, nil, nil) // Write would not send an empty one
+	return sizeError(err)
+}
+
+func tooLong(c *net.UnixConn) error {
+	return &net.OpError{Op: "write", Net: c.LocalAddr().Network(), Addr: c.RemoteAddr(), Err: transport.ErrMsgTooLong}
+}
+
+// sizeError marks the error about a message that the system does not take.
+func sizeError(err error) error {
 	if errors.Is(err, syscall.EMSGSIZE) {
-		err = transport.Mark(err, transport.ErrMsgTooLong)
+		return transport.Mark(err, transport.ErrMsgTooLong)
 	}
 	return err
 }

@@ -67,6 +67,11 @@ func (c *chunks) step(b byte) (done bool, err error) {
 	if c.line++; c.line > maxChunkLine {
 		return false, errChunk
 	}
+	if c.state >= inTrailer {
+		if c.total++; c.total > maxTrailer {
+			return false, errChunk
+		}
+	}
 	switch c.state {
 	case inSize:
 		return false, c.size(b)
@@ -129,9 +134,6 @@ func (c *chunks) newline(b byte) error {
 
 // trailer takes a byte of a line after the last chunk.
 func (c *chunks) trailer(b byte) error {
-	if c.total++; c.total > maxTrailer {
-		return errChunk
-	}
 	switch {
 	case b == '\r':
 		c.state = trailerLF

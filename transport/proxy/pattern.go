@@ -35,16 +35,22 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 		return nil
 	}
 	switch name := strings.TrimSuffix(strings.ToLower(host), "."); {
-	case name == "*" || name == "" && ports != "":
-	case strings.HasPrefix(name, "*.") && !strings.ContainsFunc(name[2:], notInName) && name != "*.":
+	case host == "*" || host == "" && ports != "":
+	case strings.HasPrefix(name, "*.") && isPatternName(name[2:]):
 		q.name = name[1:]
-	case name != "" && !strings.ContainsFunc(name, notInName) && !strings.HasPrefix(name, "."):
+	case isPatternName(name):
 		q.name = name
 	default:
 		return errors.New("must be HOST, *.DOMAIN, an address or a network, with :PORT or :LOW-HIGH if not for every port")
 	}
 	*p = q
 	return nil
+}
+
+// isPatternName is isName without those that no target has: with an empty label, or
+// with a number at the end, which somebody may take for an address.
+func isPatternName(name string) bool {
+	return isName(name) && !strings.Contains("."+name+".", "..") && !endsInNumber(name)
 }
 
 // splitPattern splits off the ports, which are behind the last colon unless that

@@ -51,10 +51,15 @@ func newTarget(host string, port uint16) (target, error) {
 		t.addr = addr
 		return t, nil
 	}
-	if host == "" || len(host) > maxName || strings.ContainsFunc(host, notInName) {
+	if !isName(host) {
 		return t, fmt.Errorf("%.64q is not the name of a host", host)
 	}
 	return t, nil
+}
+
+// isName tells whether text can be the name of a host.
+func isName(text string) bool {
+	return text != "" && len(text) <= maxName && !strings.ContainsFunc(text, notInName)
 }
 
 // notInName tells whether r cannot be part of a host name: names of today have an

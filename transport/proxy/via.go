@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -70,6 +71,9 @@ func parseVia(text string) (Hop, error) {
 	}
 	if to.Name == "" || to.Name == "*" || to.Path != "" {
 		return h, badVia("after the scheme come the host and the port of the proxy, and nothing more")
+	}
+	if _, err := netip.ParseAddr(to.Name); err != nil && !isName(to.Name) {
+		return h, badVia("the host of the proxy is neither a name nor an address")
 	}
 	if h.Host = to.Name; to.Port != "" {
 		h.Port = to.Port

@@ -1,3 +1,0 @@
-package inet
-
-func hasIPv6() bool { return true }
