@@ -57,10 +57,10 @@ func (o *Opener) plan(text string) (*plan, error) {
 		return p, err
 	}
 	a, err := address.Parse(text)
-	if err != nil {
-		return nil, usage(err)
-	}
 	p := &plan{addr: a}
+	if err != nil {
+		return nil, usage(p.mask(err))
+	}
 	steps := []func() error{
 		func() error { return p.expand(o.kinds()) },
 		p.fillOptions, p.fillTarget, p.parseVia, p.validate,
@@ -68,7 +68,7 @@ func (o *Opener) plan(text string) (*plan, error) {
 	p.common.Bind(&p.set)
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return nil, usage(err)
+			return nil, usage(p.mask(err))
 		}
 	}
 	return p, nil

@@ -30,10 +30,8 @@ func (o *Opener) serve(ctx context.Context, a, b *plan, jo join.Options) (join.R
 		return join.Result{}, err
 	}
 	if s.opt.Engine == nil {
-		if e, err := join.NewEngine(); err == nil {
-			s.opt.Engine = e
-			defer e.Close()
-		}
+		s.opt.Engine = new(join.Engine)
+		defer s.opt.Engine.Close()
 	}
 	switch {
 	case a.listens() && b.listens():

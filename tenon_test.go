@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
@@ -111,6 +112,12 @@ func TestSecretsAreNotInErrors(t *testing.T) {
 		_, err := o.Dial(t.Context(), addr)
 		if err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v", addr, err)
+		}
+		for _, tail := range []string{",passwor=x", ",'", ",connect-timeout=soon"} {
+			var at *address.Error
+			if _, err := o.plan(addr + tail); !errors.As(err, &at) || strings.Contains(at.Caret()+err.Error(), secret) {
+				t.Errorf("%s: %v\n%s", addr+tail, err, at.Caret())
+			}
 		}
 		if e, err := o.Explain(addr); err != nil || strings.Contains(e.Address, secret) {
 			t.Errorf("%s: explained as %+v, %v", addr, e, err)

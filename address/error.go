@@ -7,7 +7,7 @@ import (
 
 // An Error is a mistake in the text of an address.
 type Error struct {
-	Text     string // the address as written, with passwords in it
+	Text     string // the address as written; package tenon masks secrets in it
 	Pos, Len int    // what is wrong, in bytes; Len is at least 1 where there is something to point at
 	Msg      string
 	Hints    []string

@@ -131,9 +131,6 @@ func redactValue(text string, hide bool) string {
 	if i := strings.Index(text, "://"); i >= 0 && i < at {
 		start = i + 3
 	}
-	if strings.ContainsAny(text[start:at], "/ ") {
-		return text
-	}
 	if i := strings.IndexByte(text[start:at], ':'); i >= 0 {
 		return text[:start+i+1] + "…" + text[at:]
 	}

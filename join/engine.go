@@ -3,6 +3,8 @@ package join
 import (
 	"context"
 	"errors"
+	"net"
+	"sync"
 
 	"github.com/tenon-net/tenon/internal/relay"
 	"github.com/tenon-net/tenon/transport"
@@ -11,21 +13,30 @@ import (
 // An Engine moves the bytes of many joints between sockets inside the kernel, with
 // a few threads for all of them and no buffer for those that are silent. It takes
 // the joints whose ends are both a [transport.Detacher] and whose bytes nobody
-// wants to see; Join carries the others as ever. Many joints may use it at once.
-type Engine struct{ relay *relay.Engine }
-
-// NewEngine starts an engine. The error matches [errors.ErrUnsupported] on systems
-// that have none.
-func NewEngine() (*Engine, error) {
-	r, err := relay.New(0)
-	if err != nil {
-		return nil, err
-	}
-	return &Engine{r}, nil
+// wants to see; Join carries the others as ever, and all of them on systems for
+// which there is no engine. The zero Engine is ready, and starts with the first
+// joint that it takes. Many joints may use it at once; it must not be copied.
+type Engine struct {
+	once  sync.Once // guards the start
+	relay *relay.Engine
+	err   error // why there is none
 }
 
-// Close cuts the joints that are left and waits for the engine's threads.
-func (e *Engine) Close() error { return e.relay.Close() }
+// start starts the engine, the first time.
+func (e *Engine) start() error {
+	e.once.Do(func() { e.relay, e.err = relay.New(0) })
+	return e.err
+}
+
+// Close cuts the joints that are left and waits for the engine's threads. Joints
+// that come later are carried without it.
+func (e *Engine) Close() error {
+	e.once.Do(func() { e.err = net.ErrClosed })
+	if e.relay == nil {
+		return nil
+	}
+	return e.relay.Close()
+}
 
 // join carries the joint if it can. With errNotTaken it has not begun, and the
 // ends that it returns are the ones to carry otherwise.
@@ -33,7 +44,7 @@ func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Re
 	ends = [2]transport.Conn{a, b}
 	da, okA := transport.As[transport.Detacher](a)
 	db, okB := transport.As[transport.Detacher](b)
-	if !okA || !okB {
+	if !okA || !okB || e.start() != nil {
 		return r, errNotTaken, ends
 	}
 	fdB, err := db.Detach()

@@ -107,6 +107,8 @@ func hints(err error) []string {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return []string{"check the host name; resolve it with: getent hosts " + dns.Name}
+	case errors.As(err, &dns):
+		return []string{"the name server did not help: is there a network? see /etc/resolv.conf"}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return []string{"nothing accepts connections there; retry=10 tries again"}
 	case errors.Is(err, os.ErrPermission):

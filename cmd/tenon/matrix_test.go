@@ -47,8 +47,8 @@ type matrix struct {
 
 func (x *matrix) next() int { x.port++; return x.port }
 
-// dialed is a kind that the program dials: the far side listens.
-func dialed(kind, listenKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
+// dialedKind is a kind that the program dials: the far side listens.
+func dialedKind(kind, listenKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
 	return func(x *matrix) (string, func() transport.Conn) {
 		target := x.target(kind)
 		acc, err := tenon.Listen(x.t.Context(), listenKind+":"+target+join2(options, 1))
@@ -66,15 +66,15 @@ func dialed(kind, listenKind string, options ...string) func(*matrix) (string, f
 	}
 }
 
-// listens is a kind that the program listens at: the far side dials, as soon as it
+// listenKind is a kind that the program listens at: the far side dials, as soon as it
 // can.
-func listens(kind, dialKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
+func listenKind(kind, dialKind string, options ...string) func(*matrix) (string, func() transport.Conn) {
 	return func(x *matrix) (string, func() transport.Conn) {
 		target := x.target(kind)
 		return kind + ":" + target + ",once" + join2(options, 0), func() transport.Conn {
 			ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
 			defer cancel()
-			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=forever,interval=10ms"+join2(options, 1))
+			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=12,interval=10ms"+join2(options, 1))
 			if err != nil {
 				x.t.Fatal(err)
 			}
@@ -105,21 +105,21 @@ func (x *matrix) target(kind string) string {
 
 func corners() []corner {
 	return []corner{
-		{name: "tcp", open: dialed("tcp", "tcp-listen")},
-		{name: "tcp-listen", open: listens("tcp-listen", "tcp")},
-		{name: "unix", open: dialed("unix", "unix-listen")},
-		{name: "unix-listen", open: listens("unix-listen", "unix")},
-		{name: "tls", open: dialed("tls", "tls-listen", "insecure")},
-		{name: "tls-listen", open: listens("tls-listen", "tls", "", "insecure")},
-		{name: "tls+unix", open: dialed("tls+unix", "tls+unix-listen", "insecure")},
-		{name: "quic", open: dialed("quic", "quic-listen", "insecure")},
-		{name: "quic-listen", open: listens("quic-listen", "quic", "", "insecure")},
-		{name: "ws", open: dialed("ws", "ws-listen", "linger=300ms"), msgs: true, noEOF: true},
-		{name: "ws-listen", open: listens("ws-listen", "ws", "linger=300ms"), msgs: true, noEOF: true},
-		{name: "wss-listen", open: listens("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
-		{name: "unixpacket", open: dialed("unixpacket", "unixpacket-listen"), msgs: true},
-		{name: "unixpacket-listen", open: listens("unixpacket-listen", "unixpacket"), msgs: true},
-		{name: "udp", open: dialed("udp", "udp-listen", "linger=300ms", "session-idle=2s"), msgs: true, noEOF: true},
+		{name: "tcp", open: dialedKind("tcp", "tcp-listen")},
+		{name: "tcp-listen", open: listenKind("tcp-listen", "tcp")},
+		{name: "unix", open: dialedKind("unix", "unix-listen")},
+		{name: "unix-listen", open: listenKind("unix-listen", "unix")},
+		{name: "tls", open: dialedKind("tls", "tls-listen", "insecure")},
+		{name: "tls-listen", open: listenKind("tls-listen", "tls", "", "insecure")},
+		{name: "tls+unix", open: dialedKind("tls+unix", "tls+unix-listen", "insecure")},
+		{name: "quic", open: dialedKind("quic", "quic-listen", "insecure")},
+		{name: "quic-listen", open: listenKind("quic-listen", "quic", "", "insecure")},
+		{name: "ws", open: dialedKind("ws", "ws-listen", "linger=300ms"), msgs: true, noEOF: true},
+		{name: "ws-listen", open: listenKind("ws-listen", "ws", "linger=300ms"), msgs: true, noEOF: true},
+		{name: "wss-listen", open: listenKind("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
+		{name: "unixpacket", open: dialedKind("unixpacket", "unixpacket-listen"), msgs: true},
+		{name: "unixpacket-listen", open: listenKind("unixpacket-listen", "unixpacket"), msgs: true},
+		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=2s"), msgs: true, noEOF: true},
 		{name: "exec", open: openProgram("")},
 		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,linger=300ms"), noEOF: true},
 		{name: "fifo", open: openFIFOs},
@@ -292,10 +292,10 @@ func openFIFOs(x *matrix) (string, func() transport.Conn) {
 			x.t.Fatal(err)
 		}
 	}
-	return "fifo:" + in + ",rdonly!!fifo:" + out + ",wronly", func() transport.Conn {
+	return "fifo:" + in + "!!fifo:" + out + ",write", func() transport.Conn {
 		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
 		defer cancel()
-		conn, err := tenon.Dial(ctx, "fifo:"+out+",rdonly!!fifo:"+in+",wronly")
+		conn, err := tenon.Dial(ctx, "fifo:"+out+"!!fifo:"+in+",write")
 		if err != nil {
 			x.t.Error(err)
 		}
@@ -309,7 +309,7 @@ func openPTY(x *matrix) (string, func() transport.Conn) {
 	return "pty:,raw,link=" + link + ",linger=300ms", func() transport.Conn {
 		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
 		defer cancel()
-		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=forever,interval=10ms")
+		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=12,interval=10ms")
 		if err != nil {
 			x.t.Error(err)
 		}

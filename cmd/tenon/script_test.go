@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -40,6 +41,24 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// The testscript command stop ends a script, there and then, and what follows is
+// not tested: halt is what ends a program.
+func TestNoScriptStopsEarly(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no scripts: ", err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^(stop|skip)\b`).Match(text) {
+			t.Errorf("%s: stop and skip leave the rest of a script out; did you mean halt?", path)
+		}
+	}
+}
+
 func setupScript(env *testscript.Env) error {
 	env.Setenv("TZ", "UTC")
 	env.Setenv("TERM", "xterm")
@@ -56,7 +75,7 @@ func setupScript(env *testscript.Env) error {
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"start":      cmdStart,
-		"stop":       cmdStop,
+		"halt":       cmdHalt,
 		"await":      cmdAwait,
 		"status":     cmdStatus,
 		"reaches":    cmdReaches,
@@ -142,7 +161,11 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(runningKey{}).(map[string]*running)[name] = r
 	if listens {
 		cmd.ExtraFiles[0].Close()
-		line, _ := bufio.NewReader(ready).ReadString('\n')
+		ready.SetReadDeadline(time.Now().Add(30 * time.Second))
+		line, err := bufio.NewReader(ready).ReadString('\n')
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			ts.Fatalf("%s does not listen; perhaps it wants start -nowait", name)
+		}
 		if line == "" {
 			<-r.done
 			ts.Fatalf("%s ended before it listened: %s", name, ts.ReadFile(name+".err"))
@@ -155,8 +178,8 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdStop is "stop NAME [SIGNAL]": it ends a program and waits for it.
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+// cmdHalt is "halt NAME [SIGNAL]": it ends a program and waits for it.
+func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
 	sig := syscall.SIGTERM
 	if len(args) == 2 {
 		sig = map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -324,14 +325,24 @@ func wantControl(t *testing.T, e Serial, want uint64) {
 }
 
 func testBaud(t *testing.T) {
-	for text, want := range map[string]string{"": "115200", ",baud=9600": "9600", ",baud=250000": "250000"} {
+	for text, want := range map[string]int{"": 115200, ",baud=9600": 9600, ",baud=250000": 250000} {
 		master, path := openPTY(t)
-		c := opened(t, "serial:"+path+text)
+		c := opened(t, "serial:"+path+text).(*line)
+		err := term.Control(c.f, func(fd int) error {
+			s, err := unix.IoctlGetTermios(fd, getLine)
+			if err == nil && (int(s.Ospeed) != want || int(s.Ispeed) != want) {
+				t.Errorf("%q: speeds %d and %d, want %d", text, s.Ispeed, s.Ospeed, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 		cmd := exec.Command("stty", "speed")
 		cmd.Stdin = master
 		out, err := cmd.Output()
-		if got := strings.TrimSpace(string(out)); err != nil || got != want {
-			t.Errorf("%q: speed %s, error %v; want %s", text, got, err, want)
+		if got := strings.TrimSpace(string(out)); want != 250000 && (err != nil || got != strconv.Itoa(want)) {
+			t.Errorf("%q: others see speed %s, error %v; want %d", text, got, err, want)
 		}
 		c.Close()
 	}

@@ -29,15 +29,17 @@ func newWindow(size func() (rows, cols int)) *window {
 
 // SizeChanges is as in [transport.Sizer].
 func (w *window) SizeChanges() <-chan struct{} {
-	w.start.Do(func() { go w.watch() })
+	w.start.Do(func() {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, unix.SIGWINCH) // now: a change from here on is not missed
+		go w.watch(signals)
+	})
 	return w.changes
 }
 
-func (w *window) watch() {
+func (w *window) watch(signals chan os.Signal) {
 	defer close(w.done)
 	defer close(w.changes)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, unix.SIGWINCH)
 	defer signal.Stop(signals)
 	for {
 		select {

@@ -6,16 +6,11 @@ import (
 	"sync"
 
 	"github.com/tenon-net/tenon/transport"
-	"golang.org/x/sys/unix"
 )
 
 // Elsewhere a batch is one datagram.
 
-const (
-	rxSlots    = 1
-	msgTrunc   = unix.MSG_TRUNC
-	errMsgSize = unix.EMSGSIZE
-)
+const rxSlots = 1
 
 type rx struct {
 	mem [64 << 10]byte
@@ -49,15 +44,5 @@ func (s *udpSocket) writeMsgs(ms []transport.Msg, to target, _ func() error) (n 
 	return n, err
 }
 
+// enableLocal does nothing: the system chooses the address that answers come from.
 func enableLocal(int, bool) error { return nil }
-
-func setUDP(fd int, v6 bool, s *Socket, reuseAddr, reusePort bool) error {
-	if reuseAddr || reusePort {
-		return unsupported("reuseaddr")
-	}
-	return s.set(fd, v6)
-}
-
-func joinGroup(int, group) error { return unsupported("join") }
-
-func (u *UDPSendTo) setMulticast(int, bool) error { return nil }

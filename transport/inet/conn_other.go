@@ -7,10 +7,11 @@ import (
 	"syscall"
 )
 
-// Elsewhere every Conn is one of package net from the start.
+// Elsewhere every Conn is one of package net from the start, and keeps its
+// descriptor.
 
-func promote(int) (streamConn, error) { return nil, errors.ErrUnsupported }
-func dupOf(streamConn) (int, error)   { return -1, errors.ErrUnsupported }
-func shutdownWrite(int) error         { return errors.ErrUnsupported }
-func closeBare(int, bool) error       { return errors.ErrUnsupported }
-func localEndpoint(int) (e endpoint)  { return e }
+func promote(int) (streamConn, error)  { return nil, errors.ErrUnsupported }
+func dup(syscall.RawConn) (int, error) { return -1, errors.ErrUnsupported }
+func shutdownWrite(int) error          { return errors.ErrUnsupported }
+func closeBare(int, bool) error        { return errors.ErrUnsupported }
+func localEndpoint(int) (e endpoint)   { return e }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/tenon-net/tenon/opt"
 )
 
 // attempt is a connection that is going to be made.
@@ -23,6 +25,12 @@ func (d *Dial) begin(to netip.AddrPort) (*Conn, *attempt, error) {
 // wait connects.
 func (a *attempt) wait(ctx context.Context) (*Conn, error) {
 	d, on := a.dial, a.to.Addr().IsLoopback()
+	switch {
+	case d.ReuseAddr == opt.On:
+		return nil, unsupported("reuseaddr")
+	case d.ReusePort:
+		return nil, unsupported("reuseport")
+	}
 	nd := net.Dialer{Control: control(func(fd int, v6 bool) error {
 		if err := d.Socket.set(fd, v6); err != nil {
 			return err

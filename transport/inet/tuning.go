@@ -41,7 +41,7 @@ type Tuning struct {
 
 // Bind binds the options.
 func (t *Tuning) Bind(s *opt.Set) {
-	s.Group("tcp")
+	s.Group("TCP")
 	// The type lets it stand alone, as in socat.
 	d := s.Text((*keepAlive)(&t.KeepAlive), "keepalive", "yes|no", "probe an idle connection; or after how long, as in 30s", func() string {
 		switch {

@@ -8,7 +8,10 @@ import (
 // receiveOne reads one datagram into p, without a batch's memory.
 func (s *udpSocket) receiveOne(p []byte) (n int, from netip.AddrPort, cut bool, err error) {
 	n, _, flags, from, err := s.c.ReadMsgUDPAddrPort(p, nil)
-	return n, from, flags&msgTrunc != 0, err
+	if cut, err = wasCut(flags, err); cut {
+		n = len(p) // Windows may say less
+	}
+	return n, from, cut, err
 }
 
 // sendOne sends one datagram, to a target whose local address the system chooses.

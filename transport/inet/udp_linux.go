@@ -2,11 +2,6 @@ package inet
 
 import "golang.org/x/sys/unix"
 
-const (
-	msgTrunc   = unix.MSG_TRUNC
-	errMsgSize = unix.EMSGSIZE
-)
-
 // setUDP makes the options hold that every socket of UDP has.
 func setUDP(fd int, v6 bool, s *Socket, reuseAddr, reusePort bool) error {
 	if err := setAll(fd,

@@ -62,6 +62,9 @@ func (a *Access) Bind(s *opt.Set) {
 
 // Validate looks the users and groups up.
 func (a *Access) Validate() error {
+	if err := a.supported(); err != nil {
+		return err
+	}
 	if _, _, err := a.owner(); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (a *Access) Validate() error {
 // may come in, or the permissions of the socket file do. It implements
 // [transport.Guard] for the listeners.
 func (a *Access) authenticates(name string) bool {
-	if slices.Contains(a.AllowUID, anybody) || slices.Contains(a.AllowGID, anybody) {
+	if !hasOwners || slices.Contains(a.AllowUID, anybody) || slices.Contains(a.AllowGID, anybody) {
 		return false
 	}
 	return len(a.AllowUID)+len(a.AllowGID) > 0 || isAbstract(name) || a.mode()&0o002 == 0
@@ -110,6 +113,9 @@ type guard struct {
 
 // guard returns what decides about clients of the socket of that name.
 func (a *Access) guard(name string) (*guard, error) {
+	if err := a.supported(); err != nil {
+		return nil, err
+	}
 	g := &guard{all: len(a.AllowUID)+len(a.AllowGID) == 0 && !isAbstract(name)}
 	if !g.all && len(a.AllowUID)+len(a.AllowGID) == 0 {
 		g.uids = []int{os.Geteuid(), 0}

@@ -19,15 +19,7 @@ type Unix struct {
 	abstract bool // the target is an abstract name without its @
 }
 
-// UnixPacket connects to a unix socket of messages, SOCK_SEQPACKET.
-type UnixPacket struct {
-	Path string // path of the socket, or "@" and an abstract name
-}
-
-var (
-	_ transport.Dialer = (*Unix)(nil)
-	_ transport.Dialer = (*UnixPacket)(nil)
-)
+var _ transport.Dialer = (*Unix)(nil)
 
 // Bind binds the target.
 func (u *Unix) Bind(s *opt.Set) { bindTarget(s, &u.Path, u.abstract) }
@@ -39,18 +31,6 @@ func (u *Unix) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, err
 	}
 	return newConn(c, unixKind, c.LocalAddr(), unixAddr("unix", u.Path)), nil
-}
-
-// Bind binds the target.
-func (u *UnixPacket) Bind(s *opt.Set) { bindTarget(s, &u.Path, false) }
-
-// Dial connects.
-func (u *UnixPacket) Dial(ctx context.Context) (transport.Conn, error) {
-	c, err := dial(ctx, "unixpacket", u.Path)
-	if err != nil {
-		return nil, err
-	}
-	return newPacketConn(c, packetKind, c.LocalAddr(), unixAddr("unixpacket", u.Path))
 }
 
 // The pauses between attempts to connect to a listener whose queue is full.
@@ -100,9 +80,9 @@ func dialError(network, name string, err error) error {
 	}
 	err = &net.OpError{Op: "dial", Net: network, Addr: unixAddr(network, name), Err: cause(err)}
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED) && isAbstract(name):
+	case errors.Is(err, connRefused) && isAbstract(name):
 		return transport.WithHint(err, "no program listens at this abstract name; ss -xl shows those that are in use")
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, connRefused):
 		return transport.WithHint(err, "no program listens there: the file is left over from one that has ended")
 	case errors.Is(err, os.ErrNotExist):
 		return transport.WithHint(err, "there is no such socket: is the program that listens running?")

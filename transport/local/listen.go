@@ -18,20 +18,10 @@ type UnixListen struct {
 	abstract bool // the target is an abstract name without its @
 }
 
-// UnixPacketListen waits for connections to a unix socket of messages,
-// SOCK_SEQPACKET.
-type UnixPacketListen struct {
-	Path string // path of the socket, or "@" and an abstract name
-	Access
-}
-
 var (
 	_ transport.Listener  = (*UnixListen)(nil)
 	_ transport.Guard     = (*UnixListen)(nil)
 	_ transport.Validator = (*UnixListen)(nil)
-	_ transport.Listener  = (*UnixPacketListen)(nil)
-	_ transport.Guard     = (*UnixPacketListen)(nil)
-	_ transport.Validator = (*UnixPacketListen)(nil)
 )
 
 // Bind binds the target and the options.
@@ -48,22 +38,6 @@ func (l *UnixListen) Authenticates() bool { return l.authenticates(l.Path) }
 func (l *UnixListen) Listen(ctx context.Context) (transport.Acceptor, error) {
 	return listen(ctx, "unix", l.Path, &l.Access, func(c *net.UnixConn, local net.Addr) (transport.Conn, error) {
 		return newConn(c, unixListenKind, local, c.RemoteAddr()), nil
-	})
-}
-
-// Bind binds the target and the options.
-func (l *UnixPacketListen) Bind(s *opt.Set) {
-	bindTarget(s, &l.Path, false)
-	s.Embed(&l.Access)
-}
-
-// Authenticates implements [transport.Guard], as that of [UnixListen].
-func (l *UnixPacketListen) Authenticates() bool { return l.authenticates(l.Path) }
-
-// Listen opens the socket.
-func (l *UnixPacketListen) Listen(ctx context.Context) (transport.Acceptor, error) {
-	return listen(ctx, "unixpacket", l.Path, &l.Access, func(c *net.UnixConn, local net.Addr) (transport.Conn, error) {
-		return newPacketConn(c, packetListenKind, local, c.RemoteAddr())
 	})
 }
 

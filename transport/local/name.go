@@ -6,17 +6,22 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
-// maxName is the length in bytes of the longest name of a unix socket: struct
-// sockaddr_un has 108, of which the last one is a zero.
-const maxName = 107
+// maxName is the length in bytes of the longest name of a unix socket: what struct
+// sockaddr_un has, 108 on Linux, of which the last one is a zero.
+const maxName = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// hasAbstract tells whether the system has the abstract namespace.
+const hasAbstract = runtime.GOOS == "linux"
 
 // isAbstract tells whether name is in Linux's abstract namespace, as "@name" is
 // (unix(7)). A file whose name begins so is written "./@name".
@@ -25,7 +30,7 @@ func isAbstract(name string) bool { return strings.HasPrefix(name, "@") }
 // bindTarget binds a target that is the name of a socket. With abstract, the @ is
 // implied.
 func bindTarget(s *opt.Set, p *string, abstract bool) {
-	syntax := "PATH|@NAME"
+	syntax := nameSyntax
 	if abstract {
 		syntax = "NAME"
 	}
@@ -44,6 +49,9 @@ func checkName(name string) error {
 		return usage("there is no path", "write the path of the socket, or @ and an abstract name")
 	case strings.ContainsRune(name, 0):
 		return usage("a path has no zero bytes", "")
+	case isAbstract(name) && !hasAbstract:
+		return transport.WithHint(fmt.Errorf("abstract names: %w on this system", errors.ErrUnsupported),
+			"a file whose name begins with @ is written ./@name")
 	case isAbstract(name) && len(name) > maxName:
 		return usage(fmt.Sprintf("the abstract name has %d bytes, and may have %d", len(name)-1, maxName-1), "")
 	}
@@ -89,10 +97,14 @@ func (p *place) sockName(base string) (string, error) {
 	if p.dir == nil {
 		return p.name, nil
 	}
-	if name := filepath.Join(filepath.Dir(p.name), base); len(name) <= maxName {
+	name := filepath.Join(filepath.Dir(p.name), base)
+	switch {
+	case len(name) <= maxName:
 		return inFileSystem(name), nil
+	case runtime.GOOS != "linux":
+		return "", usage(fmt.Sprintf("the path is too long for a socket: %s has %d bytes, and may have %d", name, len(name), maxName), "")
 	}
-	name := "/proc/self/fd/" + strconv.Itoa(int(p.dir.Fd())) + "/" + base
+	name = "/proc/self/fd/" + strconv.Itoa(int(p.dir.Fd())) + "/" + base
 	if len(name) > maxName {
 		return "", usage(fmt.Sprintf("the path is too long for a socket: its last part has %d bytes, and may have %d",
 			len(base), len(base)-len(name)+maxName), "")

@@ -1,0 +1,8 @@
+package local
+
+import "golang.org/x/sys/windows"
+
+const (
+	addrInUse   = windows.WSAEADDRINUSE
+	connRefused = windows.WSAECONNREFUSED
+)
