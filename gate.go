@@ -111,7 +111,7 @@ func (g *gate) handshake(ctx context.Context, c transport.Conn) {
 	}
 	var err error
 	if g.plan.common.acceptPP {
-		c, err = (&proxy.AcceptHeader{}).Wrap(ctx, c, transport.Accepted)
+		c, err = (&proxy.AcceptHeader{Trust: []netip.Prefix(g.plan.common.trustPP)}).Wrap(ctx, c, transport.Accepted)
 	}
 	if err == nil {
 		c, err = g.plan.wrap(ctx, c, transport.Accepted)

@@ -43,6 +43,7 @@ type endOptions struct {
 	allow, deny      prefixes
 	once, many       bool
 	acceptPP         bool
+	trustPP          prefixes
 	allowExec        bool
 }
 
@@ -80,6 +81,7 @@ func (e *endOptions) Bind(s *opt.Set) {
 	s.Bool(&e.once, "once", "serve one connection, then end")
 	s.Bool(&e.many, "many", "serve any number of connections").Alias("fork")
 	s.Bool(&e.acceptPP, "accept-proxy", "clients begin with a PROXY protocol header, v1 or v2")
+	s.Text(&e.trustPP, "proxy-from", "CIDR", "believe the PROXY headers of these only; by default those of loopback and private addresses", e.trustPP.String).Multi = true
 	s.Bool(&e.allowExec, "allow-exec", "let clients from outside start programs without having proved who they are")
 }
 

@@ -122,7 +122,7 @@ func (b *Broker) rename(m *member, name string) error {
 		return fmt.Errorf("a name has at most %d characters", maxName)
 	}
 	if strings.ContainsFunc(name, notInName) || !utf8.ValidString(name) {
-		return errors.New("a name is made of letters, digits and - _ .")
+		return errors.New("a name is made of letters, digits, hyphens, underscores and dots")
 	}
 	number, isDefault := strings.CutPrefix(strings.ToLower(name), "user")
 	if _, err := strconv.Atoi(number); isDefault && err == nil && name != defaultName(m.id) {

@@ -40,28 +40,28 @@ func (e *Engine) Close() error {
 
 // join carries the joint if it can. With errNotTaken it has not begun, and the
 // ends that it returns are the ones to carry otherwise.
-func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Result, err error, ends [2]transport.Conn) {
+func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Result, ends [2]transport.Conn, err error) {
 	ends = [2]transport.Conn{a, b}
 	da, okA := transport.As[transport.Detacher](a)
 	db, okB := transport.As[transport.Detacher](b)
 	if !okA || !okB || e.start() != nil {
-		return r, errNotTaken, ends
+		return r, ends, errNotTaken
 	}
 	fdB, err := db.Detach()
 	if err != nil {
-		return r, errNotTaken, ends
+		return r, ends, errNotTaken
 	}
 	fdA, err := da.Detach()
 	if err != nil {
 		ends[B] = attach(fdB, b)
-		return r, errNotTaken, ends
+		return r, ends, errNotTaken
 	}
 	res, err := e.relay.Run(ctx, fdA, fdB, relay.Options{
 		OneWay: o.OneWay, Idle: o.Idle, AB: &o.Count.AB, BA: &o.Count.BA,
 	})
 	if err != nil {
 		ends = [2]transport.Conn{attach(fdA, a), attach(fdB, b)}
-		return r, errNotTaken, ends
+		return r, ends, errNotTaken
 	}
 	r.AB, r.BA = asFlow(res.AB), asFlow(res.BA)
 	switch res.First {
@@ -73,7 +73,7 @@ func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Re
 	if errors.Is(res.Cause, relay.ErrIdle) {
 		res.Cause = ErrIdle
 	}
-	return r, verdict(&r, res.Cause, [2]error{a.Close(), b.Close()}), ends
+	return r, ends, verdict(&r, res.Cause, [2]error{a.Close(), b.Close()})
 }
 
 func asFlow(f relay.Flow) Flow { return Flow{Bytes: f.Bytes, Read: f.Read, Write: f.Write} }

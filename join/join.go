@@ -126,7 +126,7 @@ func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
 		o.Count = new(Count)
 	}
 	if o.Engine != nil && len(o.Taps) == 0 && o.Limit == 0 && o.HangUp == 0 {
-		r, err, ends := o.Engine.join(ctx, a, b, o)
+		r, ends, err := o.Engine.join(ctx, a, b, o)
 		if err != errNotTaken {
 			return r, err
 		}

@@ -31,7 +31,6 @@ type command struct {
 	name    string
 	syntax  string // what stands behind the name
 	doc     string // one line
-	more    string // further lines of its help
 	run     func(p *program, c *call) error
 	flags   []flagGroup
 	passing bool // takes the options of its addresses as flags, too

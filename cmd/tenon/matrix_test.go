@@ -33,9 +33,10 @@ type corner struct {
 	// returns its other side once the program is running.
 	open func(x *matrix) (addr string, far func() transport.Conn)
 
-	msgs  bool // carries messages
-	noEOF bool // has no end of file, or no half of one: its far side closes instead
-	text  bool // bytes other than text do not survive
+	msgs   bool // carries messages
+	noEOF  bool // has no end of file, or no half of one: its far side closes instead
+	hears  bool // its far side is there only when it has heard something
+	speaks bool // the program takes its far side for there only when it has spoken
 }
 
 // matrix is one joint of the test.
@@ -56,15 +57,24 @@ func dialedKind(kind, listenKind string, options ...string) func(*matrix) (strin
 			x.t.Fatal(err)
 		}
 		x.t.Cleanup(func() { acc.Close() })
-		return kind + ":" + target + join2(options, 0), func() transport.Conn {
-			conn, err := acc.Accept()
-			if err != nil {
-				x.t.Fatal(err)
-			}
-			return conn
-		}
+		return kind + ":" + target + join2(options, 0), func() transport.Conn { return x.accept(acc) }
 	}
 }
+
+// accept returns the program's connection, or fails if it does not come.
+func (x *matrix) accept(acc transport.Acceptor) transport.Conn {
+	x.t.Helper()
+	late := time.AfterFunc(patience, func() { acc.Close() })
+	defer late.Stop()
+	conn, err := acc.Accept()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return conn
+}
+
+// patience bounds every wait of the matrix.
+const patience = 10 * time.Second
 
 // listenKind is a kind that the program listens at: the far side dials, as soon as it
 // can.
@@ -72,7 +82,7 @@ func listenKind(kind, dialKind string, options ...string) func(*matrix) (string,
 	return func(x *matrix) (string, func() transport.Conn) {
 		target := x.target(kind)
 		return kind + ":" + target + ",once" + join2(options, 0), func() transport.Conn {
-			ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 			defer cancel()
 			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=12,interval=10ms"+join2(options, 1))
 			if err != nil {
@@ -119,7 +129,8 @@ func corners() []corner {
 		{name: "wss-listen", open: listenKind("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
 		{name: "unixpacket", open: dialedKind("unixpacket", "unixpacket-listen"), msgs: true},
 		{name: "unixpacket-listen", open: listenKind("unixpacket-listen", "unixpacket"), msgs: true},
-		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=2s"), msgs: true, noEOF: true},
+		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true},
+		{name: "udp-listen", open: listenKind("udp-listen", "udp", "linger=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
 		{name: "exec", open: openProgram("")},
 		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,linger=300ms"), noEOF: true},
 		{name: "fifo", open: openFIFOs},
@@ -136,6 +147,9 @@ func TestMatrix(t *testing.T) {
 		for _, b := range corners() {
 			port += 10
 			base := port
+			if a.hears && b.hears {
+				continue // neither can say the first word
+			}
 			t.Run(a.name+"/"+b.name, func(t *testing.T) { testCorner(t, a, b, base) })
 		}
 	}
@@ -155,21 +169,19 @@ func testCorner(t *testing.T, a, b corner, port int) {
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { cmd.Process.Kill() })
 
-	var ends [2]transport.Conn
-	var opening sync.WaitGroup
-	for i, far := range []func() transport.Conn{farA, farB} {
-		opening.Go(func() { ends[i] = far() })
-	}
-	opening.Wait()
-	if t.Failed() {
-		t.Fatalf("%s: %s", addrA+" "+addrB, errs.String())
-	}
-	sides := [2]*side{newSide(ends[0]), newSide(ends[1])}
-	defer sides[0].conn.Close()
-	defer sides[1].conn.Close()
+	sides := [2]*side{newSide(farA), newSide(farB)}
+	defer func() {
+		if t.Failed() {
+			t.Logf("tenon %s %s: %s", addrA, addrB, errs.String())
+		}
+		for _, s := range sides {
+			if s.conn != nil {
+				s.conn.Close()
+			}
+		}
+	}()
 
-	// Both ways, one after the other: datagrams need a first word from the
-	// side that dials.
+	firstWords(t, a, b, sides)
 	sides[0].say(t, sides[1], "from A to B")
 	sides[1].say(t, sides[0], "from B to A")
 	sides[0].say(t, sides[1], "and again")
@@ -187,39 +199,82 @@ func testCorner(t *testing.T, a, b corner, port int) {
 		if err != nil {
 			t.Errorf("tenon %s %s: %v: %s", addrA, addrB, err, errs.String())
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Errorf("tenon %s %s goes on after both sides have ended: %s", addrA, addrB, errs.String())
 	}
 }
 
 // A side is the far side of one end. Messages are seen as bytes.
 type side struct {
-	conn   transport.Conn
+	open   func() transport.Conn
+	conn   transport.Conn // nil until it is needed
 	stream transport.Stream
 }
 
-func newSide(c transport.Conn) *side {
-	if m, ok := c.(transport.MsgConn); ok {
-		return &side{c, join.Bytes(m, join.Chunks)}
+func newSide(open func() transport.Conn) *side { return &side{open: open} }
+
+// ready opens the side, the first time.
+func (s *side) ready() {
+	if s.conn != nil {
+		return
 	}
-	return &side{c, c.(transport.Stream)}
+	s.conn = s.open()
+	if m, ok := s.conn.(transport.MsgConn); ok {
+		s.stream = join.Bytes(m, join.Chunks)
+	} else {
+		s.stream = s.conn.(transport.Stream)
+	}
+}
+
+// firstWords opens both far sides, and says what must be said for them to be there.
+func firstWords(t *testing.T, a, b corner, sides [2]*side) {
+	t.Helper()
+	const word = "the first word"
+	switch {
+	case a.speaks && b.speaks:
+		sides[0].tell(t, word)
+		sides[1].tell(t, word)
+		sides[0].hear(t, word)
+		sides[1].hear(t, word)
+	case a.hears || b.speaks:
+		sides[1].say(t, sides[0], word)
+	case b.hears || a.speaks:
+		sides[0].say(t, sides[1], word)
+	default:
+		var opening sync.WaitGroup
+		opening.Go(sides[0].ready)
+		opening.Go(sides[1].ready)
+		opening.Wait()
+	}
 }
 
 func (s *side) say(t *testing.T, to *side, text string) {
 	t.Helper()
+	s.tell(t, text)
+	to.hear(t, text)
+}
+
+func (s *side) tell(t *testing.T, text string) {
+	t.Helper()
+	s.ready()
 	if _, err := io.WriteString(s.stream, text); err != nil {
-		t.Fatalf("say %q: %v", text, err)
+		t.Fatalf("tell %q: %v", text, err)
 	}
+}
+
+func (s *side) hear(t *testing.T, text string) {
+	t.Helper()
+	s.ready()
 	buf := make([]byte, len(text))
-	to.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-	if _, err := io.ReadFull(to.stream, buf); err != nil || string(buf) != text {
+	s.conn.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.ReadFull(s.stream, buf); err != nil || string(buf) != text {
 		t.Fatalf("heard %q, %v, want %q", buf, err, text)
 	}
 }
 
 func (s *side) sees(t *testing.T, want error) {
 	t.Helper()
-	s.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	s.conn.SetReadDeadline(time.Now().Add(patience))
 	if n, err := s.stream.Read(make([]byte, 1)); n != 0 || !errors.Is(err, want) {
 		t.Errorf("read %d bytes, %v, want %v", n, err, want)
 	}
@@ -255,7 +310,7 @@ func bulk(t *testing.T, a, b *side) {
 		})
 		all.Go(func() {
 			got := make([]byte, len(data))
-			pair[1].conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+			pair[1].conn.SetReadDeadline(time.Now().Add(patience))
 			if n, err := io.ReadFull(pair[1].stream, got); err != nil || !bytes.Equal(got, data) {
 				t.Errorf("bulk: %d bytes, %v, the same %v", n, err, bytes.Equal(got, data))
 			}
@@ -274,13 +329,7 @@ func openProgram(options string) func(*matrix) (string, func() transport.Conn) {
 			x.t.Fatal(err)
 		}
 		x.t.Cleanup(func() { acc.Close() })
-		return "exec:tenon - unix:" + path + options, func() transport.Conn {
-			conn, err := acc.Accept()
-			if err != nil {
-				x.t.Fatal(err)
-			}
-			return conn
-		}
+		return "exec:tenon - unix:" + path + options, func() transport.Conn { return x.accept(acc) }
 	}
 }
 
@@ -293,7 +342,7 @@ func openFIFOs(x *matrix) (string, func() transport.Conn) {
 		}
 	}
 	return "fifo:" + in + "!!fifo:" + out + ",write", func() transport.Conn {
-		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 		defer cancel()
 		conn, err := tenon.Dial(ctx, "fifo:"+out+"!!fifo:"+in+",write")
 		if err != nil {
@@ -307,7 +356,7 @@ func openFIFOs(x *matrix) (string, func() transport.Conn) {
 func openPTY(x *matrix) (string, func() transport.Conn) {
 	link := filepath.Join(x.dir, fmt.Sprintf("pty%d", x.next()))
 	return "pty:,raw,link=" + link + ",linger=300ms", func() transport.Conn {
-		ctx, cancel := context.WithTimeout(x.t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 		defer cancel()
 		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=12,interval=10ms")
 		if err != nil {

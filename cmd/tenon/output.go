@@ -68,7 +68,7 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 func openReady(fd int) (*os.File, error) {
 	f := os.NewFile(uintptr(fd), "ready-fd")
 	if _, err := f.Stat(); err != nil {
-		return nil, usageError(fmt.Sprintf("--ready-fd %d: the descriptor is not open", fd), fmt.Sprintf("for example: tenon ... --ready-fd 3 3>ready"))
+		return nil, usageError(fmt.Sprintf("--ready-fd %d: the descriptor is not open", fd), "for example: tenon ... --ready-fd 3 3>ready")
 	}
 	return f, nil
 }

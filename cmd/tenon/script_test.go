@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -81,6 +83,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"reaches":    cmdReaches,
 		"fill":       cmdFill,
 		"eventually": cmdEventually,
+		"web":        cmdWeb,
 	}
 }
 

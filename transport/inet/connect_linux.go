@@ -130,6 +130,3 @@ func (d *Dial) prepare(fd int, v6, loopback bool) error {
 	}
 	return nil
 }
-
-// giveUp is for an attempt that nobody has waited for.
-func (a *attempt) giveUp() { unix.Close(a.fd) }

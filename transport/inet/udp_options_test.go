@@ -120,7 +120,7 @@ func udpLocalOptions(kind string, more map[string]func(*testing.T)) map[string]f
 	for _, name := range []string{"reuseaddr", "reuseport"} {
 		more[name] = func(t *testing.T) {
 			text := fmt.Sprintf("%s:127.0.0.1:%d,%s", kind, freeUDPPort(t), name)
-			if addr(t, text) != addr(t, text) {
+			if first, second := addr(t, text), addr(t, text); first != second {
 				t.Error("two sockets do not share the port")
 			}
 		}

@@ -41,6 +41,7 @@ type conn struct {
 	half    atomic.Bool // CloseWrite was done
 	closed  atomic.Bool // Close or Abort was called, or the descriptor given up
 	eof     atomic.Bool // Read has seen the end
+	given   atomic.Bool // the descriptor, by Detach
 	partial atomic.Bool // of a terminal: the last line written is not complete
 
 	exited chan struct{} // closed after status is set
@@ -254,6 +255,7 @@ func (c *conn) Detach() (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	c.given.Store(true)
 	c.closed.Store(true)
 	c.in.Close()
 	return fd, nil

@@ -59,6 +59,7 @@ func (c *conn) finish() error {
 		c.wire.close()
 		return nil
 	}
+	early := !c.eof.Load() && !c.hasExited()
 	if !c.pty || !c.eof.Load() {
 		c.wire.close()
 	}
@@ -72,7 +73,7 @@ func (c *conn) finish() error {
 	if c.aborted() {
 		return nil
 	}
-	return c.verdict(overdue)
+	return c.verdict(overdue, early)
 }
 
 // wait waits for the program to end, at most for limit; a negative limit is none.
@@ -133,8 +134,9 @@ func (c *conn) send(sig syscall.Signal) {
 	_ = c.process.Signal(sig) // likewise
 }
 
-// verdict is how the program ended, in the eyes of whoever closed it.
-func (c *conn) verdict(overdue bool) error {
+// verdict is how the program ended, in the eyes of whoever closed it; early says
+// that this was before the program's own end.
+func (c *conn) verdict(overdue, early bool) error {
 	if c.status == nil {
 		return nil
 	}
@@ -146,23 +148,26 @@ func (c *conn) verdict(overdue bool) error {
 	if overdue {
 		e.Overdue = c.after
 	}
-	last := ws.ExitStatus()
 	if ws.Signaled() {
 		e.Signal, e.Number = signalName(ws.Signal()), int(ws.Signal())
-		last = 128 + e.Number
 	} else {
-		e.Status = last
+		e.Status = ws.ExitStatus()
 	}
-	if !overdue && !c.eof.Load() && c.hungUp(last) {
+	if !overdue && early && c.hungUp(e) {
 		return nil
 	}
 	return e
 }
 
-// hungUp tells whether the exit status is that of a program that was told that
-// nobody reads its output any more. A shell makes such a status of its child's.
-func (c *conn) hungUp(status int) bool {
-	return status == 128+int(unix.SIGPIPE) || c.pty && status == 128+int(unix.SIGHUP)
+// hungUp tells whether e is the end of a program that was told that nobody reads
+// its output any more. A shell makes a status of its child's signal. On a socket a
+// write that waits gets an error and no signal, and what a program makes of that
+// is its own affair.
+func (c *conn) hungUp(e *ExitError) bool {
+	code := e.ExitCode()
+	return code == 128+int(unix.SIGPIPE) ||
+		c.pty && code == 128+int(unix.SIGHUP) ||
+		c.socket && !c.given.Load() && e.Signal == ""
 }
 
 func signalName(s os.Signal) string {

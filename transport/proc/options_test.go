@@ -74,7 +74,7 @@ func testWire(t *testing.T) {
 
 func testUntil(t *testing.T) {
 	start := time.Now()
-	wantOutput(t, "sh:'sleep 20 & echo started',until=exit", "started\n")
+	wantOutput(t, "sh:'sleep 20 2>/dev/null & echo started',until=exit", "started\n")
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("reading until the exit took %v", took)
 	}

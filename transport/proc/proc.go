@@ -18,11 +18,14 @@
 // still runs after kill-after gets a signal, and later SIGKILL. Close returns nil
 // if the program ended with status 0, else an [*ExitError]. It also returns nil
 // if the program was ended by being told that nobody reads its output any more:
-// by SIGPIPE, or by the SIGHUP of a terminal, while it was still writing.
+// by SIGPIPE, or by the SIGHUP of a terminal, while it was still writing. On a
+// socketpair programs may get an error in place of SIGPIPE, so there the status of
+// one that was closed while it was running does not count.
 //
 // Abort ends the program with a signal before its input is closed, so that input
 // which was cut off does not look complete, and a second later with SIGKILL.
 //
 // No program outlives its Conn as a zombie. Signals go to the program's process
-// group, so that its children end with it.
+// group, so that its children end with it. Children that a program leaves behind
+// when it ends by itself, as one that starts a server does, are left alone.
 package proc

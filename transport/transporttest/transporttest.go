@@ -173,7 +173,7 @@ func write(c transport.Conn, p []byte) error {
 	}
 	n, err := c.(transport.Stream).Write(p)
 	if err == nil && n != len(p) {
-		return fmt.Errorf("Write returned %d of %d and no error", n, len(p))
+		return fmt.Errorf("a write returned %d of %d and no error", n, len(p))
 	}
 	return err
 }
