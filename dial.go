@@ -76,15 +76,15 @@ func (o *Opener) dialOnce(ctx context.Context, p *plan) (transport.Conn, error) 
 	}
 	c, err := p.dialBase(ctx)
 	if err != nil {
-		return nil, failed("dial", p.name(), err)
+		return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
 	}
 	if p.common.sendPP > 0 {
 		if c, err = (&proxy.SendHeader{Version: p.common.sendPP}).Wrap(ctx, c, transport.Dialed); err != nil {
-			return nil, failed("dial", p.name(), err)
+			return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
 		}
 	}
 	if c, err = p.wrap(ctx, c, transport.Dialed); err != nil {
-		return nil, failed("dial", p.name(), err)
+		return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
 	}
 	return c, nil
 }

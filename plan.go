@@ -46,6 +46,18 @@ func (p *plan) name() string {
 	return p.addr.Redacted(p.secret)
 }
 
+// nameFor is the name of an end that is opened for other. If the client of a proxy
+// says where this end goes, that is its target.
+func (p *plan) nameFor(other transport.Conn) string {
+	caller, ok := transport.As[transport.Caller](other)
+	if !ok || p.title != "" || p.addr.Target.Raw != "" {
+		return p.name()
+	}
+	a := p.addr
+	a.Target = address.Target{Text: caller.Target(), Raw: caller.Target()}
+	return a.Redacted(p.secret)
+}
+
 func (p *plan) secret(option string) bool {
 	d := p.lookup(option)
 	return d != nil && d.Secret

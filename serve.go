@@ -185,7 +185,8 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 		jo.Taps = append(jo.Taps, s.Taps(n, a, b)...)
 	}
 	jo.HangUp |= hangs(a, b)
-	e := Event{Type: Opened, Joint: n, End: s.plans[0].name(), Other: s.plans[1].name(), Addr: b.RemoteAddr(), Count: jo.Count}
+	names := [2]string{s.plans[0].nameFor(b), s.plans[1].nameFor(a)}
+	e := Event{Type: Opened, Joint: n, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count}
 	if s.plans[0].listens() {
 		e.Addr = a.RemoteAddr()
 	}
@@ -193,7 +194,7 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 	sizes := followSize(a, b)
 	r, err := join.Join(ctx, a, b, jo)
 	sizes()
-	err = s.name(err)
+	err = nameSide(err, names)
 	e.Type, e.Result, e.Err = Closed, &r, err
 	s.emit(e)
 	s.mu.Lock()
@@ -202,10 +203,10 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 	return r, err
 }
 
-// name says which end an error of a joint is about.
-func (s *server) name(err error) error {
+// nameSide says which end an error of a joint is about.
+func nameSide(err error, names [2]string) error {
 	if e := (*join.Error)(nil); errors.As(err, &e) {
-		return failed(e.Op, s.plans[e.Side].name(), e.Err)
+		return failed(e.Op, names[e.Side], e.Err)
 	}
 	return err
 }

@@ -48,8 +48,18 @@ func duplex(in, out string) string {
 // to go.
 func callsProxy(text string) bool {
 	a, err := address.Parse(text)
-	return err == nil && strings.Contains(a.Kind.Name, "socks") && strings.HasSuffix(a.Kind.Name, "-listen") ||
-		err == nil && strings.HasPrefix(a.Kind.Name, "http-proxy-")
+	if err != nil {
+		return false
+	}
+	for _, word := range append(a.Layers, a.Kind) {
+		k, _ := tenon.DefaultKinds().Lookup(word.Name)
+		for _, name := range append(strings.Split(k.Stack, "+"), k.Name) {
+			if name == "socks-server" || name == "http-proxy-server" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // runConnect is "tenon connect ADDRESS".

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -74,7 +75,7 @@ func (x *matrix) accept(acc transport.Acceptor) transport.Conn {
 }
 
 // patience bounds every wait of the matrix.
-const patience = 10 * time.Second
+const patience = 5 * time.Second
 
 // listenKind is a kind that the program listens at: the far side dials, as soon as it
 // can.
@@ -162,9 +163,20 @@ func testCorner(t *testing.T, a, b corner, port int) {
 	cmd := exec.Command("tenon", addrA, addrB)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
+	ready, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ready.Close()
+	if isListener(addrA) || isListener(addrB) {
+		cmd.Args = append(cmd.Args, "--ready-fd=3")
+		cmd.ExtraFiles = []*os.File{w}
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	w.Close()
+	io.Copy(io.Discard, ready) // until all that listen are there
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() { cmd.Process.Kill() })
@@ -194,6 +206,14 @@ func testCorner(t *testing.T, a, b corner, port int) {
 		sides[1].say(t, sides[0], "half is open still")
 	}
 	sides[1].end(t, b)
+	if !a.noEOF && !b.noEOF {
+		sides[0].sees(t, io.EOF)
+	} else {
+		for _, s := range sides {
+			s.conn.SetReadDeadline(time.Now().Add(patience))
+			go io.Copy(io.Discard, s.stream) // until the side is closed
+		}
+	}
 	select {
 	case err := <-ended:
 		if err != nil {

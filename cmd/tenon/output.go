@@ -19,11 +19,12 @@ import (
 type output struct {
 	p     *program
 	c     *call
-	ready *os.File // --ready-fd
 	stats *stats
 
-	mu   sync.Mutex // guards what stands below, and lines on standard error
-	last string     // the complaint told last, which is not told again
+	mu    sync.Mutex // guards what stands below, and lines on standard error
+	ready *os.File   // --ready-fd
+	await int        // listeners that are not there yet
+	last  string     // the complaint told last, which is not told again
 }
 
 // prepare makes the Opener of a call, with its output and its taps. The caller
@@ -33,6 +34,11 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 	p.json = c.global.json
 	if c.joint.printPort && (ends[0] == address.Stdio || ends[1] == address.Stdio) {
 		return nil, nil, nil, usageError("--print-port and an end on standard output cannot both be", "use --ready-fd")
+	}
+	for _, end := range ends {
+		if isListener(end) {
+			out.await++
+		}
 	}
 	if fd := c.joint.readyFD; fd > 0 {
 		if out.ready, err = openReady(fd); err != nil {
@@ -164,12 +170,17 @@ func withError(text string, err error) string {
 	return text + ": " + err.Error()
 }
 
-// tellReady says where we listen to those who wait for it.
+// tellReady says where we listen to those who wait for it: a line for each
+// listener.
 func (o *output) tellReady(a net.Addr) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.ready != nil {
 		fmt.Fprintln(o.ready, a)
-		o.ready.Close()
-		o.ready = nil
+		if o.await--; o.await <= 0 {
+			o.ready.Close()
+			o.ready = nil
+		}
 	}
 	if o.c.joint.printPort {
 		switch a := a.(type) {
