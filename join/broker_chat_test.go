@@ -26,7 +26,7 @@ func TestChat(t *testing.T) {
 			{"/name\n", "* your name is still user1: a name is missing: /name NAME\n", ""},
 			{"/name user2\n", "* your name is still user1: that is the name of another\n", ""},
 			{"/name user07\n", "* your name is still user1: that is the name of another\n", ""},
-			{"/name a b\n", "* your name is still user1: a name is made of letters, digits and - _ .\n", ""},
+			{"/name a b\n", "* your name is still user1: a name is made of letters, digits, hyphens, underscores and dots\n", ""},
 			{"/name " + strings.Repeat("x", 25) + "\n", "* your name is still user1: a name has at most 24 characters\n", ""},
 			{"/name Élise\n", "* user1 is now Élise\n", "* user1 is now Élise|"},
 			{"/who\n", "* 2 members here: Élise, user2\n", ""},

@@ -21,10 +21,14 @@ var Rules = []Rule{
 	{"internal/soak", nil, "a test only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
+	{"internal/term", nil, "terminals, for the families that have some"},
+	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt"}, "the contracts"},
 	{"transport/transporttest", []string{"address", "opt", "transport", "transport/mem"}, "the suite"},
 	{"transport/tlslayer", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
+	{"transport/file", []string{"address", "opt", "transport", "internal/term"}, "siblings never import each other"},
+	{"transport/proc", []string{"address", "opt", "transport", "internal/term"}, "siblings never import each other"},
 	{"transport/quic", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
 	{"transport/*", []string{"address", "opt", "transport"}, "siblings never import each other"},
 	{"join", []string{"transport", "internal/relay"}, "a joint moves data between ends that are open already"},
@@ -42,7 +46,7 @@ type Home struct {
 // Homes are the imports that must not spread.
 var Homes = []Home{
 	{"github.com/quic-go/quic-go", []string{"transport/quic"}, "QUIC is one kind among many"},
-	{"github.com/lxzan/gws", []string{"transport/wslayer"}, "WebSocket is one layer among many"},
+	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
 	{"flag", []string{"internal/fuzzall"}, "flags of people are bound with package opt"},
 }
