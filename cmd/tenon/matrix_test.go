@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,10 +35,11 @@ type corner struct {
 	// returns its other side once the program is running.
 	open func(x *matrix) (addr string, far func() transport.Conn)
 
-	msgs   bool // carries messages
-	noEOF  bool // has no end of file, or no half of one: its far side closes instead
-	hears  bool // its far side is there only when it has heard something
-	speaks bool // the program takes its far side for there only when it has spoken
+	msgs    bool // carries messages
+	noEOF   bool // has no end of file, or no half of one: its far side closes instead
+	hears   bool // its far side is there only when it has heard something
+	endless bool // nothing that the far side does ends it: it is a line, not a connection
+	speaks  bool // the program takes its far side for there only when it has spoken
 }
 
 // matrix is one joint of the test.
@@ -130,12 +132,12 @@ func corners() []corner {
 		{name: "wss-listen", open: listenKind("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
 		{name: "unixpacket", open: dialedKind("unixpacket", "unixpacket-listen"), msgs: true},
 		{name: "unixpacket-listen", open: listenKind("unixpacket-listen", "unixpacket"), msgs: true},
-		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true},
+		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true, endless: true},
 		{name: "udp-listen", open: listenKind("udp-listen", "udp", "linger=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
 		{name: "exec", open: openProgram("")},
 		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,linger=300ms"), noEOF: true},
 		{name: "fifo", open: openFIFOs},
-		{name: "pty", open: openPTY, noEOF: true},
+		{name: "pty", open: openPTY, noEOF: true, endless: true},
 	}
 }
 
@@ -214,9 +216,14 @@ func testCorner(t *testing.T, a, b corner, port int) {
 			go io.Copy(io.Discard, s.stream) // until the side is closed
 		}
 	}
+	want := 0
+	if a.endless && b.endless {
+		cmd.Process.Signal(os.Interrupt)
+		want = 128 + int(syscall.SIGINT)
+	}
 	select {
 	case err := <-ended:
-		if err != nil {
+		if got := cmd.ProcessState.ExitCode(); got != want {
 			t.Errorf("tenon %s %s: %v: %s", addrA, addrB, err, errs.String())
 		}
 	case <-time.After(patience):
