@@ -61,6 +61,7 @@ func (o *Opener) planDuplex(text string) (*plan, error) {
 	kind := transport.Kind{Name: "duplex", Doc: "Reads from one end and writes to another."}
 	kind.Traits.Once = d.in.base().kind.Traits.Once || d.out.base().kind.Traits.Once
 	p := &plan{title: d.in.name() + "!!" + d.out.name(), parts: []part{{kind, d, new(opt.Set)}}}
+	p.common.Bind(&p.set)
 	return p, nil
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -61,16 +63,31 @@ func (s *server) check() error {
 
 // dialBoth makes one joint.
 func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
-	a, err := s.dial(ctx, s.plans[0])
-	if err != nil {
-		return join.Result{}, err
+	first := join.A
+	if s.lastOf(join.A, join.B) {
+		first = join.B
 	}
-	b, err := s.dial(transport.WithOther(ctx, a), s.plans[1])
-	if err != nil {
-		transport.Abort(a, err)
-		return join.Result{}, err
+	var ends [2]transport.Conn
+	for _, side := range []join.Side{first, 1 - first} {
+		c, err := s.dial(transport.WithOther(ctx, ends[1-side]), s.plans[side])
+		if err != nil {
+			if other := ends[1-side]; other != nil {
+				transport.Abort(other, err)
+			}
+			return join.Result{}, err
+		}
+		ends[side] = c
 	}
-	return s.joint(ctx, a, b)
+	return s.joint(ctx, ends[0], ends[1])
+}
+
+// lastOf tells whether the end at side is opened after the other one. Standard input
+// and output are: whoever reads them, such as an ssh whose ProxyCommand this is,
+// takes their end for ours, and would not wait to hear why the other end is not
+// there. Programs and terminals come after what may tell them their size.
+func (s *server) lastOf(side, other join.Side) bool {
+	mine, its := s.plans[side].base().kind.Traits, s.plans[other].base().kind.Traits
+	return mine.Once && !its.Once && !its.Programs && !its.Terminal
 }
 
 // accept makes a joint for every client of the end at side.
@@ -93,11 +110,18 @@ func (s *server) accept(ctx context.Context, side join.Side) (join.Result, error
 	for {
 		c, err := acc.Accept()
 		if err != nil {
-			s.wg.Wait()
-			return s.last, s.acceptError(ctx, side, err)
+			return s.result(), s.acceptError(ctx, side, err)
 		}
 		s.wg.Go(func() { s.client(ctx, side, c) })
 	}
+}
+
+// result waits for the joints that go on, and returns that of the last.
+func (s *server) result() join.Result {
+	s.wg.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
 }
 
 // acceptError is what the end of accepting means.
@@ -148,7 +172,6 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 		defer acc.Close()
 		defer context.AfterFunc(ctx, func() { acc.Close() })()
 	}
-	defer s.wg.Wait()
 	for {
 		var ends [2]transport.Conn
 		var errs [2]error
@@ -164,7 +187,7 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 			if c := ends[1-i]; c != nil {
 				transport.Abort(c, err)
 			}
-			return s.last, s.acceptError(ctx, join.Side(i), err)
+			return s.result(), s.acceptError(ctx, join.Side(i), err)
 		}
 		if s.once {
 			accs[0].Close()
@@ -185,8 +208,15 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 		jo.Taps = append(jo.Taps, s.Taps(n, a, b)...)
 	}
 	jo.HangUp |= hangs(a, b)
+	text := ""
+	if mixed(a, b) {
+		if jo.Framing == join.Chunks && !s.framed() && people(a, b) {
+			jo.Framing = join.People
+		}
+		text = "bytes are cut into messages with frame=" + jo.Framing.String()
+	}
 	names := [2]string{s.plans[0].nameFor(b), s.plans[1].nameFor(a)}
-	e := Event{Type: Opened, Joint: n, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count}
+	e := Event{Type: Opened, Joint: n, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count, Text: text}
 	if s.plans[0].listens() {
 		e.Addr = a.RemoteAddr()
 	}
@@ -195,7 +225,7 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 	r, err := join.Join(ctx, a, b, jo)
 	sizes()
 	err = nameSide(err, names)
-	e.Type, e.Result, e.Err = Closed, &r, err
+	e.Type, e.Result, e.Err, e.Text = Closed, &r, err, ""
 	s.emit(e)
 	s.mu.Lock()
 	s.last = r
@@ -229,6 +259,26 @@ func merge(jo join.Options, plans ...*plan) join.Options {
 		}
 	}
 	return jo
+}
+
+// mixed tells whether one end carries bytes and the other messages.
+func mixed(a, b transport.Conn) bool {
+	_, aMsgs := a.(transport.MsgConn)
+	_, bMsgs := b.(transport.MsgConn)
+	return aMsgs != bMsgs
+}
+
+// framed tells whether somebody has chosen a framing.
+func (s *server) framed() bool {
+	return s.plans[0].set.Lookup("frame").Given() || s.plans[1].set.Lookup("frame").Given()
+}
+
+// people tells whether a person, or a script in the place of one, talks to a
+// WebSocket: standard input and output on one end, and text or binary on the other.
+func people(a, b transport.Conn) bool {
+	isStdio := func(c transport.Conn) bool { return c.Info().Kind == address.Stdio }
+	isWeb := func(c transport.Conn) bool { return strings.HasPrefix(c.Info().Kind, "ws") }
+	return isStdio(a) && isWeb(b) || isStdio(b) && isWeb(a)
 }
 
 // hangs finds the ends at which a person sits: an end of file from the other ends

@@ -121,7 +121,7 @@ func (j *joint) copyMsgs(f *flow, src, dst transport.MsgConn) {
 
 // makesText tells whether messages that come from the end s are made from a
 // Stream and are to be text.
-func (j *joint) makesText(s Side) bool { return j.opt.Text && j.made[s] }
+func (j *joint) makesText(s Side) bool { return j.made[s] && (j.opt.Text || j.opt.Framing == People) }
 
 func (f *flow) sent(j *joint, msgs, bytes int) {
 	f.Msgs += int64(msgs)

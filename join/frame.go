@@ -8,7 +8,7 @@ import (
 )
 
 // Framing names a way to cut a Stream into messages. In an address and with -v it
-// is none, lines, nul or len32.
+// is none, lines, nul, len32 or people.
 type Framing int
 
 // The framings. In Lines and Nul a message cannot hold what separates messages:
@@ -18,6 +18,7 @@ const (
 	Lines                   // lines: each ends in a newline, which is not part of the message
 	Nul                     // nul: each ends in a zero byte, which is not part of the message
 	Prefixed                // len32: four bytes of length, big-endian, before each
+	People                  // people: lines are text messages; a message is written as it is, on a line of its own
 )
 
 // DefaultMaxMsg is the longest message, in bytes, that is cut from a Stream when
@@ -30,7 +31,7 @@ const DefaultMaxMsg = 16 << 20
 // last byte: it is written with that newline and no other.
 var ErrSeparator = errors.New("the message holds its own separator")
 
-var framings = [...]string{Chunks: "none", Lines: "lines", Nul: "nul", Prefixed: "len32"}
+var framings = [...]string{Chunks: "none", Lines: "lines", Nul: "nul", Prefixed: "len32", People: "people"}
 
 // String returns the framing's name.
 func (f Framing) String() string {
@@ -56,15 +57,15 @@ func (f *Framing) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return errors.New("must be one of none, lines, nul, len32")
+	return errors.New("must be one of none, lines, nul, len32, people")
 }
 
 // separator returns the byte that ends each message.
 func (f Framing) separator() byte {
-	if f == Lines {
-		return '\n'
+	if f == Nul {
+		return 0
 	}
-	return 0
+	return '\n'
 }
 
 // separatorError is [ErrSeparator] with what to do about it.
@@ -77,6 +78,6 @@ func (f Framing) separatorError() error {
 
 // tooLongError matches [transport.ErrMsgTooLong].
 func (f Framing) tooLongError(limit int) error {
-	what := map[Framing]string{Lines: "a line", Nul: "a record", Prefixed: "a record"}[f]
+	what := map[Framing]string{Lines: "a line", People: "a line", Nul: "a record", Prefixed: "a record"}[f]
 	return transport.Mark(fmt.Errorf("%s is longer than %d bytes", what, limit), transport.ErrMsgTooLong)
 }

@@ -133,6 +133,12 @@ func (f Framing) frame(dst, p []byte) ([]byte, error) {
 			return dst, transport.ErrMsgTooLong
 		}
 		return append(binary.BigEndian.AppendUint32(dst, uint32(len(p))), p...), nil
+	case People:
+		dst = append(dst, p...)
+		if len(p) == 0 || p[len(p)-1] != '\n' {
+			dst = append(dst, '\n')
+		}
+		return dst, nil
 	}
 	i := bytes.IndexByte(p, f.separator())
 	switch {

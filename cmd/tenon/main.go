@@ -68,7 +68,7 @@ func main() { os.Exit(tenonMain()) }
 func tenonMain() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	go watchSignals(cancel)
+	watchSignals(cancel)
 	p := &program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr}
 	err := p.main(os.Args[1:])
 	return p.exit(err)
@@ -79,14 +79,19 @@ type interrupted struct{ sig syscall.Signal }
 
 func (i interrupted) Error() string { return i.sig.String() }
 
-// watchSignals cancels at the first signal: joints are cut, sockets removed,
-// programs ended, the terminal restored. The second ends the process at once.
+// watchSignals cancels at the first signal from now on: joints are cut, sockets
+// removed, programs ended, the terminal restored. The second ends the process at
+// once.
 func watchSignals(cancel context.CancelCauseFunc) {
 	// SIGPIPE is caught, not ignored: a write to a closed pipe is then an error
 	// like any other, and programs that are started do not inherit it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go obeySignals(c, cancel)
+}
+
+func obeySignals(c <-chan os.Signal, cancel context.CancelCauseFunc) {
 	first := (<-c).(syscall.Signal)
 	cancel(interrupted{first})
 	second := (<-c).(syscall.Signal)

@@ -272,6 +272,9 @@ func firstWords(t *testing.T, a, b corner, sides [2]*side) {
 		opening.Go(sides[0].ready)
 		opening.Go(sides[1].ready)
 		opening.Wait()
+		if t.Failed() {
+			t.FailNow() // one of them is not there
+		}
 	}
 }
 
@@ -373,7 +376,7 @@ func openFIFOs(x *matrix) (string, func() transport.Conn) {
 		defer cancel()
 		conn, err := tenon.Dial(ctx, "fifo:"+out+"!!fifo:"+in+",write")
 		if err != nil {
-			x.t.Error(err)
+			x.t.Fatal(err)
 		}
 		return conn
 	}
@@ -387,7 +390,7 @@ func openPTY(x *matrix) (string, func() transport.Conn) {
 		defer cancel()
 		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=12,interval=10ms")
 		if err != nil {
-			x.t.Error(err)
+			x.t.Fatal(err)
 		}
 		return conn
 	}

@@ -85,7 +85,7 @@ func (o *output) event(e tenon.Event) {
 		o.stats.event(e)
 	}
 	if e.Type == tenon.Listening {
-		o.tellReady(e.Addr)
+		defer o.tellReady(e.Addr) // who waits for it finds all else said
 	}
 	if o.c.global.json {
 		if line, err := json.Marshal(e); err == nil {
@@ -140,7 +140,11 @@ func (o *output) text(e tenon.Event) string {
 		return ""
 	case tenon.Opened:
 		if verbose {
-			return fmt.Sprintf("%d: %s <-> %s, %v", e.Joint, e.End, e.Other, e.Addr)
+			text := fmt.Sprintf("%d: %s <-> %s, %v", e.Joint, e.End, e.Other, e.Addr)
+			if e.Text != "" {
+				text += "; " + e.Text
+			}
+			return text
 		}
 	case tenon.Closed:
 		if verbose {

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -23,10 +24,16 @@ import (
 // network of their own (see sandbox_linux_test.go), where names such as db and
 // example.org are this machine and every port is free.
 
+// raceOptions has a program that was built with the race detector end at once: it
+// waits for a second otherwise, each time.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	if os.Getenv("TENON_BE") == "" && filepath.Base(os.Args[0]) != "tenon" {
 		enterSandbox()
 	}
+	os.Setenv("GORACE", raceOptions)
+	flag.Set("test.parallel", "1") // the scripts have one network, and its ports, between them
 	testscript.Main(m, map[string]func(){"tenon": func() { os.Exit(tenonMain()) }})
 }
 
@@ -62,6 +69,7 @@ func TestNoScriptStopsEarly(t *testing.T) {
 }
 
 func setupScript(env *testscript.Env) error {
+	env.Setenv("GORACE", raceOptions)
 	env.Setenv("TZ", "UTC")
 	env.Setenv("TERM", "xterm")
 	env.Setenv("HOME", env.WorkDir)
@@ -298,7 +306,7 @@ func lookPath(ts *testscript.TestScript, name string) (string, error) {
 
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "TERM", "WORK", "GOCOVERDIR", "TENON_BE"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "TERM", "WORK", "GOCOVERDIR", "GORACE", "TENON_BE"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}
