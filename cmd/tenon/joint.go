@@ -92,6 +92,9 @@ func runListen(p *program, c *call) error {
 
 // hostPort makes an address of a host and port, and leaves an address as it is.
 func hostPort(text, kind string) string {
+	if isNumber(text) {
+		return kind + text
+	}
 	a, err := address.Parse(text)
 	if err == nil {
 		if _, ok := tenon.DefaultKinds().Lookup(a.Kind.Name); ok || len(a.Layers) > 0 || a.URL {
