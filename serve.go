@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -213,6 +212,7 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 		if jo.Framing == join.Chunks && !s.framed() && people(a, b) {
 			jo.Framing = join.People
 		}
+		jo.Text = jo.Text || jo.Framing == join.Lines
 		text = "bytes are cut into messages with frame=" + jo.Framing.String()
 	}
 	names := [2]string{s.plans[0].nameFor(b), s.plans[1].nameFor(a)}
@@ -273,12 +273,10 @@ func (s *server) framed() bool {
 	return s.plans[0].set.Lookup("frame").Given() || s.plans[1].set.Lookup("frame").Given()
 }
 
-// people tells whether a person, or a script in the place of one, talks to a
-// WebSocket: standard input and output on one end, and text or binary on the other.
+// people tells whether a person at a terminal talks to a WebSocket.
 func people(a, b transport.Conn) bool {
-	isStdio := func(c transport.Conn) bool { return c.Info().Kind == address.Stdio }
 	isWeb := func(c transport.Conn) bool { return strings.HasPrefix(c.Info().Kind, "ws") }
-	return isStdio(a) && isWeb(b) || isStdio(b) && isWeb(a)
+	return interactive(a) && isWeb(b) || interactive(b) && isWeb(a)
 }
 
 // hangs finds the ends at which a person sits: an end of file from the other ends
