@@ -246,6 +246,21 @@ func TestHangUp(t *testing.T) {
 	})
 }
 
+// A terminal has no half-close. The person does not have to wait for Linger.
+func TestHangUpDoesNotLinger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		farA, nearA := mem.Pair()
+		nearB, farB := mem.Pair()
+		x := startWith(t, t.Context(), farA, &mute{nearA}, nearB, farB, Options{HangUp: HangB})
+		begin := time.Now()
+		x.b.CloseWrite()
+		<-x.done
+		if took := time.Since(begin); took != 0 || x.err != nil {
+			t.Errorf("ended after %v, %v", took, x.err)
+		}
+	})
+}
+
 func TestStatusOfAnEndIsTheJoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		farA, nearA := mem.Pair()

@@ -111,10 +111,10 @@ func (j *joint) ended(f *flow, running int) {
 		j.cut(&Error{"read", f.from, f.Read})
 	case f.Write != nil && running == 0:
 		j.abort(f.from, f.Write)
+	case hang && f.Write == nil && running > 0:
+		j.hangUp(f.to)
 	case f.Write != nil, f.mute:
 		j.linger = true
-	case hang && running > 0:
-		j.hangUp(f.to)
 	}
 }
 
