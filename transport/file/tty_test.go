@@ -381,7 +381,7 @@ func TestSerialGivesTheSettingsBack(t *testing.T) {
 // socat makes the line, and echoes what comes.
 func TestSerialWithSocat(t *testing.T) {
 	if _, err := exec.LookPath("socat"); err != nil {
-		t.Skip("socat is not installed")
+		t.Fatal("socat is not installed; ./check installs it")
 	}
 	path := filepath.Join(t.TempDir(), "line")
 	cmd := exec.Command("socat", "-d", "-d", "pty,rawer,link="+path, "exec:cat")

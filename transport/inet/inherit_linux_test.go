@@ -61,7 +61,7 @@ func answer(name string) error {
 func TestSocketActivation(t *testing.T) {
 	activate, err := exec.LookPath("systemd-socket-activate")
 	if err != nil {
-		t.Skip("systemd-socket-activate is not installed")
+		t.Fatal("systemd-socket-activate is not installed; ./check installs it")
 	}
 	for _, name := range []string{"systemd", "web"} {
 		tcp, path := "127.0.0.1:"+freePort(t), filepath.Join(t.TempDir(), "s")

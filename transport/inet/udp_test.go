@@ -386,7 +386,7 @@ func TestUDPSteadyStateAllocations(t *testing.T) {
 
 func TestUDPSocat(t *testing.T) {
 	if _, err := exec.LookPath("socat"); err != nil {
-		t.Skip("there is no socat here")
+		t.Fatal("socat is not installed; ./check installs it")
 	}
 	a := udpListen(t, "udp-listen:127.0.0.1:0")
 	cmd := exec.Command("socat", "-T", "2", "-", "UDP4:"+a.Addr().String())

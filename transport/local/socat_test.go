@@ -18,7 +18,7 @@ import (
 func socat(t *testing.T, input string, args ...string) (done func() string) {
 	t.Helper()
 	if _, err := exec.LookPath("socat"); err != nil {
-		t.Skip("there is no socat here")
+		t.Fatal("socat is not installed; ./check installs it")
 	}
 	var out, errs bytes.Buffer
 	cmd := exec.Command("socat", append([]string{"-t", "10"}, args...)...)

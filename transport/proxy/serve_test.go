@@ -227,7 +227,7 @@ func run(t testing.TB, input, name string, args ...string) (stdout string, err e
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Fatalf("%s is not installed; ./check installs it", name)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -282,7 +282,7 @@ func background(t testing.TB, addr, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Fatalf("%s is not installed; ./check installs it", name)
 	}
 	cmd := exec.Command(path, args...)
 	if err := cmd.Start(); err != nil {

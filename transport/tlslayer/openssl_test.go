@@ -20,7 +20,7 @@ func openssl(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("there is no openssl here")
+		t.Fatal("openssl is not installed; ./check installs it")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)

@@ -98,7 +98,7 @@ func TestMessagesBeneathAreRefused(t *testing.T) {
 func TestCurl(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip("there is no curl here")
+		t.Fatal("curl is not installed; ./check installs it")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
