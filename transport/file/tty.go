@@ -72,7 +72,8 @@ func (e *TTY) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, notATerminal(err)
 	}
 	s := newStream("tty", path, &escapable{File: f, key: byte(e.Escape)}, fileOut{f, unsupported})
-	t := &terminal{screen: screen{s, newWindow(func() (int, int) { return term.Size(f) }), true}, f: f, before: before}
+	person := e.Path == "" // at a terminal that is named may sit a machine
+	t := &terminal{screen: screen{s, newWindow(func() (int, int) { return term.Size(f) }), person}, f: f, before: before}
 	return t, nil
 }
 
