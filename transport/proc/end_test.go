@@ -239,3 +239,18 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// The program has said that it is ready before the key is pressed: what is typed
+// while a signal is under way, a terminal throws away.
+func TestCtrlC(t *testing.T) {
+	c := dial(t, `sh:'trap "echo caught; exit 6" INT; echo ready; while :; do sleep 0.1; done',pty`)
+	readUntil(t, c, "ready")
+	if _, err := c.Write([]byte{3}); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, c, "caught")
+	if _, err := io.ReadAll(c); err != nil {
+		t.Errorf("after the exit: %v", err)
+	}
+	wantExit(t, c.Close(), 6)
+}
