@@ -26,8 +26,8 @@ var planLen = int64(binary.Size(plan{}))
 
 func newPlan(id uint64, r *rand.Rand) plan {
 	p := plan{ID: id, Up: sizeOf(r), Down: sizeOf(r), Early: r.IntN(3) == 0}
-	if r.IntN(8) == 0 {
-		p.Stall = time.Duration(r.IntN(1000)) * time.Millisecond
+	if r.IntN(4) != 0 { // so many that all the joints are there at once
+		p.Stall = time.Duration(r.Int64N(int64(min(*soak/5, 20*time.Second))))
 	}
 	switch r.IntN(6) {
 	case 0:

@@ -28,8 +28,7 @@ const patience = 2 * time.Minute
 
 // A tester is the clients' process.
 type tester struct {
-	t     *testing.T
-	relay string // where Tenon listens
+	t *testing.T
 
 	mu      sync.Mutex              // guards results
 	results map[string]chan outcome // by the client's address
@@ -61,18 +60,22 @@ func TestSoak(t *testing.T) {
 			n = 10000
 		}
 	}
-	n = min(n, most(t))
-	t.Logf("%d joints at once for %v, -seed=%d", n, *soak, *seed)
+	relays := make([]*part, (n+most(t)-1)/most(t))
+	t.Logf("%d joints at once for %v, processes that relay: %d, -seed=%d", n, *soak, len(relays), *seed)
 	x := &tester{t: t, results: map[string]chan outcome{}}
 	servers := startPart(t, "servers", "")
-	relay := startPart(t, "relay", "tcp:"+servers.line(t))
-	var first outcome
-	if err := json.Unmarshal([]byte(relay.line(t)), &first); err != nil || first.Event != "listening" {
-		t.Fatalf("the relay says %+v, %v", first, err)
-	}
-	x.relay = first.Addr
+	target := "tcp:" + servers.line(t)
+	addrs := make([]string, len(relays))
 	var readers sync.WaitGroup
-	readers.Go(func() { x.listen(relay) })
+	for i := range relays {
+		relays[i] = startPart(t, "relay", target)
+		var first outcome
+		if err := json.Unmarshal([]byte(relays[i].line(t)), &first); err != nil || first.Event != "listening" {
+			t.Fatalf("the relay says %+v, %v", first, err)
+		}
+		addrs[i] = first.Addr
+		readers.Go(func() { x.listen(relays[i]) })
+	}
 	readers.Go(func() {
 		for servers.lines.Scan() {
 			x.fail("%s", servers.lines.Text())
@@ -85,12 +88,14 @@ func TestSoak(t *testing.T) {
 		r := rand.New(rand.NewPCG(*seed, uint64(i)))
 		clients.Go(func() {
 			for k := uint64(0); time.Now().Before(until) && x.failures.Load() == 0; k++ {
-				x.client(newPlan(uint64(i)<<32|k<<1, r))
+				x.client(addressOf(i), addrs[i%len(addrs)], newPlan(uint64(i)<<32|k<<1, r))
 			}
 		})
 	}
 	clients.Wait()
-	relay.stdin.Close()
+	for _, relay := range relays {
+		relay.stdin.Close()
+	}
 	servers.stdin.Close()
 	readers.Wait()
 	t.Logf("%d joints ended, %d of them cut, %d failures", x.done.Load(), x.cuts.Load(), x.failures.Load())
@@ -136,9 +141,16 @@ func (x *tester) result(client string) chan outcome {
 	return c
 }
 
+// addressOf is the loopback address that client i connects from. Each has its own,
+// because a port that a reset has freed may be given to the next client before Tenon
+// has said how the joint of the last one ended, and because 10,000 joints that come
+// and go would use up the ports of one address.
+func addressOf(i int) net.IP { return net.IPv4(127, 1, byte(i>>8), byte(i)) }
+
 // client plays the client's part of a plan and judges what came of it.
-func (x *tester) client(p plan) {
-	conn, err := net.Dial("tcp", x.relay)
+func (x *tester) client(from net.IP, relay string, p plan) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
+	conn, err := d.Dial("tcp", relay)
 	if err != nil {
 		x.fail("dial: %v", err)
 		return
@@ -200,7 +212,7 @@ func clientSends(c *net.TCPConn, p plan) error {
 	return c.CloseWrite()
 }
 
-// most is how many joints the relay has descriptors for: two each, and some for
+// most is how many joints one relay has descriptors for: two each, and some for
 // pipes and itself. The limit is raised as far as the system lets us.
 func most(t *testing.T) int {
 	var l syscall.Rlimit
