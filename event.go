@@ -62,18 +62,21 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}
 	if r := e.Result; r != nil {
 		line.AB, line.BA = &r.AB.Bytes, &r.BA.Bytes
-		switch r.First {
-		case &r.AB:
+		switch {
+		case r.AB.First:
 			line.First = "ab"
-		case &r.BA:
+		case r.BA.First:
 			line.First = "ba"
 		}
 	}
 	return json.Marshal(line)
 }
 
+// tellsJoints tells whether anybody wants to hear of joints.
+func (o *Opener) tellsJoints() bool { return o.Events != nil && !o.NoJoints }
+
 func (o *Opener) emit(e Event) {
-	if o.Events != nil {
+	if o.Events != nil && (!o.NoJoints || e.Type != Opened && e.Type != Closed) {
 		e.Time = time.Now()
 		o.Events(e)
 	}

@@ -18,7 +18,8 @@ type server struct {
 	opt   join.Options
 	once  bool
 
-	wg sync.WaitGroup // clients being served
+	wg   sync.WaitGroup // clients being served
+	over endings        // of joints that the engine started
 
 	mu   sync.Mutex  // guards last
 	last join.Result // of the joint that ended last
@@ -33,6 +34,10 @@ func (o *Opener) serve(ctx context.Context, a, b *plan, jo join.Options) (join.R
 	if s.opt.Engine == nil {
 		s.opt.Engine = new(join.Engine)
 		defer s.opt.Engine.Close()
+	}
+	if s.tellsJoints() {
+		s.over.start()
+		defer s.over.close()
 	}
 	switch {
 	case a.listens() && b.listens():
@@ -106,17 +111,23 @@ func (s *server) accept(ctx context.Context, side join.Side) (join.Result, error
 		acc.Close()
 		return s.client(ctx, side, c)
 	}
+	beginner := s.beginner(s.plans[1-side])
 	for {
 		c, err := acc.Accept()
 		if err != nil {
-			return s.result(), s.acceptError(ctx, side, err)
+			return s.result(ctx), s.acceptError(ctx, side, err)
 		}
-		s.wg.Go(func() { s.client(ctx, side, c) })
+		if beginner != nil {
+			s.begin(ctx, side, c, beginner)
+		} else {
+			s.wg.Go(func() { s.client(ctx, side, c) })
+		}
 	}
 }
 
 // result waits for the joints that go on, and returns that of the last.
-func (s *server) result() join.Result {
+func (s *server) result(ctx context.Context) join.Result {
+	defer context.AfterFunc(ctx, func() { s.opt.Engine.Cut(context.Cause(ctx)) })()
 	s.wg.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,8 +144,13 @@ func (s *server) acceptError(ctx context.Context, side join.Side, err error) err
 
 // client opens the other end for a client and joins the two.
 func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (join.Result, error) {
-	other := s.plans[1-side]
-	d, err := s.dial(transport.WithOther(ctx, c), other)
+	d, err := s.dial(transport.WithOther(ctx, c), s.plans[1-side])
+	return s.meet(ctx, side, c, d, err)
+}
+
+// meet joins a client to the end that was opened for it, or sends it away if there
+// is an error.
+func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, err error) (join.Result, error) {
 	if caller, ok := transport.As[transport.Caller](c); ok {
 		var local net.Addr
 		if err == nil {
@@ -146,14 +162,19 @@ func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (
 		}
 	}
 	if err != nil {
-		s.emit(Event{Type: Refused, End: s.plans[side].name(), Addr: c.RemoteAddr(), Err: err})
-		transport.Abort(c, err)
+		s.refuse(side, c, err)
 		return join.Result{}, err
 	}
 	if side == join.A {
 		return s.joint(ctx, c, d)
 	}
 	return s.joint(ctx, d, c)
+}
+
+// refuse sends a client away.
+func (s *server) refuse(side join.Side, c transport.Conn, err error) {
+	s.emit(Event{Type: Refused, End: s.plans[side].name(), Addr: c.RemoteAddr(), Err: err})
+	transport.Abort(c, err)
 }
 
 // pair joins the clients of one listener to those of the other, first to first.
@@ -186,7 +207,7 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 			if c := ends[1-i]; c != nil {
 				transport.Abort(c, err)
 			}
-			return s.result(), s.acceptError(ctx, join.Side(i), err)
+			return s.result(ctx), s.acceptError(ctx, join.Side(i), err)
 		}
 		if s.once {
 			accs[0].Close()
@@ -199,12 +220,28 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 
 // joint joins two open ends and tells how it went.
 func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, error) {
-	n, jo := s.joints.Add(1), s.opt
+	n := s.note(a, b)
+	sizes := followSize(a, b)
+	r, err := join.Join(ctx, a, b, n.opt)
+	sizes()
+	return s.closed(&n, r, err)
+}
+
+// A noted joint has a number and has been told of.
+type noted struct {
+	opt   join.Options
+	names [2]string
+	event Event
+}
+
+// note settles what remains to be settled about a joint, and tells that it begins.
+func (s *server) note(a, b transport.Conn) noted {
+	number, jo := s.joints.Add(1), s.opt
 	if jo.Count == nil {
 		jo.Count = new(join.Count)
 	}
 	if s.Taps != nil {
-		jo.Taps = append(jo.Taps, s.Taps(n, a, b)...)
+		jo.Taps = append(jo.Taps, s.Taps(number, a, b)...)
 	}
 	jo.HangUp |= hangs(a, b)
 	text := ""
@@ -216,15 +253,18 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 		text = "bytes are cut into messages with frame=" + jo.Framing.String()
 	}
 	names := [2]string{s.plans[0].nameFor(b), s.plans[1].nameFor(a)}
-	e := Event{Type: Opened, Joint: n, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count, Text: text}
+	e := Event{Type: Opened, Joint: number, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count, Text: text}
 	if s.plans[0].listens() {
 		e.Addr = a.RemoteAddr()
 	}
 	s.emit(e)
-	sizes := followSize(a, b)
-	r, err := join.Join(ctx, a, b, jo)
-	sizes()
-	err = nameSide(err, names)
+	return noted{jo, names, e}
+}
+
+// closed tells how a joint went.
+func (s *server) closed(n *noted, r join.Result, err error) (join.Result, error) {
+	err = nameSide(err, n.names)
+	e := n.event
 	e.Type, e.Result, e.Err, e.Text = Closed, &r, err, ""
 	s.emit(e)
 	s.mu.Lock()

@@ -38,6 +38,10 @@ type Opener struct {
 	// goroutines. It should return soon: the end it is about waits for it.
 	Events func(Event)
 
+	// NoJoints leaves out the events that a joint begins and ends, Opened and
+	// Closed: who has no use for them serves many short connections faster.
+	NoJoints bool
+
 	// Taps, if not nil, is called for every joint and returns who else is
 	// told what passes between a and b.
 	Taps func(joint uint64, a, b transport.Conn) []join.Tap

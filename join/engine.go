@@ -38,42 +38,95 @@ func (e *Engine) Close() error {
 	return e.relay.Close()
 }
 
+// Cut aborts the joints that are going on, for that reason.
+func (e *Engine) Cut(cause error) {
+	if e.start() == nil {
+		e.relay.Cut(cause)
+	}
+}
+
+// Start is Join without a goroutine that waits: done is called when the joint has
+// ended, on a thread that moves the bytes of others, so that it must return soon and
+// must not call Close. Cut is how to end the joint early. If the engine does not take the joint, started is false, and ends are those for
+// Join to carry.
+func (e *Engine) Start(a, b transport.Conn, o Options, done func(Result, error)) (ends [2]transport.Conn, started bool) {
+	t, ok := e.take(a, b, o)
+	if !ok {
+		return t.ends, false
+	}
+	_, err := e.relay.Start(t.fds[A], t.fds[B], t.opt, func(res relay.Result) {
+		done(t.ended(res))
+	})
+	if err != nil {
+		return t.giveBack(), false
+	}
+	return t.ends, true
+}
+
 // join carries the joint if it can. With errNotTaken it has not begun, and the
 // ends that it returns are the ones to carry otherwise.
 func (e *Engine) join(ctx context.Context, a, b transport.Conn, o Options) (r Result, ends [2]transport.Conn, err error) {
-	ends = [2]transport.Conn{a, b}
+	t, ok := e.take(a, b, o)
+	if !ok {
+		return r, t.ends, errNotTaken
+	}
+	res, err := e.relay.Run(ctx, t.fds[A], t.fds[B], t.opt)
+	if err != nil {
+		return r, t.giveBack(), errNotTaken
+	}
+	r, err = t.ended(res)
+	return r, t.ends, err
+}
+
+// taken is a joint whose ends have given up their descriptors.
+type taken struct {
+	ends [2]transport.Conn
+	fds  [2]int
+	opt  relay.Options
+}
+
+// take takes the descriptors out of the ends, of both or of none.
+func (e *Engine) take(a, b transport.Conn, o Options) (t taken, ok bool) {
+	t.ends = [2]transport.Conn{a, b}
+	if len(o.Taps) > 0 || o.Limit > 0 || o.HangUp != 0 {
+		return t, false
+	}
 	da, okA := transport.As[transport.Detacher](a)
 	db, okB := transport.As[transport.Detacher](b)
 	if !okA || !okB || e.start() != nil {
-		return r, ends, errNotTaken
+		return t, false
 	}
-	fdB, err := db.Detach()
-	if err != nil {
-		return r, ends, errNotTaken
+	var err error
+	if t.fds[B], err = db.Detach(); err != nil {
+		return t, false
 	}
-	fdA, err := da.Detach()
-	if err != nil {
-		ends[B] = attach(fdB, b)
-		return r, ends, errNotTaken
+	if t.fds[A], err = da.Detach(); err != nil {
+		t.ends[B] = attach(t.fds[B], b)
+		return t, false
 	}
-	res, err := e.relay.Run(ctx, fdA, fdB, relay.Options{
-		OneWay: o.OneWay, Idle: o.Idle, AB: &o.Count.AB, BA: &o.Count.BA,
-	})
-	if err != nil {
-		ends = [2]transport.Conn{attach(fdA, a), attach(fdB, b)}
-		return r, ends, errNotTaken
+	t.opt = relay.Options{OneWay: o.OneWay, Idle: o.Idle}
+	if o.Count != nil {
+		t.opt.AB, t.opt.BA = &o.Count.AB, &o.Count.BA
 	}
-	r.AB, r.BA = asFlow(res.AB), asFlow(res.BA)
-	switch res.First {
-	case relay.AToB:
-		r.First = &r.AB
-	case relay.BToA:
-		r.First = &r.BA
+	return t, true
+}
+
+// giveBack makes ends of the descriptors again.
+func (t *taken) giveBack() [2]transport.Conn {
+	for s, fd := range t.fds {
+		t.ends[s] = attach(fd, t.ends[s])
 	}
+	return t.ends
+}
+
+// ended closes the ends and says how the joint went.
+func (t *taken) ended(res relay.Result) (Result, error) {
+	r := Result{AB: asFlow(res.AB), BA: asFlow(res.BA)}
+	r.AB.First, r.BA.First = res.First == relay.AToB, res.First == relay.BToA
 	if errors.Is(res.Cause, relay.ErrIdle) {
 		res.Cause = ErrIdle
 	}
-	return r, ends, verdict(&r, res.Cause, [2]error{a.Close(), b.Close()})
+	return r, verdict(&r, res.Cause, [2]error{t.ends[A].Close(), t.ends[B].Close()})
 }
 
 func asFlow(f relay.Flow) Flow { return Flow{Bytes: f.Bytes, Read: f.Read, Write: f.Write} }

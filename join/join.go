@@ -50,10 +50,7 @@ const (
 type Count struct{ AB, BA atomic.Int64 }
 
 // Result is how a joint ended.
-type Result struct {
-	AB, BA Flow
-	First  *Flow // the direction that ended first; nil if none did by itself
-}
+type Result struct{ AB, BA Flow }
 
 // Flow is one direction.
 type Flow struct {
@@ -61,6 +58,7 @@ type Flow struct {
 	Msgs  int64 // messages written, where messages were
 	Read  error // how reading ended: io.EOF is a clean end; nil if writing failed or the joint was cut
 	Write error // what ended writing, or half-closing; nil is a clean end
+	First bool  // it ended before the other direction, and by itself
 }
 
 // Clean tells whether all there was to read has been written and the end passed on.
@@ -125,7 +123,7 @@ func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
 	if o.Count == nil {
 		o.Count = new(Count)
 	}
-	if o.Engine != nil && len(o.Taps) == 0 && o.Limit == 0 && o.HangUp == 0 {
+	if o.Engine != nil {
 		r, ends, err := o.Engine.join(ctx, a, b, o)
 		if err != errNotTaken {
 			return r, err

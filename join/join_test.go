@@ -93,7 +93,7 @@ func TestEndOfFileIsPassedOnAndTheOtherWayRunsToItsEnd(t *testing.T) {
 			t.Fatalf("ended %v, error %v", x.ended(), x.err)
 		}
 		r := x.result
-		if r.AB.Bytes != 8 || r.BA.Bytes != 6 || !r.AB.Clean() || !r.BA.Clean() || r.First != &x.result.AB && r.First.Bytes != 8 {
+		if r.AB.Bytes != 8 || r.BA.Bytes != 6 || !r.AB.Clean() || !r.BA.Clean() || !r.AB.First || r.BA.First {
 			t.Errorf("result %+v", r)
 		}
 	})

@@ -63,9 +63,7 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 		select {
 		case f := <-j.done:
 			running--
-			if r.First == nil && j.cause == nil {
-				r.First = &f.Flow
-			}
+			f.First = !flows[0].First && !flows[1].First && j.cause == nil
 			j.ended(f, running)
 			watch.reset()
 		case <-ctx.Done():
@@ -76,11 +74,6 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 		}
 	}
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
-	if r.First == &flows[1].Flow {
-		r.First = &r.BA
-	} else if r.First != nil {
-		r.First = &r.AB
-	}
 	j.closeEnd(A)
 	j.closeEnd(B)
 	return r, verdict(&r, j.cause, j.closed)

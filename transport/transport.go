@@ -159,6 +159,15 @@ type Dialer interface {
 	Dial(ctx context.Context) (Conn, error)
 }
 
+// A Beginner is a Dialer that can open an end without waiting, if things are so.
+type Beginner interface {
+	// Begin starts to open the end and waits for nothing. It returns the Conn
+	// if that is there already, as a connection over loopback is; or the
+	// way to wait for it, which must be called, and once; or nothing, where
+	// Dial is the only way: a name would have to be looked up, say.
+	Begin() (c Conn, wait func(context.Context) (Conn, error), err error)
+}
+
 // A Listener is an Endpoint that waits for Conns to arrive.
 type Listener interface {
 	Endpoint

@@ -53,6 +53,7 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 		out.stats = newStats(p.stderr, c.global.json)
 	}
 	o = &tenon.Opener{Events: out.event, Taps: t.of}
+	o.NoJoints = !c.global.json && !c.global.verbose && out.stats == nil && c.joint.forTime == 0
 	ctx, cancel := p.ctx, context.CancelFunc(func() {})
 	if d := c.joint.forTime; d > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errForTime)

@@ -143,6 +143,17 @@ func (j *joint) cut(cause error) {
 	l.command(func() { l.orders = append(l.orders, order{j, cause}) })
 }
 
+// cutAll asks the loop to abort all joints that it has.
+func (l *loop) cutAll(cause error) {
+	l.command(func() {
+		for _, s := range l.slots {
+			if s.j != nil {
+				l.orders = append(l.orders, order{s.j, cause})
+			}
+		}
+	})
+}
+
 func (l *loop) close() {
 	l.command(func() { l.closed = true })
 }

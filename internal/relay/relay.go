@@ -117,6 +117,13 @@ func (e *Engine) Close() error {
 	return nil
 }
 
+// Cut aborts every joint that there is, with cause as Result.Cause.
+func (e *Engine) Cut(cause error) {
+	for _, l := range e.loops {
+		l.cutAll(cause)
+	}
+}
+
 // Run carries bytes between a and b until both directions have ended, and then
 // closes both. They must be non-blocking and the only descriptors of their files,
 // and in two-way joints they must be sockets, for only sockets can be half-closed.

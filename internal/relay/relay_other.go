@@ -20,8 +20,9 @@ func newLoop() (*loop, error) {
 	return nil, fmt.Errorf("relay engine on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
 
-func (*loop) run()   {}
-func (*loop) close() {}
+func (*loop) run()         {}
+func (*loop) close()       {}
+func (*loop) cutAll(error) {}
 func (*loop) start(int, int, Options, func(Result)) (*joint, error) {
 	return nil, errors.ErrUnsupported
 }

@@ -44,6 +44,7 @@ type Resolver interface {
 
 var (
 	_ transport.Dialer    = (*Dial)(nil)
+	_ transport.Beginner  = (*Dial)(nil)
 	_ transport.Validator = (*Dial)(nil)
 	_ Resolver            = (*net.Resolver)(nil)
 )
@@ -117,6 +118,29 @@ func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Begin implements [transport.Beginner] for targets that are an IP address and the
+// number of a port.
+func (d *Dial) Begin() (transport.Conn, func(context.Context) (transport.Conn, error), error) {
+	to, err := netip.ParseAddrPort(d.Addr)
+	if err != nil || to.Addr().IsUnspecified() || d.Family != AnyFamily || d.LocalAddr != "" || d.SourcePort != 0 {
+		return nil, nil, nil
+	}
+	c, a, err := d.begin(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()))
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case c != nil:
+		return c, nil, nil
+	}
+	return nil, func(ctx context.Context) (transport.Conn, error) {
+		c, err := a.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}, nil
 }
 
 // lookup returns the addresses that target may mean, in the order in which to

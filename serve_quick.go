@@ -1,0 +1,82 @@
+package tenon
+
+import (
+	"context"
+
+	"github.com/tenon-net/tenon/join"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// The usual joint of a server is between two sockets, and the second one is there as
+// soon as it is asked for: the target is an address and not a name, and near. Such a
+// joint needs no goroutine, neither to begin, nor while it lasts, nor to end. That is
+// what makes thousands of short connections a second cheap, and a silent one small.
+
+// beginner returns the way to open p at once, if opening it is nothing but that.
+func (s *server) beginner(p *plan) transport.Beginner {
+	c := &p.common
+	if len(p.parts) > 1 || len(p.via) > 0 || c.sendPP > 0 || c.retry != 0 {
+		return nil
+	}
+	b, _ := p.base().end.(transport.Beginner)
+	return b
+}
+
+// begin makes the joint of a client without waiting for anything. What has to be
+// waited for goes on in a goroutine.
+func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b transport.Beginner) {
+	p := s.plans[1-side]
+	d, wait, err := b.Begin()
+	switch {
+	case err != nil:
+		s.refuse(side, c, failed("dial", p.name(), err))
+		return
+	case wait != nil:
+		s.wg.Go(func() {
+			d, err := waitFor(ctx, p, wait)
+			s.meet(ctx, side, c, d, err)
+		})
+		return
+	case d == nil:
+		s.wg.Go(func() { s.client(ctx, side, c) })
+		return
+	}
+	ends := [2]transport.Conn{c, p.dress(d)}
+	if side == join.B {
+		ends[0], ends[1] = ends[1], ends[0]
+	}
+	n := s.note(ends[0], ends[1])
+	s.wg.Add(1)
+	ends, started := s.opt.Engine.Start(ends[0], ends[1], n.opt, func(r join.Result, err error) {
+		over := func() {
+			s.closed(&n, r, err)
+			s.wg.Done()
+		}
+		if s.tellsJoints() {
+			s.over.add(over)
+		} else {
+			over()
+		}
+	})
+	if !started {
+		go func() {
+			defer s.wg.Done()
+			r, err := join.Join(ctx, ends[0], ends[1], n.opt)
+			s.closed(&n, r, err)
+		}()
+	}
+}
+
+// waitFor is the rest of dial, when p has been begun.
+func waitFor(ctx context.Context, p *plan, wait func(context.Context) (transport.Conn, error)) (transport.Conn, error) {
+	if d := p.connectTimeout(); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	c, err := wait(ctx)
+	if err != nil {
+		return nil, failed("dial", p.name(), err)
+	}
+	return p.dress(c), nil
+}
