@@ -20,8 +20,10 @@ var Rules = []Rule{
 	{"internal/arrow", nil, "rules know nobody"},
 	{"internal/soak", nil, "a test only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
+	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
 	{"internal/rundir", []string{"transport"}, "names of sockets, for the kinds of one machine"},
+	{"internal/sessions", nil, "it knows when a sender is there, and no socket"},
 	{"internal/term", nil, "terminals, for the families that have some"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
@@ -30,13 +32,16 @@ var Rules = []Rule{
 	{"transport/tlslayer", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
 	{"transport/file", []string{"address", "opt", "transport", "internal/term"}, "siblings never import each other"},
 	{"transport/proc", []string{"address", "opt", "transport", "internal/term"}, "siblings never import each other"},
+	{"transport/inet", []string{"address", "opt", "transport", "internal/sessions"}, "siblings never import each other"},
+	{"transport/local", []string{"address", "opt", "transport", "internal/sessions"}, "siblings never import each other"},
 	{"transport/quic", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
 	{"transport/*", []string{"address", "opt", "transport"}, "siblings never import each other"},
 	{"ipc", []string{"address", "opt", "transport", "transport/local", "internal/rundir"}, "two programs meet at a unix socket, and share memory from then on"},
+	{"ipc/c", nil, "a header for C programs, and its tests"},
 	{"ipc/bus", []string{"address", "opt", "transport", "transport/local", "internal/rundir"}, "members meet at a unix socket"},
 	{"join", []string{"transport", "internal/relay"}, "a joint moves data between ends that are open already"},
 	{"", []string{"address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/rundir", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/rundir", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

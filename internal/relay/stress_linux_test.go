@@ -168,9 +168,6 @@ func TestNoDescriptors(t *testing.T) {
 // on the same loop move bulk data as fast as they can.
 func TestFairness(t *testing.T) {
 	e, err := relay.New(1)
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
-	}
 	must(t, err)
 	defer e.Close()
 	var wg sync.WaitGroup

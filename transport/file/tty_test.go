@@ -245,11 +245,12 @@ func testPTYWait(t *testing.T) {
 		got <- c
 	}()
 	var slave *os.File
-	for err := error(os.ErrNotExist); err != nil; time.Sleep(time.Millisecond) { // the link appears in time
-		slave, err = os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
+	for end := time.Now().Add(transporttest.Patience); slave == nil; time.Sleep(time.Millisecond) { // until the link is there
+		f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+		if err != nil && (!errors.Is(err, os.ErrNotExist) || time.Now().After(end)) {
 			t.Fatal(err)
 		}
+		slave = f
 	}
 	c := (<-got).(transport.Stream)
 	defer c.Close()

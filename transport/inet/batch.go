@@ -24,10 +24,10 @@ const maxRunBytes = 65000
 // A datagram is what one slot of an rx holds: one message, or a run of messages of
 // seg bytes each, of which the last may be shorter.
 type datagram struct {
+	udpSender
 	data []byte
 	seg  int
-	from netip.AddrPort // not valid on a connected socket
-	to   netip.Addr     // local address; not valid unless asked for
+	to   netip.Addr // local address; not valid unless asked for
 }
 
 // next takes the first message off d. The caller sees to it that d holds one: the

@@ -31,7 +31,7 @@ func (b *batchReader) wait(int) ([]datagram, error) {
 		b.release()
 		return nil, err
 	}
-	b.in.got[0] = datagram{data: b.in.mem[:n], seg: n, from: from}
+	b.in.got[0] = datagram{udpSender: udpSender{from: from}, data: b.in.mem[:n], seg: n}
 	return b.in.got[:], nil
 }
 

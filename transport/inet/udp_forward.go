@@ -3,7 +3,6 @@ package inet
 import (
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -42,8 +41,7 @@ func (c *udpSession) tryMsgs(ms []transport.Msg) (int, error) {
 	if err := c.writable(); err != nil {
 		return 0, err
 	}
-	c.queue.touch()
-	return c.s.writeMsgs(ms, c.to, full)
+	return c.send(ms, full)
 }
 
 // ForwardMsgs implements [transport.MsgForwarder], to Conns of this package that
@@ -125,8 +123,8 @@ type outbox struct {
 }
 
 // put hands d to its session, or keeps its messages until flush.
-func (o *outbox) put(c *udpSession, d *datagram, now time.Time) {
-	wake, to := c.queue.put(d, nil, now)
+func (o *outbox) put(c *udpSession, d *datagram) {
+	wake, to := c.queue.put(d, nil)
 	switch {
 	case wake:
 		o.wake = append(o.wake, c)

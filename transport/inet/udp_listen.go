@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/sessions"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -30,14 +32,19 @@ const (
 // next datagram of the same sender opens a new one.
 //
 // Everything is bounded, and what does not fit is dropped, the newest first:
-// datagrams that a session has no room for in its queue, and datagrams of new
-// senders when there are Sessions open or 128 not yet accepted. What is dropped is
-// counted; see [transport.DropCounter].
+// datagrams that a session has no room for in its queue, datagrams of new
+// senders when there are Sessions open or 128 not yet accepted, and what Amplify
+// forbids to send. What is dropped is counted; see [transport.DropCounter].
 type UDPListen struct {
 	UDPLocal
 	SessionIdle time.Duration // until a silent session ends; 0 is DefaultSessionIdle, negative is never
 	Sessions    int           // open at a time; 0 is DefaultSessions
 	Queue       int64         // bytes that wait in one session to be read; 0 is DefaultQueue
+
+	// Amplify bounds what a session sends to so many times what it has received,
+	// in bytes with their headers, for the address of a sender may be forged, and
+	// what is sent to it strike somebody else. 0 is no bound.
+	Amplify int
 }
 
 var _ transport.Listener = (*UDPListen)(nil)
@@ -49,6 +56,7 @@ func (l *UDPListen) Bind(s *opt.Set) {
 	s.Duration(&l.SessionIdle, "session-idle", DefaultSessionIdle, -1, "end a session after so long without a datagram either way")
 	s.Int(&l.Sessions, "sessions", DefaultSessions, 1, 1<<20, "senders that are served at a time")
 	s.Size(&l.Queue, "queue", DefaultQueue, "bytes of each sender that may wait; what comes then is dropped")
+	s.Int(&l.Amplify, "amplify", 0, 1, 1<<16, "send each sender at most so many times the bytes that came from it; what is more is dropped")
 	s.Group("")
 }
 
@@ -64,25 +72,9 @@ func (l *UDPListen) Listen(ctx context.Context) (transport.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &udpAcceptor{
-		info:     &transport.Info{Kind: udpListenKind},
-		socks:    socks,
-		idle:     l.SessionIdle,
-		most:     l.Sessions,
-		queue:    int(l.Queue),
-		sessions: map[netip.AddrPort]*udpSession{},
-		pending:  make(chan *udpSession, maxPending),
-		done:     make(chan struct{}),
-	}
-	if a.idle == 0 {
-		a.idle = DefaultSessionIdle
-	}
-	if a.most == 0 {
-		a.most = DefaultSessions
-	}
-	if a.queue == 0 {
-		a.queue = DefaultQueue
-	}
+	limits := sessions.Limits{Idle: cmp.Or(l.SessionIdle, DefaultSessionIdle), Open: cmp.Or(l.Sessions, DefaultSessions), Pending: maxPending}
+	a := &udpAcceptor{info: &transport.Info{Kind: udpListenKind}, socks: socks, queue: int(cmp.Or(l.Queue, DefaultQueue)), amplify: int64(l.Amplify)}
+	a.table = sessions.NewTable[udpSender, *udpSession](limits, a.release)
 	for _, s := range socks {
 		a.readers.Go(func() { a.receive(s) })
 	}
@@ -101,19 +93,18 @@ func setLocal(fd int, v6 bool, addrs []netip.AddrPort) error {
 type udpAcceptor struct {
 	info    *transport.Info
 	socks   []*udpSocket
-	idle    time.Duration // negative is never
-	most    int
 	queue   int
+	amplify int64 // 0 is no bound
 	dropped atomic.Int64
-	pending chan *udpSession
-	done    chan struct{} // closed by Close
 	readers sync.WaitGroup
+	table   *sessions.Table[udpSender, *udpSession]
+}
 
-	mu       sync.Mutex // guards what follows
-	sessions map[netip.AddrPort]*udpSession
-	open     int // sessions not yet closed: those in the map, and those that have ended
-	closed   bool
-	closeErr error
+// A udpSender is what has a session: an answer must come from the address that the
+// sender knows, so one that uses two of ours has two.
+type udpSender struct {
+	from netip.AddrPort // not valid on a connected socket
+	at   *udpSocket     // set where there are sessions
 }
 
 var _ transport.DropCounter = (*udpAcceptor)(nil)
@@ -137,33 +128,35 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 		for i := range batch {
 			d := &batch[i]
 			if last == nil || last.to.addr != d.from {
-				if last = a.session(s, d, now); last == nil {
+				var ok bool
+				if last, ok = a.session(s, d, now); !ok {
 					a.dropped.Add(int64(d.messages()))
 					continue
 				}
+			} else {
+				last.earn(d)
 			}
-			out.put(last, d, now)
+			out.put(last, d)
 		}
 		out.flush()
 	}
 }
 
-// session returns the session that a datagram belongs to, a new one if need be, or
-// nil if there is no room for another.
-func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time) *udpSession {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if c := a.sessions[d.from]; c != nil {
-		return c
+// session returns the session that a datagram belongs to and pays for, if there is
+// room for it.
+func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time) (*udpSession, bool) {
+	fresh := false
+	d.at = s
+	c, ok := a.table.Get(&d.udpSender, now, func() (*udpSession, *udpEntry) {
+		fresh = true
+		c := newUDPSession(a, s, target{d.from, source(d.to)})
+		c.earn(d) // before somebody accepts it, and answers
+		return c, &c.entry
+	})
+	if ok && !fresh {
+		c.earn(d)
 	}
-	if a.closed || a.open >= a.most || len(a.pending) == cap(a.pending) {
-		return nil
-	}
-	c := newUDPSession(a, s, target{d.from, source(d.to)}, now)
-	a.sessions[d.from] = c
-	a.open++
-	a.pending <- c // there is room: nobody else sends, and mu is held
-	return c
+	return c, ok
 }
 
 // source is the address to answer from, if it is one to send from.
@@ -172,27 +165,6 @@ func source(to netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	return to
-}
-
-// forget takes a session that has ended out of the way of a new one.
-func (a *udpAcceptor) forget(c *udpSession) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.sessions[c.to.addr] == c {
-		delete(a.sessions, c.to.addr)
-	}
-}
-
-// gone is called once for each session, when it is closed.
-func (a *udpAcceptor) gone(c *udpSession) {
-	a.forget(c)
-	a.mu.Lock()
-	a.open--
-	over := a.closed && a.open == 0
-	a.mu.Unlock()
-	if over {
-		a.release()
-	}
 }
 
 // release closes the sockets. It is called when nothing needs them any more.
@@ -204,17 +176,11 @@ func (a *udpAcceptor) release() error {
 
 // Accept returns the next session. Its first datagram can be read at once.
 func (a *udpAcceptor) Accept() (transport.Conn, error) {
-	select {
-	case <-a.done:
-		return nil, a.socks[0].opError("accept", net.ErrClosed)
-	default:
+	c, err := a.table.Accept()
+	if err != nil {
+		return nil, a.socks[0].opError("accept", err)
 	}
-	select {
-	case c := <-a.pending:
-		return c, nil
-	case <-a.done:
-		return nil, a.socks[0].opError("accept", net.ErrClosed)
-	}
+	return c, nil
 }
 
 // Addr is the first of Addrs.
@@ -233,29 +199,4 @@ func (a *udpAcceptor) Addrs() []net.Addr {
 func (a *udpAcceptor) Dropped() int64 { return a.dropped.Load() }
 
 // Close lets no new sender in. Sessions that were accepted live on.
-func (a *udpAcceptor) Close() error {
-	a.mu.Lock()
-	if a.closed {
-		defer a.mu.Unlock()
-		return a.closeErr
-	}
-	a.closed = true
-	a.open++ // keeps the sockets until all is done here
-	close(a.done)
-	a.mu.Unlock()
-	for len(a.pending) > 0 {
-		select {
-		case c := <-a.pending:
-			c.Close()
-		default: // an Accept was faster
-		}
-	}
-	a.mu.Lock()
-	a.open--
-	over := a.open == 0
-	a.mu.Unlock()
-	if over {
-		a.closeErr = a.release()
-	}
-	return a.closeErr
-}
+func (a *udpAcceptor) Close() error { return a.table.Close() }

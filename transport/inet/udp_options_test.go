@@ -143,6 +143,7 @@ func udpListenOptions() map[string]func(*testing.T) {
 			udpSend(t, udpOpen(t, "udp:"+a.Addr().String()), "one too many")
 			wantDropped(t, a, 1)
 		},
+		"amplify": testAmplify,
 		"queue": func(t *testing.T) {
 			a := udpListen(t, "udp-listen:0,queue=1k")
 			c := udpOpen(t, "udp:"+a.Addr().String())
@@ -158,6 +159,63 @@ func udpListenOptions() map[string]func(*testing.T) {
 			udpReceive(t, s, strings.Repeat("x", 600))
 		},
 	})
+}
+
+// testAmplify: what goes to a sender is bounded by what came from it, in every way
+// to write, for the whole session.
+func testAmplify(t *testing.T) {
+	const text = "a question of as many bytes as an answer"
+	answers := make([]transport.Msg, 10)
+	for i := range answers {
+		answers[i].Buf = []byte(text)
+	}
+	a := udpListen(t, "udp-listen:127.0.0.1:0,amplify=3")
+	client := udpOpen(t, "udp:"+a.Addr().String())
+	udpSend(t, client, text)
+	s, err := a.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	udpReceive(t, s, text)
+	last := int64(0)
+	answered := func(dropped int64) { // three answers and no more
+		t.Helper()
+		wantDropped(t, s, last+dropped)
+		last += dropped
+		for range 3 {
+			udpReceive(t, client, text)
+		}
+		udpSend(t, s, "")
+		wantDropped(t, s, last+1)
+		last++
+		client.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if n, _, err := client.(transport.MsgConn).ReadMsg(make([]byte, 99)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a fourth answer of %d bytes, error %v", n, err)
+		}
+	}
+	if n, err := s.(transport.MsgBatcher).WriteMsgs(answers); n != len(answers) || err != nil {
+		t.Errorf("wrote %d of %d, error %v; what is dropped is no error", n, len(answers), err)
+	}
+	answered(7)
+	udpSend(t, client, text)
+	udpReceive(t, s, text)
+	for range 5 {
+		udpSend(t, s, text)
+	}
+	answered(2)
+
+	// As the other end of a joint that another listener's goroutine forwards to.
+	front := udpListen(t, "udp-listen:127.0.0.1:0")
+	source := udpOpen(t, "udp:"+front.Addr().String())
+	from := udpSession(t, front, source)
+	go from.(transport.MsgForwarder).ForwardMsgs(s.(transport.MsgConn), nil)
+	udpSend(t, client, text)
+	udpReceive(t, s, text)
+	for range 6 {
+		udpSend(t, source, text)
+	}
+	answered(3)
 }
 
 func wantDropped(t *testing.T, c any, want int64) {

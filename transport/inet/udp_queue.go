@@ -30,7 +30,6 @@ type msgQueue struct {
 	cut      bool       // reads return end at once
 	deadline time.Time
 	timer    *time.Timer // of the deadline
-	touched  time.Time   // when the last message came or went
 
 	// Of the reader, which holds rmu.
 	rmu     sync.Mutex
@@ -63,17 +62,16 @@ func (p *pack) release() {
 	sparePack.Put(p)
 }
 
-func newMsgQueue(limit int, total *atomic.Int64, now time.Time) *msgQueue {
-	return &msgQueue{limit: limit, total: total, ready: make(chan struct{}, 1), touched: now}
+func newMsgQueue(limit int, total *atomic.Int64) *msgQueue {
+	return &msgQueue{limit: limit, total: total, ready: make(chan struct{}, 1)}
 }
 
 // put adds the messages of d, with their sender if it is not nil, or drops those
 // that find no room. It returns true if the reader has to be woken, once. If the
 // queue is forwarded, and is empty, it does nothing but return where to.
-func (q *msgQueue) put(d *datagram, from *netip.AddrPort, now time.Time) (wake bool, to *forward) {
+func (q *msgQueue) put(d *datagram, from *netip.AddrPort) (wake bool, to *forward) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.touched = now
 	if q.end != nil {
 		q.drop(d.messages())
 		return false, nil
@@ -114,20 +112,6 @@ func (q *msgQueue) setForward(f *forward) {
 func (q *msgQueue) drop(n int) {
 	q.dropped.Add(int64(n))
 	q.total.Add(int64(n))
-}
-
-// touch notes that a message was sent.
-func (q *msgQueue) touch() {
-	q.mu.Lock()
-	q.touched = time.Now()
-	q.mu.Unlock()
-}
-
-// idle is how long no message has come or gone.
-func (q *msgQueue) idle() time.Duration {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return time.Since(q.touched)
 }
 
 // wake makes the reader look again.

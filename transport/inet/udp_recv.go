@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -57,12 +58,8 @@ func (r *UDPRecv) Dial(ctx context.Context) (transport.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := int(r.Queue)
-	if limit == 0 {
-		limit = DefaultQueue
-	}
 	c := &udpCollector{info: &transport.Info{Kind: udpRecvKind}, socks: socks}
-	c.queue = newMsgQueue(limit, new(atomic.Int64), time.Now())
+	c.queue = newMsgQueue(int(cmp.Or(r.Queue, DefaultQueue)), new(atomic.Int64))
 	for _, s := range socks {
 		c.readers.Go(func() { c.receive(s) })
 	}
@@ -100,10 +97,10 @@ func (c *udpCollector) receive(s *udpSocket) {
 			time.Sleep(errorPause)
 			continue // want of memory; udp(7)
 		}
-		now, wake := time.Now(), false
+		wake := false
 		for i := range batch {
 			from := batch[i].from
-			woken, _ := c.queue.put(&batch[i], &from, now)
+			woken, _ := c.queue.put(&batch[i], &from)
 			wake = wake || woken
 		}
 		if wake {

@@ -4,37 +4,30 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/sessions"
 	"github.com/tenon-net/tenon/transport"
 )
 
 // A udpSession is the datagrams of one sender at a socket that it shares with
-// others:
-//
-//	        SessionIdle without a datagram
-//	open ────────────────────────────────────► ended: reads give io.EOF when
-//	  │                                          │    all is read; writes work
-//	  └──────────────── Close ───────────────────┴──► closed
+// others. [sessions.Session] draws its states.
 type udpSession struct {
+	entry  udpEntry
 	a      *udpAcceptor
 	s      *udpSocket
 	to     target
 	remote net.Addr
 	queue  *msgQueue
-	timer  *time.Timer // nil if the session never ends by itself
+	credit atomic.Int64 // bytes that may be sent, if a.amplify is not 0
 
 	// Of the receiving goroutine: what came for outTo and is not yet sent.
 	out   []transport.Msg
 	outTo *forward
-
-	closing  sync.Once
-	done     chan struct{} // closed by Close
-	deadline atomic.Int64  // of writing, in Unix nanoseconds; 0 is none
 }
+
+type udpEntry = sessions.Entry[udpSender, *udpSession]
 
 var (
 	_ transport.MsgConn     = (*udpSession)(nil)
@@ -43,28 +36,12 @@ var (
 	_ transport.DropCounter = (*udpSession)(nil)
 )
 
-// newUDPSession needs a.mu, which makes expire wait until it is done.
-func newUDPSession(a *udpAcceptor, s *udpSocket, to target, now time.Time) *udpSession {
-	c := &udpSession{a: a, s: s, to: to, remote: net.UDPAddrFromAddrPort(to.addr),
-		queue: newMsgQueue(a.queue, &a.dropped, now), done: make(chan struct{})}
-	if a.idle > 0 {
-		c.timer = time.AfterFunc(a.idle, c.expire)
-	}
-	return c
+func newUDPSession(a *udpAcceptor, s *udpSocket, to target) *udpSession {
+	return &udpSession{a: a, s: s, to: to, remote: net.UDPAddrFromAddrPort(to.addr), queue: newMsgQueue(a.queue, &a.dropped)}
 }
 
-// expire ends the session if it has been silent, or sets the clock again.
-func (c *udpSession) expire() {
-	c.a.mu.Lock()
-	timer := c.timer
-	c.a.mu.Unlock()
-	if left := c.a.idle - c.queue.idle(); left > 0 {
-		timer.Reset(left)
-		return
-	}
-	c.a.forget(c) // first, so that hardly anything is put into a queue that has ended
-	c.queue.finish(io.EOF, false)
-}
+// End implements [sessions.Session].
+func (c *udpSession) End() { c.queue.finish(io.EOF, false) }
 
 func (c *udpSession) ReadMsg(p []byte) (int, transport.Meta, error) {
 	n, m, err := c.queue.readMsg(p)
@@ -103,41 +80,78 @@ func (c *udpSession) WriteMsgs(ms []transport.Msg) (int, error) {
 		return 0, err
 	}
 	ms, err := fitting(ms, c.s)
-	n, werr := c.s.writeMsgs(ms, c.to, c.wait)
+	n, werr := c.send(ms, c.wait)
 	if werr != nil {
 		err = werr
-	}
-	if n > 0 {
-		c.queue.touch()
 	}
 	return n, err
 }
 
+// send sends ms, or drops what the credit is not enough for: n counts both.
+func (c *udpSession) send(ms []transport.Msg, wait func() error) (n int, err error) {
+	may := c.affordable(ms)
+	if n, err = c.s.writeMsgs(may, c.to, wait); n > 0 {
+		c.entry.Touch()
+	}
+	if c.a.amplify > 0 {
+		c.credit.Add(-wireSize(may[:n]))
+	}
+	if n == len(may) && n < len(ms) {
+		c.queue.drop(len(ms) - n)
+		n = len(ms)
+	}
+	return n, err
+}
+
+// earn adds what a datagram is worth that has come.
+func (c *udpSession) earn(d *datagram) {
+	if n := c.a.amplify; n > 0 {
+		c.credit.Add(n * int64(len(d.data)+d.messages()*perDatagram))
+	}
+}
+
+// affordable returns the first of ms, those that the credit is enough for.
+func (c *udpSession) affordable(ms []transport.Msg) []transport.Msg {
+	if c.a.amplify == 0 {
+		return ms
+	}
+	left := c.credit.Load()
+	for i := range ms {
+		if left -= wireSize(ms[i : i+1]); left < 0 {
+			return ms[:i]
+		}
+	}
+	return ms
+}
+
+// perDatagram is the length of the headers of IPv4 and UDP, without which datagrams
+// of no bytes would cost nothing.
+const perDatagram = 28
+
+// wireSize is the length of messages as they are sent.
+func wireSize(ms []transport.Msg) (n int64) {
+	for i := range ms {
+		n += perDatagram + int64(len(ms[i].Buf))
+	}
+	return n
+}
+
 // writable tells whether a write may begin or go on.
 func (c *udpSession) writable() error {
-	select {
-	case <-c.done:
-		return c.opError("write", net.ErrClosed)
-	default:
-	}
-	if d := c.deadline.Load(); d != 0 && time.Now().UnixNano() >= d {
-		return c.opError("write", os.ErrDeadlineExceeded)
+	if err := c.entry.Writable(); err != nil {
+		return c.opError("write", err)
 	}
 	return nil
 }
 
-// fullPause is how long a session waits when the socket's buffer is full. Waiting
-// for the socket itself could not be ended by the session's Close and deadline.
+// fullPause is how long a session waits when the socket's buffer is full.
 const fullPause = time.Millisecond
 
 func (c *udpSession) wait() error {
-	pause := time.NewTimer(fullPause)
-	defer pause.Stop()
-	select {
-	case <-c.done:
-	case <-pause.C:
+	if err := c.entry.Pause(fullPause); err != nil {
+		return c.opError("write", err)
 	}
-	return c.writable()
+	return nil
 }
 
 func (c *udpSession) opError(op string, err error) error {
@@ -149,15 +163,8 @@ func (c *udpSession) CloseWrite() error { return c.opError("close", errors.ErrUn
 
 // Close ends the session. The next datagram of its sender opens another one.
 func (c *udpSession) Close() error {
-	c.closing.Do(func() {
-		close(c.done)
-		if c.timer != nil {
-			c.timer.Stop()
-		}
-		c.queue.finish(net.ErrClosed, true)
-		c.a.gone(c)
-	})
-	return nil
+	c.queue.finish(net.ErrClosed, true)
+	return c.entry.Close()
 }
 
 // Dropped is how many datagrams the session had no room for.
@@ -187,11 +194,4 @@ func (c *udpSession) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-func (c *udpSession) SetWriteDeadline(t time.Time) error {
-	if t.IsZero() {
-		c.deadline.Store(0)
-	} else {
-		c.deadline.Store(t.UnixNano())
-	}
-	return nil
-}
+func (c *udpSession) SetWriteDeadline(t time.Time) error { return c.entry.SetWriteDeadline(t) }

@@ -91,17 +91,8 @@ func (u *UnixgramRecv) Bind(s *opt.Set) {
 
 // Dial opens the socket.
 func (u *UnixgramRecv) Dial(ctx context.Context) (transport.Conn, error) {
-	g, err := u.guard(u.Path)
+	c, f, g, err := hearGram(ctx, u.Path, &u.Access)
 	if err != nil {
-		return nil, err
-	}
-	c, f, err := bindGram(ctx, u.Path, &u.Access)
-	if err != nil {
-		return nil, err
-	}
-	if err := passCred(c); err != nil {
-		f.remove()
-		c.Close()
 		return nil, err
 	}
 	return &gramConn{c: c, file: f, info: &transport.Info{Kind: gramRecvKind}, guard: g,

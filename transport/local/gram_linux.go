@@ -65,6 +65,24 @@ func bindGramAt(ctx context.Context, p *place, a *Access) (*net.UnixConn, *socke
 	return c, f, nil
 }
 
+// hearGram opens a datagram socket under a name, to hear whom the Access lets in.
+func hearGram(ctx context.Context, name string, a *Access) (*net.UnixConn, *socketFile, *guard, error) {
+	g, err := a.guard(name)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c, f, err := bindGram(ctx, name, a)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := passCred(c); err != nil {
+		f.remove()
+		c.Close()
+		return nil, nil, nil, err
+	}
+	return c, f, g, nil
+}
+
 // autobind is the Control function of a socket that others can answer to. A name of
 // no bytes is one that the kernel chooses; unix(7), "Autobind feature".
 func autobind(_, _ string, rc syscall.RawConn) (err error) {

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/sessions"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -62,28 +64,14 @@ func (l *UnixgramListen) Authenticates() bool { return l.authenticates(l.Path) }
 
 // Listen opens the socket, which stays open until the last session is closed.
 func (l *UnixgramListen) Listen(ctx context.Context) (transport.Acceptor, error) {
-	g, err := l.guard(l.Path)
+	c, f, g, err := hearGram(ctx, l.Path, &l.Access)
 	if err != nil {
-		return nil, err
-	}
-	c, f, err := bindGram(ctx, l.Path, &l.Access)
-	if err != nil {
-		return nil, err
-	}
-	if err := passCred(c); err != nil {
-		f.remove()
-		c.Close()
 		return nil, err
 	}
 	_ = c.SetWriteBuffer(sendBuffer) // the default is enough on most machines
-	a := &gramAcceptor{c: c, file: f, guard: g, addr: unixAddr("unixgram", l.Path), idle: l.SessionIdle, most: l.Sessions,
-		pending: make(chan *gramSession, maxPending), done: make(chan struct{}), sessions: map[string]*gramSession{}}
-	if a.idle == 0 {
-		a.idle = DefaultSessionIdle
-	}
-	if a.most == 0 {
-		a.most = DefaultSessions
-	}
+	limits := sessions.Limits{Idle: cmp.Or(l.SessionIdle, DefaultSessionIdle), Open: cmp.Or(l.Sessions, DefaultSessions), Pending: maxPending}
+	a := &gramAcceptor{c: c, file: f, guard: g, addr: unixAddr("unixgram", l.Path)}
+	a.table = sessions.NewTable[string, *gramSession](limits, a.release)
 	a.reader.Go(a.receive)
 	return a, nil
 }
@@ -94,18 +82,10 @@ type gramAcceptor struct {
 	file    *socketFile
 	guard   *guard
 	addr    net.Addr
-	idle    time.Duration
-	most    int
 	dropped atomic.Int64
-	pending chan *gramSession
-	done    chan struct{} // closed by Close
 	reader  sync.WaitGroup
-
-	mu       sync.Mutex // guards what follows
-	sessions map[string]*gramSession
-	open     int // sessions not yet closed, and Close while it runs
-	closed   bool
-	closeErr error
+	table   *sessions.Table[string, *gramSession]
+	removed sync.Once // of file
 }
 
 var _ transport.DropCounter = (*gramAcceptor)(nil)
@@ -124,8 +104,8 @@ func (a *gramAcceptor) receive() {
 			continue // want of memory; unix(7)
 		}
 		cred := credOf(oob[:oobn])
-		s := a.session(from, cred)
-		if s == nil {
+		s, ok := a.session(from, cred)
+		if !ok {
 			a.dropped.Add(1)
 			continue
 		}
@@ -133,11 +113,10 @@ func (a *gramAcceptor) receive() {
 	}
 }
 
-// session returns the session of a sender, a new one if need be, or nil if there
-// may be none.
-func (a *gramAcceptor) session(from *net.UnixAddr, cred *transport.Cred) *gramSession {
+// session returns the session of a sender, if there may be one.
+func (a *gramAcceptor) session(from *net.UnixAddr, cred *transport.Cred) (*gramSession, bool) {
 	if a.guard.admit(cred, nil) != nil {
-		return nil
+		return nil, false
 	}
 	key, to := "", (*net.UnixAddr)(nil)
 	switch {
@@ -146,39 +125,14 @@ func (a *gramAcceptor) session(from *net.UnixAddr, cred *transport.Cred) *gramSe
 	case cred != nil:
 		key = fmt.Sprintf("\x00%d", cred.PID) // no name has a zero byte
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s := a.sessions[key]; s != nil {
-		return s
-	}
-	if a.closed || a.open >= a.most || len(a.pending) == cap(a.pending) {
-		return nil
-	}
-	s := newGramSession(a, key, to, cred)
-	a.sessions[key] = s
-	a.open++
-	a.pending <- s // there is room: nobody else sends, and mu is held
-	return s
+	return a.table.Get(&key, time.Now(), func() (*gramSession, *gramEntry) {
+		s := newGramSession(a, to, cred)
+		return s, &s.entry
+	})
 }
 
-// forget takes a session that has ended out of the way of a new one.
-func (a *gramAcceptor) forget(s *gramSession) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.sessions[s.key] == s {
-		delete(a.sessions, s.key)
-	}
-}
-
-// leave is called once for each session, when it is closed, and by Close.
-func (a *gramAcceptor) leave() error {
-	a.mu.Lock()
-	a.open--
-	over := a.closed && a.open == 0
-	a.mu.Unlock()
-	if !over {
-		return nil
-	}
+// release closes the socket. It is called when nothing needs it any more.
+func (a *gramAcceptor) release() error {
 	err := a.c.Close()
 	a.reader.Wait()
 	return err
@@ -186,18 +140,11 @@ func (a *gramAcceptor) leave() error {
 
 // Accept returns the next session. Its first datagram can be read at once.
 func (a *gramAcceptor) Accept() (transport.Conn, error) {
-	closed := &net.OpError{Op: "accept", Net: "unixgram", Addr: a.addr, Err: net.ErrClosed}
-	select {
-	case <-a.done:
-		return nil, closed
-	default:
+	s, err := a.table.Accept()
+	if err != nil {
+		return nil, &net.OpError{Op: "accept", Net: "unixgram", Addr: a.addr, Err: err}
 	}
-	select {
-	case s := <-a.pending:
-		return s, nil
-	case <-a.done:
-		return nil, closed
-	}
+	return s, nil
 }
 
 // Addr has the path as it was written.
@@ -209,26 +156,6 @@ func (a *gramAcceptor) Dropped() int64 { return a.dropped.Load() }
 // Close lets no new sender in and removes the socket file. Sessions that were
 // accepted live on.
 func (a *gramAcceptor) Close() error {
-	a.mu.Lock()
-	if a.closed {
-		defer a.mu.Unlock()
-		return a.closeErr
-	}
-	a.closed = true
-	a.open++ // keeps the socket until all is done here
-	close(a.done)
-	a.mu.Unlock()
-	a.file.remove()
-	for len(a.pending) > 0 {
-		select {
-		case s := <-a.pending:
-			s.Close()
-		default: // an Accept was faster
-		}
-	}
-	err := a.leave()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closeErr = err
-	return err
+	a.removed.Do(a.file.remove)
+	return a.table.Close()
 }

@@ -7,70 +7,43 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/sessions"
 	"github.com/tenon-net/tenon/transport"
 )
 
 // A gramSession is the datagrams of one sender at a socket that it shares with
-// others:
-//
-//	        SessionIdle without a datagram
-//	open ────────────────────────────────────► ended: reads give io.EOF when
-//	  │                                          │    all is read; writes work
-//	  └──────────────── Close ───────────────────┴──► closed
+// others. [sessions.Session] draws its states.
 type gramSession struct {
-	a    *gramAcceptor
-	key  string
-	to   *net.UnixAddr // nil if the sender has no name
-	info *transport.Info
-	in   chan []byte
-
-	closing  sync.Once
-	done     chan struct{} // closed by Close
-	ended    chan struct{} // closed when the session is idle for too long
-	idle     *time.Timer   // nil if it never is
-	touched  atomic.Int64  // when the last datagram came or went, in Unix nanoseconds
+	entry    gramEntry
+	a        *gramAcceptor
+	to       *net.UnixAddr // nil if the sender has no name
+	info     *transport.Info
+	in       chan []byte
+	ended    chan struct{} // closed by End
 	deadline deadline      // of reading
-	writeEnd atomic.Int64  // deadline of writing, in Unix nanoseconds; 0 is none
 }
+
+type gramEntry = sessions.Entry[string, *gramSession]
 
 var _ transport.MsgConn = (*gramSession)(nil)
 
-// newGramSession needs a.mu, which makes expire wait until it is done.
-func newGramSession(a *gramAcceptor, key string, to *net.UnixAddr, cred *transport.Cred) *gramSession {
-	s := &gramSession{a: a, key: key, to: to, info: &transport.Info{Kind: gramListenKind, Cred: cred},
-		in: make(chan []byte, queueLen), done: make(chan struct{}), ended: make(chan struct{})}
-	s.touch()
-	if a.idle > 0 {
-		s.idle = time.AfterFunc(a.idle, s.expire)
-	}
-	return s
+func newGramSession(a *gramAcceptor, to *net.UnixAddr, cred *transport.Cred) *gramSession {
+	return &gramSession{a: a, to: to, info: &transport.Info{Kind: gramListenKind, Cred: cred},
+		in: make(chan []byte, queueLen), ended: make(chan struct{})}
 }
 
-func (s *gramSession) touch() { s.touched.Store(time.Now().UnixNano()) }
+// End implements [sessions.Session].
+func (s *gramSession) End() { close(s.ended) }
 
-// expire ends the session if it has been silent, or sets the clock again.
-func (s *gramSession) expire() {
-	s.a.mu.Lock()
-	timer := s.idle
-	s.a.mu.Unlock()
-	if left := s.a.idle - time.Since(time.Unix(0, s.touched.Load())); left > 0 || len(s.in) > 0 {
-		timer.Reset(max(left, time.Millisecond))
-		return
-	}
-	s.a.forget(s)
-	close(s.ended)
-}
-
-// put hands one datagram to the reader, waiting for room.
+// put hands one datagram to the reader, waiting for room. The session does not end
+// before that has read it.
 func (s *gramSession) put(msg []byte) {
-	s.touch()
+	s.entry.Hold(1)
 	select {
 	case s.in <- msg:
-	case <-s.done:
+	case <-s.entry.Done():
 	}
 }
 
@@ -79,40 +52,32 @@ func (s *gramSession) ReadMsg(p []byte) (int, transport.Meta, error) {
 	var none transport.Meta
 	over := s.deadline.wait()
 	select { // what has ended comes before what can be read
-	case <-s.done:
+	case <-s.entry.Done():
 		return 0, none, s.opError("read", net.ErrClosed)
 	case <-over:
 		return 0, none, s.opError("read", os.ErrDeadlineExceeded)
 	default:
 	}
+	var msg []byte
 	select {
-	case msg := <-s.in:
-		return take(p, msg)
-	default:
-	}
-	select {
-	case msg := <-s.in:
-		return take(p, msg)
+	case msg = <-s.in:
 	case <-s.ended:
 		select {
-		case msg := <-s.in:
-			return take(p, msg)
+		case msg = <-s.in:
 		default:
+			return 0, none, io.EOF
 		}
-		return 0, none, io.EOF
-	case <-s.done:
+	case <-s.entry.Done():
 		return 0, none, s.opError("read", net.ErrClosed)
 	case <-over:
 		return 0, none, s.opError("read", os.ErrDeadlineExceeded)
 	}
-}
-
-func take(p, msg []byte) (int, transport.Meta, error) {
+	s.entry.Hold(-1)
 	n := copy(p, msg)
 	if n < len(msg) {
-		return n, transport.Meta{}, io.ErrShortBuffer
+		return n, none, io.ErrShortBuffer
 	}
-	return n, transport.Meta{}, nil
+	return n, none, nil
 }
 
 // WriteMsg sends one datagram to the sender of the session. It waits while that
@@ -124,39 +89,18 @@ func (s *gramSession) WriteMsg(p []byte, _ transport.Meta) error {
 	if len(p) > MaxMessage {
 		return s.opError("write", transport.ErrMsgTooLong)
 	}
-	s.touch()
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		if err := s.writable(); err != nil {
-			return s.opError("write", err)
-		}
-		full, err := sendTo(s.a.c, p, s.to.Name)
-		if !full && err != nil {
-			return sizeError(s.opError("write", err))
-		}
-		if !full {
+	s.entry.Touch()
+	err := s.entry.Writable()
+	for pause := firstPause; err == nil; pause = min(2*pause, lastPause) {
+		var full bool
+		if full, err = sendTo(s.a.c, p, s.to.Name); !full && err == nil {
 			return nil
 		}
-		// The system wakes only those who are connected to who has no room.
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-s.done:
-			t.Stop()
+		if full { // the system wakes only those who are connected to who has no room
+			err = s.entry.Pause(pause)
 		}
 	}
-}
-
-// writable tells whether a write may begin or go on.
-func (s *gramSession) writable() error {
-	select {
-	case <-s.done:
-		return net.ErrClosed
-	default:
-	}
-	if d := s.writeEnd.Load(); d != 0 && time.Now().UnixNano() >= d {
-		return os.ErrDeadlineExceeded
-	}
-	return nil
+	return sizeError(s.opError("write", err))
 }
 
 func (s *gramSession) opError(op string, err error) error {
@@ -171,17 +115,7 @@ func (s *gramSession) MaxMsg() int { return MaxMessage }
 func (s *gramSession) CloseWrite() error { return s.opError("close", errors.ErrUnsupported) }
 
 // Close ends the session. The next datagram of its sender opens another one.
-func (s *gramSession) Close() error {
-	s.closing.Do(func() {
-		close(s.done)
-		if s.idle != nil {
-			s.idle.Stop()
-		}
-		s.a.forget(s)
-		_ = s.a.leave() // of the socket, which the acceptor answers for
-	})
-	return nil
-}
+func (s *gramSession) Close() error { return s.entry.Close() }
 
 func (s *gramSession) Info() *transport.Info { return s.info }
 func (s *gramSession) LocalAddr() net.Addr   { return s.a.addr }
@@ -203,10 +137,4 @@ func (s *gramSession) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-func (s *gramSession) SetWriteDeadline(t time.Time) error {
-	s.writeEnd.Store(0)
-	if !t.IsZero() {
-		s.writeEnd.Store(t.UnixNano())
-	}
-	return nil
-}
+func (s *gramSession) SetWriteDeadline(t time.Time) error { return s.entry.SetWriteDeadline(t) }

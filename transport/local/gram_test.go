@@ -60,6 +60,15 @@ func receive(t testing.TB, c transport.MsgConn, want string) {
 	}
 }
 
+func wantDropped(t *testing.T, a transport.Acceptor, want int64) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); a.(transport.DropCounter).Dropped() != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d dropped, want %d", a.(transport.DropCounter).Dropped(), want)
+		}
+	}
+}
+
 func gramOptions() map[string]func(*testing.T) {
 	// Who is refused does not get an error, for there is no connection: what it
 	// sends is dropped.
@@ -69,12 +78,7 @@ func gramOptions() map[string]func(*testing.T) {
 			p := path(t)
 			acc := listening(t, &UnixgramListen{Path: p, Access: a})
 			send(t, dialed(t, &Unixgram{Path: p}).(transport.MsgConn), "x")
-			for end := time.Now().Add(10 * time.Second); acc.(transport.DropCounter).Dropped() == 0; {
-				if time.Now().After(end) {
-					t.Fatal("the datagram was not refused")
-				}
-				time.Sleep(time.Millisecond)
-			}
+			wantDropped(t, acc, 1)
 		}
 	}
 	m["allow-uid"] = deny(Access{AllowUID: []string{"77777"}}, "")
@@ -92,11 +96,7 @@ func gramOptions() map[string]func(*testing.T) {
 		send(t, dialed(t, &Unixgram{Path: p}).(transport.MsgConn), "in")
 		accepted(t, a)
 		send(t, dialed(t, &Unixgram{Path: p}).(transport.MsgConn), "out")
-		for end := time.Now().Add(10 * time.Second); a.(transport.DropCounter).Dropped() != 1; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("a second session was let in")
-			}
-		}
+		wantDropped(t, a, 1)
 	}
 	return m
 }

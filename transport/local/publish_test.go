@@ -5,6 +5,7 @@ package local
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/mdlayher/vsock"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -195,9 +198,19 @@ func TestVsock(t *testing.T) {
 		t.Skipf("this machine has no VM sockets to listen on, so nothing was opened: %v (hint: %s)", err, transport.Hint(err))
 	}
 	defer a.Close()
-	c, err := (&Vsock{CID: 1, Port: 9}).Dial(context.Background())
-	if err == nil {
-		c.Close()
+	c, err := (&Vsock{CID: vsock.Local, Port: a.Addr().(*vsock.Addr).Port}).Dial(context.Background())
+	if err != nil {
+		t.Skipf("listening on %v works, but nothing was sent, for this machine does not reach itself (vsock_loopback): %v", a.Addr(), err)
 	}
-	t.Skipf("listening on %v works; no connection was tried, for this machine has no local context ID: %v", a.Addr(), err)
+	defer c.Close()
+	s := accepted(t, a)
+	for _, way := range [][2]transport.Conn{{c, s}, {s, c}} {
+		if _, err := way[0].(transport.Stream).Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		p := make([]byte, 5)
+		if _, err := io.ReadFull(way[1].(transport.Stream), p); err != nil || string(p) != "hello" {
+			t.Fatalf("read %q, error %v", p, err)
+		}
+	}
 }

@@ -15,17 +15,23 @@ import (
 	"github.com/tenon-net/tenon/transport/mem"
 )
 
+// feed sends text and ends; sent is closed when that is done.
+func feed(c transport.Stream, text string) (sent chan struct{}) {
+	sent = make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = io.WriteString(c, text) // fails if the layer has seen enough
+		_ = c.CloseWrite()
+	}()
+	return sent
+}
+
 // answered has a client layer read what a server sends, whatever it is asked. Then
 // the server's side ends.
 func answered(t testing.TB, l transport.Layer, text string) (transport.Conn, error) {
 	t.Helper()
 	a, b := mem.Pair()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		_, _ = io.WriteString(b, text) // fails if the layer has seen enough
-		_ = b.CloseWrite()
-	}()
+	sent := feed(b, text)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := l.Wrap(ctx, a, transport.Dialed)
@@ -161,12 +167,7 @@ func TestBytesGluedToTheRequest(t *testing.T) {
 func asked(t testing.TB, l transport.Layer, text string) (c *caller, reply string, err error) {
 	t.Helper()
 	a, b := mem.Pair()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		_, _ = io.WriteString(a, text) // fails if the layer has seen enough
-		_ = a.CloseWrite()
-	}()
+	sent := feed(a, text)
 	t.Cleanup(func() { a.Close(); <-sent })
 	inner := newConn("test", b, nil)
 	inner.remote, inner.local = tcp("203.0.113.7:1"), tcp("203.0.113.8:1080")

@@ -2,8 +2,6 @@ package quic_test
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -118,23 +116,10 @@ func wantKeys(t testing.TB, file string) {
 	}
 }
 
-func pinOf(t testing.TB, file string) string {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, _ := pem.Decode(data)
-	c, err := x509.ParseCertificate(b.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tlsconf.Pin(c)
-}
-
 func testTrust(t *testing.T) {
 	ca := tlstest.New(t)
 	file := ca.Issue(t, "example.org")
-	server, pin := ",cert="+file, pinOf(t, file)
+	server, pin := ",cert="+file, tlsconf.Pin(tlstest.Read(t, file))
 	mustWork(t, try(t, ",sni=example.org,ca="+ca.File, server))
 	mustWork(t, try(t, ",pin="+pin, server))
 	mustWork(t, try(t, ",insecure", server))
@@ -151,7 +136,7 @@ func testTrust(t *testing.T) {
 func testClientAuth(t *testing.T) {
 	ca, other := tlstest.New(t), tlstest.New(t)
 	alice, mallory := ca.Issue(t, "alice"), other.Issue(t, "mallory")
-	for _, need := range []string{",client-auth=need,ca=" + ca.File, ",pin=" + pinOf(t, alice)} {
+	for _, need := range []string{",client-auth=need,ca=" + ca.File, ",pin=" + tlsconf.Pin(tlstest.Read(t, alice))} {
 		mustWork(t, try(t, ",insecure,cert="+alice+",key="+alice, need))
 		mustDeny(t, try(t, ",insecure,cert="+mallory, need), "")
 		if err := try(t, ",insecure", need); err == nil {

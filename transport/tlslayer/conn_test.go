@@ -1,7 +1,6 @@
 package tlslayer_test
 
 import (
-	"context"
 	"net"
 	"testing"
 	"time"
@@ -13,21 +12,6 @@ import (
 	"github.com/tenon-net/tenon/transport/transporttest"
 )
 
-// over wraps both ends of a pair, and returns what became of them.
-func over(t testing.TB, a, b transport.Conn, client, server *tlslayer.Layer) (c, s transport.Conn, cerr, serr error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	accepted := make(chan struct{})
-	go func() {
-		defer close(accepted)
-		s, serr = server.Wrap(ctx, b, transport.Accepted)
-	}()
-	c, cerr = client.Wrap(ctx, a, transport.Dialed)
-	<-accepted
-	return c, s, cerr, serr
-}
-
 // layers returns two that trust each other.
 func layers(t testing.TB) (client, server *tlslayer.Layer) {
 	ca := tlstest.New(t)
@@ -38,7 +22,7 @@ func layers(t testing.TB) (client, server *tlslayer.Layer) {
 func pairOver(t testing.TB, a, b transport.Conn) (c, s transport.Conn) {
 	t.Helper()
 	client, server := layers(t)
-	c, s, cerr, serr := over(t, a, b, client, server)
+	c, s, cerr, serr := transporttest.Wrap(t, a, b, client, server)
 	if cerr != nil || serr != nil {
 		t.Fatalf("handshake: %v, %v", cerr, serr)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 	"github.com/tenon-net/tenon/transport/tlslayer"
+	"github.com/tenon-net/tenon/transport/transporttest"
 )
 
 // An end of file beneath TLS is a cut, also between two records, where somebody
@@ -21,7 +22,7 @@ import (
 func TestTruncationIsNotTheEnd(t *testing.T) {
 	for _, version := range []string{"1.2", "1.3"} {
 		a, b := mem.Pair()
-		c, s, cerr, serr := over(t, a, b, layer(t, ",insecure,max-version="+version), layer(t, ""))
+		c, s, cerr, serr := transporttest.Wrap(t, a, b, layer(t, ",insecure,max-version="+version), layer(t, ""))
 		if cerr != nil || serr != nil {
 			t.Fatal(cerr, serr)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/tlsconf"
 	"github.com/tenon-net/tenon/internal/tlsconf/tlstest"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/tlslayer"
@@ -129,10 +130,10 @@ func TestOpenSSLServer(t *testing.T) {
 	addr, _ := dialOpenSSL(t, "-cert", cert, "-CAfile", ca.File, "-Verify", "2", "-verify_return_error", "-rev")
 	alice := ",cert=" + ca.Issue(t, "alice")
 	for options, want := range map[string]error{
-		",sni=example.org,ca=" + ca.File + alice: nil,
-		",pin=" + pinOf(t, cert) + alice:         nil,
-		",ca=" + ca.File + alice:                 transport.ErrDenied, // the name is wrong
-		",pin=" + pinOf(t, cert):                 transport.ErrDenied, // and no certificate
+		",sni=example.org,ca=" + ca.File + alice:             nil,
+		",pin=" + tlsconf.Pin(tlstest.Read(t, cert)) + alice: nil,
+		",ca=" + ca.File + alice:                             transport.ErrDenied, // the name is wrong
+		",pin=" + tlsconf.Pin(tlstest.Read(t, cert)):         transport.ErrDenied, // and no certificate
 	} {
 		raw, err := net.Dial("tcp", addr)
 		if err != nil {

@@ -2,9 +2,7 @@ package tlslayer_test
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -57,7 +55,7 @@ func handshake(t testing.TB, clientOptions, serverOptions string) try {
 func handshakeOf(t testing.TB, client, server *tlslayer.Layer) (r try) {
 	t.Helper()
 	a, b := mem.Pair()
-	c, s, cerr, serr := over(t, a, b, client, server)
+	c, s, cerr, serr := transporttest.Wrap(t, a, b, client, server)
 	r.cerr, r.serr = cerr, serr
 	if serr == nil {
 		defer s.Close()
@@ -89,26 +87,13 @@ func (r try) mustDeny(t testing.TB, hint string) {
 	}
 }
 
-func pinOf(t testing.TB, file string) string {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, _ := pem.Decode(data)
-	c, err := x509.ParseCertificate(b.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tlsconf.Pin(c)
-}
-
 var options = map[string]func(*testing.T){
 	"ca": func(t *testing.T) {
 		ca, other := tlstest.New(t), tlstest.New(t)
 		server := ",cert=" + ca.Issue(t, "localhost")
 		handshake(t, ",ca="+ca.File, server).mustWork(t)
 		handshake(t, ",ca="+other.File, server).mustDeny(t, "ca=FILE")
-		handshake(t, "", server).mustDeny(t, pinOf(t, ca.Issue(t, "x"))[:7])
+		handshake(t, "", server).mustDeny(t, tlsconf.Pin(tlstest.Read(t, ca.Issue(t, "x")))[:7])
 	},
 	"cert": func(t *testing.T) {
 		ca := tlstest.New(t)
@@ -182,7 +167,7 @@ var options = map[string]func(*testing.T){
 func testPin(t *testing.T) {
 	ca := tlstest.New(t)
 	file := ca.Issue(t, "elsewhere")
-	pin := pinOf(t, file)
+	pin := tlsconf.Pin(tlstest.Read(t, file))
 	handshake(t, ",pin="+pin, ",cert="+file).mustWork(t)
 	sum, err := tlsconf.ParsePin(pin)
 	if err != nil {
@@ -244,7 +229,7 @@ func testClientAuth(t *testing.T) {
 		if r := handshake(t, withOther, want); r.serr == nil {
 			t.Error("client-auth=want takes a wrong certificate")
 		}
-		pin := pinOf(t, other.Issue(t, "pinned"))
+		pin := tlsconf.Pin(tlstest.Read(t, other.Issue(t, "pinned")))
 		pinned := ",cert=" + cert + ",pin=" + pin
 		if r := handshake(t, client+",cert="+filepath.Join(filepath.Dir(other.File), "pinned.pem"), pinned).mustWork(t); r.peer != pin {
 			t.Errorf("peer is %q, want the pin", r.peer)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,9 +15,12 @@ import (
 
 // testEnds checks how an end ends.
 func (h Harness) testEnds(t *testing.T) {
-	if h.Kind.Traits.HalfClose {
+	switch {
+	case h.Farewell:
+		t.Run("farewell", h.testFarewell)
+	case h.Kind.Traits.HalfClose:
 		t.Run("half-close", h.testHalfClose)
-	} else {
+	default:
 		t.Run("no half-close", h.testNoHalfClose)
 	}
 	t.Run("close unblocks", h.testCloseUnblocks)
@@ -73,6 +77,37 @@ func (h Harness) testHalfClose(t *testing.T) {
 	}
 	if err := await(t, start(func() error { return wantEOF(in.r) }), Patience, "reading the end of file"); err != nil {
 		t.Error(err)
+	}
+}
+
+// testFarewell checks that CloseWrite hands on all that was written, that a then
+// reads the end, and that b goes on.
+func (h Harness) testFarewell(t *testing.T) {
+	a, b := h.open(t)
+	transfer(t, flow{b, a}, []byte("before"), false)
+	const total = 300_000
+	got := start(func() error { return h.receiveAll(b, total) })
+	sent := start(func() error { return errors.Join(h.sendAll(a, total), a.CloseWrite(), a.CloseWrite()) })
+	if err := await(t, got, Patience, "reading what was written before CloseWrite"); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, sent, Patience, "writing, and CloseWrite twice"); err != nil {
+		t.Error(err)
+	}
+	if err := write(a, []byte("more")); err == nil {
+		t.Error("a write after CloseWrite succeeds")
+	}
+	if err := await(t, start(func() error { return wantEOF(a) }), Patience, "reading the end of file"); err != nil {
+		t.Error(err)
+	}
+	if err := b.SetReadDeadline(time.Now().Add(quiet)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(b, make([]byte, 64)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the other side of a farewell reads %v, want to wait for more", err)
+	}
+	if err := write(b, []byte("still here")); err != nil {
+		t.Errorf("the other side of a farewell writes: %v", err)
 	}
 }
 

@@ -64,6 +64,10 @@ type Harness struct {
 	// changes something observable. An option without one fails the suite.
 	Options map[string]func(t *testing.T)
 
+	// Farewell says that CloseWrite of this MsgConn ends what it reads, too, and
+	// is not seen by b: many are joined, and one of them leaves.
+	Farewell bool
+
 	NoEmpty bool // messages of no bytes are refused with errors.ErrUnsupported
 	Text    bool // Meta.Text arrives as it was sent
 	Cred    bool // Info().Cred of a is this process

@@ -15,21 +15,6 @@ import (
 	"github.com/tenon-net/tenon/transport/wslayer"
 )
 
-// over wraps both ends of a pair, and returns what became of them.
-func over(t testing.TB, a, b transport.Conn, client, server *wslayer.Layer) (c, s transport.Conn, cerr, serr error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	accepted := make(chan struct{})
-	go func() {
-		defer close(accepted)
-		s, serr = server.Wrap(ctx, b, transport.Accepted)
-	}()
-	c, cerr = client.Wrap(ctx, a, transport.Dialed)
-	<-accepted
-	return c, s, cerr, serr
-}
-
 // pair returns both sides of a WebSocket in memory. Their Close does not wait, for
 // a test closes one after the other.
 func pair(t testing.TB, client, server wslayer.Layer) (c, s *wslayer.Conn) {
@@ -38,7 +23,7 @@ func pair(t testing.TB, client, server wslayer.Layer) (c, s *wslayer.Conn) {
 		client.CloseTimeout, server.CloseTimeout = 20*time.Millisecond, 20*time.Millisecond
 	}
 	a, b := mem.Pair()
-	x, y, cerr, serr := over(t, a, b, &client, &server)
+	x, y, cerr, serr := transporttest.Wrap(t, a, b, &client, &server)
 	if cerr != nil || serr != nil {
 		t.Fatalf("handshake: %v, %v", cerr, serr)
 	}
@@ -106,7 +91,7 @@ func TestCloseHandshake(t *testing.T) {
 
 func TestCutIsNotTheEnd(t *testing.T) {
 	a, b := mem.Pair()
-	c, s, cerr, serr := over(t, a, b, new(wslayer.Layer), new(wslayer.Layer))
+	c, s, cerr, serr := transporttest.Wrap(t, a, b, new(wslayer.Layer), new(wslayer.Layer))
 	if cerr != nil || serr != nil {
 		t.Fatal(cerr, serr)
 	}

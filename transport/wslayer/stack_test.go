@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
+	"github.com/tenon-net/tenon/transport/transporttest"
 	"github.com/tenon-net/tenon/transport/wslayer"
 )
 
@@ -14,7 +15,7 @@ import (
 // clean end.
 func TestAbortIsNotAClose(t *testing.T) {
 	a, b := mem.Pair()
-	c, s, cerr, serr := over(t, a, b, new(wslayer.Layer), new(wslayer.Layer))
+	c, s, cerr, serr := transporttest.Wrap(t, a, b, new(wslayer.Layer), new(wslayer.Layer))
 	if cerr != nil || serr != nil {
 		t.Fatal(cerr, serr)
 	}

@@ -98,6 +98,21 @@ func (a *Authority) IssueTo(t testing.TB, file string, names ...string) *x509.Ce
 	return cert
 }
 
+// Read returns the first certificate of a PEM file.
+func Read(t testing.TB, file string) *x509.Certificate {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := pem.Decode(data)
+	cert, err := x509.ParseCertificate(b.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
