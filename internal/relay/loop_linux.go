@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,9 +18,8 @@ const (
 	noSlot      = -1 // the event data of the wake-up descriptor
 )
 
-// defaultLoops leaves processors to the programs that the joints join: with a loop
-// on each, loops that poll take the time of the peers that they wait for.
-func defaultLoops() int { return max(1, min(runtime.GOMAXPROCS(0)/2, 4)) }
+// defaultLoops bounds the loops of an engine with many joints; see fullLoop.
+func defaultLoops() int { return min(runtime.GOMAXPROCS(0), 4) }
 
 // slot is how an event finds its joint. gen tells an event for a joint that is
 // gone from one for its successor in the same slot.
@@ -38,6 +38,7 @@ type order struct {
 type loop struct {
 	epfd, wakefd int
 	using        sync.WaitGroup // callers that use epfd or wakefd; none is added once closed
+	joints       atomic.Int32
 
 	mu     sync.Mutex // guards the fields down to the blank line
 	slots  []slot
@@ -126,12 +127,14 @@ func (l *loop) enlist(j *joint) {
 	}
 	s := &l.slots[j.slot]
 	j.gen, s.j = s.gen, j
+	l.joints.Add(1)
 }
 
 // release frees the slot of j: no event finds it any more. The caller holds mu.
 func (l *loop) release(j *joint) {
 	l.slots[j.slot] = slot{gen: l.slots[j.slot].gen + 1}
 	l.free = append(l.free, j.slot)
+	l.joints.Add(-1)
 	if !j.due.IsZero() {
 		heap.Remove(&l.idle, j.place)
 	}

@@ -82,43 +82,85 @@ type Result struct {
 
 // Engine carries joints. All methods may be called concurrently.
 type Engine struct {
-	loops []*loop
-	next  atomic.Uint32
-	wg    sync.WaitGroup
-	once  sync.Once
+	most int // loops
+	wg   sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	loops  []*loop
+	closed bool
 }
 
-// New starts an engine with so many event loops; zero means the default.
+// fullLoop is how many joints a loop has before the next one is started. Few joints
+// are best together: their loop is awake already when the next byte comes, and the
+// other processors are free for the programs that they join.
+const fullLoop = 32
+
+// New starts an engine with at most so many event loops; zero means the default.
 func New(loops int) (*Engine, error) {
 	if loops <= 0 {
 		loops = defaultLoops()
 	}
-	e := &Engine{}
-	for range loops {
-		l, err := newLoop()
-		if err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
-		e.loops = append(e.loops, l)
-		e.wg.Go(l.run)
+	e := &Engine{most: loops}
+	_, err := e.grow()
+	return e, err
+}
+
+// grow starts one more loop. Once the engine is shared, the caller holds mu.
+func (e *Engine) grow() (*loop, error) {
+	l, err := newLoop()
+	if err != nil {
+		return nil, err
 	}
-	return e, nil
+	e.loops = append(e.loops, l)
+	e.wg.Go(l.run)
+	return l, nil
+}
+
+// pick returns the loop for the next joint: the first one that is not full, else a
+// new one, else the one with the fewest joints.
+func (e *Engine) pick() (*loop, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || len(e.loops) == 0 {
+		return nil, net.ErrClosed
+	}
+	least := e.loops[0]
+	for _, l := range e.loops {
+		n := l.joints.Load()
+		if n < fullLoop {
+			return l, nil
+		}
+		if n < least.joints.Load() {
+			least = l
+		}
+	}
+	if len(e.loops) < e.most {
+		if l, err := e.grow(); err == nil {
+			return l, nil
+		}
+	}
+	return least, nil
 }
 
 // Close aborts every joint and waits for the loops to end. The calls of Run
 // return with net.ErrClosed as Cause. It may be called more than once.
 func (e *Engine) Close() error {
-	e.once.Do(func() {
+	e.mu.Lock()
+	if !e.closed {
+		e.closed = true
 		for _, l := range e.loops {
 			l.close()
 		}
-	})
+	}
+	e.mu.Unlock()
 	e.wg.Wait()
 	return nil
 }
 
 // Cut aborts every joint that there is, with cause as Result.Cause.
 func (e *Engine) Cut(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, l := range e.loops {
 		l.cutAll(cause)
 	}
@@ -161,10 +203,10 @@ func (e *Engine) Run(ctx context.Context, a, b int, o Options) (Result, error) {
 // joint, with cause as Result.Cause, unless it is over; it may be called more
 // than once and from anywhere.
 func (e *Engine) Start(a, b int, o Options, done func(Result)) (cut func(cause error), err error) {
-	if len(e.loops) == 0 {
-		return nil, net.ErrClosed
+	l, err := e.pick()
+	if err != nil {
+		return nil, err
 	}
-	l := e.loops[int(e.next.Add(1))%len(e.loops)]
 	j, err := l.start(a, b, o, done)
 	if err != nil {
 		return nil, err

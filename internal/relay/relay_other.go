@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 )
 
 // loop and joint stand in for the epoll loop where there is none; no value of
 // them is ever made.
-type loop struct{}
+type loop struct{ joints atomic.Int32 }
 
 type joint struct{}
 
