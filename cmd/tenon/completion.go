@@ -87,6 +87,8 @@ func candidates(before []string, last string) []string {
 		return completeFlag(cmd)
 	case cmd.name == "help":
 		return append(tenon.DefaultKinds().Names(), "kinds", "options")
+	case cmd.name == "take" && len(before) == 1:
+		return givenNames()
 	case cmd.name == "completion":
 		return []string{"bash", "zsh", "fish"}
 	}

@@ -51,7 +51,7 @@ func bindJoint(c *call, s *opt.Set) {
 	f := &c.joint
 	s.Group("joints")
 	s.Bool(&f.explain, "explain", "say what would be opened, and open nothing")
-	s.Duration(&f.forTime, "for", 0, 0, "end after so long, with exit status 4 if a joint was cut")
+	s.Duration(&f.forTime, "for", 0, 0, "end after so long, with exit status 4 if that cut a joint, or if there was to be one joint and there was none")
 	s.Duration(&f.idle, "idle", 0, 0, "cut a joint after so long without a byte either way")
 	s.Int(&f.max, "max", 0, 1, 1<<20, "connections at once on a listener")
 	s.Bool(&f.oneWay, "one-way", "only from the first end to the second").Alias("u")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/address"
@@ -178,7 +179,18 @@ func (p *program) join(c *call, a, b string) error {
 		ends[0], ends[1] = ends[1], ends[0]
 		jo.OneWay = true
 	}
+	var cut atomic.Bool
+	tell := o.Events
+	o.Events = func(e tenon.Event) {
+		if errors.Is(e.Err, errForTime) {
+			cut.Store(true)
+		}
+		tell(e)
+	}
 	_, err = o.Join(ctx, ends[0], ends[1], jo)
+	if err == errForTime && !cut.Load() && serves(ends) {
+		err = nil
+	}
 	return done(ended(p.ctx, err))
 }
 
@@ -221,8 +233,30 @@ func isListener(text string) bool {
 	return ok && (k.Traits.Listens || strings.HasSuffix(k.Stack, "-listen"))
 }
 
+// serves tells whether ends make a service, which has done well also if nobody came:
+// a listener, and not for one joint only.
+func serves(ends []string) bool {
+	return slices.ContainsFunc(ends, isListener) && !slices.ContainsFunc(ends, isOnce)
+}
+
+// isOnce tells whether an end makes one joint at the most.
+func isOnce(text string) bool {
+	e, err := new(tenon.Opener).Explain(text)
+	if err != nil {
+		return false
+	}
+	for _, half := range strings.Split(e.Address, "!!") {
+		if a, err := address.Parse(half); err == nil {
+			if k, _ := tenon.DefaultKinds().Lookup(a.Kind.Name); k.Traits.Once {
+				return true
+			}
+		}
+	}
+	return slices.Contains(e.Common, tenon.ExplainedOption{Name: "once", Value: "yes", Given: true})
+}
+
 // ended tells what the end of a joint means for the exit status: a service that
-// was asked to run for some time and then stop has done well.
+// was asked to run for some time, and then cut a joint, has met a limit.
 func ended(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

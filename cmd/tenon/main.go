@@ -42,6 +42,8 @@ type call struct {
 	global globalFlags
 	joint  jointFlags
 	wait   waitFlags
+	give   giveFlags
+	take   takeFlags
 	args   []string // positional
 	rest   []string // behind "--"
 	passed []passed // flags that are options of an address
@@ -55,6 +57,8 @@ func commands() []command {
 		{name: "connect", syntax: "HOST:PORT|ADDRESS", doc: "join standard input and output to an end", run: runConnect, flags: jointGroups, passing: true},
 		{name: "listen", syntax: "[HOST:]PORT|ADDRESS [ADDRESS]", doc: "wait for connections, and join each to an end, or one to standard input and output", run: runListen, flags: listenGroups, passing: true},
 		{name: "wait", syntax: "ADDRESS...", doc: "wait until every end accepts a connection", run: runWait, flags: []flagGroup{waitGroup}},
+		{name: "give", syntax: "RENDEZVOUS [NAME=]ADDRESS...", doc: "hand open sockets and files to another program, which says tenon take", run: runGive, flags: []flagGroup{giveGroup}},
+		{name: "take", syntax: "RENDEZVOUS [ADDRESS | -- PROGRAM ARGS...]", doc: "become a program that has what is given as descriptors 3, 4... and LISTEN_FDS, or join it to standard input and output or to an end", run: runTake, flags: []flagGroup{takeGroup}},
 		{name: "explain", syntax: "ADDRESS...", doc: "say what would be opened, with all defaults, and open nothing", run: runExplain},
 		{name: "help", syntax: "[kinds|options|KIND|COMMAND]", doc: "explain kinds, options and commands", run: runHelp},
 		{name: "completion", syntax: "bash|zsh|fish", doc: "print a completion script for a shell", run: runCompletion},

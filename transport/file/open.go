@@ -121,6 +121,9 @@ func (e *File) stream(f *os.File) (transport.Conn, error) {
 	if err != nil && (e.Seek.set() || e.Follow) {
 		return nil, err
 	}
+	if !e.Follow && !e.Sync {
+		s.pass = func() (*os.File, error) { return e.passed(f, s.in) }
+	}
 	if !e.writes() {
 		return s, nil
 	}

@@ -83,6 +83,9 @@ func takeOver(ctx context.Context, kind, name string, in, out int, raw bool) (tr
 		s.out = o
 	}
 	s.undo = func() error { return release(in, out, s) }
+	if in == out || in < 0 || out < 0 {
+		s.pass = passing(max(in, out), name)
+	}
 	if watched := terminalOf(in, out); watched >= 0 {
 		size := func() (int, int) { return term.SizeOf(watched) }
 		return &screen{s, newWindow(size), in >= 0 && term.IsTerminal(in)}, nil

@@ -36,7 +36,8 @@ type stream struct {
 	in          input
 	out         output
 	noDeadlines bool
-	undo        func() error // nil, or what Close does last
+	undo        func() error             // nil, or what Close does last
+	pass        func() (*os.File, error) // nil, or what Files returns
 
 	half   atomic.Bool
 	closed atomic.Bool

@@ -46,7 +46,7 @@ func tcpKinds() transport.Kinds {
 		{
 			Name:    "accept-fd",
 			Aliases: []string{"accept", "systemd"},
-			Syntax:  "accept-fd:N|NAME|systemd",
+			Syntax:  "accept-fd:N[+N...]|NAME|systemd",
 			Doc:     "Accepts from a listening socket that was inherited, by its number or from systemd.",
 			Example: "accept-fd:systemd",
 			Traits:  listens,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,9 +19,9 @@ import (
 // is closed, as they do in a service manager, so that what connects in between
 // waits; opening them again is possible.
 type Inherit struct {
-	// Socket says which: the number of a descriptor; "" or "systemd" for all
-	// sockets that a service manager passed, as sd_listen_fds(3) describes;
-	// or the name that it gave one or more of them.
+	// Socket says which: the number of a descriptor, or several as in "3+4";
+	// "" or "systemd" for all sockets that a service manager passed, as
+	// sd_listen_fds(3) describes; or the name that it gave one or more of them.
 	Socket string
 }
 
@@ -38,7 +39,7 @@ const (
 
 // Bind binds the target.
 func (i *Inherit) Bind(s *opt.Set) {
-	s.Target(opt.Text, "N|NAME|systemd", func(t address.Target) error {
+	s.Target(opt.Text, "N[+N...]|NAME|systemd", func(t address.Target) error {
 		i.Socket = t.Text
 		return nil
 	})
@@ -46,7 +47,8 @@ func (i *Inherit) Bind(s *opt.Set) {
 
 // Validate refuses what can be neither a number nor a name.
 func (i *Inherit) Validate() error {
-	if n, err := strconv.Atoi(i.Socket); err == nil && n < 0 || strings.Contains(i.Socket, ":") {
+	fds, numbers := i.numbers()
+	if numbers && slices.Min(fds) < 0 || strings.Contains(i.Socket, ":") {
 		return usage(fmt.Sprintf("%q is neither the number of a descriptor nor the name of a socket", i.Socket), "write accept-fd:3, accept-fd:NAME or accept-fd:systemd")
 	}
 	return nil
@@ -77,10 +79,23 @@ func (i *Inherit) Listen(ctx context.Context) (transport.Acceptor, error) {
 	return newAcceptor(lns, inheritKind)
 }
 
+// numbers returns the descriptors if i.Socket has their numbers; ok is false if it
+// is a name.
+func (i *Inherit) numbers() (fds []int, ok bool) {
+	for word := range strings.SplitSeq(i.Socket, "+") {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, false
+		}
+		fds = append(fds, n)
+	}
+	return fds, true
+}
+
 // descriptors returns the numbers that i.Socket stands for; at least one.
 func (i *Inherit) descriptors() ([]int, error) {
-	if n, err := strconv.Atoi(i.Socket); err == nil {
-		return []int{n}, nil
+	if fds, ok := i.numbers(); ok {
+		return fds, nil
 	}
 	passed, err := passedNames(os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES"))
 	if err != nil {

@@ -167,6 +167,18 @@ func (g *guard) admit(cred *transport.Cred, c syscall.Conn) error {
 	return transport.Mark(fmt.Errorf("user %d, group %d (process %d) is not allowed", cred.UID, cred.GID, cred.PID), transport.ErrDenied)
 }
 
+// Admit returns an error that matches [transport.ErrDenied] unless the lists, or
+// without any this process's user and root, have the one at the other side of c: the
+// client of a listener, or the listener that was dialed.
+func (a *Access) Admit(c transport.Conn) error {
+	g, err := a.guard("@") // permissions have nothing to say
+	if err != nil {
+		return err
+	}
+	sc, _ := transport.As[syscall.Conn](c)
+	return g.admit(c.Info().Cred, sc)
+}
+
 func lookupUser(name string) (int, error) {
 	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
 		return int(n), nil
