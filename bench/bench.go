@@ -21,7 +21,8 @@ const lanePatience = 2
 type bench struct {
 	rounds   int
 	duration time.Duration // of one measurement
-	idle     int           // joints of the memory scenario
+	idle     int           // joints of tcp-memory
+	conns    int           // connections of ipc-memory
 	maxFiles int           // descriptors that a process may have
 
 	dir      string // for everything that is written; removed at the end
@@ -57,9 +58,12 @@ func (b *bench) file() string {
 }
 
 // peersIn is the peers of a list that are installed.
-func (b *bench) peersIn(list string) []peer {
+func (b *bench) peersIn(list string) []peer { return b.installed(peers, list) }
+
+// installed is those of all that are in a list and installed.
+func (b *bench) installed(all []peer, list string) []peer {
 	var out []peer
-	for _, p := range peers {
+	for _, p := range all {
 		if slices.Contains(p.in, list) && !b.absent[p.name] {
 			out = append(out, p)
 		}
@@ -127,8 +131,9 @@ func (c cost) relayOrAll(l *lane) float64 {
 
 // measure runs a client through a lane.
 func (b *bench) measure(ctx context.Context, l *lane, role string, args ...string) (load.Result, cost, error) {
-	args = append([]string{"-addr", l.addr, "-duration", b.duration.String()}, args...)
-	client, err := load.Start(ctx, b.file(), role, args...)
+	duration := fmt.Sprintf("%dns", b.duration.Nanoseconds()) // which programs in C can read too
+	args = append([]string{"-addr", l.addr, "-duration", duration}, args...)
+	client, err := l.startLoad(ctx, b.file(), role, args...)
 	if err != nil {
 		return load.Result{}, cost{}, err
 	}

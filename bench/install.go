@@ -22,7 +22,7 @@ type missingPeer struct {
 // findMissing looks for everything that the peers of the chosen scenarios need.
 func findMissing(chosen []scenario) missing {
 	var out missing
-	for _, p := range slices.Concat(peers, dialers) {
+	for _, p := range slices.Concat(peers, dialers, ways) {
 		wanted := slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(p.in, s.list) })
 		if !wanted || out.names()[p.name] {
 			continue

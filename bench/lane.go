@@ -33,6 +33,7 @@ type lane struct {
 	addr   string         // where the client connects
 	relay  *child.Process // nil if direct
 	server *load.Remote   // shared by lanes, at an address of its own for each
+	words  []string       // the command of client and server, with {role} in it; nil if it is this program
 	failed int            // how many measurements failed
 }
 

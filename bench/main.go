@@ -51,11 +51,11 @@ func parseFlags() flags {
 	flag.StringVar(&f.run, "run", "", "run only the scenarios whose name matches this `regexp`")
 	flag.IntVar(&f.rounds, "rounds", 5, "rounds of each scenario")
 	flag.DurationVar(&f.duration, "duration", time.Second, "time of one measurement")
-	flag.IntVar(&f.idle, "idle", 10_000, "idle joints of tcp-memory; fewer if descriptors are short, unless set")
-	flag.DurationVar(&f.timeout, "timeout", 20*time.Minute, "give up after this time")
+	flag.IntVar(&f.idle, "idle", 10_000, "idle joints of tcp-memory and connections of ipc-memory; fewer if descriptors are short, unless set")
+	flag.DurationVar(&f.timeout, "timeout", 30*time.Minute, "give up after this time")
 	flag.StringVar(&f.tenon, "tenon", "", "the tenon `program`; if empty, ../cmd/tenon is built")
 	flag.StringVar(&f.json, "json", "", "also write everything to this `file`")
-	flag.BoolVar(&f.quick, "quick", false, "3 rounds of 250ms, 2000 idle joints, unless set otherwise")
+	flag.BoolVar(&f.quick, "quick", false, "3 rounds of 250ms, 2000 idle connections, unless set otherwise")
 	flag.BoolVar(&f.skipMissing, "skip-missing", false, "leave out peers that are not installed")
 	flag.BoolVar(&f.strict, "strict", false, "exit 1 if a target is missed")
 	flag.BoolVar(&f.names, "list", false, "list the scenarios and exit")
@@ -136,7 +136,7 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	b := &bench{rounds: f.rounds, duration: f.duration, idle: f.idle, dir: dir, self: self,
+	b := &bench{rounds: f.rounds, duration: f.duration, idle: f.idle, conns: f.idle, dir: dir, self: self,
 		tenon: f.tenon, absent: missing.names(), progress: os.Stderr}
 	b.report = newReport(f)
 	if b.maxFiles, err = raiseFiles(); err != nil {
@@ -145,6 +145,10 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	if most := (b.maxFiles - spareFiles) / filesPerJoint; b.idle > most && !f.idleSet {
 		b.note("tcp-memory", fmt.Sprintf("%d idle joints, not %d: a process may have %d descriptors; -idle insists", most, b.idle, b.maxFiles))
 		b.idle = most
+	}
+	if most := b.maxFiles - spareFiles; b.conns > most && !f.idleSet {
+		b.note("ipc-memory", fmt.Sprintf("%d idle connections, not %d: a process may have %d descriptors; -idle insists", most, b.conns, b.maxFiles))
+		b.conns = most
 	}
 	if f.tenon == "" {
 		b.tenon, b.tenonErr = buildTenon(ctx, dir)

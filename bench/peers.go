@@ -14,7 +14,8 @@ type peer struct {
 	debian  string   // the packages that have them
 	command string   // split at spaces, then filled in
 	config  string
-	idle    int // how many idle joints to try, if fewer than asked for
+	program string // the name of the source in C that {program} stands for
+	idle    int    // how many idle joints to try, if fewer than asked for
 }
 
 // The lists that a peer may be in.

@@ -40,7 +40,7 @@ func TestCommandsAreFilledIn(t *testing.T) {
 
 func TestNoPeerTwiceInAList(t *testing.T) {
 	seen := map[string]bool{}
-	for _, p := range peers {
+	for _, p := range slices.Concat(peers, ways) {
 		for _, list := range p.in {
 			if seen[list+p.name] {
 				t.Errorf("%s is twice in %s", p.name, list)
@@ -62,7 +62,7 @@ func TestTargetsNameWhatIsMeasured(t *testing.T) {
 			continue
 		}
 		names := []string{figures.Direct}
-		for _, p := range slices.Concat(peers, dialers) {
+		for _, p := range slices.Concat(peers, dialers, ways) {
 			if slices.Contains(p.in, scenarios[i].list) {
 				names = append(names, p.name)
 			}

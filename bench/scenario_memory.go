@@ -64,14 +64,18 @@ func (b *bench) memory(ctx context.Context, round int, l *lane, p peer, joints i
 		return err
 	}
 	defer client.Stop()
-	userBefore, kernelBefore, err := settled(ctx, l)
+	var relay []*child.Process
+	if l.relay != nil {
+		relay = append(relay, l.relay)
+	}
+	userBefore, kernelBefore, err := settled(ctx, relay...)
 	if err != nil {
 		return err
 	}
 	if _, err := client.Run(openTime); err != nil {
 		return err
 	}
-	userAfter, kernelAfter, err := settled(ctx, l)
+	userAfter, kernelAfter, err := settled(ctx, relay...)
 	if err != nil {
 		return err
 	}
@@ -80,8 +84,8 @@ func (b *bench) memory(ctx context.Context, round int, l *lane, p peer, joints i
 	return nil
 }
 
-// settled waits until the relay's memory has stayed the same for a second, or settleTime is over.
-func settled(ctx context.Context, l *lane) (user, kernel int64, err error) {
+// settled waits until the memory of the programs has stayed the same for a second, or settleTime is over.
+func settled(ctx context.Context, programs ...*child.Process) (user, kernel int64, err error) {
 	tick := time.NewTicker(settleTime / 6)
 	defer tick.Stop()
 	same := 0
@@ -92,10 +96,12 @@ func settled(ctx context.Context, l *lane) (user, kernel int64, err error) {
 		case <-tick.C:
 		}
 		var now int64
-		if l.relay != nil {
-			if now, err = l.relay.Memory(); err != nil {
+		for _, p := range programs {
+			n, err := p.Memory()
+			if err != nil {
 				return 0, 0, err
 			}
+			now += n
 		}
 		if same++; now-user > user/100 || user-now > user/100 {
 			same = 0

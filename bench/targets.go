@@ -10,6 +10,8 @@ var (
 	otherTLS = []string{"socat", "stunnel", "haproxy", "nginx"}
 	proxies  = []string{"haproxy", "nginx"}
 	direct   = []string{figures.Direct}
+	unixOnly = []string{unixWay}
+	unixBoth = []string{unixWay, unix2M}
 )
 
 // targets are what Tenon promises.
@@ -60,4 +62,37 @@ var targets = []figures.Target{
 		Against: []string{"socat"}, Op: figures.LessThan, Limit: 2},
 	{Promise: "start of 2 socats", Case: startListenCase, Metric: acceptsMetric.Name,
 		Against: []string{"socat"}, Op: figures.LessThan, Limit: 2},
+
+	// Both: how fast it is here, and that here is not just a fast machine.
+	{Promise: "0.8 µs there and back", Case: ipcHot, Metric: ipcP50Time.Name,
+		Op: figures.AtMost, Limit: 0.8},
+	{Promise: "round trip of unix", Case: ipcHot, Metric: ipcP50.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+	{Promise: "round trip of unix", Case: ipcParked, Metric: ipcP50.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+	{Promise: "round trip of unix", Case: ipcPinned, Metric: ipcP50.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+	{Promise: "no more CPU than unix", Case: ipcHot, Metric: ipcRTTCPU.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+	{Promise: "no more CPU than unix", Case: ipcParked, Metric: ipcRTTCPU.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+	{Promise: "no more CPU than unix", Case: ipcPinned, Metric: ipcRTTCPU.Name,
+		Against: unixOnly, Op: figures.AtMost, Limit: 1},
+
+	{Promise: "throughput of 1.3 unix", Case: ipcThroughputCase(64 << 10), Metric: ipcRate.Name,
+		Against: unixBoth, Op: figures.AtLeast, Limit: 1.3},
+	{Promise: "throughput of 1.3 unix", Case: ipcThroughputCase(1 << 20), Metric: ipcRate.Name,
+		Against: unixBoth, Op: figures.AtLeast, Limit: 1.3},
+
+	{Promise: "8 million messages/s", Case: ipcMessagesCase, Metric: ipcMsgsRate.Name,
+		Op: figures.AtLeast, Limit: 8},
+
+	{Promise: "8 KiB per idle connection", Case: ipcUnread.Case, Metric: ipcTouched.Name,
+		Op: figures.AtMost, Limit: 8},
+	{Promise: "8 KiB per idle connection", Case: ipcSilent.Case, Metric: ipcTouched.Name,
+		Op: figures.AtMost, Limit: 8},
+	{Promise: "no thread for each", Case: ipcSilent.Case, Metric: ipcThreads.Name,
+		Op: figures.LessThan, Limit: 50},
+	{Promise: "no thread for each", Case: ipcProved.Case, Metric: ipcThreads.Name,
+		Op: figures.LessThan, Limit: 50},
 }

@@ -37,18 +37,30 @@ func (p *Process) CPU() (time.Duration, error) {
 }
 
 // Memory is the proportional set size of the group in bytes: shared pages count once.
-func (p *Process) Memory() (int64, error) {
+func (p *Process) Memory() (int64, error) { return p.sum("smaps_rollup", "Pss:") }
+
+// Shared is the part of Memory that is in shared memory: memfd, /dev/shm.
+func (p *Process) Shared() (int64, error) { return p.sum("smaps_rollup", "Pss_Shmem:") }
+
+// Threads is how many threads the group has.
+func (p *Process) Threads() (int, error) {
+	n, err := p.sum("status", "Threads:")
+	return int(n), err
+}
+
+// sum adds up a number that the group's processes have in a file of proc(5), in bytes if it counts kB.
+func (p *Process) sum(file, name string) (int64, error) {
 	members, err := group(p.Group())
 	if err != nil {
 		return 0, err
 	}
 	var sum int64
 	for _, m := range members {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", m.pid))
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", m.pid, file))
 		if err != nil {
 			continue // it has ended, or is a zombie
 		}
-		sum += kib(b, "Pss:")
+		sum += number(b, name)
 	}
 	return sum, nil
 }
@@ -60,17 +72,21 @@ func KernelMemory() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return kib(b, "Slab:") + kib(b, "KernelStack:") + kib(b, "PageTables:") + kib(b, "Percpu:"), nil
+	return number(b, "Slab:") + number(b, "KernelStack:") + number(b, "PageTables:") + number(b, "Percpu:"), nil
 }
 
-// kib finds "name   123 kB" in b and returns it in bytes, or 0.
-func kib(b []byte, name string) int64 {
+// number finds "name   123" in b, or "name   123 kB", which it returns in bytes; 0 if it is not there.
+func number(b []byte, name string) int64 {
 	for line := range bytes.Lines(b) {
 		f := bytes.Fields(line)
-		if len(f) >= 2 && string(f[0]) == name {
-			n, _ := strconv.ParseInt(string(f[1]), 10, 64)
-			return n * 1024
+		if len(f) < 2 || string(f[0]) != name {
+			continue
 		}
+		n, _ := strconv.ParseInt(string(f[1]), 10, 64)
+		if len(f) > 2 && string(f[2]) == "kB" {
+			n *= 1024
+		}
+		return n
 	}
 	return 0
 }

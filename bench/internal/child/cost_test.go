@@ -21,13 +21,12 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-func TestKib(t *testing.T) {
-	b := []byte("Rss:   10 kB\nPss:        3 kB\nPss_Dirty: 1 kB\n")
-	if n := kib(b, "Pss:"); n != 3*1024 {
-		t.Errorf("got %d", n)
-	}
-	if n := kib(b, "Swap:"); n != 0 {
-		t.Errorf("got %d", n)
+func TestNumber(t *testing.T) {
+	b := []byte("Rss:   10 kB\nPss:        3 kB\nPss_Dirty: 1 kB\nThreads:\t7\n")
+	for name, want := range map[string]int64{"Pss:": 3 * 1024, "Threads:": 7, "Swap:": 0} {
+		if n := number(b, name); n != want {
+			t.Errorf("%s %d, want %d", name, n, want)
+		}
 	}
 }
 
@@ -51,6 +50,9 @@ func TestGroup(t *testing.T) {
 	}
 	if n, err := p.Memory(); err != nil || n < 64*1024 {
 		t.Errorf("memory %d, %v", n, err)
+	}
+	if n, err := p.Threads(); err != nil || n < 2 {
+		t.Errorf("%d threads of at least two processes, %v", n, err)
 	}
 	p.Stop()
 	if members, err := group(p.Group()); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +16,8 @@ const (
 	maxConnects = 8000
 	// holdWorkers is how many connections are opened at once to be held.
 	holdWorkers = 16
-	// holdWarm connections are open before memory is looked at the first time.
-	holdWarm = 20
+	// Warm is how many connections are open and held before memory is looked at the first time.
+	Warm = 20
 )
 
 // connect opens a connection, exchanges one message and closes it, again and again.
@@ -68,17 +70,22 @@ func ping(c net.Conn) error {
 	return err
 }
 
-// hold opens connections, proves each with one message, and keeps them all.
+// hold opens connections, proves each with one message unless it is to be silent, and keeps them all.
 func hold(o *options) error {
 	h := &holder{o: o}
-	if err := h.open(holdWarm); err != nil {
+	if err := h.open(Warm); err != nil {
 		return err
 	}
-	return o.work(func() (Result, error) {
+	debug.FreeOSMemory()
+	err := o.work(func() (Result, error) {
 		start := time.Now()
 		err := h.open(o.conns)
-		return Result{Count: float64(o.conns), Seconds: time.Since(start).Seconds()}, err
+		seconds := time.Since(start).Seconds()
+		debug.FreeOSMemory() // what is looked at next is what connections cost, not what opening them did
+		return Result{Count: float64(o.conns), Seconds: seconds}, err
 	})
+	runtime.KeepAlive(h) // what nobody can reach is closed
+	return err
 }
 
 type holder struct {
@@ -95,7 +102,7 @@ func (h *holder) open(n int) error {
 	return each(holdWorkers, func(int) error {
 		for left.Add(-1) >= 0 {
 			c, err := h.o.dial()
-			if err == nil {
+			if err == nil && !h.o.silent {
 				err = ping(c)
 			}
 			if err != nil {

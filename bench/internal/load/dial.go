@@ -19,8 +19,11 @@ func clientTLS() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256}}
 }
 
-// dial connects from any address.
-func (o *options) dial() (net.Conn, error) { return o.dialFrom(net.Dialer{Timeout: dialTime}) }
+// dial connects in the way that was asked for.
+func (o *options) dial() (net.Conn, error) { return ways()[o.way].dial(o) }
+
+// dialTCP connects from any address.
+func dialTCP(o *options) (net.Conn, error) { return o.dialFrom(net.Dialer{Timeout: dialTime}) }
 
 // dialAs connects from an address that i picks out of 127.0.0.0/8, so that ports in TIME_WAIT do not
 // run out.

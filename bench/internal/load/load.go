@@ -1,4 +1,5 @@
 // Package load has the programs that make and take the traffic: servers, clients, and a plain relay.
+// Servers and clients of streams can be joined in several ways, TCP if nothing else is said.
 //
 // They run as processes of their own, so that no two of them share a Go scheduler: the benchmark
 // starts itself with a role as its first argument. A server prints its addresses and serves until its
@@ -53,6 +54,11 @@ type options struct {
 	cert     string // servers: serve TLS with this certificate
 	key      string
 	tls      bool // clients: speak TLS
+	way      string
+	sndbuf   int           // clients: bytes in the send buffer of a unix socket; 0: what the system gives
+	block    int           // blast: bytes in a write
+	pause    time.Duration // pingpong: between two round trips
+	silent   bool          // hold: send nothing
 
 	in  *bufio.Reader
 	out *json.Encoder
@@ -61,7 +67,7 @@ type options struct {
 // roles by name. A role that returns an error reports it and exits 1.
 func roles() map[string]func(*options) error {
 	return map[string]func(*options) error{
-		"sink": serveSink, "echo": serveEcho, "udp": serveUDP,
+		"sink": serveSink, "echo": serveEcho, "keep": serveKeep, "udp": serveUDP,
 		"blast": blast, "pingpong": pingPong, "connect": connect, "hold": hold,
 		"flood": flood, "window": window,
 		"copy-relay": copyRelay,
@@ -72,6 +78,9 @@ func roles() map[string]func(*options) error {
 func Main(args []string) (status int, ran bool) {
 	if len(args) == 0 || len(args[0]) < 2 || args[0][:1] != prefix {
 		return 0, false
+	}
+	if args[0] == prefix+pinRole {
+		return pin(args[1:]), true
 	}
 	o := &options{in: bufio.NewReader(os.Stdin), out: json.NewEncoder(os.Stdout)}
 	run, ok := roles()[args[0][1:]]
@@ -89,7 +98,16 @@ func Main(args []string) (status int, ran bool) {
 	f.StringVar(&o.cert, "cert", "", "certificate to serve TLS with")
 	f.StringVar(&o.key, "key", "", "its key")
 	f.BoolVar(&o.tls, "tls", false, "speak TLS")
+	f.StringVar(&o.way, "way", "tcp", "how client and server are joined")
+	f.IntVar(&o.sndbuf, "sndbuf", 0, "bytes in the send buffer of a unix socket")
+	f.IntVar(&o.block, "block", blockSize, "bytes in a write")
+	f.DurationVar(&o.pause, "pause", 0, "time between two round trips")
+	f.BoolVar(&o.silent, "silent", false, "send nothing")
 	_ = f.Parse(args[1:])
+	if _, ok := ways()[o.way]; !ok {
+		fmt.Fprintln(os.Stderr, "bench: no such way:", o.way)
+		return 2, true
+	}
 	if err := run(o); err != nil {
 		_ = o.out.Encode(message{Error: err.Error()})
 		fmt.Fprintln(os.Stderr, err)

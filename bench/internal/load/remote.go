@@ -32,7 +32,11 @@ func Start(ctx context.Context, log, role string, args ...string) (*Remote, erro
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, append([]string{prefix + role}, args...)...)
+	return StartProgram(ctx, log, role, exec.Command(self, append([]string{prefix + role}, args...)...))
+}
+
+// StartProgram is Start for a program that may be another one than this, but talks as a load program does.
+func StartProgram(ctx context.Context, log, role string, cmd *exec.Cmd) (*Remote, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

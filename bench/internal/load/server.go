@@ -3,8 +3,13 @@ package load
 import (
 	"crypto/tls"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
 )
 
 const (
@@ -18,22 +23,39 @@ const (
 func serveSink(o *options) error { return o.serveStreams(sink) }
 
 // serveEcho sends back what it gets.
-func serveEcho(o *options) error { return o.serveStreams(echo) }
+func serveEcho(o *options) error { return o.serveStreams(o.echo) }
+
+// serveKeep keeps connections and does nothing with them: not even a goroutine waits.
+func serveKeep(o *options) error {
+	var kept []net.Conn
+	defer func() { runtime.KeepAlive(&kept) }()
+	return o.serveAccepted(func(c net.Conn) { kept = append(kept, c) })
+}
 
 func (o *options) serveStreams(handle func(net.Conn)) error {
+	return o.serveAccepted(func(c net.Conn) { go serveConn(c, handle) })
+}
+
+// serveAccepted counts connections. Who asks how many there are wants to know next what they cost, and
+// that shall not be garbage.
+func (o *options) serveAccepted(take func(net.Conn)) error {
 	var addrs []string
+	var accepted atomic.Int64
 	for range o.ports {
-		l, err := o.listen()
+		l, err := ways()[o.way].listen(o)
 		if err != nil {
 			return err
 		}
 		addrs = append(addrs, l.Addr().String())
-		go acceptAll(l, handle)
+		go acceptAll(l, take, &accepted)
 	}
-	return o.serve(addrs, func() int64 { return 0 })
+	return o.serve(addrs, func() int64 {
+		debug.FreeOSMemory()
+		return accepted.Load()
+	})
 }
 
-func (o *options) listen() (net.Listener, error) {
+func listenTCP(o *options) (net.Listener, error) {
 	if o.cert == "" {
 		return net.Listen("tcp", o.addr)
 	}
@@ -45,13 +67,15 @@ func (o *options) listen() (net.Listener, error) {
 }
 
 // acceptAll serves until the process ends.
-func acceptAll(l net.Listener, handle func(net.Conn)) {
+func acceptAll(l net.Listener, take func(net.Conn), accepted *atomic.Int64) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
+			fmt.Fprintln(os.Stderr, "accept:", err)
 			return
 		}
-		go serveConn(c, handle)
+		take(c)
+		accepted.Add(1)
 	}
 }
 
@@ -79,8 +103,9 @@ func sink(c net.Conn) {
 	}
 }
 
-func echo(c net.Conn) {
-	buf := make([]byte, 4096)
+// echo has a buffer of one message, so that connections that wait are not a matter of buffers.
+func (o *options) echo(c net.Conn) {
+	buf := make([]byte, o.size)
 	for {
 		n, err := c.Read(buf)
 		if err != nil {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -10,7 +11,7 @@ import (
 	"time"
 )
 
-// blockSize is what a blast writes at once.
+// blockSize is what a blast writes at once, unless it is told otherwise. It divides ackEvery.
 const blockSize = 256 << 10
 
 // maxPings bounds what a ping-pong remembers per connection.
@@ -23,7 +24,8 @@ func blast(o *options) error {
 		return err
 	}
 	defer c.Close()
-	s := &sender{c: c, acks: make(chan uint64, 1)}
+	// Not of zeroes: pages that nobody has written to are all the same one, and always in the cache.
+	s := &sender{c: c, block: bytes.Repeat([]byte{'x'}, o.block), acks: make(chan uint64, 1)}
 	go s.readAcks()
 	if err := s.send(0); err != nil { // warms every buffer, and proves that bytes arrive
 		return err
@@ -38,15 +40,15 @@ func blast(o *options) error {
 // sender is a connection to a sink.
 type sender struct {
 	c     net.Conn
+	block []byte
 	total uint64
 	acks  chan uint64 // the latest acknowledgement that nobody has looked at; closed when no more come
 }
 
 // send writes for d and until the total is a multiple of ackEvery, and returns when that is acknowledged.
 func (s *sender) send(d time.Duration) error {
-	block := make([]byte, blockSize)
 	for start := time.Now(); ; {
-		n, err := s.c.Write(block)
+		n, err := s.c.Write(s.block)
 		if err != nil {
 			return err
 		}
@@ -87,7 +89,7 @@ func pingPong(o *options) error {
 			return err
 		}
 		defer c.Close()
-		if _, err := pings(c, o.size, 100*time.Millisecond, make([]time.Duration, 0, 20)); err != nil {
+		if _, err := o.pings(c, 100*time.Millisecond, make([]time.Duration, 0, 20)); err != nil {
 			return err
 		}
 		conns[i] = c
@@ -99,7 +101,7 @@ func pingPong(o *options) error {
 	return o.work(func() (Result, error) {
 		start := time.Now()
 		err := each(len(conns), func(i int) (err error) {
-			samples[i], err = pings(conns[i], o.size, o.duration, samples[i])
+			samples[i], err = o.pings(conns[i], o.duration, samples[i])
 			return err
 		})
 		seconds := time.Since(start).Seconds()
@@ -114,10 +116,14 @@ func pingPong(o *options) error {
 }
 
 // pings appends to times until it is full or d is over.
-func pings(c net.Conn, size int, d time.Duration, times []time.Duration) ([]time.Duration, error) {
-	out, in := make([]byte, size), make([]byte, size)
+func (o *options) pings(c net.Conn, d time.Duration, times []time.Duration) ([]time.Duration, error) {
+	out, in := make([]byte, o.size), make([]byte, o.size)
 	start := time.Now()
 	for before := start; len(times) < cap(times) && before.Sub(start) < d; {
+		if o.pause > 0 {
+			time.Sleep(o.pause)
+			before = time.Now()
+		}
 		if _, err := c.Write(out); err != nil {
 			return times, err
 		}
