@@ -3,6 +3,8 @@ package tenon
 import (
 	"slices"
 
+	"github.com/tenon-net/tenon/ipc"
+	"github.com/tenon-net/tenon/ipc/bus"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/file"
 	"github.com/tenon-net/tenon/transport/inet"
@@ -26,5 +28,7 @@ func DefaultKinds() transport.Kinds {
 		wslayer.Kinds(),
 		quic.Kinds(),
 		proxy.Kinds(),
+		ipc.Kinds(),
+		bus.Kinds(),
 	)
 }

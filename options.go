@@ -57,7 +57,7 @@ func (e *endOptions) Bind(s *opt.Set) {
 	s.Size(&e.limit, "limit", 0, "cut the joint after so many bytes in one direction").Alias("readbytes")
 	s.Bool(&e.crlf, "crlf", "write CR LF for each LF, and read LF for each CR LF")
 	s.Bool(&e.ignoreEOF, "ignoreeof", "take no notice of an end of file read here")
-	s.Text(&e.frame, "frame", "none|lines|nul|len32|people", "how bytes are cut into messages, where the other end has messages; none, and people between a terminal and a WebSocket", func() string {
+	s.Text(&e.frame, "frame", "none|lines|nul|len32|people", "how bytes are cut into messages, where the other end has messages; none; people between a terminal and a WebSocket, and with a bus", func() string {
 		if e.frame == 0 {
 			return ""
 		}

@@ -3,6 +3,7 @@ package tenon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -224,7 +225,16 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 	sizes := followSize(a, b)
 	r, err := join.Join(ctx, a, b, n.opt)
 	sizes()
+	s.tellLost(n.names[join.A], a)
+	s.tellLost(n.names[join.B], b)
 	return s.closed(&n, r, err)
+}
+
+// tellLost tells what an end has missed because it was too slow for it.
+func (s *server) tellLost(name string, c transport.Conn) {
+	if l, ok := transport.As[interface{ Lost() uint64 }](c); ok && l.Lost() > 0 {
+		s.emit(Event{Type: Notice, End: name, Text: fmt.Sprintf("%d messages were lost, because this end was too slow", l.Lost())})
+	}
 }
 
 // A noted joint has a number and has been told of.
@@ -313,8 +323,13 @@ func (s *server) framed() bool {
 	return s.plans[0].set.Lookup("frame").Given() || s.plans[1].set.Lookup("frame").Given()
 }
 
-// people tells whether a person at a terminal talks to a WebSocket.
+// people tells whether a person at a terminal talks to a WebSocket, or whoever it is
+// to a bus: it is for events, which are lines where there are bytes.
 func people(a, b transport.Conn) bool {
+	isBus := func(c transport.Conn) bool { return c.Info().Kind == "bus" }
+	if isBus(a) || isBus(b) {
+		return true
+	}
 	isWeb := func(c transport.Conn) bool { return strings.HasPrefix(c.Info().Kind, "ws") }
 	return interactive(a) && isWeb(b) || interactive(b) && isWeb(a)
 }

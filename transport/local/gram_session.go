@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/internal/sessions"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -21,8 +22,8 @@ type gramSession struct {
 	to       *net.UnixAddr // nil if the sender has no name
 	info     *transport.Info
 	in       chan []byte
-	ended    chan struct{} // closed by End
-	deadline deadline      // of reading
+	ended    chan struct{}     // closed by End
+	deadline deadline.Deadline // of reading
 }
 
 type gramEntry = sessions.Entry[string, *gramSession]
@@ -50,7 +51,7 @@ func (s *gramSession) put(msg []byte) {
 // ReadMsg reads one datagram.
 func (s *gramSession) ReadMsg(p []byte) (int, transport.Meta, error) {
 	var none transport.Meta
-	over := s.deadline.wait()
+	over := s.deadline.Wait()
 	select { // what has ended comes before what can be read
 	case <-s.entry.Done():
 		return 0, none, s.opError("read", net.ErrClosed)
@@ -133,7 +134,7 @@ func (s *gramSession) SetDeadline(t time.Time) error {
 }
 
 func (s *gramSession) SetReadDeadline(t time.Time) error {
-	s.deadline.set(t)
+	s.deadline.Set(t)
 	return nil
 }
 

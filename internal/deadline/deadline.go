@@ -1,23 +1,23 @@
-//go:build linux
-
-package local
+// Package deadline has the deadlines of connections that wait on channels and not
+// on descriptors.
+package deadline
 
 import (
 	"sync"
 	"time"
 )
 
-// A deadline is a moment that can be waited for and moved. The zero deadline
-// never comes.
-type deadline struct {
+// A Deadline is a moment that can be waited for and moved. The zero Deadline never
+// comes. Its methods may be called at the same time.
+type Deadline struct {
 	mu    sync.Mutex // guards what follows
 	timer *time.Timer
 	over  chan struct{} // closed when the moment has come; nil until somebody asks
 }
 
-// wait returns a channel that is closed when the moment comes, also if it is moved
+// Wait returns a channel that is closed when the moment comes, also if it is moved
 // closer meanwhile.
-func (d *deadline) wait() (over <-chan struct{}) {
+func (d *Deadline) Wait() (over <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.over == nil {
@@ -26,15 +26,15 @@ func (d *deadline) wait() (over <-chan struct{}) {
 	return d.over
 }
 
-// set moves the moment; the zero Time is never.
-func (d *deadline) set(t time.Time) {
+// Set moves the moment; the zero Time is never.
+func (d *Deadline) Set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.timer != nil && !d.timer.Stop() {
 		<-d.over // it is being closed, or has been
 	}
 	d.timer = nil
-	if d.over == nil || isClosed(d.over) {
+	if d.over == nil || IsClosed(d.over) {
 		d.over = make(chan struct{})
 	}
 	over := d.over
@@ -47,7 +47,8 @@ func (d *deadline) set(t time.Time) {
 	}
 }
 
-func isClosed(c <-chan struct{}) bool {
+// IsClosed tells whether c is closed; nothing is ever sent through it.
+func IsClosed(c <-chan struct{}) bool {
 	select {
 	case <-c:
 		return true

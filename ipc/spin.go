@@ -1,0 +1,142 @@
+//go:build linux
+
+package ipc
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// spinFor is how long at most somebody looks again and again before it
+	// sleeps. A goroutine that sleeps takes several microseconds to come back,
+	// and whoever wakes it as long again: more than most answers take.
+	spinFor = 20 * time.Microsecond
+	// spinLooks is how many looks there are to one at the clock.
+	spinLooks = 64
+	// spinAlone is how long it spins until it lets others have the processor,
+	// and spinCrowded how many times it does so at once if that has helped.
+	spinAlone   = 3 * time.Microsecond
+	spinCrowded = 16
+	// spinCredit is how many times in a row spinning may be in vain before it
+	// has to pause.
+	spinCredit = 4
+	// spinPause is the longest pause, as a power of two: of 256 waits, each of
+	// which takes longer than spinFor, one spins. So a peer that never answers
+	// in time costs less than a hundredth of a processor, and no connection
+	// pays more for spinning than a small part of what its sleeps cost.
+	spinPause = 8
+)
+
+// spinning is how many goroutines of this process spin now. It is the one variable
+// that connections share: what it counts, processors, is the process's.
+var spinning atomic.Int32
+
+// A spinner decides whether spinning is worth its time. Its zero value tries.
+type spinner struct {
+	limit  int32  // of spinning; 0 if unknown, -1 if nobody may
+	skip   uint16 // waits until it tries again
+	credit int8   // failures that it may have until it pauses
+	pause  uint8  // how long the next pause is
+
+	// crowded is how many spins let others have the processor at once: what
+	// it waited for has come when they had. The peer may be on the same one,
+	// where the system leaves it while the others are busy.
+	crowded uint8
+}
+
+// begin tells whether to spin now. If so, done must follow.
+func (s *spinner) begin() bool {
+	if s.skip > 0 {
+		s.skip--
+		return false
+	}
+	if s.limit == 0 {
+		s.limit = spinLimit()
+	}
+	if s.limit < 0 {
+		return false
+	}
+	if spinning.Add(1) > s.limit {
+		spinning.Add(-1)
+		return false
+	}
+	return true
+}
+
+// done takes note of whether spinning has paid.
+func (s *spinner) done(hit bool) {
+	spinning.Add(-1)
+	if hit {
+		s.credit, s.pause = spinCredit, 0
+		return
+	}
+	s.limit = 0 // a sleep follows: time enough to look again
+	if s.credit > 0 {
+		s.credit--
+		return
+	}
+	s.skip = 1<<s.pause - 1
+	s.pause = min(s.pause+1, spinPause)
+}
+
+// spinLimit is how many may spin at once: half of the processors that this process
+// may use, so that the others are there for its other goroutines; and nobody if
+// there is but one, for then the peer needs it.
+func spinLimit() int32 {
+	n := min(runtime.GOMAXPROCS(0), runtime.NumCPU()) / 2
+	if n == 0 {
+		return -1
+	}
+	return int32(n)
+}
+
+// spin looks until index is no longer what was seen, over is no longer open, or stop
+// is no longer 0, and tells whether it was so in time.
+func (s *spinner) spin(index *atomic.Uint64, seen uint64, over, stop *atomic.Uint32) bool {
+	if !s.begin() {
+		return false
+	}
+	var (
+		start   time.Time
+		elapsed time.Duration
+		yielded bool
+	)
+	for {
+		for range spinLooks {
+			if index.Load() != seen || over.Load() != open || stop.Load() != 0 {
+				s.came(yielded)
+				return true
+			}
+		}
+		if now := time.Now(); start.IsZero() {
+			start = now
+		} else if elapsed = now.Sub(start); elapsed > spinFor {
+			s.done(false)
+			return false
+		}
+		if s.crowded > 0 || elapsed > spinAlone {
+			yield()
+			yielded = true
+		}
+	}
+}
+
+// came takes note that a spin has paid, and whether others had had the processor.
+func (s *spinner) came(yielded bool) {
+	switch {
+	case !yielded:
+		s.crowded = 0
+	case s.crowded == 0:
+		s.crowded = spinCrowded
+	default:
+		s.crowded--
+	}
+	s.done(true)
+}
+
+// yield lets another thread have the processor, if one wants it.
+func yield() { _, _, _ = unix.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

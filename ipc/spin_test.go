@@ -1,0 +1,83 @@
+//go:build linux
+
+package ipc
+
+import (
+	"sync/atomic"
+	"testing"
+)
+
+// TestSpinnerGivesUp: spinning in vain must become rare, and one success brings it
+// back.
+func TestSpinnerGivesUp(t *testing.T) {
+	s := spinner{limit: 1}
+	const waits = 100_000
+	spins := 0
+	for range waits {
+		if s.limit = 1; s.begin() {
+			spins++
+			s.done(false)
+		}
+	}
+	if spins > waits/200 || spins < waits/500 {
+		t.Errorf("%d of %d waits spun in vain", spins, waits)
+	}
+	for !s.begin() {
+	}
+	s.done(true)
+	for range spinCredit {
+		if s.limit = 1; !s.begin() {
+			t.Fatal("it pauses at the first failure")
+		}
+		s.done(false)
+	}
+	if spinning.Load() != 0 {
+		t.Errorf("%d are said to spin", spinning.Load())
+	}
+}
+
+// TestSpinnersLeaveProcessors: no more spin than the limit, and none with one
+// processor.
+func TestSpinnersLeaveProcessors(t *testing.T) {
+	a, b := spinner{limit: 1}, spinner{limit: 1}
+	if !a.begin() {
+		t.Fatal("the first one may not spin")
+	}
+	if b.begin() {
+		t.Error("a second one spins, where one may")
+	}
+	a.done(true)
+	if !b.begin() {
+		t.Error("the place that was left is not taken")
+	}
+	b.done(true)
+	alone := spinner{limit: -1}
+	if alone.begin() {
+		t.Error("it spins although nobody may")
+	}
+}
+
+// TestSpinEnds: a spin ends when there is something to see, also a change of state,
+// and else after its time.
+func TestSpinEnds(t *testing.T) {
+	var index atomic.Uint64
+	var over, stop atomic.Uint32
+	for name, change := range map[string]func(){
+		"index": func() { index.Store(1) },
+		"over":  func() { over.Store(1) },
+		"stop":  func() { stop.Store(1) },
+	} {
+		index.Store(0)
+		over.Store(0)
+		stop.Store(0)
+		s := spinner{limit: 1}
+		if s.spin(&index, 0, &over, &stop) {
+			t.Errorf("%s: a spin ends well though nothing happened", name)
+		}
+		change()
+		s = spinner{limit: 1}
+		if !s.spin(&index, 0, &over, &stop) {
+			t.Errorf("%s: a spin does not see that it changed", name)
+		}
+	}
+}
