@@ -58,7 +58,7 @@ func failed(op, end string, err error) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		err = transport.Mark(errors.New("timed out"), ErrTimeout)
+		err = transport.WithHint(transport.Mark(errors.New("timed out"), ErrTimeout), transport.Hint(err))
 	}
 	return &Error{op, end, err}
 }

@@ -92,7 +92,7 @@ func TestIdle(t *testing.T) {
 		way    string
 		c      idleCase
 		shared float64 // KiB per connection, at least
-	}{{tenon, ipcUnread, 4}, {tenon, ipcProved, 12}, {unixWay, ipcSilent, 0}} {
+	}{{tenon, ipcUnread, 0}, {tenon, ipcProved, 12}, {unixWay, ipcSilent, 0}} {
 		i := slices.IndexFunc(ways, func(p peer) bool { return p.name == tt.way && slices.Contains(p.in, inIdle) })
 		if err := b.idlePairs(t.Context(), 0, &lane{name: tt.way}, ways[i], tt.c); err != nil {
 			t.Errorf("%s: %v", tt.way, err)
