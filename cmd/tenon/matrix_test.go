@@ -108,7 +108,7 @@ func (x *matrix) target(kind string) string {
 	switch {
 	case strings.Contains(kind, "unix") && strings.HasSuffix(kind, "@"):
 		return ""
-	case strings.Contains(kind, "unix"):
+	case strings.Contains(kind, "unix"), strings.HasPrefix(kind, "shm"):
 		return filepath.Join(x.dir, fmt.Sprintf("s%d", x.next()))
 	case strings.HasPrefix(kind, "ws"):
 		return fmt.Sprintf("127.0.0.1:%d/path", x.next())
@@ -132,6 +132,9 @@ func corners() []corner {
 		{name: "wss-listen", open: listenKind("wss-listen", "wss", "linger=300ms", "insecure"), msgs: true, noEOF: true},
 		{name: "unixpacket", open: dialedKind("unixpacket", "unixpacket-listen"), msgs: true},
 		{name: "unixpacket-listen", open: listenKind("unixpacket-listen", "unixpacket"), msgs: true},
+		{name: "shm", open: dialedKind("shm", "shm-listen")},
+		{name: "shm-listen", open: listenKind("shm-listen", "shm")},
+		{name: "shm-msg", open: dialedKind("shm-msg", "shm-msg-listen"), msgs: true},
 		{name: "udp", open: dialedKind("udp", "udp-listen", "linger=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true, endless: true},
 		{name: "udp-listen", open: listenKind("udp-listen", "udp", "linger=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
 		{name: "exec", open: openProgram("")},
