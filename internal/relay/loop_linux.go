@@ -39,6 +39,7 @@ type loop struct {
 	epfd, wakefd int
 	using        sync.WaitGroup // callers that use epfd or wakefd; none is added once closed
 	joints       atomic.Int32
+	begun        atomic.Uint32 // joints since the beginning
 
 	mu     sync.Mutex // guards the fields down to the blank line
 	slots  []slot
@@ -54,6 +55,7 @@ type loop struct {
 	pipes pipePool
 	now   time.Time
 	poll  poller
+	seen  uint32 // of begun, before the last wait
 }
 
 func newLoop() (*loop, error) {
@@ -128,6 +130,7 @@ func (l *loop) enlist(j *joint) {
 	s := &l.slots[j.slot]
 	j.gen, s.j = s.gen, j
 	l.joints.Add(1)
+	l.begun.Add(1)
 }
 
 // release frees the slot of j: no event finds it any more. The caller holds mu.
