@@ -6,10 +6,10 @@ import "sync"
 // after the other, because the threads that move the bytes must not wait for whoever
 // listens to events. The zero value has no goroutine; start makes it.
 type endings struct {
-	mu     sync.Mutex // guards todo and closed
-	more   sync.Cond  // of mu: one of them has changed
-	todo   []func()
-	closed bool
+	mu      sync.Mutex // guards waiting and closed
+	more    sync.Cond  // of mu: one of them has changed
+	waiting []func()
+	closed  bool
 
 	worker sync.WaitGroup
 }
@@ -21,7 +21,7 @@ func (e *endings) start() {
 
 func (e *endings) add(f func()) {
 	e.mu.Lock()
-	e.todo = append(e.todo, f)
+	e.waiting = append(e.waiting, f)
 	e.mu.Unlock()
 	e.more.Signal()
 }
@@ -42,11 +42,11 @@ func (e *endings) run() {
 	var now []func()
 	for {
 		e.mu.Lock()
-		for len(e.todo) == 0 && !e.closed {
+		for len(e.waiting) == 0 && !e.closed {
 			e.more.Wait()
 		}
 		clear(now)
-		now, e.todo = e.todo, now[:0]
+		now, e.waiting = e.waiting, now[:0]
 		e.mu.Unlock()
 		if len(now) == 0 {
 			return
