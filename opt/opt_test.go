@@ -92,6 +92,9 @@ func TestBadValues(t *testing.T) {
 		{"mode", "fats", true, "did you mean fast?"},
 		{"password", "env:TENON_NO_SUCH_NAME", true, "no environment variable"},
 		{"password", "@/nonexistent/file", true, "no such file"},
+		{"password", "", true, "must not be empty"},
+		{"password", "pass:", true, "must not be empty"},
+		{"password", "@/dev/null", true, "must not be empty"},
 	} {
 		var e sample
 		var s Set

@@ -172,8 +172,10 @@ func (s *Set) Func(name, typ, usage string, set func(string) error) *Def {
 		show:  func() string { return strings.Join(given, " ") }})
 }
 
-// ReadSecret returns the secret that text stands for; see [Set.Secret].
+// ReadSecret returns the secret that text stands for; see [Set.Secret]. An empty one
+// is an error: a variable that is not set must not open a door.
 func ReadSecret(text string) (string, error) {
+	secret, from := strings.TrimPrefix(text, "pass:"), "the text"
 	switch {
 	case strings.HasPrefix(text, "@"):
 		data, err := os.ReadFile(text[1:])
@@ -181,15 +183,18 @@ func ReadSecret(text string) (string, error) {
 			return "", err
 		}
 		line, _, _ := strings.Cut(string(data), "\n")
-		return strings.TrimSuffix(line, "\r"), nil
+		secret, from = strings.TrimSuffix(line, "\r"), "the first line of "+text[1:]
 	case strings.HasPrefix(text, "env:"):
 		v, ok := os.LookupEnv(text[4:])
 		if !ok {
 			return "", &ValueError{Msg: "there is no environment variable " + text[4:]}
 		}
-		return v, nil
+		secret, from = v, text
 	}
-	return strings.TrimPrefix(text, "pass:"), nil
+	if secret == "" {
+		return "", &ValueError{Msg: "must not be empty, and " + from + " is"}
+	}
+	return secret, nil
 }
 
 func yesNo(v bool) string {

@@ -35,6 +35,7 @@ type Traits struct {
 	Terminal  bool // a person or a terminal is at the other side
 	Once      bool // it can be opened one time only: stdio, an inherited descriptor
 	Path      bool // it is a layer that takes the path of a URL
+	EndsBoth  bool // its end of file ends both directions, and it is an [Ender]
 }
 
 // Kinds is the list of what can be joined. It is a value: there is no global

@@ -22,6 +22,9 @@ import (
 // A Conn is one open end. Its concrete type is a [Stream] or a [MsgConn], and
 // never both. Reading and writing may go on at the same time from two
 // goroutines; the other methods may be called from any goroutine at any time.
+//
+// An end of file read from a Conn ends that direction only, unless the Conn is an
+// [Ender] and says otherwise.
 type Conn interface {
 	// CloseWrite says that nothing more will be written, once all that was
 	// written has been handed on; reading goes on. It may be called more
@@ -40,8 +43,11 @@ type Conn interface {
 	// caller must not change it.
 	Info() *Info
 
-	// LocalAddr and RemoteAddr are never nil; an end without a network
-	// address names itself, as in "exec sort -u".
+	// LocalAddr and RemoteAddr are never nil, and their String is never
+	// empty; an end without a network address names itself, as in
+	// "exec sort -u". RemoteAddr may be what the other side announced, in a
+	// PROXY protocol header: it is for people and logs. Rights are decided by
+	// [PeerAddr].
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
 
@@ -67,7 +73,8 @@ type MsgConn interface {
 	// n == 0 with a nil error is not the end. The end, for the kinds that
 	// have one, is [io.EOF]. Of a message longer than p the rest is lost, n
 	// is len(p), and the error is [io.ErrShortBuffer]; the next call reads
-	// the next message.
+	// the next message. With any other error n is 0: never negative, whatever
+	// the system call beneath says.
 	ReadMsg(p []byte) (n int, m Meta, err error)
 
 	// WriteMsg sends p as one message. It does not keep or change p. A
@@ -93,6 +100,20 @@ type Info struct {
 	TLS  *tls.ConnectionState // of the outermost TLS layer
 	Cred *Cred                // what the kernel vouches for
 	Peer string               // who the other side proved to be: a key, a certificate's name, a proxy user
+
+	// Socket is the address that the system vouches for, where RemoteAddr is
+	// one that the other side only announced. Layers hand it on.
+	Socket net.Addr
+}
+
+// PeerAddr returns the address of the socket at the other side, whatever the other
+// side announces about itself. Every decision about rights asks it: whether a
+// client is local, an address filter, a limit for each address.
+func PeerAddr(c Conn) net.Addr {
+	if a := c.Info().Socket; a != nil {
+		return a
+	}
+	return c.RemoteAddr()
 }
 
 // Cred identifies the process at the other end, as the kernel saw it when the
@@ -213,6 +234,18 @@ type Validator interface {
 // before a program is put behind them.
 type Guard interface {
 	Authenticates() bool // no client gets through without proving who it is
+}
+
+// A Reloader is an Endpoint that has read files that its options name, such as
+// certificates and keys, and can read them again while its listeners go on.
+// Connections that are there stay as they are; those that come later meet the new
+// files.
+type Reloader interface {
+	// Reload reads and checks everything again and changes nothing: if that
+	// fails, what was there goes on. If it succeeds, commit puts all of it in
+	// place at once. Who reloads several Endpoints commits when all have
+	// succeeded.
+	Reload() (commit func(), err error)
 }
 
 // A MsgLender is a MsgConn whose messages may be much shorter than MaxMsg, so

@@ -21,6 +21,7 @@ var Rules = []Rule{
 	{"internal/soak", nil, "a test only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
+	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
 	{"internal/deadline", nil, "deadlines of what waits on channels"},
 	{"internal/rundir", []string{"transport"}, "names of sockets, for the kinds of one machine"},
@@ -28,7 +29,7 @@ var Rules = []Rule{
 	{"internal/term", nil, "terminals, for the families that have some"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
-	{"transport", []string{"address", "opt"}, "the contracts"},
+	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
 	{"transport/transporttest", []string{"address", "opt", "transport", "transport/mem"}, "the suite"},
 	{"transport/tlslayer", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
 	{"transport/file", []string{"address", "opt", "transport", "internal/term"}, "siblings never import each other"},
@@ -41,8 +42,8 @@ var Rules = []Rule{
 	{"ipc/c", nil, "a header for C programs, and its tests"},
 	{"ipc/bus", []string{"address", "opt", "transport", "transport/local", "internal/rundir", "internal/deadline"}, "members meet at a unix socket"},
 	{"join", []string{"transport", "internal/relay"}, "a joint moves data between ends that are open already"},
-	{"", []string{"address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/rundir", "join"}, "the program for people"},
+	{"", []string{"address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/neutral", "internal/rundir", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

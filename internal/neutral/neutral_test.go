@@ -1,0 +1,45 @@
+package neutral
+
+import (
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":          "plain text",
+		"größer 日本 👍":         "größer 日本 👍",
+		"a\x1b[2Jb":           `a\x1b[2Jb`,
+		"one\ntwo\r\n":        `one\ntwo\r\n`,
+		"\x00\x7f\u0085":      `\x00\x7f\u0085`,
+		"abc\u202edef\u2028x": `abc\u202edef\u2028x`,
+		"\xff\xfe":            `\xff\xfe`,
+		"\u200b\ufeff":        `\u200b\ufeff`,
+		"tab\there":           `tab\there`,
+		"":                    "",
+		`C:\x1b`:              `C:\x1b`,
+	} {
+		if got := Line(in); got != want {
+			t.Errorf("Line(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzLine(f *testing.F) {
+	f.Add("a\x1b]0;title\x07\u202e\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		out := Line(s)
+		if !utf8.ValidString(out) {
+			t.Fatalf("%q is not UTF-8", out)
+		}
+		for _, r := range out {
+			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+				t.Fatalf("%q has %U", out, r)
+			}
+		}
+		if Line(out) != out {
+			t.Fatalf("%q changes again", out)
+		}
+	})
+}

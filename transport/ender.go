@@ -1,0 +1,72 @@
+package transport
+
+// An Ender is a Conn whose other side can end both directions at once: a WebSocket
+// by its close frame (RFC 6455 section 5.5.1), a program by exiting, a datagram
+// session by running out.
+//
+// An end of file that Read or ReadMsg returns ends one direction, as TCP and pipes
+// have it: writing goes on. Only an Ender whose channel is closed has ended both.
+// A kind for which every end of file does so also says it in [Traits.EndsBoth].
+type Ender interface {
+	// Ended returns a channel that is closed once the other side has ended both
+	// directions. What has arrived by then can still be read, up to the io.EOF
+	// or the error that stands behind it; what is written from then on reaches
+	// nobody. Every call returns the same channel. It may stay open for ever: a
+	// connection that is lost, or closed by its own side, need not close it.
+	Ended() <-chan struct{}
+}
+
+// HasEnded tells whether the other side of c is known to have ended both directions.
+func HasEnded(c Conn) bool {
+	e, ok := As[Ender](c)
+	if !ok {
+		return false
+	}
+	select {
+	case <-e.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// A CloseStatus is what one side tells the other when it closes: a WebSocket's
+// status code and reason (RFC 6455 section 7.4), a QUIC stream's error code.
+type CloseStatus struct {
+	Code   uint64
+	Reason string // untrusted text, like all that the other side says
+}
+
+// A StatusCloser is a Conn that is closed with a [CloseStatus]. A joint of two of
+// the same protocol hands the status on, so that neither side notices the joint.
+type StatusCloser interface {
+	// CloseStatus returns what the other side has closed with, and false as
+	// long as it has not, or has said nothing.
+	CloseStatus() (CloseStatus, bool)
+
+	// SetCloseStatus says what CloseWrite, Close and Abort tell the other side
+	// in place of their own. It does nothing once one of them has told. A status
+	// that the protocol does not let a side send is replaced by the nearest
+	// that it does.
+	SetCloseStatus(CloseStatus)
+
+	// CloseProtocol names what the codes mean, as in "websocket": a status is
+	// handed on between equals only.
+	CloseProtocol() string
+}
+
+// PassCloseStatus hands what the other side of from has closed with on to the
+// other side of to, where both speak of it in the same words.
+func PassCloseStatus(from, to Conn) {
+	f, ok := As[StatusCloser](from)
+	if !ok {
+		return
+	}
+	t, ok := As[StatusCloser](to)
+	if !ok || t.CloseProtocol() != f.CloseProtocol() {
+		return
+	}
+	if status, ok := f.CloseStatus(); ok {
+		t.SetCloseStatus(status)
+	}
+}
