@@ -42,6 +42,7 @@ func (j *joint) batches(f *flow, src, dst transport.MsgConn) bool {
 		}
 		f.sent(j, n, bytes)
 		if f.Write != nil {
+			throwAway(f, dst, func() error { _, err := from.ReadMsgs(ms); return err })
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package join
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -11,6 +12,14 @@ import (
 
 // flow carries one direction to its end and passes the end on.
 func (j *joint) flow(f *flow) {
+	var bug error
+	defer func() {
+		if bug != nil {
+			f.Read, f.Write = bug, nil
+		}
+		j.done <- f
+	}()
+	defer transport.CatchBug(&bug)
 	from, to := j.ends[f.from], j.ends[f.to]
 	if src, ok := from.(transport.Stream); ok {
 		j.copyBytes(f, src, to.(transport.Stream))
@@ -21,9 +30,9 @@ func (j *joint) flow(f *flow) {
 		tap.End(f.dir, f.err())
 	}
 	if f.Read == io.EOF && f.Write == nil {
+		transport.PassCloseStatus(from, to)
 		f.passEnd(to)
 	}
-	j.done <- f
 }
 
 // passEnd half-closes the end written to. An end that is gone already needs not
@@ -64,9 +73,13 @@ func (j *joint) copyBytes(f *flow, src, dst transport.Stream) {
 		}
 		var err error
 		n, err = src.Read(p)
+		if n < 0 || n > len(p) {
+			panic(fmt.Sprintf("%s: Read returned %d of %d bytes", src.Info().Kind, n, len(p)))
+		}
 		if n > 0 {
 			j.tick()
 			if !j.write(f, dst, p[:n]) {
+				throwAway(f, dst, func() error { _, err := src.Read(p); return err })
 				return
 			}
 		}
@@ -113,6 +126,7 @@ func (j *joint) copyMsgs(f *flow, src, dst transport.MsgConn) {
 			tap.Data(f.dir, p, true)
 		}
 		if f.Write = dst.WriteMsg(p, m); f.Write != nil {
+			throwAway(f, dst, func() error { _, _, err := next(); return err })
 			return
 		}
 		f.sent(j, 1, len(p))
@@ -122,6 +136,24 @@ func (j *joint) copyMsgs(f *flow, src, dst transport.MsgConn) {
 // makesText tells whether messages that come from the end s are made from a
 // Stream and are to be text.
 func (j *joint) makesText(s Side) bool { return j.made[s] && (j.opt.Text || j.opt.Framing == People) }
+
+// throwAway reads on if writing has failed because the other side of dst has ended
+// both directions: the end read from may be sending still, and is to get its own end in
+// peace. The joint bounds the time. One that has said goodbye wants no more, and that
+// is no failure.
+func throwAway(f *flow, dst transport.Conn, read func() error) {
+	if !transport.HasEnded(dst) {
+		return
+	}
+	if s, ok := transport.As[transport.StatusCloser](dst); ok {
+		if _, said := s.CloseStatus(); said {
+			f.Write = nil
+		}
+	}
+	for f.Read == nil {
+		f.Read = read()
+	}
+}
 
 func (f *flow) sent(j *joint, msgs, bytes int) {
 	f.Msgs += int64(msgs)
@@ -137,6 +169,9 @@ func reader(src transport.MsgConn) func() ([]byte, transport.Meta, error) {
 	buf := make([]byte, src.MaxMsg())
 	return func() ([]byte, transport.Meta, error) {
 		n, m, err := src.ReadMsg(buf)
+		if n < 0 || n > len(buf) {
+			panic(fmt.Sprintf("%s: ReadMsg returned %d of %d bytes", src.Info().Kind, n, len(buf)))
+		}
 		return buf[:n], m, err
 	}
 }

@@ -104,7 +104,7 @@ func (e *Engine) take(a, b transport.Conn, o Options) (t taken, ok bool) {
 		t.ends[B] = attach(t.fds[B], b)
 		return t, false
 	}
-	t.opt = relay.Options{OneWay: o.OneWay, Idle: o.Idle}
+	t.opt = relay.Options{OneWay: o.OneWay, Idle: o.Idle, HalfClosed: max(o.HalfClosed, 0), Drain: max(o.Linger, 0)}
 	if o.Count != nil {
 		t.opt.AB, t.opt.BA = &o.Count.AB, &o.Count.BA
 	}
@@ -123,8 +123,11 @@ func (t *taken) giveBack() [2]transport.Conn {
 func (t *taken) ended(res relay.Result) (Result, error) {
 	r := Result{AB: asFlow(res.AB), BA: asFlow(res.BA)}
 	r.AB.First, r.BA.First = res.First == relay.AToB, res.First == relay.BToA
-	if errors.Is(res.Cause, relay.ErrIdle) {
+	switch {
+	case errors.Is(res.Cause, relay.ErrIdle):
 		res.Cause = ErrIdle
+	case errors.Is(res.Cause, relay.ErrHalfClosed):
+		res.Cause = ErrHalfClosed
 	}
 	return r, verdict(&r, res.Cause, [2]error{t.ends[A].Close(), t.ends[B].Close()})
 }

@@ -3,9 +3,11 @@
 package join
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -82,4 +84,67 @@ func (d *detacher) Detach() (int, error) {
 		return -1, dupErr
 	}
 	return fd, d.TCPConn.Close()
+}
+
+// TestEngineNoticesThatOneSideIsGone: a unix socket whose other side is closed
+// altogether, as that of a program that has exited, ends the joint, whatever the TCP
+// client at the other end does.
+func TestEngineNoticesThatOneSideIsGone(t *testing.T) {
+	for talks, linger := range map[bool]time.Duration{false: 100 * time.Millisecond, true: time.Hour} {
+		var engine Engine
+		defer engine.Close()
+		client, near := tcpPair(t)
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := Join(t.Context(), detachable(near), socket{detachable(near), fds[0]}, Options{Engine: &engine, Linger: linger})
+			done <- err
+		}()
+		if _, err := unix.Write(fds[1], []byte("last words")); err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(fds[1])
+		if got, err := io.ReadAll(client); string(got) != "last words" || err != nil {
+			t.Errorf("the client read %q, %v", got, err)
+		}
+		if talks {
+			io.WriteString(client, "anybody there?")
+			client.CloseWrite()
+		}
+		if err := <-done; (err != nil) != talks {
+			t.Errorf("ended with %v; the client talks to nobody: %v", err, talks)
+		}
+	}
+}
+
+// socket is a Detacher of a descriptor.
+type socket struct {
+	transport.Stream
+	fd int
+}
+
+func (s socket) Detach() (int, error) { return s.fd, nil }
+func (s socket) Close() error         { return nil }
+
+func TestEngineLimitsHalfClosedJoints(t *testing.T) {
+	var engine Engine
+	defer engine.Close()
+	farA, nearA := tcpPair(t)
+	nearB, farB := tcpPair(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := Join(t.Context(), detachable(nearA), detachable(nearB), Options{Engine: &engine, HalfClosed: 50 * time.Millisecond})
+		done <- err
+	}()
+	io.WriteString(farA, "question")
+	farA.CloseWrite()
+	if got, err := io.ReadAll(farB); string(got) != "question" || !errors.Is(err, unix.ECONNRESET) && err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+	if err := <-done; !errors.Is(err, ErrHalfClosed) {
+		t.Errorf("ended with %v", err)
+	}
 }

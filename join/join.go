@@ -21,6 +21,11 @@ import (
 // after one has ended towards an end that cannot be told so.
 const DefaultLinger = 3 * time.Second
 
+// DefaultHalfClosed is how long a service lets a joint live whose one direction has
+// ended, while the other is silent. A client that half-closes before a backend that
+// never closes would else hold both connections for ever.
+const DefaultHalfClosed = 10 * time.Minute
+
 // Options tune a joint. The zero value copies both ways until both have ended.
 type Options struct {
 	OneWay  bool          // only from a to b
@@ -33,6 +38,10 @@ type Options struct {
 	Taps    []Tap         // told all that passes
 	Count   *Count        // if not nil, counts while the joint goes on
 	Engine  *Engine       // if not nil, moves the bytes of sockets in the kernel
+
+	// HalfClosed is for how long a joint whose one direction has ended may be
+	// silent in the other; 0 or less means for ever.
+	HalfClosed time.Duration
 }
 
 // Hang names ends whose EOF, after it has been passed on, ends the whole joint.
@@ -66,10 +75,14 @@ func (f *Flow) Clean() bool {
 	return (f.Read == io.EOF || errors.Is(f.Read, ErrLinger)) && f.Write == nil
 }
 
-// Reasons for which a joint is cut. [ErrIdle] and [ErrLimit] match
+// Reasons for which a joint is cut. [ErrIdle], [ErrHalfClosed] and [ErrLimit] match
 // [transport.ErrTimeout], which means exit status 4.
 var (
-	ErrIdle  = transport.Mark(errors.New("idle for too long"), transport.ErrTimeout)
+	ErrIdle = transport.Mark(errors.New("idle for too long"), transport.ErrTimeout)
+	// ErrHalfClosed: one direction has ended, and the other was silent for as long
+	// as HalfClosed.
+	ErrHalfClosed = transport.WithHint(transport.Mark(errors.New("silent for too long after one direction ended"), transport.ErrTimeout),
+		"half-closed=never waits for as long as it takes")
 	ErrLimit = transport.Mark(errors.New("limit on bytes reached"), transport.ErrTimeout)
 	// ErrLinger in Flow.Read: the other direction had ended, the end read
 	// from could not be told, and it was silent for as long as Linger.
@@ -106,6 +119,12 @@ func (e *Error) Unwrap() error { return e.Err }
 //     direction runs to its own end, however long that takes. Where CloseWrite
 //     is unsupported, the other direction goes on until nothing has come for as
 //     long as Linger.
+//   - When the other side of an end has ended both directions ([transport.Ender]),
+//     nothing can be said to it any more: that end is closed at once, and the other
+//     one, which has been told, when it ends too or Linger has passed. What it
+//     sends until then is thrown away, which is a failure to write, unless the
+//     first end has said goodbye ([transport.StatusCloser]).
+//   - What one end says when it closes, the other end says to its side.
 //   - When reading fails, the other end is aborted, so that cut data does not
 //     look complete. When writing fails, what the failed end still has to say is
 //     passed on first, for at most Linger without a byte; then the other end is
@@ -113,6 +132,7 @@ func (e *Error) Unwrap() error { return e.Err }
 //   - When a direction has carried Limit bytes, both ends are closed, in order.
 //   - When ctx is done both ends are aborted and the error is context.Cause(ctx).
 //   - A message stays a message. Between a Stream and a MsgConn stands Framing.
+//   - A panic of an end ends this joint, with a [transport.BugError], and no other.
 //
 // The error is nil if both directions were clean and both ends closed without
 // one. Otherwise it is an [*Error], or one of the reasons above.

@@ -16,11 +16,11 @@ import (
 //
 //	             EOF, CloseWrite ok                 other direction ends
 //	both flowing ------------------> one flowing --------------------------> closed
-//	     |  \                          |   |
-//	     |   \ EOF, CloseWrite         |   | read failed, idle, limit, ctx
-//	     |    \ unsupported;           |   v
-//	     |     \ write failed          |  aborted --> closed
-//	     |      `--> lingering --------'
+//	     |  \                          |   |   \                              ^
+//	     |   \ EOF, CloseWrite         |   |    `-- one end over: draining ---'
+//	     |    \ unsupported;           |   | read failed, idle, limit, ctx
+//	     |     \ write failed          |   v
+//	     |      `--> lingering --------'  aborted --> closed
 //	     `--- read failed, idle, limit, ctx --> aborted --> closed
 type joint struct {
 	opt  Options
@@ -32,6 +32,7 @@ type joint struct {
 	moved   atomic.Int64 // when a byte last moved: nanoseconds since start
 	cause   error        // why the joint was cut; of run's goroutine
 	linger  bool         // ends when silent; of run's goroutine
+	halved  bool         // one direction has ended; of run's goroutine
 	aborted [2]bool      // of run's goroutine
 	closed  [2]error     // what Close returned
 }
@@ -42,6 +43,7 @@ type flow struct {
 	dir      Direction
 	from, to Side
 	mute     bool // the end was not passed on, because the other side has no way
+	over     bool // it has ended; of run's goroutine
 }
 
 func (j *joint) run(ctx context.Context) (Result, error) {
@@ -59,10 +61,13 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 	r := Result{}
 	watch := newWatch(j)
 	defer watch.stop()
+	over := [2]<-chan struct{}{endedChan(j.ends[A]), endedChan(j.ends[B])}
+	var drained <-chan time.Time
 	for running > 0 {
 		select {
 		case f := <-j.done:
 			running--
+			f.over = true
 			f.First = !flows[0].First && !flows[1].First && j.cause == nil
 			j.ended(f, running)
 			watch.reset()
@@ -71,12 +76,52 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 			ctx = context.WithoutCancel(ctx)
 		case <-watch.c():
 			watch.expired()
+		case <-over[A]:
+			over[A] = nil
+		case <-over[B]:
+			over[B] = nil
+		case <-drained:
+			j.closeEnd(A)
+			j.closeEnd(B)
+		}
+		if s, ok := j.lacks(flows); ok && running > 0 && j.cause == nil {
+			drained = j.drain(s)
 		}
 	}
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
 	j.closeEnd(A)
 	j.closeEnd(B)
 	return r, verdict(&r, j.cause, j.closed)
+}
+
+func endedChan(c transport.Conn) <-chan struct{} {
+	if e, ok := transport.As[transport.Ender](c); ok {
+		return e.Ended()
+	}
+	return nil
+}
+
+// lacks finds an end whose other side has ended both directions and said all it had
+// to say, while the joint waits for more to tell it.
+func (j *joint) lacks(flows [2]*flow) (Side, bool) {
+	for _, f := range flows {
+		if f.over && transport.HasEnded(j.ends[f.from]) {
+			return f.from, true
+		}
+	}
+	return 0, false
+}
+
+// drain closes the end s, to which nothing can be said any more. The other one, which
+// knows, gets some time to end, too, and to take in what it was sent: closing at once
+// could reset a connection on which data is still on its way.
+func (j *joint) drain(s Side) <-chan time.Time {
+	j.cause = errOver
+	j.closeEnd(s)
+	if j.opt.Linger < 0 {
+		return nil
+	}
+	return time.After(j.opt.Linger)
 }
 
 // match puts Framing between a Stream and a MsgConn.
@@ -100,6 +145,8 @@ func (j *joint) ended(f *flow, running int) {
 	case running == 0 && f.Clean():
 	case f.Read == ErrLimit:
 		j.stop(ErrLimit)
+	case isBug(f.Read):
+		j.cut(f.Read)
 	case f.Read != nil && f.Read != io.EOF:
 		j.cut(&Error{"read", f.from, f.Read})
 	case f.Write != nil && running == 0:
@@ -109,6 +156,13 @@ func (j *joint) ended(f *flow, running int) {
 	case f.Write != nil, f.mute:
 		j.linger = true
 	}
+	j.halved = true
+	j.tick() // silence is counted from here
+}
+
+func isBug(err error) bool {
+	bug := (*transport.BugError)(nil)
+	return errors.As(err, &bug)
 }
 
 // hangUp ends the direction that is left by closing the end it reads from, which
@@ -127,15 +181,21 @@ func (j *joint) stop(cause error) {
 	}
 }
 
+// errOver is the cause of a joint one of whose ends can be told nothing any more. It
+// counts as clean if nothing more was to be said.
+var errOver = errors.New("the other side has ended both directions")
+
 // errHungUp is the cause of an end that counts as clean.
 var errHungUp = errors.New("the other end has ended")
 
 // cut aborts both ends, which ends both directions.
 func (j *joint) cut(cause error) {
-	if j.cause != nil {
+	if j.cause != nil && j.cause != errOver {
 		return
 	}
 	j.cause = cause
+	transport.PassCloseStatus(j.ends[A], j.ends[B])
+	transport.PassCloseStatus(j.ends[B], j.ends[A])
 	j.abort(A, cause)
 	j.abort(B, cause)
 }
@@ -143,21 +203,29 @@ func (j *joint) cut(cause error) {
 func (j *joint) abort(s Side, cause error) {
 	if !j.aborted[s] {
 		j.aborted[s] = true
-		transport.Abort(j.ends[s], cause) //nolint:errcheck // the cause is the error that counts
+		caught(func() error { return transport.Abort(j.ends[s], cause) }) //nolint:errcheck // the cause is the error that counts
 	}
 }
 
 func (j *joint) closeEnd(s Side) {
-	err := j.ends[s].Close()
+	err := caught(j.ends[s].Close)
 	if j.closed[s] == nil && !j.aborted[s] {
 		j.closed[s] = err
 	}
+}
+
+// caught calls f, and makes an error of a panic.
+func caught(f func() error) (err error) {
+	defer transport.CatchBug(&err)
+	return f()
 }
 
 // cutShort replaces the errors that come of the joint's own closing.
 func (f *flow) cutShort(cause error) {
 	switch {
 	case f.Read == io.EOF && f.Write == nil:
+	case cause == errOver:
+		f.Read = nil
 	case cause == ErrLinger:
 		f.Read, f.Write = ErrLinger, nil
 	default:
@@ -169,7 +237,7 @@ func (f *flow) cutShort(cause error) {
 // of a program, else the first failure of a direction, else what the ends said
 // when they were closed.
 func verdict(r *Result, cause error, closed [2]error) error {
-	if cause != nil && cause != errHungUp && cause != ErrLinger {
+	if cause != nil && cause != errHungUp && cause != errOver && cause != ErrLinger {
 		return cause
 	}
 	var failed error

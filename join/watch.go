@@ -15,14 +15,18 @@ func newWatch(j *joint) *watch {
 	return w
 }
 
-// limit is how long the joint may be silent now, and whether that is because
-// it lingers; 0 is for ever.
-func (w *watch) limit() (limit time.Duration, lingers bool) {
-	idle := max(w.j.opt.Idle, 0)
-	if linger := w.j.opt.Linger; w.j.linger && linger > 0 && (idle == 0 || linger < idle) {
-		return linger, true
+// limit is how long the joint may be silent now, and what has happened then; 0 is
+// for ever.
+func (w *watch) limit() (limit time.Duration, why error) {
+	o := &w.j.opt
+	limit, why = max(o.Idle, 0), ErrIdle
+	if w.j.halved && o.HalfClosed > 0 && (limit == 0 || o.HalfClosed < limit) {
+		limit, why = o.HalfClosed, ErrHalfClosed
 	}
-	return idle, false
+	if w.j.linger && o.Linger > 0 && (limit == 0 || o.Linger < limit) {
+		limit, why = o.Linger, ErrLinger
+	}
+	return limit, why
 }
 
 // left is how much of the limit is left.
@@ -57,11 +61,11 @@ func (w *watch) expired() {
 		w.reset()
 		return
 	}
-	if _, lingers := w.limit(); lingers {
-		w.j.stop(ErrLinger)
-		return
+	if _, why := w.limit(); why == ErrLinger {
+		w.j.stop(why)
+	} else {
+		w.j.cut(why)
 	}
-	w.j.cut(ErrIdle)
 }
 
 func (w *watch) stop() {

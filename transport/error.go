@@ -1,6 +1,10 @@
 package transport
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+)
 
 // Errors that ends of every kind share. Test for them with [errors.Is].
 var (
@@ -38,11 +42,12 @@ func WithHint(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
-// Hint returns the advice that comes with err, or "".
+// Hint returns the advice that comes with err, one line without control characters,
+// or "". It holds nothing that a peer chose: advice is not to come from strangers.
 func Hint(err error) string {
 	var h *hinted
 	if errors.As(err, &h) {
-		return h.hint
+		return neutral.Line(h.hint)
 	}
 	return ""
 }

@@ -46,6 +46,9 @@ type end struct {
 	probed bool
 	// failed: the system reported an error that nobody has fetched yet.
 	failed bool
+	// gone: the other side has closed both directions, and nothing that is written
+	// reaches anybody.
+	gone bool
 	// asksOut: registered for EPOLLOUT, which is done when a write first blocks.
 	asksOut bool
 }
@@ -81,15 +84,17 @@ type joint struct {
 	slot   uint32
 	gen    uint32
 	queued bool // in loop.ready
+	drain  bool // one end is gone: what the other sends is thrown away
 	over   bool // descriptors closed, result final
 
-	active time.Time // last write; kept up only with Options.Idle
-	due    time.Time // when loop.idle looks at it next; guarded by loop.mu
-	place  int       // in loop.idle; guarded by loop.mu
+	silence time.Duration // for how long it may be silent now; 0 is for ever
+	active  time.Time     // last write; kept up only with a silence
+	due     time.Time     // when loop.idle looks at it next; guarded by loop.mu
+	place   int           // in loop.idle; guarded by loop.mu
 }
 
 func newJoint(l *loop, a, b int, o Options, done func(Result)) *joint {
-	j := &joint{l: l, opt: o, done: done}
+	j := &joint{l: l, opt: o, done: done, silence: max(o.Idle, 0)}
 	j.ends[0].fd, j.ends[1].fd = a, b
 	j.flows[0] = flow{src: &j.ends[0], dst: &j.ends[1], out: &j.result.AB}
 	j.flows[1] = flow{src: &j.ends[1], dst: &j.ends[0], out: &j.result.BA}
@@ -123,6 +128,9 @@ func (j *joint) note(side int, ev uint32) {
 	if ev&unix.EPOLLERR != 0 {
 		e.failed = true
 	}
+	if ev&unix.EPOLLHUP != 0 && !isTCP(e.fd) { // TCP has it only when both have closed
+		e.gone = true
+	}
 	if ev&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		j.flows[1-side].blocked = false
 	}
@@ -146,6 +154,10 @@ func (j *joint) turn() (again bool) {
 	}
 	for i := range j.ends {
 		j.fetchFailure(i)
+		if j.lacks(i) {
+			j.startDrain()
+			again = true
+		}
 	}
 	return again && !j.over
 }
@@ -162,6 +174,8 @@ func (j *joint) pump(f *flow) (again bool) {
 		case f.state == ending:
 			j.halfClose(f)
 			return false
+		case j.drain && f.src.readable && budget > 0:
+			budget -= j.throwAway(f)
 		case !f.src.readable:
 			return false
 		case budget <= 0:
@@ -206,7 +220,7 @@ func (j *joint) wrote(f *flow, n int) {
 	if live != nil {
 		live.Add(int64(n))
 	}
-	if j.opt.Idle > 0 {
+	if j.silence > 0 {
 		j.active = j.l.now
 	}
 }
@@ -228,6 +242,40 @@ func (j *joint) halfClose(f *flow) {
 		return
 	}
 	j.first(f)
+	if d := j.opt.HalfClosed; d > 0 && (j.silence == 0 || d < j.silence) {
+		j.l.mu.Lock()
+		j.l.limit(j, d)
+		j.l.mu.Unlock()
+	}
+}
+
+// lacks tells whether the end at side is gone, all that came from it has been passed
+// on, and the joint only waits for data that nobody will get.
+func (j *joint) lacks(side int) bool {
+	return !j.over && !j.drain && j.ends[side].gone && j.flows[side].state == ended && j.flows[1-side].state != ended
+}
+
+// startDrain has the joint end in Options.Drain, or when the side that is left does.
+func (j *joint) startDrain() {
+	j.drain = true
+	if j.opt.Drain <= 0 {
+		j.finish(nil, false)
+		return
+	}
+	j.l.mu.Lock()
+	j.l.limit(j, j.opt.Drain)
+	j.l.mu.Unlock()
+}
+
+// throwAway reads once for nobody. That bytes were lost is a failure to write them.
+func (j *joint) throwAway(f *flow) int {
+	n, e := sysRead(f.src.fd, j.l.buf)
+	if e != 0 || n == 0 {
+		j.readEnd(f, e)
+		return 0
+	}
+	f.out.Write = unix.EPIPE
+	return n
 }
 
 // discard empties the receive queue of e. Closing a socket with unread data resets

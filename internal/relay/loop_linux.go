@@ -28,7 +28,7 @@ type slot struct {
 	gen uint32
 }
 
-// order is to abort a joint.
+// order is to abort a joint, or, without a cause, to close it.
 type order struct {
 	j     *joint
 	cause error
@@ -108,15 +108,26 @@ func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
 		}
 		return nil, fmt.Errorf("epoll_ctl: %w", err)
 	}
-	if j.opt.Idle > 0 {
-		j.active = time.Now()
-		j.due = j.active.Add(j.opt.Idle)
-		heap.Push(&l.idle, j)
+	if j.silence > 0 {
+		l.limit(j, j.silence)
 		if l.idle[0] == j {
 			l.wake() // to sleep no longer than that
 		}
 	}
 	return j, nil
+}
+
+// limit has the loop look whether j is silent for as long as d, from now on. The
+// caller holds mu.
+func (l *loop) limit(j *joint, d time.Duration) {
+	known := !j.due.IsZero()
+	j.silence, j.active = d, time.Now()
+	j.due = j.active.Add(d)
+	if known {
+		heap.Fix(&l.idle, j.place)
+	} else {
+		heap.Push(&l.idle, j)
+	}
 }
 
 // enlist gives j a slot. The caller holds mu.
@@ -253,10 +264,17 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 func (l *loop) expire(cuts []order) []order {
 	for len(l.idle) > 0 && !l.idle[0].due.After(l.now) {
 		j := l.idle[0]
-		due := j.active.Add(j.opt.Idle)
+		due := j.active.Add(j.silence)
 		if !due.After(l.now) {
-			cuts = append(cuts, order{j, ErrIdle})
-			due = l.now.Add(j.opt.Idle)
+			cause := ErrIdle
+			switch {
+			case j.drain:
+				cause = nil
+			case j.silence != j.opt.Idle:
+				cause = ErrHalfClosed
+			}
+			cuts = append(cuts, order{j, cause})
+			due = l.now.Add(j.silence)
 		}
 		j.due = due
 		heap.Fix(&l.idle, 0)
@@ -267,7 +285,7 @@ func (l *loop) expire(cuts []order) []order {
 func (l *loop) end(o order) {
 	if !o.j.over {
 		o.j.result.Cause = o.cause
-		o.j.finish(nil, true)
+		o.j.finish(nil, o.cause != nil)
 	}
 }
 

@@ -27,6 +27,9 @@ import (
 // ErrIdle is the Cause of a joint that was cut by Options.Idle.
 var ErrIdle = errors.New("no data for too long")
 
+// ErrHalfClosed is the Cause of a joint that was cut by Options.HalfClosed.
+var ErrHalfClosed = errors.New("no data for too long since one direction has ended")
+
 // ErrNotPollable is returned by Run, with both descriptors untouched, when the
 // system cannot poll one of them: regular files, most of all. It matches
 // errors.ErrUnsupported: the caller copies instead.
@@ -45,6 +48,12 @@ type Options struct {
 	// Idle aborts both sides when no byte was written in either direction for
 	// so long. Zero means never.
 	Idle time.Duration
+	// Drain is how long a joint goes on reading one side when the other has gone
+	// away altogether, as a program that has exited: what comes is thrown away, and
+	// the side can take in what it was sent. Zero means not at all.
+	Drain time.Duration
+	// HalfClosed aborts like Idle, once one direction has ended. Zero means never.
+	HalfClosed time.Duration
 	// AB and BA, if not nil, grow as bytes are written, for live display.
 	AB, BA *atomic.Int64
 }
@@ -76,7 +85,7 @@ type Result struct {
 	// First is the direction that ended first, by itself.
 	First Direction
 	// Cause is why the joint was cut from outside: the cause of the context,
-	// ErrIdle, or net.ErrClosed after Engine.Close. Nil if it ended by itself.
+	// ErrIdle, ErrHalfClosed, or net.ErrClosed after Engine.Close. Nil if it ended by itself.
 	Cause error
 }
 
