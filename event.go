@@ -5,6 +5,9 @@ import (
 	"net"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/plan"
+	"github.com/tenon-net/tenon/internal/serve"
 	"github.com/tenon-net/tenon/join"
 )
 
@@ -39,7 +42,8 @@ const (
 	Notice    EventType = "notice"    // something that people should know
 )
 
-// MarshalJSON returns one flat object; what does not apply is left out.
+// MarshalJSON returns one flat object without control characters; what does not
+// apply is left out.
 func (e Event) MarshalJSON() ([]byte, error) {
 	line := struct {
 		Time  string    `json:"time"`
@@ -53,12 +57,13 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		First string    `json:"first,omitempty"`
 		Text  string    `json:"text,omitempty"`
 		Err   string    `json:"error,omitempty"`
-	}{Time: e.Time.UTC().Format(time.RFC3339Nano), Type: e.Type, End: e.End, Joint: e.Joint, Other: e.Other, Text: e.Text}
+	}{Time: e.Time.UTC().Format(time.RFC3339Nano), Type: e.Type, Joint: e.Joint}
+	line.End, line.Other, line.Text = neutral.Line(e.End), neutral.Line(e.Other), neutral.Line(e.Text)
 	if e.Addr != nil {
-		line.Addr = e.Addr.String()
+		line.Addr = neutral.Line(e.Addr.String())
 	}
 	if e.Err != nil {
-		line.Err = e.Err.Error()
+		line.Err = neutral.Line(e.Err.Error())
 	}
 	if r := e.Result; r != nil {
 		line.AB, line.BA = &r.AB.Bytes, &r.BA.Bytes
@@ -72,12 +77,46 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(line)
 }
 
-// tellsJoints tells whether anybody wants to hear of joints.
-func (o *Opener) tellsJoints() bool { return o.Events != nil && !o.NoJoints }
+// watcher makes events of what package serve tells.
+type watcher struct{ events func(Event) }
 
-func (o *Opener) emit(e Event) {
-	if o.Events != nil && (!o.NoJoints || e.Type != Opened && e.Type != Closed) {
-		e.Time = time.Now()
-		o.Events(e)
-	}
+func (w watcher) tell(e Event) {
+	e.Time = time.Now()
+	w.events(e)
+}
+
+func (w watcher) Listening(p *plan.Plan, at net.Addr, text string) {
+	w.tell(Event{Type: Listening, End: p.Name(), Addr: at, Text: text})
+}
+
+func (w watcher) Refused(p *plan.Plan, who net.Addr, err error) {
+	w.tell(Event{Type: Refused, End: p.Name(), Addr: who, Err: err})
+}
+
+func (w watcher) Down(p *plan.Plan, text string, err error) {
+	w.tell(Event{Type: Down, End: p.Name(), Text: text, Err: err})
+}
+
+func (w watcher) Up(p *plan.Plan, text string) {
+	w.tell(Event{Type: Up, End: p.Name(), Text: text})
+}
+
+func (w watcher) Notice(end, text string) {
+	w.tell(Event{Type: Notice, End: end, Text: text})
+}
+
+func (w watcher) Opened(j *serve.Joint) {
+	e := jointEvent(Opened, j)
+	e.Text = j.Text
+	w.tell(e)
+}
+
+func (w watcher) Closed(j *serve.Joint, r *join.Result, err error) {
+	e := jointEvent(Closed, j)
+	e.Result, e.Err = r, err
+	w.tell(e)
+}
+
+func jointEvent(t EventType, j *serve.Joint) Event {
+	return Event{Type: t, Joint: j.Number, End: j.Names[join.A], Other: j.Names[join.B], Addr: j.Addr, Count: j.Count}
 }

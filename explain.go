@@ -1,9 +1,7 @@
 package tenon
 
 import (
-	"slices"
-
-	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/opt"
 )
 
@@ -31,56 +29,28 @@ type ExplainedOption struct {
 
 // Explain says what addr stands for, with all defaults, and opens nothing.
 func (o *Opener) Explain(addr string) (*Explanation, error) {
-	p, err := o.plan(addr)
+	o.serve()
+	p, err := plan.Parse(addr, o.kinds)
 	if err != nil {
 		return nil, err
 	}
-	e := &Explanation{Address: p.name(), Listens: p.listens()}
-	for _, part := range p.parts {
-		e.Parts = append(e.Parts, ExplainedPart{part.kind.Name, part.kind.Doc, explainOptions(part.set, nil)})
+	e := &Explanation{Address: p.Name(), Listens: p.Listens(), Common: explained(p.CommonSettings())}
+	for _, part := range p.Parts {
+		e.Parts = append(e.Parts, ExplainedPart{part.Kind.Name, part.Kind.Doc, explained(part.Settings())})
 	}
-	e.Common = explainOptions(&p.set, p.misplaced)
-	for _, hop := range p.via {
+	for _, hop := range p.Common.Via {
 		e.Via = append(e.Via, hop.String())
 	}
-	if p.listens() {
-		e.Reach = p.reach()
+	if p.Listens() {
+		e.Reach = p.Reach()
 	}
 	return e, nil
 }
 
-// reach says who can connect, as far as the address tells.
-func (p *plan) reach() string {
-	if p.base().set.Style() != opt.Host {
-		return "programs of this machine"
-	}
-	host, err := p.addr.Target.Host()
-	if err != nil {
-		return ""
-	}
-	if bind, ok := p.addr.Lookup("bind"); ok {
-		host.Name = bind.Value
-	}
-	switch host.Name {
-	case "", "localhost", "127.0.0.1", "::1":
-		return "programs of this machine (loopback)"
-	case "*", "0.0.0.0", "::":
-		return "everybody who can reach any address of this machine"
-	}
-	return "everybody who can reach " + host.Name
-}
-
-func explainOptions(s *opt.Set, skip func(*opt.Def) bool) []ExplainedOption {
+func explained(settings []plan.Setting) []ExplainedOption {
 	var out []ExplainedOption
-	for d := range s.All() {
-		if skip != nil && skip(d) {
-			continue
-		}
-		v := d.Value()
-		if v == "" {
-			v = d.Default
-		}
-		out = append(out, ExplainedOption{d.Name, v, d.Given()})
+	for _, s := range settings {
+		out = append(out, ExplainedOption(s))
 	}
 	return out
 }
@@ -88,15 +58,6 @@ func explainOptions(s *opt.Set, skip func(*opt.Def) bool) []ExplainedOption {
 // Options returns the options that an end of this address can have: those of its
 // layers, of its kind and of every end. Only the kinds in addr must be right.
 func (o *Opener) Options(addr string) ([]*opt.Def, error) {
-	a, err := address.Parse(addr)
-	if err != nil {
-		return nil, usage(err)
-	}
-	a.Options = nil
-	p := &plan{addr: a}
-	p.common.Bind(&p.set)
-	if err := p.expand(o.kinds()); err != nil {
-		return nil, usage(err)
-	}
-	return slices.Collect(p.options()), nil
+	o.serve()
+	return plan.OptionsOf(addr, o.kinds)
 }

@@ -20,9 +20,10 @@ package tenon
 
 import (
 	"context"
-	"fmt"
-	"sync/atomic"
+	"sync"
 
+	"github.com/tenon-net/tenon/internal/plan"
+	"github.com/tenon-net/tenon/internal/serve"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -46,39 +47,35 @@ type Opener struct {
 	// told what passes between a and b.
 	Taps func(joint uint64, a, b transport.Conn) []join.Tap
 
-	joints atomic.Uint64
+	once  sync.Once
+	inner serve.Opener
+	kinds transport.Kinds
 }
 
 // Dial opens the end that addr names. The context bounds the call only. An end
-// that listens is waited at: Dial returns the first connection.
+// that listens is waited at: Dial returns the first connection. For a net.Conn of
+// any end, see [Opener.DialStream] and [Opener.DialContext].
 func (o *Opener) Dial(ctx context.Context, addr string) (transport.Conn, error) {
-	p, err := o.warned(addr)
+	p, err := o.plan(addr)
 	if err != nil {
 		return nil, err
 	}
-	if !p.listens() {
-		return o.dial(ctx, p)
-	}
-	acc, err := o.open(ctx, p, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer acc.Close()
-	return acceptOne(ctx, acc)
+	return o.serve().DialOrAccept(ctx, p)
 }
 
 // Listen opens the end that addr names, which must be of a kind that listens. The
 // context bounds the call only. The Acceptor hands out clients that are through
-// all handshakes and limits.
+// all handshakes and limits; [NetListener] makes a net.Listener of it.
 func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, error) {
-	p, err := o.warned(addr)
+	p, err := o.plan(addr)
 	if err != nil {
 		return nil, err
 	}
-	if !p.listens() {
-		return nil, usage(p.addr.ErrorAt(p.addr.Kind.Pos, len(p.addr.Kind.Name), "does not listen", "see tenon help kinds"))
+	if !p.Listens() {
+		kind := p.Addr.Kind
+		return nil, transport.Usage(p.Addr.ErrorAt(kind.Pos, len(kind.Name), "does not listen", "see tenon help kinds"))
 	}
-	return o.open(ctx, p, nil)
+	return o.serve().Listen(ctx, p)
 }
 
 // Join joins the ends that a and b name, and returns when the joint has ended. An
@@ -86,16 +83,22 @@ func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, e
 // unless the other can be opened only once, as stdio can: then it serves one. Of
 // two that listen, the clients are paired. The Result is that of the last joint.
 func (o *Opener) Join(ctx context.Context, a, b string, jo join.Options) (join.Result, error) {
-	pa, err := o.warned(a)
+	pa, err := o.plan(a)
 	if err != nil {
 		return join.Result{}, err
 	}
-	pb, err := o.warned(b)
+	pb, err := o.plan(b)
 	if err != nil {
 		return join.Result{}, err
 	}
-	return o.serve(ctx, pa, pb, jo)
+	return o.serve().Join(ctx, pa, pb, jo)
 }
+
+// Reload has every end that this Opener is listening at or joining read its files
+// again: certificates, keys, certificate authorities, lists of users. It is all or
+// nothing: after an error every end goes on with what it had. Connections that are
+// there stay; those that come later meet the new files.
+func (o *Opener) Reload() error { return o.serve().Reload() }
 
 // Dial is [Opener.Dial] with the zero Opener.
 func Dial(ctx context.Context, addr string) (transport.Conn, error) {
@@ -112,14 +115,26 @@ func Join(ctx context.Context, a, b string, jo join.Options) (join.Result, error
 	return new(Opener).Join(ctx, a, b, jo)
 }
 
-func (o *Opener) kinds() transport.Kinds {
-	if o.Kinds != nil {
-		return o.Kinds
+// plan works out what addr stands for, and tells what is unsafe about it.
+func (o *Opener) plan(addr string) (*plan.Plan, error) {
+	s := o.serve()
+	p, err := plan.Parse(addr, o.kinds)
+	if err == nil {
+		s.Warn(p)
 	}
-	return DefaultKinds()
+	return p, err
 }
 
-// notice tells people something about an end.
-func (o *Opener) notice(p *plan, format string, args ...any) {
-	o.emit(Event{Type: Notice, End: p.name(), Text: fmt.Sprintf(format, args...)})
+// serve returns what does the work.
+func (o *Opener) serve() *serve.Opener {
+	o.once.Do(func() {
+		if o.kinds = o.Kinds; o.kinds == nil {
+			o.kinds = DefaultKinds()
+		}
+		o.inner.NoJoints, o.inner.Taps = o.NoJoints, o.Taps
+		if o.Events != nil {
+			o.inner.Watch = watcher{o.Events}
+		}
+	})
+	return &o.inner
 }

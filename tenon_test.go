@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
@@ -53,76 +51,6 @@ func dialStream(t *testing.T, o *Opener, addr string) transport.Stream {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c.(transport.Stream)
-}
-
-func TestPlans(t *testing.T) {
-	o := &Opener{}
-	for _, tt := range []struct{ addr, kind, name string }{
-		{"tcp:db:5432", "tcp", "tcp:db:5432"},
-		{"TCP:db:5432", "tcp", "tcp:db:5432"},
-		{"wss://h/p", "ws+tls+tcp", "wss://h/p"},
-		{"tls:h:443", "tls+tcp", "tls:h:443"},
-		{"tls-listen:443", "tls+tcp-listen", "tls-listen:443"},
-		{"ws+unix:/run/x.sock", "ws+unix", "ws+unix:/run/x.sock"},
-		{"exec:cat", "exec", "exec:cat"},
-		{"socks5-listen:1080", "socks-server+tcp-listen", "socks5-listen:1080"},
-		{"ws://me:secret@h:1/", "ws+tcp", "ws://me:…@h:1/"},
-		{"tcp:h:1,via=socks5://u:secret@p:1080", "tcp", "tcp:h:1,via=socks5://u:…@p:1080"},
-	} {
-		p, err := o.plan(tt.addr)
-		if err != nil {
-			t.Errorf("%s: %v", tt.addr, err)
-			continue
-		}
-		if got := p.kindName(); got != tt.kind {
-			t.Errorf("%s is %s, want %s", tt.addr, got, tt.kind)
-		}
-		if got := p.name(); got != tt.name {
-			t.Errorf("%s is named %s, want %s", tt.addr, got, tt.name)
-		}
-	}
-	for addr, want := range map[string]string{
-		"tcp:h:1,max=3":           `is for ends that listen`,
-		"tcp-listen:1,via=http:x": `is for ends that are dialed`,
-		"exec:cat,via=http://p:1": `is for ends that are dialed over tcp`,
-		"tcp+tls:h:1":             `is not a layer`,
-		"wss+tcp:h:1":             `has no place for more`,
-		"tcp:h:1/path":            `knows no paths`,
-		"null:x":                  `takes no target`,
-		"tcp:h:1,nodelay=maybe":   `nodelay must be yes or no`,
-		"tcp:h:1,idle":            `idle needs a value`,
-		"tcp:h:1,idle=1,idle=2":   `idle is given twice`,
-	} {
-		_, err := o.plan(addr)
-		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want a usage error that says %q", addr, err, want)
-		}
-	}
-}
-
-func TestSecretsAreNotInErrors(t *testing.T) {
-	const secret = "hunter2"
-	o := &Opener{}
-	for _, addr := range []string{
-		"ws://me:" + secret + "@127.0.0.1:1/",
-		"ws://127.0.0.1:1/,user=me,password=" + secret,
-		"tcp:127.0.0.1:1,via=socks5://me:" + secret + "@127.0.0.1:1",
-		"tcp:127.0.0.1:1,via=http://me:" + secret + "@127.0.0.1:1",
-	} {
-		_, err := o.Dial(t.Context(), addr)
-		if err == nil || strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: %v", addr, err)
-		}
-		for _, tail := range []string{",passwor=x", ",'", ",connect-timeout=soon"} {
-			var at *address.Error
-			if _, err := o.plan(addr + tail); !errors.As(err, &at) || strings.Contains(at.Caret()+err.Error(), secret) {
-				t.Errorf("%s: %v\n%s", addr+tail, err, at.Caret())
-			}
-		}
-		if e, err := o.Explain(addr); err != nil || strings.Contains(e.Address, secret) {
-			t.Errorf("%s: explained as %+v, %v", addr, e, err)
-		}
-	}
 }
 
 func TestMaxHasClientsWait(t *testing.T) {
@@ -342,25 +270,5 @@ func TestListenersArePaired(t *testing.T) {
 		}
 		cancel()
 		<-done
-	})
-}
-
-func FuzzPlan(f *testing.F) {
-	for _, addr := range []string{"tcp:db:5432,keepalive=5s", "ws+tls+tcp:[::1]:8/p?q,header='A: b'", "exec:grep -n 'a,b'", "a!!b", "udp-listen:1,idle=3"} {
-		f.Add(addr)
-	}
-	o := &Opener{}
-	f.Fuzz(func(t *testing.T, addr string) {
-		if strings.Contains(addr, "@") {
-			return // names a file
-		}
-		p, err := o.plan(addr)
-		if err != nil {
-			if !errors.Is(err, ErrUsage) {
-				t.Errorf("%q: %v is no usage error", addr, err)
-			}
-			return
-		}
-		p.name()
 	})
 }

@@ -128,17 +128,23 @@ func (a *Address) parseKind() (end int, err error) {
 	return end, nil
 }
 
-// notAKind guesses what somebody meant who began with something else.
+// notAKind guesses what somebody meant who began with something else. It repeats
+// nothing that may be a password: no options, and nothing around an @.
 func notAKind(text, word string) string {
+	text, _, _ = strings.Cut(text, ",")
+	hostPort, path := text, text
+	if strings.Contains(text, "@") {
+		hostPort, path = "HOST:PORT", "PATH"
+	}
 	switch {
 	case isDigits(word) && len(word) < len(text):
-		return "a host and port are written tcp:" + text
+		return "a host and port are written tcp:" + hostPort
 	case isDigits(word):
 		return "tcp-listen:" + word + " or fd:" + word + "?"
 	case word[0] == '/' || word[0] == '.':
-		return "a path is written file:" + text + " or unix:" + text
+		return "a path is written file:" + path + " or unix:" + path
 	case word[0] == '[' || strings.Contains(word, ".") || strings.Contains(word, "@"):
-		return "a host and port are written tcp:" + text
+		return "a host and port are written tcp:" + hostPort
 	}
 	return ""
 }
@@ -148,18 +154,18 @@ func notAKind(text, word string) string {
 // Secrets are in it; see [Address.Redacted].
 func (a Address) String() string { return a.format(nil) }
 
-// Redacted is [Address.String] with "…" in place of every password and of the
-// value of every option for which secret returns true.
-func (a Address) Redacted(secret func(option string) bool) string { return a.format(secret) }
+// Redacted is [Address.String] with "…" in place of every password, and with mask's
+// word for the value of every option.
+func (a Address) Redacted(mask func(option, value string) string) string { return a.format(mask) }
 
-func (a Address) format(secret func(string) bool) string {
+func (a Address) format(mask func(option, value string) string) string {
 	var b strings.Builder
 	for _, l := range a.Layers {
 		b.WriteString(l.Name + "+")
 	}
 	b.WriteString(a.Kind.Name)
 	target := a.Target
-	if secret != nil {
+	if mask != nil {
 		target = target.redacted()
 	}
 	switch {
@@ -173,10 +179,10 @@ func (a Address) format(secret func(string) bool) string {
 		b.WriteString("," + o.Name)
 		switch {
 		case !o.HasValue:
-		case secret != nil && secret(o.Name):
-			b.WriteString("=…")
+		case mask != nil:
+			b.WriteString("=" + Quote(redactValue(mask(o.Name, o.Value), true)))
 		default:
-			b.WriteString("=" + Quote(redactValue(o.Value, secret != nil)))
+			b.WriteString("=" + Quote(o.Value))
 		}
 	}
 	return b.String()

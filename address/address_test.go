@@ -170,7 +170,12 @@ func TestRedactedHidesSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := a.Redacted(func(name string) bool { return name == "password" })
+	got := a.Redacted(func(name, value string) string {
+		if name == "password" {
+			return "…"
+		}
+		return value
+	})
 	if strings.Contains(got, "hunter2") || !strings.Contains(got, "user=me") {
 		t.Errorf("Redacted = %q", got)
 	}

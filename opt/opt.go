@@ -41,6 +41,10 @@ type Def struct {
 	Secret  bool     // the value never appears in a log, an error or an explanation
 	Multi   bool     // may be given more than once
 
+	// Mask, if not nil, returns what of a value may appear there: the name of a
+	// header, a path without its query.
+	Mask func(value string) string
+
 	parse func(string) error
 	show  func() string // the value now; "" for the zero value
 	given bool
@@ -55,14 +59,24 @@ func (d *Def) Alias(names ...string) *Def {
 // Given tells whether the option has been set by [Set.Set].
 func (d *Def) Given() bool { return d.given }
 
-// Value returns the value that the option has, in words; "" if it is the default.
-// A secret is "…".
+// Value returns the value that the option has, in words and masked; "" if it is the
+// default.
 func (d *Def) Value() string {
-	v := d.show()
-	if d.Secret && v != "" {
+	if v := d.show(); v != "" {
+		return d.Masked(v)
+	}
+	return ""
+}
+
+// Masked returns what may be shown of a value of the option: "…" if it is secret.
+func (d *Def) Masked(value string) string {
+	switch {
+	case d.Mask != nil:
+		return d.Mask(value)
+	case d.Secret:
 		return "…"
 	}
-	return v
+	return value
 }
 
 // Style is how a kind reads its target.

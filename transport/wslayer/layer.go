@@ -75,7 +75,7 @@ var (
 // Bind binds the options and learns host, path and credentials from the target.
 func (l *Layer) Bind(s *opt.Set) {
 	s.Group("WebSocket")
-	s.String(&l.Path, "path", "path", "ask for this path, or accept requests for it only (default: the target's)")
+	s.String(&l.Path, "path", "path", "ask for this path, or accept requests for it only (default: the target's)").Mask = maskQuery
 	s.Strings(&l.Hosts, "host", "name", "send this Host; listening: accept it too, * for any")
 	s.Strings(&l.Origins, "origin", "url", "send this Origin; listening: accept pages from there, * for any")
 	s.Strings(&l.Headers, "header", "name: value", "add a header to the request or the answer")
@@ -176,4 +176,13 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	}
 	src.left = -1
 	return newConn(l, stream, src, br, side, agreed), nil
+}
+
+// maskQuery leaves out the query of a path, in which tokens travel.
+func maskQuery(path string) string {
+	before, _, found := strings.Cut(path, "?")
+	if found {
+		before += "?…"
+	}
+	return before
 }

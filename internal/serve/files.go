@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ var _ transport.Filer = (*gate)(nil)
 // decides about clients does not go with the sockets: limits and address lists.
 func (g *gate) Files() ([]*os.File, error) {
 	if g.ready != nil {
-		return nil, transport.Mark(fmt.Errorf("%s: the layers are in this process", g.plan.kindName()), errors.ErrUnsupported)
+		return nil, transport.Mark(fmt.Errorf("%s: the layers are in this process", g.plan.KindName()), errors.ErrUnsupported)
 	}
 	f, ok := g.inner.(transport.Filer)
 	if !ok {

@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"bufio"
@@ -6,28 +6,33 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/transport"
 )
 
-// dress puts on c what the options of every end ask for: rate, ignoreeof, crlf, in
-// this order from the wire inwards. Messages know only the rate.
-func (p *plan) dress(c transport.Conn) transport.Conn {
-	o := &p.common
-	if o.rate > 0 {
-		c = limitRate(c, o.rate)
+// wrapEnd puts on c what the options of every end ask for: rate, readbytes, ignoreeof,
+// crlf, in this order from the wire inwards. Messages know only the rate.
+func wrapEnd(p *plan.Plan, c transport.Conn) transport.Conn {
+	o := &p.Common
+	if o.Rate > 0 {
+		c = limitRate(c, o.Rate)
 	}
 	s, ok := c.(transport.Stream)
 	if !ok {
 		return c
 	}
-	if o.ignoreEOF {
+	if o.ReadBytes > 0 {
+		s = &transport.Filter{Stream: s, R: io.LimitReader(s, o.ReadBytes)}
+	}
+	if o.IgnoreEOF {
 		s = ignoreEOF(s)
 	}
-	if o.crlf {
+	if o.CRLF {
 		s = &transport.Filter{Stream: s, R: lfReader{bufio.NewReader(s)}, W: &crlfWriter{w: s}}
 	}
 	return s
@@ -103,28 +108,43 @@ func (w *pacedWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// ignoreEOF has reads wait for ever where there would be an end of file.
+// ignoreEOF holds an end of file back until the other direction has ended, too: then
+// nothing can come of waiting any more.
 func ignoreEOF(s transport.Stream) transport.Stream {
-	ctx, cancel := context.WithCancel(context.Background())
+	closed, cancel := context.WithCancel(context.Background())
 	s = transport.OnClose(s, cancel).(transport.Stream)
-	return &transport.Filter{Stream: s, R: endless{s, ctx}}
+	e := &endless{Filter: transport.Filter{Stream: s}, closed: closed, written: make(chan struct{})}
+	e.R = endlessReader{e}
+	return e
 }
 
+// An endless end has ignoreeof.
 type endless struct {
-	r   io.Reader
-	ctx context.Context // done when the end is closed
+	transport.Filter
+	closed  context.Context // done when the end is closed
+	once    sync.Once
+	written chan struct{} // closed when nothing more will be written
 }
 
-func (e endless) Read(p []byte) (int, error) {
-	n, err := e.r.Read(p)
-	if err == io.EOF && n == 0 {
-		<-e.ctx.Done()
+// CloseWrite half-closes the Stream, and lets the end of file through.
+func (e *endless) CloseWrite() error {
+	defer e.once.Do(func() { close(e.written) })
+	return e.Filter.CloseWrite()
+}
+
+type endlessReader struct{ *endless }
+
+func (e endlessReader) Read(p []byte) (int, error) {
+	n, err := e.Stream.Read(p)
+	if !errors.Is(err, io.EOF) || n > 0 {
+		return n, err
+	}
+	select {
+	case <-e.written:
+		return 0, io.EOF
+	case <-e.closed.Done():
 		return 0, net.ErrClosed
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
 }
 
 // pacedMsgs is a MsgConn whose messages come and go at the pace of their bytes.

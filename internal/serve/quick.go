@@ -1,8 +1,9 @@
-package tenon
+package serve
 
 import (
 	"context"
 
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -13,23 +14,27 @@ import (
 // what makes thousands of short connections a second cheap, and a silent one small.
 
 // beginner returns the way to open p at once, if opening it is nothing but that.
-func (s *server) beginner(p *plan) transport.Beginner {
-	c := &p.common
-	if len(p.parts) > 1 || len(p.via) > 0 || c.sendPP > 0 || c.retry != 0 {
+func (s *server) beginner(p *plan.Plan) transport.Beginner {
+	c := &p.Common
+	if len(p.Parts) > 1 || len(c.Via) > 0 || c.SendProxy > 0 || c.Retry != 0 {
 		return nil
 	}
-	b, _ := p.base().end.(transport.Beginner)
+	b, _ := p.Base().End.(transport.Beginner)
 	return b
 }
 
 // begin makes the joint of a client without waiting for anything. What has to be
 // waited for goes on in a goroutine.
 func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b transport.Beginner) {
+	if _, ok := transport.As[transport.Caller](c); ok { // it waits for an answer
+		s.wg.Go(func() { s.client(ctx, side, c) })
+		return
+	}
 	p := s.plans[1-side]
 	d, wait, err := b.Begin()
 	switch {
 	case err != nil:
-		s.refuse(side, c, failed("dial", p.name(), err))
+		s.refuse(side, c, transport.Failed("dial", p.Name(), err))
 		return
 	case wait != nil:
 		s.wg.Go(func() {
@@ -41,15 +46,15 @@ func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b 
 		s.wg.Go(func() { s.client(ctx, side, c) })
 		return
 	}
-	ends := [2]transport.Conn{c, p.dress(d)}
+	ends := [2]transport.Conn{c, wrapEnd(p, d)}
 	if side == join.B {
 		ends[0], ends[1] = ends[1], ends[0]
 	}
-	n := s.note(ends[0], ends[1])
+	j, jo := s.note(ends[0], ends[1])
 	s.wg.Add(1)
-	ends, started := s.opt.Engine.Start(ends[0], ends[1], n.opt, func(r join.Result, err error) {
+	ends, started := s.opt.Engine.Start(ends[0], ends[1], jo, func(r join.Result, err error) {
 		over := func() {
-			s.closed(&n, r, err)
+			s.closed(j, r, err)
 			s.wg.Done()
 		}
 		if s.tellsJoints() {
@@ -61,22 +66,22 @@ func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b 
 	if !started {
 		go func() {
 			defer s.wg.Done()
-			r, err := join.Join(ctx, ends[0], ends[1], n.opt)
-			s.closed(&n, r, err)
+			r, err := join.Join(ctx, ends[0], ends[1], jo)
+			s.closed(j, r, err)
 		}()
 	}
 }
 
 // waitFor is the rest of dial, when p has been begun.
-func waitFor(ctx context.Context, p *plan, wait func(context.Context) (transport.Conn, error)) (transport.Conn, error) {
-	if d := p.connectTimeout(); d > 0 {
+func waitFor(ctx context.Context, p *plan.Plan, wait func(context.Context) (transport.Conn, error)) (transport.Conn, error) {
+	if d := p.ConnectTimeout(); d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
 	c, err := wait(ctx)
 	if err != nil {
-		return nil, failed("dial", p.name(), err)
+		return nil, transport.Failed("dial", p.Name(), err)
 	}
-	return p.dress(c), nil
+	return wrapEnd(p, c), nil
 }

@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"context"
@@ -8,34 +8,35 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/transport"
 )
 
 // listen opens p, and puts its limits and layers between the clients and Accept.
-func (o *Opener) listen(ctx context.Context, p *plan) (transport.Acceptor, error) {
-	base, ok := p.base().end.(transport.Listener)
+func (o *Opener) listen(ctx context.Context, p *plan.Plan) (transport.Acceptor, error) {
+	base, ok := p.Base().End.(transport.Listener)
 	if !ok {
-		return nil, usage(errors.New(p.name() + ": does not listen"))
+		return nil, transport.Usage(errors.New(p.Name() + ": does not listen"))
 	}
 	var inner transport.Acceptor
 	_, err := o.persist(ctx, p, func() (c transport.Conn, err error) {
 		inner, err = base.Listen(ctx)
-		return nil, failed("listen", p.name(), listenHint(err))
+		return nil, transport.Failed("listen", p.Name(), listenHint(err))
 	})
 	if err != nil {
 		return nil, err
 	}
 	if err := o.announce(p); err != nil {
 		inner.Close()
-		return nil, failed("listen", p.name(), err)
+		return nil, transport.Failed("listen", p.Name(), err)
 	}
 	return newGate(o, p, inner), nil
 }
 
 // announce tells what the parts of a listener have to say.
-func (o *Opener) announce(p *plan) error {
-	for _, part := range p.parts {
-		a, ok := part.end.(transport.Announcer)
+func (o *Opener) announce(p *plan.Plan) error {
+	for part := range p.All() {
+		a, ok := part.End.(transport.Announcer)
 		if !ok {
 			continue
 		}
@@ -44,18 +45,18 @@ func (o *Opener) announce(p *plan) error {
 			return err
 		}
 		for _, line := range lines {
-			o.notice(p, "%s", line)
+			o.watch().Notice(p.Name(), line)
 		}
 	}
 	return nil
 }
 
-// warn tells what is unsafe about an end that is about to be opened.
-func (o *Opener) warn(p *plan) {
-	for _, part := range p.parts {
-		if w, ok := part.end.(interface{ Warnings() []string }); ok {
+// Warn tells what is unsafe about an end that is about to be opened.
+func (o *Opener) Warn(p *plan.Plan) {
+	for part := range p.All() {
+		if w, ok := part.End.(interface{ Warnings() []string }); ok {
 			for _, line := range w.Warnings() {
-				o.notice(p, "%s", line)
+				o.watch().Notice(p.Name(), line)
 			}
 		}
 	}
@@ -73,15 +74,34 @@ func listenHint(err error) error {
 	return err
 }
 
+// Listen listens for p. The Acceptor hands out clients that are through all
+// handshakes and limits.
+func (o *Opener) Listen(ctx context.Context, p *plan.Plan) (transport.Acceptor, error) {
+	return o.open(ctx, p, nil)
+}
+
+// DialOrAccept opens p. An end that listens is waited at: its first client is the end.
+func (o *Opener) DialOrAccept(ctx context.Context, p *plan.Plan) (transport.Conn, error) {
+	if !p.Listens() {
+		return o.Dial(ctx, p)
+	}
+	acc, err := o.open(ctx, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer acc.Close()
+	return acceptOne(ctx, acc)
+}
+
 // open listens for p, whose clients will be joined to other, if that is safe, and
 // tells where. Other is nil if they go to the caller.
-func (o *Opener) open(ctx context.Context, p, other *plan) (transport.Acceptor, error) {
+func (o *Opener) open(ctx context.Context, p, other *plan.Plan) (transport.Acceptor, error) {
 	acc, err := o.listen(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	outside := slices.ContainsFunc(addrs(acc), reachable)
-	if err := p.safe(outside, other); err != nil {
+	if err := safe(p, outside, other); err != nil {
 		acc.Close()
 		return nil, err
 	}
@@ -89,34 +109,44 @@ func (o *Opener) open(ctx context.Context, p, other *plan) (transport.Acceptor, 
 	if outside {
 		text = whoReaches(acc.Addr())
 	}
-	o.emit(Event{Type: Listening, End: p.name(), Addr: acc.Addr(), Text: text})
+	o.watch().Listening(p, acc.Addr(), text)
 	return acc, nil
 }
 
 // safe refuses to put a program, or an open proxy, where strangers can reach it.
-func (p *plan) safe(outside bool, other *plan) error {
-	if !outside || p.authenticates() {
+func safe(p *plan.Plan, outside bool, other *plan.Plan) error {
+	if !outside || authenticates(p) {
 		return nil
 	}
-	if other != nil && other.base().kind.Traits.Programs && !p.common.allowExec {
-		return &Error{"listen", p.name(), transport.WithHint(
-			transport.Mark(fmt.Errorf("clients from outside would start %s without having proved who they are", other.name()), ErrDenied),
+	if other != nil && startsProgram(other) && !p.Common.AllowExec {
+		return &transport.Error{Op: "listen", End: p.Name(), Err: transport.WithHint(
+			transport.Mark(fmt.Errorf("clients from outside would start %s without having proved who they are", other.Name()), transport.ErrDenied),
 			"listen on loopback, ask for a certificate (tls, client-auth=need), or say allow-exec")}
 	}
-	for _, part := range p.parts {
-		if n, ok := part.end.(interface{ NeedsAuth() bool }); ok && n.NeedsAuth() {
-			return &Error{"listen", p.name(), transport.WithHint(
-				transport.Mark(errors.New("this would be a proxy open to strangers"), ErrDenied),
+	for part := range p.All() {
+		if n, ok := part.End.(interface{ NeedsAuth() bool }); ok && n.NeedsAuth() {
+			return &transport.Error{Op: "listen", End: p.Name(), Err: transport.WithHint(
+				transport.Mark(errors.New("this would be a proxy open to strangers"), transport.ErrDenied),
 				"listen on loopback, or give user= and password=")}
 		}
 	}
 	return nil
 }
 
+// startsProgram tells whether opening p starts a program, be it for half of the end.
+func startsProgram(p *plan.Plan) bool {
+	for part := range p.All() {
+		if part.Kind.Traits.Programs {
+			return true
+		}
+	}
+	return false
+}
+
 // authenticates tells whether no client gets through without proving who it is.
-func (p *plan) authenticates() bool {
-	for _, part := range p.parts {
-		if g, ok := part.end.(transport.Guard); ok && g.Authenticates() {
+func authenticates(p *plan.Plan) bool {
+	for part := range p.All() {
+		if g, ok := part.End.(transport.Guard); ok && g.Authenticates() {
 			return true
 		}
 	}
@@ -181,24 +211,4 @@ func acceptOne(ctx context.Context, acc transport.Acceptor) (transport.Conn, err
 		return nil, context.Cause(ctx)
 	}
 	return c, err
-}
-
-// NetListener makes a net.Listener of an Acceptor whose ends carry bytes, for
-// http.Serve and its like. Ends that carry messages are closed.
-func NetListener(a transport.Acceptor) net.Listener { return netListener{a} }
-
-type netListener struct{ transport.Acceptor }
-
-// Accept returns the next end that is a Stream, and so a net.Conn.
-func (l netListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Acceptor.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if s, ok := c.(transport.Stream); ok {
-			return s, nil
-		}
-		c.Close()
-	}
 }

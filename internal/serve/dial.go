@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"context"
@@ -7,52 +7,53 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/proxy"
 	"github.com/tenon-net/tenon/transport/tlslayer"
 )
 
-// dial opens p with all its layers, trying again as its options say.
-func (o *Opener) dial(ctx context.Context, p *plan) (transport.Conn, error) {
+// Dial opens p with all its layers, trying again as its options say.
+func (o *Opener) Dial(ctx context.Context, p *plan.Plan) (transport.Conn, error) {
 	c, err := o.persist(ctx, p, func() (transport.Conn, error) { return o.dialOnce(ctx, p) })
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := c.(transport.Stream); ok && p.common.retry == forever {
-		c = o.keep(p, s, transport.Other(ctx))
+	if s, ok := c.(transport.Stream); ok && p.Common.Retry == plan.Forever {
+		c = o.reconnect(p, s, transport.Other(ctx))
 	}
-	return p.dress(c), nil
+	return wrapEnd(p, c), nil
 }
 
 // persist calls open until it succeeds or the tries are used up. It tells when
 // the end goes down and when it is up, not each try.
-func (o *Opener) persist(ctx context.Context, p *plan, open func() (transport.Conn, error)) (transport.Conn, error) {
-	wait := orDefault(p.common.interval, DefaultInterval)
+func (o *Opener) persist(ctx context.Context, p *plan.Plan, open func() (transport.Conn, error)) (transport.Conn, error) {
+	wait := plan.OrDefault(p.Common.Interval, plan.DefaultInterval)
 	for try := 0; ; try++ {
 		c, err := open()
 		if err == nil {
 			if try > 0 {
-				o.emit(Event{Type: Up, End: p.name(), Text: "open again"})
+				o.watch().Up(p, "open again")
 			}
 			return c, nil
 		}
-		if p.common.retry != forever && try >= int(p.common.retry) || hopeless(err) {
+		if p.Common.Retry != plan.Forever && try >= int(p.Common.Retry) || hopeless(err) {
 			return nil, err
 		}
 		if try == 0 {
-			o.emit(Event{Type: Down, End: p.name(), Text: "trying again", Err: err})
+			o.watch().Down(p, "trying again", err)
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return nil, failed("dial", p.name(), context.Cause(ctx))
+			return nil, transport.Failed("dial", p.Name(), context.Cause(ctx))
 		}
-		wait = min(2*wait, max(MaxInterval, p.common.interval))
+		wait = min(2*wait, max(plan.MaxInterval, p.Common.Interval))
 	}
 }
 
 // hopeless tells whether trying again would only fail again.
 func hopeless(err error) bool {
-	return errors.Is(err, ErrUsage) || errors.Is(err, ErrDenied) ||
+	return errors.Is(err, transport.ErrUsage) || errors.Is(err, transport.ErrDenied) ||
 		errors.Is(err, errors.ErrUnsupported) || errors.Is(err, context.Canceled)
 }
 
@@ -68,32 +69,30 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // dialOnce opens p and puts its layers on it, innermost first.
-func (o *Opener) dialOnce(ctx context.Context, p *plan) (transport.Conn, error) {
-	if d := p.connectTimeout(); d > 0 && !p.base().kind.Traits.Once {
+func (o *Opener) dialOnce(ctx context.Context, p *plan.Plan) (transport.Conn, error) {
+	if d := p.ConnectTimeout(); d > 0 && !p.Base().Kind.Traits.Once {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	c, err := p.dialBase(ctx)
+	c, err := o.dialBase(ctx, p)
+	if err == nil && p.Common.SendProxy > 0 {
+		c, err = (&proxy.SendHeader{Version: p.Common.SendProxy}).Wrap(ctx, c, transport.Dialed)
+	}
+	if err == nil {
+		c, err = wrapLayers(ctx, p, c, transport.Dialed)
+	}
 	if err != nil {
-		return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
-	}
-	if p.common.sendPP > 0 {
-		if c, err = (&proxy.SendHeader{Version: p.common.sendPP}).Wrap(ctx, c, transport.Dialed); err != nil {
-			return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
-		}
-	}
-	if c, err = p.wrap(ctx, c, transport.Dialed); err != nil {
-		return nil, failed("dial", p.nameFor(transport.Other(ctx)), err)
+		return nil, transport.Failed("dial", p.NameFor(transport.Other(ctx)), err)
 	}
 	return c, nil
 }
 
-// wrap puts the layers on c, innermost first.
-func (p *plan) wrap(ctx context.Context, c transport.Conn, side transport.Side) (transport.Conn, error) {
+// wrapLayers puts the layers on c, innermost first.
+func wrapLayers(ctx context.Context, p *plan.Plan, c transport.Conn, side transport.Side) (transport.Conn, error) {
 	var err error
-	for i := len(p.parts) - 2; i >= 0; i-- {
-		if c, err = p.parts[i].end.(transport.Layer).Wrap(ctx, c, side); err != nil {
+	for i := len(p.Parts) - 2; i >= 0; i-- {
+		if c, err = p.Parts[i].End.(transport.Layer).Wrap(ctx, c, side); err != nil {
 			return nil, err
 		}
 	}
@@ -101,38 +100,41 @@ func (p *plan) wrap(ctx context.Context, c transport.Conn, side transport.Side) 
 }
 
 // dialBase opens the kind beneath all layers, through the proxies if there are any.
-func (p *plan) dialBase(ctx context.Context) (transport.Conn, error) {
-	base, ok := p.base().end.(transport.Dialer)
-	if !ok {
-		return nil, usage(errors.New("cannot be dialed"))
+func (o *Opener) dialBase(ctx context.Context, p *plan.Plan) (transport.Conn, error) {
+	if p.In != nil {
+		return o.dialHalves(ctx, p)
 	}
-	if len(p.via) == 0 {
+	base, ok := p.Base().End.(transport.Dialer)
+	if !ok {
+		return nil, transport.Usage(errors.New("cannot be dialed"))
+	}
+	if len(p.Common.Via) == 0 {
 		return base.Dial(ctx)
 	}
-	target, err := p.viaTarget(ctx, base.(*inet.Dial))
+	target, err := viaTarget(ctx, p, base.(*inet.Dial))
 	if err != nil {
 		return nil, err
 	}
 	first := *base.(*inet.Dial)
-	first.Addr = p.via[0].Addr()
+	first.Addr = p.Common.Via[0].Addr()
 	c, err := first.Dial(ctx)
 	if err != nil {
-		return nil, failed("dial", "proxy "+p.via[0].Addr(), err)
+		return nil, transport.Failed("dial", "proxy "+p.Common.Via[0].Addr(), err)
 	}
-	for i, hop := range p.via {
+	for i, hop := range p.Common.Via {
 		next := target
-		if i+1 < len(p.via) {
-			next = p.via[i+1].Addr()
+		if i+1 < len(p.Common.Via) {
+			next = p.Common.Via[i+1].Addr()
 		}
-		if c, err = p.through(ctx, c, hop, next); err != nil {
-			return nil, failed("dial", "proxy "+hop.Addr(), err)
+		if c, err = through(ctx, c, hop, next); err != nil {
+			return nil, transport.Failed("dial", "proxy "+hop.Addr(), err)
 		}
 	}
 	return c, nil
 }
 
 // through asks the proxy at the other end of c for the way to next.
-func (p *plan) through(ctx context.Context, c transport.Conn, hop proxy.Hop, next string) (transport.Conn, error) {
+func through(ctx context.Context, c transport.Conn, hop proxy.Hop, next string) (transport.Conn, error) {
 	if hop.TLS {
 		var err error
 		if c, err = (&tlslayer.Layer{Host: hop.Host}).Wrap(ctx, c, transport.Dialed); err != nil {
@@ -144,12 +146,12 @@ func (p *plan) through(ctx context.Context, c transport.Conn, hop proxy.Hop, nex
 
 // viaTarget is where the last proxy is to go: the name, unless it is to be looked
 // up here, or the place that the client of a proxy asked for.
-func (p *plan) viaTarget(ctx context.Context, base *inet.Dial) (string, error) {
+func viaTarget(ctx context.Context, p *plan.Plan, base *inet.Dial) (string, error) {
 	target := base.Addr
 	if caller, ok := otherCaller(ctx); ok && target == "" {
 		target = caller.Target()
 	}
-	if target == "" || p.common.resolve != "local" {
+	if target == "" || p.Common.Resolve != "local" {
 		return target, nil
 	}
 	host, port, err := net.SplitHostPort(target)

@@ -1,13 +1,12 @@
-package tenon
+package serve
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"strings"
 	"sync"
 
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -15,7 +14,7 @@ import (
 // A server joins what two plans open, as often as clients come.
 type server struct {
 	*Opener
-	plans [2]*plan
+	plans [2]*plan.Plan
 	opt   join.Options
 	once  bool
 
@@ -26,12 +25,20 @@ type server struct {
 	last join.Result // of the joint that ended last
 }
 
-// serve carries out Join.
-func (o *Opener) serve(ctx context.Context, a, b *plan, jo join.Options) (join.Result, error) {
-	s := &server{Opener: o, plans: [2]*plan{a, b}, opt: merge(jo, a, b)}
+// Join joins what a and b open, and returns when all joints have ended: one, or one
+// for each client of an end that listens, until ctx is done. The Result is that of the
+// joint that ended last.
+func (o *Opener) Join(ctx context.Context, a, b *plan.Plan, jo join.Options) (join.Result, error) {
+	s := &server{Opener: o, plans: [2]*plan.Plan{a, b}}
+	s.opt = merge(jo, s.halves()...)
 	if err := s.check(); err != nil {
 		return join.Result{}, err
 	}
+	if s.opt.HalfClosed == 0 && !s.once && (a.Listens() || b.Listens()) {
+		s.opt.HalfClosed = join.DefaultHalfClosed
+	}
+	defer o.hold(a)()
+	defer o.hold(b)()
 	if s.opt.Engine == nil {
 		s.opt.Engine = new(join.Engine)
 		defer s.opt.Engine.Close()
@@ -41,26 +48,31 @@ func (o *Opener) serve(ctx context.Context, a, b *plan, jo join.Options) (join.R
 		defer s.over.close()
 	}
 	switch {
-	case a.listens() && b.listens():
+	case a.Listens() && b.Listens():
 		return s.pair(ctx)
-	case a.listens():
+	case a.Listens():
 		return s.accept(ctx, join.A)
-	case b.listens():
+	case b.Listens():
 		return s.accept(ctx, join.B)
 	}
 	return s.dialBoth(ctx)
+}
+
+// halves returns the plans, those of two halves taken apart.
+func (s *server) halves() []*plan.Plan {
+	return append(s.plans[0].Halves(), s.plans[1].Halves()...)
 }
 
 // check refuses what makes no sense or is not safe, before anything is opened.
 func (s *server) check() error {
 	for i, p := range s.plans {
 		other := s.plans[1-i]
-		if !p.listens() {
+		if !p.Listens() {
 			continue
 		}
-		s.once = s.once || p.common.once || other.base().kind.Traits.Once
-		if p.common.many && s.once {
-			return usage(errors.New(p.name() + ": cannot serve many: " + other.name() + " can be opened only once"))
+		s.once = s.once || p.Common.Once || other.Base().Kind.Traits.Once
+		if p.Common.Many && s.once {
+			return transport.Usage(errors.New(p.Name() + ": cannot serve many: " + other.Name() + " can be opened only once"))
 		}
 	}
 	return nil
@@ -74,7 +86,7 @@ func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
 	}
 	var ends [2]transport.Conn
 	for _, side := range []join.Side{first, 1 - first} {
-		c, err := s.dial(transport.WithOther(ctx, ends[1-side]), s.plans[side])
+		c, err := s.Dial(transport.WithOther(ctx, ends[1-side]), s.plans[side])
 		if err != nil {
 			if other := ends[1-side]; other != nil {
 				transport.Abort(other, err)
@@ -91,7 +103,7 @@ func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
 // takes their end for ours, and would not wait to hear why the other end is not
 // there. Programs and terminals come after what may tell them their size.
 func (s *server) lastOf(side, other join.Side) bool {
-	mine, its := s.plans[side].base().kind.Traits, s.plans[other].base().kind.Traits
+	mine, its := s.plans[side].Base().Kind.Traits, s.plans[other].Base().Kind.Traits
 	return mine.Once && !its.Once && !its.Programs && !its.Terminal
 }
 
@@ -140,12 +152,19 @@ func (s *server) acceptError(ctx context.Context, side join.Side, err error) err
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return failed("accept", s.plans[side].name(), err)
+	return transport.Failed("accept", s.plans[side].Name(), err)
 }
 
 // client opens the other end for a client and joins the two.
-func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (join.Result, error) {
-	d, err := s.dial(transport.WithOther(ctx, c), s.plans[1-side])
+func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (r join.Result, err error) {
+	defer func() {
+		if bug := (*transport.BugError)(nil); errors.As(err, &bug) {
+			transport.Abort(c, err)
+			s.watch().Refused(s.plans[side], c.RemoteAddr(), err)
+		}
+	}()
+	defer transport.CatchBug(&err)
+	d, err := s.Dial(transport.WithOther(ctx, c), s.plans[1-side])
 	return s.meet(ctx, side, c, d, err)
 }
 
@@ -159,7 +178,7 @@ func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, 
 		}
 		if aerr := caller.Answer(local, err); aerr != nil && err == nil {
 			transport.Abort(d, aerr)
-			err = failed("handshake", s.plans[side].name(), aerr)
+			err = transport.Failed("handshake", s.plans[side].Name(), aerr)
 		}
 	}
 	if err != nil {
@@ -172,10 +191,16 @@ func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, 
 	return s.joint(ctx, d, c)
 }
 
-// refuse sends a client away.
+// refuse sends a client away. One that has been told why, as the client of a proxy
+// is, gets the time to read it.
 func (s *server) refuse(side join.Side, c transport.Conn, err error) {
-	s.emit(Event{Type: Refused, End: s.plans[side].name(), Addr: c.RemoteAddr(), Err: err})
-	transport.Abort(c, err)
+	s.watch().Refused(s.plans[side], c.RemoteAddr(), err)
+	_, told := transport.As[transport.Caller](c)
+	if stream, ok := c.(transport.Stream); ok && told {
+		transport.LingeringClose(stream) //nolint:errcheck // err is why
+		return
+	}
+	transport.Abort(c, err) //nolint:errcheck // err is why
 }
 
 // pair joins the clients of one listener to those of the other, first to first.
@@ -221,133 +246,11 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 
 // joint joins two open ends and tells how it went.
 func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, error) {
-	n := s.note(a, b)
+	j, jo := s.note(a, b)
 	sizes := followSize(a, b)
-	r, err := join.Join(ctx, a, b, n.opt)
+	r, err := join.Join(ctx, a, b, jo)
 	sizes()
-	s.tellLost(n.names[join.A], a)
-	s.tellLost(n.names[join.B], b)
-	return s.closed(&n, r, err)
-}
-
-// tellLost tells what an end has missed because it was too slow for it.
-func (s *server) tellLost(name string, c transport.Conn) {
-	if l, ok := transport.As[interface{ Lost() uint64 }](c); ok && l.Lost() > 0 {
-		s.emit(Event{Type: Notice, End: name, Text: fmt.Sprintf("%d messages were lost, because this end was too slow", l.Lost())})
-	}
-}
-
-// A noted joint has a number and has been told of.
-type noted struct {
-	opt   join.Options
-	names [2]string
-	event Event
-}
-
-// note settles what remains to be settled about a joint, and tells that it begins.
-func (s *server) note(a, b transport.Conn) noted {
-	number, jo := s.joints.Add(1), s.opt
-	if jo.Count == nil {
-		jo.Count = new(join.Count)
-	}
-	if s.Taps != nil {
-		jo.Taps = append(jo.Taps, s.Taps(number, a, b)...)
-	}
-	jo.HangUp |= hangs(a, b)
-	text := ""
-	if mixed(a, b) {
-		if jo.Framing == join.Chunks && !s.framed() && people(a, b) {
-			jo.Framing = join.People
-		}
-		jo.Text = jo.Text || jo.Framing == join.Lines
-		text = "bytes are cut into messages with frame=" + jo.Framing.String()
-	}
-	names := [2]string{s.plans[0].nameFor(b), s.plans[1].nameFor(a)}
-	e := Event{Type: Opened, Joint: number, End: names[0], Other: names[1], Addr: b.RemoteAddr(), Count: jo.Count, Text: text}
-	if s.plans[0].listens() {
-		e.Addr = a.RemoteAddr()
-	}
-	s.emit(e)
-	return noted{jo, names, e}
-}
-
-// closed tells how a joint went.
-func (s *server) closed(n *noted, r join.Result, err error) (join.Result, error) {
-	err = nameSide(err, n.names)
-	e := n.event
-	e.Type, e.Result, e.Err, e.Text = Closed, &r, err, ""
-	s.emit(e)
-	s.mu.Lock()
-	s.last = r
-	s.mu.Unlock()
-	return r, err
-}
-
-// nameSide says which end an error of a joint is about.
-func nameSide(err error, names [2]string) error {
-	if e := (*join.Error)(nil); errors.As(err, &e) {
-		return failed(e.Op, names[e.Side], e.Err)
-	}
-	return err
-}
-
-// merge adds to the joint's options what the ends ask for.
-func merge(jo join.Options, plans ...*plan) join.Options {
-	for _, p := range plans {
-		c := p.common
-		if c.idle > 0 && (jo.Idle == 0 || c.idle < jo.Idle) {
-			jo.Idle = c.idle
-		}
-		if c.limit > 0 && (jo.Limit == 0 || c.limit < jo.Limit) {
-			jo.Limit = c.limit
-		}
-		if c.linger != 0 {
-			jo.Linger = c.linger
-		}
-		if c.frame != 0 {
-			jo.Framing = c.frame
-		}
-	}
-	return jo
-}
-
-// mixed tells whether one end carries bytes and the other messages.
-func mixed(a, b transport.Conn) bool {
-	_, aMsgs := a.(transport.MsgConn)
-	_, bMsgs := b.(transport.MsgConn)
-	return aMsgs != bMsgs
-}
-
-// framed tells whether somebody has chosen a framing.
-func (s *server) framed() bool {
-	return s.plans[0].set.Lookup("frame").Given() || s.plans[1].set.Lookup("frame").Given()
-}
-
-// people tells whether a person at a terminal talks to a WebSocket, or whoever it is
-// to a bus: it is for events, which are lines where there are bytes.
-func people(a, b transport.Conn) bool {
-	isBus := func(c transport.Conn) bool { return c.Info().Kind == "bus" }
-	if isBus(a) || isBus(b) {
-		return true
-	}
-	isWeb := func(c transport.Conn) bool { return strings.HasPrefix(c.Info().Kind, "ws") }
-	return interactive(a) && isWeb(b) || interactive(b) && isWeb(a)
-}
-
-// hangs finds the ends at which a person sits: an end of file from the other ends
-// the joint.
-func hangs(a, b transport.Conn) join.Hang {
-	var h join.Hang
-	if interactive(a) {
-		h |= join.HangB
-	}
-	if interactive(b) {
-		h |= join.HangA
-	}
-	return h
-}
-
-func interactive(c transport.Conn) bool {
-	i, ok := transport.As[interface{ Interactive() bool }](c)
-	return ok && i.Interactive()
+	s.tellLost(j.Names[join.A], a)
+	s.tellLost(j.Names[join.B], b)
+	return s.closed(j, r, err)
 }

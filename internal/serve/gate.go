@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/proxy"
 )
@@ -19,8 +20,9 @@ import (
 // a slow one holds up nobody. A gate without layers has no goroutine.
 type gate struct {
 	opener *Opener
-	plan   *plan
+	plan   *plan.Plan
 	inner  transport.Acceptor
+	done   func()        // the plan is not in use any more
 	slots  chan struct{} // one for each client that may be there
 	closed chan struct{}
 	once   sync.Once
@@ -34,18 +36,18 @@ type gate struct {
 	full  bool // that the slots are used up has been told
 }
 
-func newGate(o *Opener, p *plan, inner transport.Acceptor) *gate {
-	limit := p.common.max
+func newGate(o *Opener, p *plan.Plan, inner transport.Acceptor) *gate {
+	limit := p.Common.Max
 	if limit == 0 {
-		limit = DefaultMax
+		limit = plan.DefaultMax
 	}
 	g := &gate{
-		opener: o, plan: p, inner: inner,
+		opener: o, plan: p, inner: inner, done: o.hold(p),
 		slots:  make(chan struct{}, limit),
 		closed: make(chan struct{}),
 		perIP:  make(map[netip.Addr]int),
 	}
-	if len(p.parts) > 1 || p.common.acceptPP {
+	if len(p.Parts) > 1 || p.Common.AcceptProxy {
 		g.ready, g.failed = make(chan transport.Conn), make(chan error, 1)
 		g.work.Go(g.admit)
 	}
@@ -60,6 +62,7 @@ func (g *gate) Close() error {
 	var err error
 	g.once.Do(func() {
 		close(g.closed)
+		g.done()
 		err = g.inner.Close()
 		g.work.Wait()
 	})
@@ -73,11 +76,11 @@ func (g *gate) Accept() (transport.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		return g.plan.dress(c), nil
+		return wrapEnd(g.plan, c), nil
 	}
 	select {
 	case c := <-g.ready:
-		return g.plan.dress(c), nil
+		return wrapEnd(g.plan, c), nil
 	case err := <-g.failed:
 		g.failed <- err // for the next call
 		return nil, err
@@ -104,29 +107,42 @@ func (g *gate) admit() {
 // handshake takes one client through the layers and hands it to Accept.
 func (g *gate) handshake(ctx context.Context, c transport.Conn) {
 	who := c.RemoteAddr()
-	if d := orDefault(g.plan.common.handshakeTimeout, DefaultHandshakeTimeout); d > 0 {
+	if d := plan.OrDefault(g.plan.Common.Handshake, plan.DefaultHandshakeTimeout); d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	var err error
-	if g.plan.common.acceptPP {
-		c, err = (&proxy.AcceptHeader{Trust: []netip.Prefix(g.plan.common.trustPP)}).Wrap(ctx, c, transport.Accepted)
-	}
-	if err == nil {
-		c, err = g.plan.wrap(ctx, c, transport.Accepted)
-	}
+	through, err := g.layers(ctx, c)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
-			g.refused(who, failed("handshake", g.plan.name(), err))
+			g.refused(who, transport.Failed("handshake", g.plan.Name(), err))
 		}
 		return
 	}
 	select {
-	case g.ready <- c:
+	case g.ready <- through:
 	case <-g.closed:
-		transport.Abort(c, net.ErrClosed)
+		transport.Abort(through, net.ErrClosed) //nolint:errcheck // it was never used
 	}
+}
+
+// layers takes a client through the layers. If one of them panics, that is the end of
+// this client and of no other.
+func (g *gate) layers(ctx context.Context, c transport.Conn) (through transport.Conn, err error) {
+	defer func() {
+		if bug := (*transport.BugError)(nil); errors.As(err, &bug) {
+			transport.Abort(c, err) //nolint:errcheck // err is why
+		}
+	}()
+	defer transport.CatchBug(&err)
+	through = c
+	if g.plan.Common.AcceptProxy {
+		header := proxy.AcceptHeader{Trust: []netip.Prefix(g.plan.Common.ProxyFrom)}
+		if through, err = header.Wrap(ctx, c, transport.Accepted); err != nil {
+			return nil, err
+		}
+	}
+	return wrapLayers(ctx, g.plan, through, transport.Accepted)
 }
 
 // next accepts the next client that the limits let in.
@@ -139,18 +155,18 @@ func (g *gate) next() (transport.Conn, error) {
 		c, err := g.inner.Accept()
 		switch {
 		case err == nil:
-			ip := addrOf(c.RemoteAddr())
+			ip := addrOf(transport.PeerAddr(c))
 			if err := g.admits(ip); err != nil {
 				g.refused(c.RemoteAddr(), err)
 				transport.Abort(c, err)
 				continue
 			}
 			return transport.OnClose(c, func() { g.leave(ip) }), nil
-		case errors.Is(err, ErrDenied):
+		case errors.Is(err, transport.ErrDenied):
 			g.refused(nil, err)
 		case temporary(err):
 			if wait == 0 {
-				g.opener.notice(g.plan, "accept: %v; trying again", plain(err))
+				g.opener.watch().Notice(g.plan.Name(), fmt.Sprintf("accept: %v; trying again", transport.Cause(err)))
 			}
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
 			if !g.pause(wait) {
@@ -177,7 +193,7 @@ func (g *gate) takeSlot() error {
 	g.full = true
 	g.mu.Unlock()
 	if !told {
-		g.opener.notice(g.plan, "%d connections are open, which is max=; more wait", cap(g.slots))
+		g.opener.watch().Notice(g.plan.Name(), fmt.Sprintf("%d connections are open, which is max=; more wait", cap(g.slots)))
 	}
 	select {
 	case g.slots <- struct{}{}:
@@ -189,21 +205,24 @@ func (g *gate) takeSlot() error {
 
 // admits counts a client from ip, or says why it may not come in.
 func (g *gate) admits(ip netip.Addr) error {
-	c := &g.plan.common
-	if ip.IsValid() && (len(c.allow) > 0 && !c.allow.contain(ip) || c.deny.contain(ip)) {
-		return transport.Mark(fmt.Errorf("%s is not among the addresses that may connect", ip), ErrDenied)
+	c := &g.plan.Common
+	if filtered := len(c.Allow)+len(c.Deny) > 0; filtered && !ip.IsValid() {
+		return transport.Mark(errors.New("a client without an IP address, and there is a filter for addresses"), transport.ErrDenied)
 	}
-	limit := c.maxPerIP
+	if len(c.Allow) > 0 && !c.Allow.Contain(ip) || c.Deny.Contain(ip) {
+		return transport.Mark(fmt.Errorf("%s is not among the addresses that may connect", ip), transport.ErrDenied)
+	}
+	limit := c.MaxPerIP
 	if limit == 0 && (!ip.IsValid() || ip.IsLoopback()) {
 		return nil
 	}
 	if limit == 0 {
-		limit = DefaultMaxPerIP
+		limit = plan.DefaultMaxPerIP
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.perIP[ip] >= limit {
-		return transport.Mark(fmt.Errorf("%s has %d connections open, which is max-per-ip", ip, limit), ErrDenied)
+		return transport.Mark(fmt.Errorf("%s has %d connections open, which is max-per-ip", ip, limit), transport.ErrDenied)
 	}
 	g.perIP[ip]++
 	return nil
@@ -233,7 +252,7 @@ func (g *gate) pause(d time.Duration) bool {
 }
 
 func (g *gate) refused(who net.Addr, err error) {
-	g.opener.emit(Event{Type: Refused, End: g.plan.name(), Addr: who, Err: err})
+	g.opener.watch().Refused(g.plan, who, err)
 }
 
 // temporary tells whether accepting may work again in a while: no descriptors, no
@@ -247,13 +266,14 @@ func temporary(err error) bool {
 	return false
 }
 
-// addrOf returns the IP address of a client, if it has one.
+// addrOf returns the IP address of a client, if it has one. A zone says on which of
+// our links the client is, and nothing about the client: it goes.
 func addrOf(a net.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap()
+		return a.AddrPort().Addr().Unmap().WithZone("")
 	case *net.UDPAddr:
-		return a.AddrPort().Addr().Unmap()
+		return a.AddrPort().Addr().Unmap().WithZone("")
 	}
 	return netip.Addr{}
 }

@@ -1,4 +1,4 @@
-package tenon
+package serve
 
 import (
 	"bufio"

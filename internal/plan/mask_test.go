@@ -1,0 +1,105 @@
+package plan_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/internal/plan"
+)
+
+// Nothing of a secret is shown: not in a name, an error, what its caret points into,
+// a hint, or an explanation, wherever the mistake is and however the text breaks.
+func TestSecretsAreMasked(t *testing.T) {
+	for _, addr := range []string{
+		"ws://me:hunter2@127.0.0.1:1/",
+		"ws://127.0.0.1:1/p?token=hunter2",
+		"ws://127.0.0.1:1/,user=me,password=hunter2",
+		"ws://127.0.0.1:1/,user=me,password=squid,fish",
+		"ws://127.0.0.1:1/,user=me,password='squid,fish",
+		"ws://127.0.0.1:1/,password=x'squid,fish',token=hunter2",
+		"ws://127.0.0.1:1/,token=squid,fish=3",
+		"ws://127.0.0.1:1/,passwort=hunter2",
+		"ws://127.0.0.1:1/,password=squid,,fish",
+		"tcp:127.0.0.1:1,via=socks5://me:hunter2@127.0.0.1:1",
+		"tcp:127.0.0.1:1,via=http://me:hunter2@127.0.0.1:1",
+		"tcp:127.0.0.1:1,via=ftp://me:hunter2@127.0.0.1:1",
+		"example.org:80,password=hunter2",
+		"10.0.0.1:80,password=hunter2",
+		"me:hunter2@example.org:80",
+		"https://me:hunter2@example.org:80",
+		"nokind:me:hunter2@example.org:80,password=fish",
+		"w'hunter2",
+		"ws://127.0.0.1:1/,='hunter2",
+	} {
+		for _, tail := range []string{"", ",passwor=x", ",'", ",connect-timeout=soon", ",max=3", ",nosuch"} {
+			text := addr + tail
+			p, err := plan.Parse(text, kinds)
+			var shown string
+			if err != nil {
+				shown = err.Error()
+				if at := (*address.Error)(nil); errors.As(err, &at) {
+					shown += "\n" + at.Caret() + "\n" + strings.Join(at.Hints, "\n")
+				}
+			} else {
+				shown = p.Name()
+				for _, s := range p.CommonSettings() {
+					shown += "\n" + s.Value
+				}
+				for part := range p.All() {
+					for _, s := range part.Settings() {
+						shown += "\n" + s.Value
+					}
+				}
+			}
+			for _, word := range []string{"hunter2", "squid", "fish"} {
+				if strings.Contains(shown, word) {
+					t.Errorf("%s\nshows %s:\n%s", text, word, shown)
+				}
+			}
+		}
+	}
+}
+
+// What is no secret is still shown: an error that hides everything helps nobody.
+func TestMistakesAreShown(t *testing.T) {
+	for text, want := range map[string]string{
+		"tcp:example.org:80,keepalvie=5s":           "tcp:example.org:80,keepalvie=**\n",
+		"tcp:example.org:80,connect-timeout=soon":   "tcp:example.org:80,connect-timeout=soon\n",
+		"ws://me:x@h/,password=abc,ping=soon":       "ws://me:*@h/,password=***,ping=soon\n",
+		"tpc:example.org:80":                        "tpc:example.org:80\n",
+		"ws://h/p?q=1,nosuch":                       "ws://h/p?***,nosuch\n",
+		"tcp:example.org:80,nosuch,connect-timeout": "tcp:example.org:80,nosuch,connect-timeout\n",
+	} {
+		_, err := plan.Parse(text, kinds)
+		var at *address.Error
+		if !errors.As(err, &at) || !strings.HasPrefix(at.Caret(), want) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", text, err, at.Caret(), want)
+		}
+	}
+}
+
+func TestPrefixesContain(t *testing.T) {
+	for _, tt := range []struct {
+		ranges, ip string
+		want       bool
+	}{
+		{"fe80::/10", "fe80::1%eth0", true},
+		{"fe80::1%eth0", "fe80::1%eth1", true},
+		{"10.0.0.0/8", "::ffff:10.1.2.3", true},
+		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
+		{"::ffff:10.0.0.0/104", "11.1.2.3", false},
+		{"::/0", "10.1.2.3", false},
+		{"10.0.0.0/8 fd00::/8", "fd12::1", true},
+	} {
+		var p plan.Prefixes
+		if err := p.UnmarshalText([]byte(tt.ranges)); err != nil {
+			t.Fatalf("%s: %v", tt.ranges, err)
+		}
+		if got := p.Contain(netip.MustParseAddr(tt.ip)); got != tt.want {
+			t.Errorf("%s contains %s: %v, want %v", tt.ranges, tt.ip, got, tt.want)
+		}
+	}
+}
