@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,15 +22,14 @@ import (
 
 // A program is an end like any other.
 func ExampleDial() {
-	conn, err := tenon.Dial(context.Background(), "exec:sort -u")
+	conn, err := tenon.DialStream(context.Background(), "exec:sort -u")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer conn.Close()
-	stream := conn.(transport.Stream) // a net.Conn
-	io.WriteString(stream, "pear\napple\npear\n")
-	stream.CloseWrite() // sort now sees the end of its input
-	sorted, err := io.ReadAll(stream)
+	io.WriteString(conn, "pear\napple\npear\n")
+	conn.CloseWrite() // sort now sees the end of its input
+	sorted, err := io.ReadAll(conn)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -42,7 +40,8 @@ func ExampleDial() {
 }
 
 // A web server on any listener: here a unix socket, which is 0600 and removed at
-// the end; tls-listen:8443 or ws-listen:8080 would do as well.
+// the end; any other listener would do as well. The client's Dialer goes there for
+// whatever host it is asked.
 func ExampleListen() {
 	dir, err := os.MkdirTemp("", "tenon")
 	if err != nil {
@@ -60,7 +59,8 @@ func ExampleListen() {
 	defer server.Close()
 	go server.Serve(tenon.NetListener(acc))
 
-	client := http.Client{Transport: &http.Transport{DialContext: dialer("unix:" + path)}}
+	dialer := tenon.Dialer{Address: "unix:" + path}
+	client := http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}}
 	resp, err := client.Get("http://any/greeting")
 	if err != nil {
 		log.Fatal(err)
@@ -69,18 +69,6 @@ func ExampleListen() {
 	body, _ := io.ReadAll(resp.Body)
 	fmt.Printf("%s\n", body)
 	// Output: hello from /greeting
-}
-
-// dialer makes of an address what http.Transport, ssh and drivers of database/sql
-// take: a function that dials.
-func dialer(addr string) func(ctx context.Context, network, host string) (net.Conn, error) {
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := tenon.Dial(ctx, addr)
-		if err != nil {
-			return nil, err
-		}
-		return conn.(net.Conn), nil
-	}
 }
 
 // A driver of database/sql reaches its server through any address: a unix socket
@@ -106,8 +94,9 @@ func ExampleDial_databaseDriver() {
 		fmt.Fprintln(conn.(io.Writer), "ready")
 	}()
 
+	dialer := tenon.Dialer{Address: "unix:" + path}
 	connect := func(ctx context.Context) (driver.Conn, error) {
-		conn, err := dialer("unix:"+path)(ctx, "", "")
+		conn, err := dialer.DialContext(ctx, "tcp", "db:5432")
 		if err != nil {
 			return nil, driver.ErrBadConn
 		}

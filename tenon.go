@@ -3,10 +3,16 @@
 // An end is named by an address: tcp:db:5432, unix:/run/app.sock, exec:'sort -u',
 // wss://example.org/feed, tcp-listen:8080. Three calls do the rest:
 //
-//   - [Dial] opens an end and returns it: a net.Conn, for all kinds that carry bytes.
+//   - [Dial] opens an end and returns it; [DialStream] returns it as a net.Conn, and a
+//     [Dialer] is what http.Transport, gRPC, ssh and drivers of database/sql take.
 //   - [Listen] waits for others at an end; [NetListener] makes a net.Listener of it.
 //   - [Join] joins two ends until both directions have ended; one that listens
-//     serves many.
+//     serves many. [Opener.Serve] does so for a listener that is open already. To join
+//     more than two, so that every one hears all others, see [join.Broker].
+//
+// The clients of a listener that is a proxy (socks5-listen, http-proxy-listen) say where
+// they want to go. Join and Serve take care of it; who accepts them by hand answers
+// first: see [transport.Caller].
 //
 // `tenon help kinds` and docs/options.md list the kinds and their options. An
 // [Opener] has what else there is to choose: other kinds, or kinds of your own,
@@ -78,6 +84,19 @@ func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, e
 	return o.serve().Listen(ctx, p)
 }
 
+// Serve joins each client of acc to an end of its own that addr names, until ctx is
+// done or acc is closed, and returns when all joints have ended. It is Join for those
+// who want to know first where they listen, as on port 0, or who bring an Acceptor of
+// their own. It closes acc. The Result is that of the last joint.
+func (o *Opener) Serve(ctx context.Context, acc transport.Acceptor, addr string, jo join.Options) (join.Result, error) {
+	p, err := o.plan(addr)
+	if err != nil {
+		acc.Close()
+		return join.Result{}, err
+	}
+	return o.serve().Serve(ctx, acc, p, jo)
+}
+
 // Join joins the ends that a and b name, and returns when the joint has ended. An
 // end that listens serves many, one joint for each client, until ctx is done,
 // unless the other can be opened only once, as stdio can: then it serves one. Of
@@ -100,19 +119,23 @@ func (o *Opener) Join(ctx context.Context, a, b string, jo join.Options) (join.R
 // there stay; those that come later meet the new files.
 func (o *Opener) Reload() error { return o.serve().Reload() }
 
+// std is the zero Opener of the functions of this package. Ends in memory, mem:NAME,
+// meet in it.
+var std Opener
+
 // Dial is [Opener.Dial] with the zero Opener.
 func Dial(ctx context.Context, addr string) (transport.Conn, error) {
-	return new(Opener).Dial(ctx, addr)
+	return std.Dial(ctx, addr)
 }
 
 // Listen is [Opener.Listen] with the zero Opener.
 func Listen(ctx context.Context, addr string) (transport.Acceptor, error) {
-	return new(Opener).Listen(ctx, addr)
+	return std.Listen(ctx, addr)
 }
 
 // Join is [Opener.Join] with the zero Opener.
 func Join(ctx context.Context, a, b string, jo join.Options) (join.Result, error) {
-	return new(Opener).Join(ctx, a, b, jo)
+	return std.Join(ctx, a, b, jo)
 }
 
 // plan works out what addr stands for, and tells what is unsafe about it.

@@ -19,6 +19,7 @@ package plan
 import (
 	"errors"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 
@@ -371,4 +372,14 @@ func (p *Plan) Halves() []*Plan {
 		return []*Plan{p}
 	}
 	return append(p.In.Halves(), p.Out.Halves()...)
+}
+
+// Foreign returns a plan for a listener that somebody else has opened, at addr.
+func Foreign(addr net.Addr) *Plan {
+	p := new(Plan)
+	p.Common.Bind(&p.set)
+	p.Addr.Kind.Name = addr.Network()
+	p.Addr.Target.Text = addr.String()
+	p.Parts = []Part{{Kind: transport.Kind{Name: addr.Network(), Traits: transport.Traits{Listens: true}}, Set: new(opt.Set)}}
+	return p
 }

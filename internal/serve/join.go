@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/tenon-net/tenon/internal/plan"
@@ -29,6 +30,21 @@ type server struct {
 // for each client of an end that listens, until ctx is done. The Result is that of the
 // joint that ended last.
 func (o *Opener) Join(ctx context.Context, a, b *plan.Plan, jo join.Options) (join.Result, error) {
+	return o.run(a, b, jo, func(s *server) (join.Result, error) {
+		switch {
+		case a.Listens() && b.Listens():
+			return s.pair(ctx)
+		case a.Listens():
+			return s.accept(ctx, join.A)
+		case b.Listens():
+			return s.accept(ctx, join.B)
+		}
+		return s.dialBoth(ctx)
+	})
+}
+
+// run sets up what the joints of two plans share, for as long as do takes.
+func (o *Opener) run(a, b *plan.Plan, jo join.Options, do func(*server) (join.Result, error)) (join.Result, error) {
 	s := &server{Opener: o, plans: [2]*plan.Plan{a, b}}
 	s.opt = merge(jo, s.halves()...)
 	if err := s.check(); err != nil {
@@ -47,15 +63,23 @@ func (o *Opener) Join(ctx context.Context, a, b *plan.Plan, jo join.Options) (jo
 		s.over.start()
 		defer s.over.close()
 	}
-	switch {
-	case a.Listens() && b.Listens():
-		return s.pair(ctx)
-	case a.Listens():
-		return s.accept(ctx, join.A)
-	case b.Listens():
-		return s.accept(ctx, join.B)
+	return do(s)
+}
+
+// Serve joins each client of acc to what p opens. It closes acc.
+func (o *Opener) Serve(ctx context.Context, acc transport.Acceptor, p *plan.Plan, jo join.Options) (join.Result, error) {
+	defer acc.Close()
+	from := plan.Foreign(acc.Addr())
+	if g, ok := acc.(*gate); ok {
+		from = g.plan
 	}
-	return s.dialBoth(ctx)
+	if p.Listens() {
+		return join.Result{}, transport.Usage(errors.New(p.Name() + ": the clients of a listener go to an end that is dialed"))
+	}
+	if err := safe(from, slices.ContainsFunc(addrs(acc), reachable), p); err != nil {
+		return join.Result{}, err
+	}
+	return o.run(from, p, jo, func(s *server) (join.Result, error) { return s.acceptFrom(ctx, join.A, acc) })
 }
 
 // halves returns the plans, those of two halves taken apart.
@@ -113,6 +137,11 @@ func (s *server) accept(ctx context.Context, side join.Side) (join.Result, error
 	if err != nil {
 		return join.Result{}, err
 	}
+	return s.acceptFrom(ctx, side, acc)
+}
+
+// acceptFrom makes a joint for every client of acc, and closes it.
+func (s *server) acceptFrom(ctx context.Context, side join.Side, acc transport.Acceptor) (join.Result, error) {
 	stop := context.AfterFunc(ctx, func() { acc.Close() })
 	defer stop()
 	defer acc.Close()
