@@ -6,17 +6,31 @@ import (
 	"strings"
 
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
 
+// StreamOf returns c as a Stream, and so as a net.Conn: itself, or, if it carries
+// messages, [join.Bytes] of it with [join.Chunks]: each Write is one message, cut into
+// several if it is longer than MaxMsg, and reading strings the messages together. It is
+// for packages whose protocol finds its own boundaries, as HTTP, SSH and databases do,
+// over an end such as a WebSocket. Over one that may lose messages, such as UDP, bytes
+// are lost. What it returns owns c.
+func StreamOf(c transport.Conn) transport.Stream {
+	if m, ok := c.(transport.MsgConn); ok {
+		return join.Bytes(m, join.Chunks)
+	}
+	return c.(transport.Stream) // a Conn is one or the other
+}
+
 // DialStream opens the end that addr names, as a net.Conn, whatever it carries: for
-// messages see [transport.StreamOf]. The context bounds the call only.
+// messages see [StreamOf]. The context bounds the call only.
 func (o *Opener) DialStream(ctx context.Context, addr string) (transport.Stream, error) {
 	c, err := o.Dial(ctx, addr)
 	if err != nil {
 		return nil, err
 	}
-	return transport.StreamOf(c), nil
+	return StreamOf(c), nil
 }
 
 // DialStream is [Opener.DialStream] with the zero Opener.
@@ -39,7 +53,7 @@ type Dialer struct {
 }
 
 // DialContext opens the end, as a net.Conn, whatever it carries: for messages see
-// [transport.StreamOf]. The context bounds the call only.
+// [StreamOf]. The context bounds the call only.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	o := d.Opener
 	if o == nil {
@@ -62,7 +76,7 @@ func (d *Dialer) Dial(network, addr string) (net.Conn, error) {
 }
 
 // NetListener makes a net.Listener of an Acceptor, for http.Serve and its like. Ends
-// that carry messages are made Streams; see [transport.StreamOf]. Clients of a proxy
+// that carry messages are made Streams; see [StreamOf]. Clients of a proxy
 // (socks5-listen) are still to be answered; see [transport.Caller].
 func NetListener(a transport.Acceptor) net.Listener { return netListener{a} }
 
@@ -74,5 +88,5 @@ func (l netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return transport.StreamOf(c), nil
+	return StreamOf(c), nil
 }

@@ -145,7 +145,7 @@ func throwAway(f *flow, dst transport.Conn, read func() error) {
 	if !transport.HasEnded(dst) {
 		return
 	}
-	if s, ok := transport.As[transport.StatusCloser](dst); ok {
+	if s, ok := transport.About[transport.StatusCloser](dst); ok {
 		if _, said := s.CloseStatus(); said {
 			f.Write = nil
 		}

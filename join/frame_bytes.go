@@ -14,7 +14,7 @@ import (
 // into messages in the same way. With Chunks each Write is a message, or several if
 // it is longer than m takes. CloseWrite first sends what no separator ends; Close
 // does not. Messages are sent as binary. The result owns m. It is an
-// [transport.Aborter], and not an Unwrapper.
+// [transport.Aborter] and a [transport.Wrapper].
 func Bytes(m transport.MsgConn, f Framing) transport.Stream {
 	return &unframed{m: m, framing: f, next: reader(m), cut: newCutter(f, m.MaxMsg())}
 }
@@ -38,7 +38,11 @@ type unframed struct {
 var (
 	_ transport.Stream  = (*unframed)(nil)
 	_ transport.Aborter = (*unframed)(nil)
+	_ transport.Wrapper = (*unframed)(nil)
 )
+
+// Inner returns the MsgConn.
+func (b *unframed) Inner() transport.Conn { return b.m }
 
 func (b *unframed) Read(p []byte) (int, error) {
 	b.rmu.Lock()

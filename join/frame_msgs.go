@@ -14,7 +14,7 @@ import (
 // 0. A longer one is an error matching [transport.ErrMsgTooLong], after which
 // nothing more can be read; nothing is cut short. At the end of file, bytes that no
 // separator ends are a last message. The result owns s. It is a
-// [transport.MsgLender], an [transport.Aborter], and not an Unwrapper.
+// [transport.MsgLender], an [transport.Aborter] and a [transport.Wrapper].
 func Messages(s transport.Stream, f Framing, max int) transport.MsgConn {
 	return &framed{s: s, cut: newCutter(f, max)}
 }
@@ -36,7 +36,11 @@ var (
 	_ transport.MsgConn   = (*framed)(nil)
 	_ transport.MsgLender = (*framed)(nil)
 	_ transport.Aborter   = (*framed)(nil)
+	_ transport.Wrapper   = (*framed)(nil)
 )
+
+// Inner returns the Stream.
+func (m *framed) Inner() transport.Conn { return m.s }
 
 // LendMsg reads until a message is whole. An error that may pass, such as a
 // deadline, loses nothing.

@@ -95,7 +95,7 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 }
 
 func endedChan(c transport.Conn) <-chan struct{} {
-	if e, ok := transport.As[transport.Ender](c); ok {
+	if e, ok := transport.About[transport.Ender](c); ok {
 		return e.Ended()
 	}
 	return nil

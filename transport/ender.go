@@ -18,7 +18,7 @@ type Ender interface {
 
 // HasEnded tells whether the other side of c is known to have ended both directions.
 func HasEnded(c Conn) bool {
-	e, ok := As[Ender](c)
+	e, ok := About[Ender](c)
 	if !ok {
 		return false
 	}
@@ -58,11 +58,11 @@ type StatusCloser interface {
 // PassCloseStatus hands what the other side of from has closed with on to the
 // other side of to, where both speak of it in the same words.
 func PassCloseStatus(from, to Conn) {
-	f, ok := As[StatusCloser](from)
+	f, ok := About[StatusCloser](from)
 	if !ok {
 		return
 	}
-	t, ok := As[StatusCloser](to)
+	t, ok := About[StatusCloser](to)
 	if !ok || t.CloseProtocol() != f.CloseProtocol() {
 		return
 	}

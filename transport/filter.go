@@ -9,7 +9,7 @@ import (
 
 // A Filter is a Stream that reads and writes through something else than the
 // Stream beneath it: a limiter, a translator, a reader that has some bytes left
-// of a handshake. All the rest is passed on. It is not an Unwrapper.
+// of a handshake. All the rest is passed on. It is a [Wrapper].
 type Filter struct {
 	Stream Stream
 	R      io.Reader    // nil: Stream itself
@@ -21,6 +21,7 @@ type Filter struct {
 var (
 	_ Stream  = (*Filter)(nil)
 	_ Aborter = (*Filter)(nil)
+	_ Wrapper = (*Filter)(nil)
 )
 
 func (f *Filter) Read(p []byte) (int, error) {
@@ -46,6 +47,9 @@ func (f *Filter) CloseWrite() error {
 	}
 	return f.Stream.CloseWrite()
 }
+
+// Inner returns the Stream beneath.
+func (f *Filter) Inner() Conn { return f.Stream }
 
 // Abort aborts the Stream, or closes it if it cannot abort.
 func (f *Filter) Abort(cause error) error { return Abort(f.Stream, cause) }

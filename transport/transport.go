@@ -153,6 +153,38 @@ func As[T any](c Conn) (t T, ok bool) {
 	return t, false
 }
 
+// A Wrapper is a Conn on another whose bytes or messages it changes: a rate limit, a
+// translation of line ends, a framing. It is no [Unwrapper], so that nobody goes around
+// it, but what the inner one tells of itself still holds; see [About].
+type Wrapper interface {
+	Inner() Conn
+}
+
+// About returns the first of c and all that it stands on that is a T, through
+// Unwrappers and Wrappers. It is for interfaces that tell something of an end or steer
+// it beside the data: [Ender], [StatusCloser], [Caller], [Sizer]. For those that move
+// its data use [As].
+func About[T any](c Conn) (t T, ok bool) {
+	for c != nil {
+		if t, ok = As[T](c); ok {
+			return t, true
+		}
+		for {
+			u, isWrapper := c.(Unwrapper)
+			if !isWrapper {
+				break
+			}
+			c = u.Unwrap()
+		}
+		w, isWrapper := c.(Wrapper)
+		if !isWrapper {
+			break
+		}
+		c = w.Inner()
+	}
+	return t, false
+}
+
 // A Detacher is a Stream over a socket or pipe that can give its descriptor up,
 // so that a joint can have the kernel move the bytes.
 type Detacher interface {

@@ -19,7 +19,7 @@ func (p *Plan) Name() string { return p.name(p.Addr) }
 // NameFor is the name of an end that is opened for other. If the client of a proxy
 // says where this end goes, that is its target.
 func (p *Plan) NameFor(other transport.Conn) string {
-	caller, ok := transport.As[transport.Caller](other)
+	caller, ok := transport.About[transport.Caller](other)
 	if !ok || p.In != nil || p.Addr.Target.Raw != "" {
 		return p.Name()
 	}

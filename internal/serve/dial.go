@@ -167,5 +167,5 @@ func viaTarget(ctx context.Context, p *plan.Plan, base *inet.Dial) (string, erro
 
 // otherCaller finds the client of a proxy that this end is being opened for.
 func otherCaller(ctx context.Context) (transport.Caller, bool) {
-	return transport.As[transport.Caller](transport.Other(ctx))
+	return transport.About[transport.Caller](transport.Other(ctx))
 }

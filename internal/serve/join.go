@@ -200,7 +200,7 @@ func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (
 // meet joins a client to the end that was opened for it, or sends it away if there
 // is an error.
 func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, err error) (join.Result, error) {
-	if caller, ok := transport.As[transport.Caller](c); ok {
+	if caller, ok := transport.About[transport.Caller](c); ok {
 		var local net.Addr
 		if err == nil {
 			local = d.LocalAddr()
@@ -224,7 +224,7 @@ func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, 
 // is, gets the time to read it.
 func (s *server) refuse(side join.Side, c transport.Conn, err error) {
 	s.watch().Refused(s.plans[side], c.RemoteAddr(), err)
-	_, told := transport.As[transport.Caller](c)
+	_, told := transport.About[transport.Caller](c)
 	if stream, ok := c.(transport.Stream); ok && told {
 		transport.LingeringClose(stream) //nolint:errcheck // err is why
 		return

@@ -14,7 +14,7 @@ import (
 
 // tellLost tells what an end has missed because it was too slow for it.
 func (s *server) tellLost(name string, c transport.Conn) {
-	if l, ok := transport.As[interface{ Lost() uint64 }](c); ok && l.Lost() > 0 {
+	if l, ok := transport.About[interface{ Lost() uint64 }](c); ok && l.Lost() > 0 {
 		s.watch().Notice(name, fmt.Sprintf("%d messages were lost, because this end was too slow", l.Lost()))
 	}
 }
@@ -130,6 +130,6 @@ func hangs(a, b transport.Conn) join.Hang {
 }
 
 func interactive(c transport.Conn) bool {
-	i, ok := transport.As[interface{ Interactive() bool }](c)
+	i, ok := transport.About[interface{ Interactive() bool }](c)
 	return ok && i.Interactive()
 }

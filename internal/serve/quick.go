@@ -26,7 +26,7 @@ func (s *server) beginner(p *plan.Plan) transport.Beginner {
 // begin makes the joint of a client without waiting for anything. What has to be
 // waited for goes on in a goroutine.
 func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b transport.Beginner) {
-	if _, ok := transport.As[transport.Caller](c); ok { // it waits for an answer
+	if _, ok := transport.About[transport.Caller](c); ok { // it waits for an answer
 		s.wg.Go(func() { s.client(ctx, side, c) })
 		return
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// A reconnecter is an end with retry=plan.Forever: a Stream that is opened again when it is
+// A reconnecter is an end with retry=forever: a Stream that is opened again when it is
 // lost, while the other end of the joint stays as it is. What was written and not
 // yet read by the far side when a connection broke is lost with it, and an event
 // says so. After CloseWrite an end of file is the end.

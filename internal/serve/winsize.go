@@ -12,8 +12,8 @@ import (
 func followSize(a, b transport.Conn) (wait func()) {
 	var all sync.WaitGroup
 	for _, pair := range [][2]transport.Conn{{a, b}, {b, a}} {
-		s, ok := transport.As[transport.Sizer](pair[0])
-		r, ok2 := transport.As[transport.Resizer](pair[1])
+		s, ok := transport.About[transport.Sizer](pair[0])
+		r, ok2 := transport.About[transport.Resizer](pair[1])
 		if ok && ok2 {
 			all.Go(func() { passSizes(s, r) })
 		}

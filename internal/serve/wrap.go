@@ -170,6 +170,9 @@ func (m *pacedMsgs) WriteMsg(p []byte, meta transport.Meta) error {
 	return m.conn.WriteMsg(p, meta)
 }
 
+// Inner returns the MsgConn beneath.
+func (m *pacedMsgs) Inner() transport.Conn { return m.conn }
+
 func (m *pacedMsgs) MaxMsg() int                        { return m.conn.MaxMsg() }
 func (m *pacedMsgs) CloseWrite() error                  { return m.conn.CloseWrite() }
 func (m *pacedMsgs) Close() error                       { return m.conn.Close() }
