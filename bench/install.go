@@ -57,17 +57,29 @@ func (m missing) names() map[string]bool {
 	return out
 }
 
-// advice says what to install.
-func (m missing) advice() string {
-	var lacks, packages []string
+// pairs is what the peers need, as tools/need takes it: NAME:PACKAGES.
+func (m missing) pairs() []string {
+	var out []string
 	for _, p := range m {
-		lacks = append(lacks, p.Needs...)
-		packages = append(packages, strings.Fields(p.Debian)...)
+		for _, need := range p.Needs {
+			out = append(out, need+":"+p.Debian)
+		}
 	}
-	slices.Sort(lacks)
-	slices.Sort(packages)
-	return fmt.Sprintf("not installed: %s\nhint: apt-get install %s\nhint: or leave them out with -skip-missing",
-		strings.Join(slices.Compact(lacks), ", "), strings.Join(slices.Compact(packages), " "))
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// install installs what the peers need, as ./check does for its tests: if this is root on Debian. Else
+// the error says what to install.
+func (m missing) install(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "../tools/need", m.pairs()...)
+	cmd.Stdout = os.Stderr
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("peers: %w: %s\nhint: or leave them out with -skip-missing", err, strings.TrimSpace(said.String()))
+	}
+	return nil
 }
 
 // buildTenon builds the program as it is released.

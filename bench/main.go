@@ -1,13 +1,13 @@
 // Command bench runs Tenon and its peers side by side and prints how they compare.
 //
 // All of them are measured in turn within each round of one run, and every figure is a ratio to another
-// figure of the same round, with its spread over the rounds: machines differ and are shared. It does not
-// install anything and changes nothing outside a temporary directory. README.md says how to read it.
+// figure of the same round, with its spread over the rounds: machines differ and are shared. Peers that are
+// missing are installed, if this is root on Debian; nothing else outside a temporary directory is changed.
+// README.md says how to read it.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -125,7 +125,10 @@ func choose(pattern string) ([]scenario, error) {
 func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	missing := findMissing(chosen)
 	if len(missing) > 0 && !f.skipMissing {
-		return exitFailed, errors.New(missing.advice())
+		if err := missing.install(ctx); err != nil {
+			return exitFailed, err
+		}
+		missing = nil
 	}
 	dir, err := os.MkdirTemp("", "tenon-bench")
 	if err != nil {

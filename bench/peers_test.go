@@ -75,19 +75,39 @@ func TestTargetsNameWhatIsMeasured(t *testing.T) {
 	}
 }
 
+// What is missing is what the chosen scenarios need, in the words of tools/need.
 func TestMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	chosen, err := choose("^tls")
 	if err != nil {
 		t.Fatal(err)
 	}
-	advice := findMissing(chosen).advice()
-	for _, want := range []string{"stunnel4", "haproxy", "apt-get install haproxy libnginx-mod-stream nginx socat stunnel4\n"} {
-		if !strings.Contains(advice, want) {
-			t.Errorf("no %q in %q", want, advice)
+	pairs := findMissing(chosen).pairs()
+	for _, want := range []string{"haproxy:haproxy", "nginx:nginx libnginx-mod-stream", "socat:socat", "stunnel4:stunnel4"} {
+		if !slices.Contains(pairs, want) {
+			t.Errorf("no %q in %q", want, pairs)
 		}
 	}
-	if strings.Contains(advice, "ncat") {
-		t.Errorf("ncat does not speak TLS here: %q", advice)
+	if slices.ContainsFunc(pairs, func(s string) bool { return strings.HasPrefix(s, "ncat:") }) {
+		t.Errorf("ncat does not speak TLS here: %q", pairs)
+	}
+}
+
+// Who may not install anything is told what to install.
+func TestMissingIsNamed(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(bin+"/id", []byte("#!/bin/sh\necho 1000\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	m := missing{{Name: "x", Needs: []string{"no-such-program", "/no/such/file"}, Debian: "package-a package-b"}}
+	err := m.install(t.Context())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"no-such-program", "/no/such/file", "apt-get install package-a package-b", "-skip-missing"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %q", want, err)
+		}
 	}
 }

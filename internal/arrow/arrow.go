@@ -20,6 +20,7 @@ var Rules = []Rule{
 	{"internal/arrow", nil, "rules know nobody"},
 	{"internal/soak", nil, "a test only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
+	{"internal/testreport", nil, "a tool of ./check"},
 	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
 	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
