@@ -118,6 +118,9 @@ func servers() {
 func serve(c *net.TCPConn) error {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(patience))
+	if _, err := c.Write([]byte{greeting}); err != nil {
+		return nil // as below
+	}
 	var p plan
 	if err := binary.Read(c, binary.BigEndian, &p); err != nil {
 		return nil // the client reset before it said anything

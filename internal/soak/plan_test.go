@@ -17,6 +17,7 @@ type plan struct {
 	Up, Down   int64         // bytes to send each way
 	Stall      time.Duration // of the client, in the middle of its bytes
 	Early      bool          // the server ends its direction first
+	Hasty      bool          // the client resets before it has heard from the server
 	ClientCuts bool          // the client resets in the middle of its bytes
 	ServerCuts bool          // the server resets in the middle of its bytes
 }
@@ -24,16 +25,26 @@ type plan struct {
 // planLen is the length of a plan as it is sent, in bytes.
 var planLen = int64(binary.Size(plan{}))
 
+// greeting is what a server sends first. A client that has it knows that Tenon has
+// accepted its connection and joined it; one that has not may have been reset while
+// it waited to be accepted, or even before the system told Tenon of it.
+const (
+	greeting    = '!'
+	greetingLen = 1
+)
+
 func newPlan(id uint64, r *rand.Rand) plan {
 	p := plan{ID: id, Up: sizeOf(r), Down: sizeOf(r), Early: r.IntN(3) == 0}
 	if r.IntN(4) != 0 { // so many that all the joints are there at once
 		p.Stall = time.Duration(r.Int64N(int64(min(*soak/5, 20*time.Second))))
 	}
-	switch r.IntN(6) {
-	case 0:
+	switch r.IntN(12) {
+	case 0, 1:
 		p.ClientCuts, p.Up = true, max(p.Up, 2)
-	case 1:
+	case 2, 3:
 		p.ServerCuts, p.Down = true, max(p.Down, 2)
+	case 4:
+		p.Hasty, p.ClientCuts, p.Up = true, true, max(p.Up, 2)
 	}
 	return p
 }

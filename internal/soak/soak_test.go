@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,6 +36,7 @@ type tester struct {
 	results map[string]chan outcome // by the client's address
 
 	done, cuts, failures atomic.Int64
+	hasty, hastySeen     atomic.Int64 // clients that reset too early to be judged; those of them that Tenon joined
 }
 
 // An outcome is what Tenon says of a joint.
@@ -88,7 +91,12 @@ func TestSoak(t *testing.T) {
 		r := rand.New(rand.NewPCG(*seed, uint64(i)))
 		clients.Go(func() {
 			for k := uint64(0); time.Now().Before(until) && x.failures.Load() == 0; k++ {
-				x.client(addressOf(i), addrs[i%len(addrs)], newPlan(uint64(i)<<32|k<<1, r))
+				p := newPlan(uint64(i)<<32|k<<1, r)
+				if p.Hasty {
+					x.resets(addressOf(i, hastyNet), addrs[i%len(addrs)], p)
+				} else {
+					x.client(addressOf(i, clientNet), addrs[i%len(addrs)], p)
+				}
 			}
 		})
 	}
@@ -99,6 +107,7 @@ func TestSoak(t *testing.T) {
 	servers.stdin.Close()
 	readers.Wait()
 	t.Logf("%d joints ended, %d of them cut, %d failures", x.done.Load(), x.cuts.Load(), x.failures.Load())
+	t.Logf("%d clients reset before they had heard from the server; %d of them were joined before that", x.hasty.Load(), x.hastySeen.Load())
 	if x.done.Load() == 0 {
 		t.Error("no joint ended")
 	}
@@ -111,6 +120,12 @@ func (x *tester) listen(relay *part) {
 		var o outcome
 		if err := json.Unmarshal(relay.lines.Bytes(), &o); err != nil {
 			x.fail("the relay says %q: %v", relay.lines.Text(), err)
+			continue
+		}
+		if isHasty(o.Addr) {
+			if o.Event == "closed" {
+				x.hastySeen.Add(1)
+			}
 			continue
 		}
 		switch o.Event {
@@ -141,25 +156,64 @@ func (x *tester) result(client string) chan outcome {
 	return c
 }
 
+// The second bytes of the clients' loopback addresses.
+const (
+	clientNet = 1
+	hastyNet  = 2 // of clients that reset before they have heard from the server
+)
+
 // addressOf is the loopback address that client i connects from. Each has its own,
 // because a port that a reset has freed may be given to the next client before Tenon
 // has said how the joint of the last one ended, and because 10,000 joints that come
 // and go would use up the ports of one address.
-func addressOf(i int) net.IP { return net.IPv4(127, 1, byte(i>>8), byte(i)) }
+func addressOf(i int, network byte) net.IP { return net.IPv4(127, network, byte(i>>8), byte(i)) }
 
-// client plays the client's part of a plan and judges what came of it.
-func (x *tester) client(from net.IP, relay string, p plan) {
+// isHasty tells whether a client is one of which Tenon need not say anything.
+func isHasty(client string) bool {
+	addr, err := netip.ParseAddrPort(client)
+	return err == nil && addr.Addr().Unmap().As4()[1] == hastyNet
+}
+
+func dial(from net.IP, relay string) (*net.TCPConn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
 	conn, err := d.Dial("tcp", relay)
+	if err != nil {
+		return nil, err
+	}
+	c := conn.(*net.TCPConn)
+	return c, c.SetDeadline(time.Now().Add(patience))
+}
+
+// resets plays a client that resets without having heard from the server. To
+// connect, it takes only the system to which Tenon listens: when the queue of those
+// that wait to be accepted is full, the reset may come before Tenon has heard of it,
+// and nothing can be said of its joint. But it must leave nothing behind, and its
+// server, if it had one, must not see a clean end.
+func (x *tester) resets(from net.IP, relay string, p plan) {
+	c, err := dial(from, relay)
 	if err != nil {
 		x.fail("dial: %v", err)
 		return
 	}
-	c := conn.(*net.TCPConn)
+	clientSends(c, p) //nolint:errcheck // it need not arrive
+	x.hasty.Add(1)
+}
+
+// client plays the client's part of a plan and judges what came of it.
+func (x *tester) client(from net.IP, relay string, p plan) {
+	c, err := dial(from, relay)
+	if err != nil {
+		x.fail("dial: %v", err)
+		return
+	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
 	who := c.LocalAddr().String()
 	result := x.result(who)
+	first := make([]byte, greetingLen)
+	if _, err := io.ReadFull(c, first); err != nil || first[0] != greeting {
+		x.fail("%s got %q for a greeting: %v; %+v", who, first, err, p)
+		return
+	}
 
 	sent := make(chan error, 1)
 	go func() { sent <- clientSends(c, p) }()
@@ -180,7 +234,7 @@ func (x *tester) client(from net.IP, relay string, p plan) {
 // judge compares what Tenon says with what the client saw.
 func (x *tester) judge(p plan, o outcome, got int64, err error) {
 	if !p.cut() {
-		if err != nil || got != p.Down || o.Failed != "" || o.AB != p.Up+planLen || o.BA != p.Down {
+		if err != nil || got != p.Down || o.Failed != "" || o.AB != p.Up+planLen || o.BA != greetingLen+p.Down {
 			x.fail("not cut, but the client got %d bytes, %v, and Tenon says %+v; %+v", got, err, o, p)
 		}
 		return
