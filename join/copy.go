@@ -91,8 +91,9 @@ func (j *joint) copyBytes(f *flow, src, dst transport.Stream) {
 }
 
 func (j *joint) write(f *flow, dst transport.Stream, p []byte) bool {
-	for _, tap := range j.opt.Taps {
-		tap.Data(f.dir, p, false)
+	if err := j.opt.tell(f.dir, p, false); err != nil {
+		f.Read = err
+		return false
 	}
 	n, err := dst.Write(p)
 	f.Bytes += int64(n)
@@ -122,8 +123,8 @@ func (j *joint) copyMsgs(f *flow, src, dst transport.MsgConn) {
 			return
 		}
 		m.Text = m.Text || j.makesText(f.from)
-		for _, tap := range j.opt.Taps {
-			tap.Data(f.dir, p, true)
+		if f.Read = j.opt.tell(f.dir, p, true); f.Read != nil {
+			return
 		}
 		if f.Write = dst.WriteMsg(p, m); f.Write != nil {
 			throwAway(f, dst, func() error { _, _, err := next(); return err })

@@ -42,6 +42,10 @@ type Options struct {
 	// HalfClosed is for how long a joint whose one direction has ended may be
 	// silent in the other; 0 or less means for ever.
 	HalfClosed time.Duration
+
+	// TapRequired cuts the joint if one of Taps is a [Failer] and has failed, so
+	// that nothing passes that is not recorded. The error matches [ErrTap].
+	TapRequired bool
 }
 
 // Hang names ends whose EOF, after it has been passed on, ends the whole joint.

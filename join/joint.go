@@ -50,6 +50,9 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 	j.start = time.Now()
 	j.match()
 	flows := [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
+	if err := j.opt.tapErr(); err != nil {
+		j.cut(err)
+	}
 	running := 0
 	for _, f := range flows {
 		if j.opt.OneWay && f.dir == BA {
@@ -91,6 +94,9 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
 	j.closeEnd(A)
 	j.closeEnd(B)
+	if j.cause == nil {
+		j.cause = j.opt.tapErr() // the end itself was not recorded
+	}
 	return r, verdict(&r, j.cause, j.closed)
 }
 
@@ -145,7 +151,7 @@ func (j *joint) ended(f *flow, running int) {
 	case running == 0 && f.Clean():
 	case f.Read == ErrLimit:
 		j.stop(ErrLimit)
-	case isBug(f.Read):
+	case isBug(f.Read), errors.Is(f.Read, ErrTap):
 		j.cut(f.Read)
 	case f.Read != nil && f.Read != io.EOF:
 		j.cut(&Error{"read", f.from, f.Read})

@@ -28,7 +28,10 @@ type pcapStream struct {
 	reset  bool
 }
 
-var _ Tap = (*pcapStream)(nil)
+var _ Failer = (*pcapStream)(nil)
+
+// Err is that of the file.
+func (c *pcapStream) Err() error { return c.pcap.Err() }
 
 func (c *pcapStream) handshake(dst []byte, comment string) []byte {
 	c.seq = [2]uint32{1, 1}
@@ -93,7 +96,10 @@ type pcapMsgs struct {
 	comment string // of the first packet
 }
 
-var _ Tap = (*pcapMsgs)(nil)
+var _ Failer = (*pcapMsgs)(nil)
+
+// Err is that of the file.
+func (c *pcapMsgs) Err() error { return c.pcap.Err() }
 
 // Data writes a datagram or, for a message that is longer than one can be, several
 // with a comment on each.

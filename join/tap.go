@@ -1,6 +1,8 @@
 package join
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -34,6 +36,41 @@ type Tap interface {
 	// End is called once, after the last Data of the direction, with what
 	// ended it: io.EOF if it was a clean end.
 	End(d Direction, err error)
+}
+
+// A Failer is a [Tap] that may fail: all that write are. The joint goes on without
+// the record, unless [Options.TapRequired] is set.
+type Failer interface {
+	Tap
+
+	// Err returns why what passes is not recorded any more, or nil. It may be
+	// called at any time.
+	Err() error
+}
+
+// ErrTap is what the error of a joint matches that was cut because a tap had failed:
+// see [Options.TapRequired].
+var ErrTap = errors.New("what passes cannot be recorded")
+
+// tapErr returns why a required tap has failed, or nil.
+func (o *Options) tapErr() error {
+	if !o.TapRequired {
+		return nil
+	}
+	for _, tap := range o.Taps {
+		if f, ok := tap.(Failer); ok && f.Err() != nil {
+			return fmt.Errorf("%w: %w", ErrTap, f.Err())
+		}
+	}
+	return nil
+}
+
+// tell tells the taps what is about to be written, and whether it may be.
+func (o *Options) tell(d Direction, p []byte, msg bool) error {
+	for _, tap := range o.Taps {
+		tap.Data(d, p, msg)
+	}
+	return o.tapErr()
 }
 
 // A sink is a writer that many taps share. After the first error it writes no
@@ -81,7 +118,7 @@ func Tee(w io.Writer, directions ...Direction) *Recorder {
 	return &Recorder{sink: sink{w: w}, directions: directions}
 }
 
-var _ Tap = (*Recorder)(nil)
+var _ Failer = (*Recorder)(nil)
 
 // Data writes p.
 func (r *Recorder) Data(d Direction, p []byte, _ bool) {

@@ -38,6 +38,11 @@ type dumpTap struct {
 	offsets [2]atomic.Int64
 }
 
+var _ Failer = (*dumpTap)(nil)
+
+// Err is that of the dump.
+func (t *dumpTap) Err() error { return t.dump.Err() }
+
 func (t *dumpTap) head(d Direction) string {
 	now := time.Now().Format("2006-01-02 15:04:05.000000")
 	if t.name == "" {
