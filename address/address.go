@@ -48,6 +48,7 @@ type Target struct {
 	Text string // quotes and backslashes resolved
 	Raw  string // as written; when it is a single quoted word, that word's Text
 	Pos  int    // byte offset in the text
+	url  bool   // written with "://"
 }
 
 // An Option is one name, or one name and value.
@@ -76,7 +77,7 @@ func Parse(text string) (Address, error) {
 	if rest < len(text) && text[rest] == ':' {
 		p.pos++
 		if strings.HasPrefix(text[p.pos:], "//") {
-			a.URL = true
+			a.URL, a.Target.url = true, true
 			p.pos += 2
 		}
 		a.Target.Pos = p.pos

@@ -2,6 +2,7 @@ package address
 
 import (
 	"errors"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -150,17 +151,135 @@ func TestHost(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"h:99999":  "out of range",
-		"h:-1":     "not a port",
-		"::1:80":   "brackets: [::1]:80",
-		"[::1:80":  "never closed",
-		"[::1]80":  "colon and the port",
-		"[db]:80":  "brackets are for IPv6",
+		"h:99999":          "out of range",
+		"h:-1":             "not a port",
+		"::1:80":           "brackets: [::1]:80",
+		"[::1:80":          "never closed",
+		"[::1]80":          "colon and the port",
+		"[db]:80":          "brackets are for IPv6",
+		"[1::2::3]:80":     "not an IPv6 address",
+		"[fe80::1%]:80":    "not a zone",
+		"[fe80::1%a b]:80": "not a zone",
+		"[fe80::1%" + strings.Repeat("a", 300) + "]:80": "not a zone",
 		"a b:80":   "no spaces",
 		"u%zz@h:1": "%-escape",
 	} {
 		if _, err := (Target{Text: text}).Host(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Host(%q): %v, want an error that says %q", text, err, want)
+		}
+	}
+}
+
+// A zone is part of an address: in a URL behind %25 (RFC 6874), else behind %.
+func TestZones(t *testing.T) {
+	for text, want := range map[string]string{ // "" is an error
+		"ws://[fe80::1%25eth0]:80/x":   "fe80::1%eth0",
+		"ws://[fe80::1%eth0]:80/x":     "fe80::1%eth0",
+		"ws://[fe80::1%252]:80/":       "fe80::1%2",
+		"ws://[fe80::1%2525]:80/":      "fe80::1%25",
+		"ws://[fe80::1%25a%2Eb]:80/":   "fe80::1%a.b",
+		"ws://u:p@[fe80::1%25e]:80/%2": "fe80::1%e",
+		"tcp:[fe80::1%eth0]:80":        "fe80::1%eth0",
+		"tcp:[fe80::1%25]:80":          "fe80::1%25", // the interface with the number 25
+		"tcp:[fe80::1%251]:80":         "fe80::1%251",
+		"ws://[fe80::1%25%00]:80/":     "",
+		"ws://[fe80::1%25%zz]:80/":     "",
+		"ws://[fe80::1%25a%5Db]:80/":   "",
+		"tcp:[::1%\x1b[2J]:80":         "",
+	} {
+		a, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := a.Target.Host()
+		if (err == nil) != (want != "") || err == nil && h.Name != want {
+			t.Errorf("%s: host %q, error %v; want %q", text, h.Name, err, want)
+		}
+		if again, err := Parse(a.String()); err != nil || a.String() != text {
+			t.Errorf("%s is written %s, error %v", text, a, err)
+		} else if same, _ := again.Target.Host(); want != "" && same != h {
+			t.Errorf("%s, written and read again: %+v", text, same)
+		}
+		if err == nil {
+			if plain, err := ParseHost(h.HostPort(), false); err != nil || plain.Name != h.Name {
+				t.Errorf("%s: HostPort %s reads as %q, error %v", text, h.HostPort(), plain.Name, err)
+			}
+		}
+	}
+}
+
+func TestParseLocal(t *testing.T) {
+	for text, want := range map[string]Host{
+		"10.0.0.1":           {Name: "10.0.0.1"},
+		"10.0.0.1:5000":      {Name: "10.0.0.1", Port: "5000"},
+		"::1":                {Name: "::1"},
+		"[::1]":              {Name: "::1"},
+		"[::1]:5000":         {Name: "::1", Port: "5000"},
+		"::1:5000":           {Name: "::1:5000"}, // which is an address
+		"fe80::1%eth0":       {Name: "fe80::1%eth0"},
+		"[fe80::1%eth0]:ntp": {Name: "fe80::1%eth0", Port: "ntp"},
+		"localhost":          {Name: "localhost"},
+		"localhost:http":     {Name: "localhost", Port: "http"},
+		":5000":              {Port: "5000"},
+		"*":                  {Name: "*"},
+		"*:5000":             {Name: "*", Port: "5000"},
+	} {
+		if got, err := ParseLocal(text); err != nil || got != want {
+			t.Errorf("ParseLocal(%q) = %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":             "must be",
+		":":            "must be",
+		"5000":         "written :5000",
+		"localhost:":   "must be",
+		"[::1]:":       "must be",
+		"[::1":         "never closed",
+		"::1:x":        "brackets",
+		"h:99999":      "out of range",
+		"a b:1":        "no spaces",
+		"me@h:1":       "must be",
+		"/run/x":       "must be",
+		"fe80::1%a/b":  "must be",
+		"[fe80::1%]:1": "not a zone",
+	} {
+		if got, err := ParseLocal(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseLocal(%q) = %+v, %v, want an error that says %q", text, got, err, want)
+		}
+	}
+}
+
+// Every form of an address is in the networks that the address is in.
+func TestPrefixes(t *testing.T) {
+	for _, c := range []struct{ networks, in, out string }{
+		{"fe80::/10", "fe80::1 fe80::1%eth0 febf::1%2", "fec0::1 ::1 10.0.0.1"},
+		{"10.0.0.0/8 192.0.2.7", "10.1.1.1 ::ffff:10.1.1.1 ::ffff:10.1.1.1%x 192.0.2.7", "11.0.0.1 192.0.2.8 ::10.1.1.1"},
+		{"::ffff:10.0.0.0/104 ::ffff:1.2.3.4", "10.1.1.1 ::ffff:10.1.1.1 1.2.3.4", "11.0.0.1 1.2.3.5"},
+		{"10.1.2.3/8", "10.9.9.9", "11.0.0.0"},
+		{"::/0", "::1 fe80::1%eth0", "10.0.0.1 ::ffff:10.0.0.1"},
+		{"0.0.0.0/0", "10.0.0.1 ::ffff:10.0.0.1", "::1"},
+	} {
+		var p Prefixes
+		if err := p.UnmarshalText([]byte(c.networks)); err != nil {
+			t.Fatal(err)
+		}
+		for want, addrs := range map[bool]string{true: c.in, false: c.out} {
+			for _, text := range strings.Fields(addrs) {
+				if got := p.Contain(netip.MustParseAddr(text)); got != want {
+					t.Errorf("%s contain %s: %v", p, text, got)
+				}
+			}
+		}
+		var again Prefixes
+		if err := again.UnmarshalText([]byte(p.String())); err != nil || !reflect.DeepEqual(again, p) {
+			t.Errorf("%s reads as %s, error %v", p, again, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "must be", "x": "must be", "10.0.0.0/33": "must be", "fe80::1%eth0": "zone", "fe80::%eth0/64": "zone", "::ffff:0:0/90": "larger",
+	} {
+		if err := new(Prefixes).UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one that says %q", text, err, want)
 		}
 	}
 }

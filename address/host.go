@@ -3,6 +3,7 @@ package address
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -12,7 +13,7 @@ import (
 type Host struct {
 	User, Password string
 	HasPassword    bool
-	Name           string // host name or address, without brackets; "" and "*" are for listeners
+	Name           string // host name or address, without brackets, with its zone; "" and "*" are for listeners
 	Port           string // a number from 0 to 65535 or the name of a service; "" if none was written
 	Path           string // with its slash and query; "" if none was written
 }
@@ -26,9 +27,14 @@ func (h Host) HostPort() string {
 }
 
 // Host reads the target as a host, a port and a path.
-func (t Target) Host() (Host, error) {
+func (t Target) Host() (Host, error) { return ParseHost(t.Text, t.url) }
+
+// ParseHost reads text as [Target.Host] does. In a URL the zone of an IPv6 address
+// stands behind %25, as in [fe80::1%25eth0] (RFC 6874, section 2); a plain % is
+// taken too, as in other text.
+func ParseHost(text string, isURL bool) (Host, error) {
 	var h Host
-	rest := t.Text
+	rest := text
 	if i := strings.IndexAny(rest, "/?"); i >= 0 {
 		rest, h.Path = rest[:i], rest[i:]
 	}
@@ -47,6 +53,9 @@ func (t Target) Host() (Host, error) {
 		if !strings.Contains(h.Name, ":") {
 			return h, fmt.Errorf("brackets are for IPv6 addresses; write %s%s", h.Name, rest)
 		}
+		if err := h.checkIPv6(isURL); err != nil {
+			return h, err
+		}
 		if rest != "" && rest[0] != ':' {
 			return h, errors.New("after the bracket comes a colon and the port")
 		}
@@ -57,6 +66,37 @@ func (t Target) Host() (Host, error) {
 	}
 	return h, checkPort(h.Port)
 }
+
+// checkIPv6 refuses what is no IPv6 address, and decodes the zone of a URL.
+func (h *Host) checkIPv6(isURL bool) error {
+	addr, zone, zoned := strings.Cut(h.Name, "%")
+	if coded, ok := strings.CutPrefix(zone, "25"); ok && isURL && coded != "" {
+		var err error
+		if zone, err = url.PathUnescape(coded); err != nil {
+			return fmt.Errorf("the zone of the address has a bad %%-escape: %s", h.Name)
+		}
+		h.Name = addr + "%" + zone
+	}
+	if _, err := netip.ParseAddr(addr); err != nil {
+		return fmt.Errorf("%q is not an IPv6 address", h.Name)
+	}
+	if zoned && !IsZone(zone) {
+		return fmt.Errorf("%q is not a zone; behind %% stands the name or number of an interface", zone)
+	}
+	return nil
+}
+
+// IsZone tells whether text can be the zone of an address: the name or the number of
+// a network interface.
+func IsZone(text string) bool {
+	return text != "" && len(text) <= maxZone && !strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("/%[]", r)
+	})
+}
+
+// maxZone is the length in bytes of the longest zone: Windows allows interfaces names
+// of 256, Linux of 15.
+const maxZone = 256
 
 func (h *Host) setUser(text string) error {
 	var err error
@@ -117,7 +157,7 @@ func (t Target) redacted() Target {
 	if text == t.Text {
 		return t
 	}
-	return Target{Text: text}
+	return Target{Text: text, url: t.url}
 }
 
 // redactValue hides the password of "user:password@" in text, with or without a
