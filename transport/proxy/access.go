@@ -1,15 +1,12 @@
 package proxy
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
@@ -31,27 +28,38 @@ import (
 //     clients from elsewhere makes them look like that: give it AcceptHeader.
 type Access struct {
 	User, Password string    // one client's; both or neither
-	Users          string    // name of a file with a line NAME:PASSWORD for each client
+	Users          string    // name of a file with a line NAME:PASSWORD for each client; changes count at once
 	AllowTarget    []Pattern // if there are any, other targets are refused
 	DenyTarget     []Pattern // these are refused in any case
 	AllowPrivate   bool
-}
 
-// maxUsers is the size in bytes of the longest file of users that is read.
-const maxUsers = 1 << 20
+	known atomic.Pointer[users] // what was in the file of Users when it was last good; nil if not read yet
+}
 
 // Bind binds the options.
 func (a *Access) Bind(s *opt.Set) {
 	s.Group("proxy clients")
-	s.String(&a.User, "proxy-user", "name", "user name that clients must give")
+	s.Func("proxy-user", "name", "user name that clients must give", func(v string) error {
+		a.User = v
+		return notEmpty(v)
+	}).Multi = false
 	s.Secret(&a.Password, "proxy-password", "password that clients must give")
 	s.Func("users", "@FILE", "file with a line NAME:PASSWORD for each client", func(v string) error {
 		a.Users = strings.TrimPrefix(v, "@")
-		return nil
+		return notEmpty(a.Users)
 	}).Multi = false
 	bindPatterns(s, &a.AllowTarget, "allow-target", "targets that clients may reach, and no others: HOST, *.DOMAIN, address or network, with :PORT")
 	bindPatterns(s, &a.DenyTarget, "deny-target", "targets that clients may not reach")
 	s.Bool(&a.AllowPrivate, "allow-private", "let clients reach this machine and private networks")
+}
+
+// notEmpty refuses what a variable that is not set leaves behind: it must not open a
+// door.
+func notEmpty(v string) error {
+	if v == "" {
+		return &opt.ValueError{Msg: "must not be empty"}
+	}
+	return nil
 }
 
 func bindPatterns(s *opt.Set, p *[]Pattern, name, usage string) {
@@ -75,7 +83,10 @@ func (a *Access) Validate() error {
 	case a.Users == "":
 		return nil
 	}
-	_, err := a.check("", "")
+	known, err := loadUsers(a.Users, a.known.Load())
+	if err == nil {
+		a.known.Store(known)
+	}
 	return err
 }
 
@@ -87,49 +98,32 @@ func (a *Access) Authenticates() bool { return a.User != "" || a.Password != "" 
 // authenticate.
 func (a *Access) NeedsAuth() bool { return true }
 
-// check tells whether a client has that name and password. How long it takes
-// depends on the file, not on what the client sent. The file is read every time,
-// so that it can be changed while the proxy runs.
-func (a *Access) check(user, password string) (bool, error) {
+// login returns nil if there is a client of that name and password. Otherwise the
+// error matches [transport.ErrDenied], or is about the file of users. How long it takes
+// depends on how many clients there are, not on what was sent.
+func (a *Access) login(user, password string) error {
 	given := credential(user, password)
 	ok := 0
 	if a.User != "" && a.Password != "" {
 		ok = given.equal(credential(a.User, a.Password))
 	}
-	if a.Users == "" {
-		return ok == 1, nil
-	}
-	data, err := readUsers(a.Users)
-	if err != nil {
-		return false, err
-	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, maxUsers)
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSuffix(lines.Text(), "\r")
-		if line == "" || line[0] == '#' {
-			continue
+	var stale error
+	if a.Users != "" {
+		var known *users
+		if known, stale = a.users(); known == nil {
+			return stale
 		}
-		name, pass, found := strings.Cut(line, ":")
-		if !found || name == "" || pass == "" {
-			return false, usage(fmt.Sprintf("%s: line %d is not NAME:PASSWORD", a.Users, n))
+		for _, k := range known.credentials {
+			ok |= given.equal(k)
 		}
-		ok |= given.equal(credential(name, pass))
 	}
-	return ok == 1, lines.Err()
-}
-
-func readUsers(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
+	switch {
+	case ok == 1:
+		return nil
+	case stale != nil:
+		return fmt.Errorf("%w; the file of users has changed and is not used: %w", errUnknownClient, stale)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxUsers+1))
-	if err == nil && len(data) > maxUsers {
-		err = errors.New(name + " is longer than a megabyte")
-	}
-	return data, err
+	return errUnknownClient
 }
 
 // A hash stands for a name and a password, in one length for all.

@@ -15,6 +15,7 @@ import (
 // A caller is the Conn of a client that has said where it wants to go.
 type caller struct {
 	conn
+	client   transport.Stream // the connection as it came, for a refusal
 	policy   policy
 	reply    replier
 	answered atomic.Bool
@@ -44,14 +45,13 @@ func (c *caller) Target() string { return c.policy.to.String() }
 func (c *caller) Permit(addr netip.AddrPort) error { return c.policy.permit(addr) }
 
 // Answer tells the client that the way is open or, in a word, why it is not. After
-// bad news it waits a moment for the client to hang up, and the Conn may be closed
-// when it returns.
+// bad news the Conn is closed when it returns, by [transport.LingeringClose].
 func (c *caller) Answer(local net.Addr, err error) error {
 	if c.answered.Swap(true) {
 		return errors.New("the client has been answered already")
 	}
 	if err != nil {
-		return refuse(c.stream, c.reply.failed(reasonFor(err)))
+		return refuse(c.client, c.reply.failed(reasonFor(err)))
 	}
 	addr, _ := addrPort(local)
 	if b := c.reply.granted(addr); len(b) > 0 {

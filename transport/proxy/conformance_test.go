@@ -132,7 +132,7 @@ func TestConformance(t *testing.T) {
 			},
 			Addresses: []string{"proxy:p:h:80", "proxy:[::1]:[::2]:80,proxyport=3128,proxyauth=u:p"},
 			Bad: map[string]string{
-				"proxy:p:h:80,proxyauth=x":    "proxyauth: must be USER:PASSWORD",
+				"proxy:p:h:80,proxyauth=x":    "proxyauth: must be USER:PASSWORD, neither of them empty",
 				"proxy:p:h:80,proxy-header=x": "proxy-header: must be a header such as 'X-Name: value'",
 			},
 			Options: map[string]func(*testing.T){
@@ -154,7 +154,7 @@ func TestConformance(t *testing.T) {
 			Addresses: []string{"proxy-protocol+tcp:h:80,proxy-version=2"},
 			Bad: map[string]string{
 				"proxy-protocol+tcp:h:80,proxy-version=3": "proxy-version: must be a whole number from 1 to 2",
-				"proxy-protocol+tcp:h:80,proxy-trust=x":   "proxy-trust: must be an address or a network such as 10.0.0.0/8",
+				"proxy-protocol+tcp:h:80,proxy-trust=x":   "proxy-trust: must be an address or a network such as 10.0.0.0/8 or fd00::/8",
 			},
 			Options: map[string]func(*testing.T){
 				"proxy-version":  testHeaderVersion,

@@ -33,6 +33,12 @@ func newConn(kind string, s transport.Stream, early []byte) *conn {
 	return c
 }
 
+// showAs makes remote the address of the other side, which is not that of the socket:
+// somebody has announced it, or the socket leads to a proxy.
+func (c *conn) showAs(remote net.Addr) {
+	c.info.Socket, c.remote = transport.PeerAddr(c.stream), remote
+}
+
 func (c *conn) Unwrap() transport.Conn             { return c.stream }
 func (c *conn) Info() *transport.Info              { return c.info }
 func (c *conn) LocalAddr() net.Addr                { return c.local }

@@ -35,8 +35,8 @@ func (l *HTTPConnect) Bind(s *opt.Set) {
 			return err
 		}
 		user, password, ok := strings.Cut(v, ":")
-		if !ok {
-			return &opt.ValueError{Msg: "must be USER:PASSWORD"}
+		if !ok || user == "" || password == "" {
+			return &opt.ValueError{Msg: "must be USER:PASSWORD, neither of them empty"}
 		}
 		l.User, l.Password = user, password
 		return nil
@@ -97,7 +97,7 @@ func (l *HTTPConnect) Wrap(ctx context.Context, inner transport.Conn, side trans
 		return nil, err
 	}
 	c := newConn(kindHTTPConnect, inner.(transport.Stream), early)
-	c.remote = to.netAddr()
+	c.showAs(to.netAddr())
 	return c, nil
 }
 

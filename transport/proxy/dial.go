@@ -114,7 +114,7 @@ func dial(ctx context.Context, kind, host, port string, layer transport.Layer) (
 		return nil, err
 	}
 	outer := inner.(*conn)
-	outer.info = &transport.Info{Kind: kind}
+	outer.info = &transport.Info{Kind: kind, Socket: outer.info.Socket}
 	return outer, nil
 }
 

@@ -67,23 +67,16 @@ func exactly(r io.Reader, p []byte) error {
 	return hangup(err)
 }
 
-// The patience of refuse.
-const (
-	refuseTime  = time.Second
-	refuseBytes = 256 << 10
-)
-
-// refuse sends reply, says that it is the last, and reads on for a moment: a
-// socket that is closed with bytes unread is reset, and the reset can overtake
-// the reply. It may close s; the caller closes it in any case.
+// refuse sends reply as the last that the client hears, and closes s so that the
+// client gets it even if it is still sending; see [transport.LingeringClose]. A client
+// that does not take the reply is cut.
 func refuse(s transport.Stream, reply []byte) error {
-	late := time.AfterFunc(refuseTime, func() { s.Close() })
-	defer late.Stop()
-	if _, err := s.Write(reply); err != nil {
+	late := time.AfterFunc(transport.LingeringCloseTime, func() { s.Close() })
+	_, err := s.Write(reply)
+	late.Stop()
+	if err != nil {
+		s.Close()
 		return err
 	}
-	if s.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, s, refuseBytes) // whatever ends it, we are done
-	}
-	return nil
+	return transport.LingeringClose(s)
 }

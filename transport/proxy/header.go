@@ -7,6 +7,7 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -17,7 +18,8 @@ const DefaultHeaderVersion = 1
 
 // SendHeader is the layer that begins a connection with a PROXY protocol header.
 // It tells the addresses of the end that this one is opened for; see
-// [transport.Other]. Where there are none, it says UNKNOWN, in version 2 LOCAL.
+// [transport.Other]. Where these are not addresses of IP, it says UNKNOWN, in
+// version 2 LOCAL.
 type SendHeader struct {
 	Version int // 1 or 2; 0 means [DefaultHeaderVersion]
 }
@@ -61,32 +63,31 @@ func (l *SendHeader) header(other transport.Conn) *proxyproto.Header {
 	return proxyproto.HeaderProxyFromAddrs(version, headerAddr(other.RemoteAddr()), headerAddr(other.LocalAddr()))
 }
 
-// headerAddr returns a as one of the types that the library knows.
+// headerAddr returns a as it is announced: as an address of TCP, for that is what
+// the next server has before it and what all of them read, though ours may come from
+// a datagram; without a zone, which means something on this machine only. It returns
+// nil for what has no IP address. Clients of unix sockets mostly have no name at all,
+// so both of theirs are left out and the header says LOCAL, as haproxy's does.
 func headerAddr(a net.Addr) net.Addr {
-	switch a := a.(type) {
-	case *net.TCPAddr, *net.UDPAddr:
-		return a
-	case *net.UnixAddr:
-		if len(a.Name) > 108 { // what the header has room for
-			return nil
-		}
-		return a
+	ap, ok := addrPort(a)
+	if !ok {
+		return nil
 	}
-	if ap, ok := addrPort(a); ok {
-		return net.TCPAddrFromAddrPort(ap)
-	}
-	return nil
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(ap.Addr().WithZone(""), ap.Port()))
 }
 
 // AcceptHeader is the layer that reads a PROXY protocol header, version 1 or 2,
 // and gives the Conn the addresses that are in it. A client that the relay
 // connects for by itself, UNKNOWN or LOCAL, keeps those of the connection.
+//
+// What is announced is for people, logs and the next server. Rights are decided by
+// the address of the socket, which Info().Socket keeps; see [transport.PeerAddr].
 type AcceptHeader struct {
 	// Trust lists the networks whose word is taken. If it is empty, that of
 	// the loopback and of private networks is; see [netip.Addr.IsPrivate]. A
 	// peer without an IP address, as over a unix socket, is trusted: file
 	// permissions are for that.
-	Trust []netip.Prefix
+	Trust address.Prefixes
 
 	// Optional lets clients in that send no header, and those whose word is
 	// not taken, with the addresses of the connection. What a client of the
@@ -99,14 +100,8 @@ var _ transport.Layer = (*AcceptHeader)(nil)
 
 // Bind binds the options of the layer.
 func (l *AcceptHeader) Bind(s *opt.Set) {
-	s.Func("proxy-trust", "NETWORK", "network whose PROXY protocol header is believed", func(v string) error {
-		p, err := parsePrefix(v)
-		if err != nil {
-			return &opt.ValueError{Msg: "must be an address or a network such as 10.0.0.0/8"}
-		}
-		l.Trust = append(l.Trust, p)
-		return nil
-	}).Default = "loopback and private networks"
+	d := s.Text(&l.Trust, "proxy-trust", "NETWORK", "network whose PROXY protocol header is believed", l.Trust.String)
+	d.Default, d.Multi = "loopback and private networks", true
 	s.Bool(&l.Optional, "proxy-optional", "let in clients without a PROXY protocol header")
 }
 
@@ -119,11 +114,11 @@ func (l *AcceptHeader) Wrap(ctx context.Context, inner transport.Conn, side tran
 	var h announced
 	var early []byte
 	err := handshake(ctx, kindHeader, inner, func(s transport.Stream) (err error) {
-		if !l.trusts(s.RemoteAddr()) {
+		if peer := transport.PeerAddr(s); !l.trusts(peer) {
 			if l.Optional {
 				return nil
 			}
-			return transport.WithHint(denied("the PROXY protocol is not accepted from "+s.RemoteAddr().String()),
+			return transport.WithHint(denied("the PROXY protocol is not accepted from "+peer.String()),
 				"the networks that it is accepted from can be listed")
 		}
 		h, early, err = readHeader(s, l.Optional)
@@ -134,7 +129,8 @@ func (l *AcceptHeader) Wrap(ctx context.Context, inner transport.Conn, side tran
 	}
 	c := newConn(kindHeader, inner.(transport.Stream), early)
 	if h.source != nil {
-		c.remote, c.local = h.source, h.dest
+		c.showAs(h.source)
+		c.local = h.dest
 	}
 	return c, nil
 }
@@ -144,16 +140,11 @@ func (l *AcceptHeader) trusts(peer net.Addr) bool {
 	if !ok {
 		return true
 	}
-	addr := ap.Addr().WithZone("")
+	addr := address.Canonical(ap.Addr())
 	if len(l.Trust) == 0 {
 		return addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast()
 	}
-	for _, p := range l.Trust {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	return l.Trust.Contain(addr)
 }
 
 // Header is the layer of the kind proxy-protocol: [SendHeader] on ends that

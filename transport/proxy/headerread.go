@@ -129,7 +129,11 @@ func parseHeader(buf []byte) (announced, error) {
 	if h.Command == proxyproto.LOCAL || h.SourceAddr == nil || h.DestinationAddr == nil {
 		return announced{}, nil
 	}
-	return announced{streamAddr(h.SourceAddr), streamAddr(h.DestinationAddr)}, nil
+	a := announced{streamAddr(h.SourceAddr), streamAddr(h.DestinationAddr)}
+	if a.source.String() == "" || a.dest.String() == "" { // unix sockets without a name
+		return announced{}, nil
+	}
+	return a, nil
 }
 
 // streamAddr returns a as the address of a stream: a relay may have had datagrams

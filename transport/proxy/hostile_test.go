@@ -257,7 +257,7 @@ func TestRefusalDoesNotWaitForEver(t *testing.T) {
 		}
 		began := time.Now()
 		_, err := new(HTTPServer).Wrap(t.Context(), b, transport.Accepted)
-		if d := time.Since(began); d != refuseTime || err == nil {
+		if d := time.Since(began); d != transport.LingeringCloseTime || err == nil {
 			t.Errorf("after %v: error %v", d, err)
 		}
 	})

@@ -56,6 +56,7 @@ func (l *HTTPServer) Wrap(ctx context.Context, inner transport.Conn, side transp
 	}
 	c.reply = httpReplier{r}
 	s := inner.(transport.Stream)
+	c.client = s
 	if r.method == "CONNECT" {
 		c.conn = *newConn(kindHTTPServer, s, early)
 	} else {
@@ -88,13 +89,14 @@ func (l *HTTPServer) admit(r *request) (user string, err error) {
 		return "", nil
 	}
 	name, password, ok := r.login()
-	if ok {
-		if ok, err = l.check(name, password); err != nil {
-			return "", &requestError{failed, err}
-		}
-	}
 	if !ok {
 		return "", &requestError{notLoggedIn, errUnknownClient}
+	}
+	switch err := l.login(name, password); {
+	case errors.Is(err, transport.ErrDenied):
+		return "", &requestError{notLoggedIn, err}
+	case err != nil:
+		return "", &requestError{failed, err}
 	}
 	return name, nil
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/tenon-net/tenon/address"
 )
 
 // A Pattern says which targets a rule is about: HOST[:PORT] or HOST[:LOW-HIGH].
@@ -30,7 +32,7 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 	if q.low, q.high, err = parsePorts(ports); err != nil {
 		return err
 	}
-	if q.prefix, err = parsePrefix(host); err == nil {
+	if q.prefix, err = address.ParsePrefix(host); err == nil {
 		*p = q
 		return nil
 	}
@@ -87,22 +89,6 @@ func parsePorts(text string) (low, high uint16, err error) {
 		return 0, 0, errors.New("ports are a number from 1 to 65535, or two with a hyphen between them")
 	}
 	return uint16(l), uint16(h), nil
-}
-
-// parsePrefix reads a network or an address. IPv4 in the clothes of IPv6 is IPv4.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(text)
-	if err == nil && p.Addr().Is4In6() {
-		if p.Bits() < 96 {
-			return netip.Prefix{}, errors.New("the network is larger than IPv4")
-		}
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p.Masked(), err
 }
 
 // String writes the pattern as UnmarshalText reads it.

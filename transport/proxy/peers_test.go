@@ -27,8 +27,8 @@ func startWeb(t testing.TB) (addr string) {
 
 // servers are the two server layers, open and with a password.
 func servers() (socks, socksAuth, http, httpAuth transport.Layer) {
-	auth := Access{User: "bob", Password: "s3cret"}
-	return new(SOCKSServer), &SOCKSServer{Access: auth}, new(HTTPServer), &HTTPServer{Access: auth}
+	const user, password = "bob", "s3cret"
+	return new(SOCKSServer), &SOCKSServer{Access{User: user, Password: password}}, new(HTTPServer), &HTTPServer{Access{User: user, Password: password}}
 }
 
 // Programs that people have are clients of our proxies.

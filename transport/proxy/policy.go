@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -44,7 +46,7 @@ func (p *policy) check() error {
 
 // permit decides about an address that the target has been resolved to.
 func (p *policy) permit(to netip.AddrPort) error {
-	addr, port, name := to.Addr().Unmap().WithZone(""), to.Port(), ""
+	addr, port, name := address.Canonical(to.Addr()), to.Port(), ""
 	if !p.to.addr.IsValid() {
 		name = p.to.plain()
 	}
@@ -53,8 +55,10 @@ func (p *policy) permit(to netip.AddrPort) error {
 		byName = byName || a.hasName(name, port)
 		byAddr = byAddr || a.hasAddr(addr, port)
 	}
+	inside := embedded(addr)
 	for _, d := range p.access.DenyTarget {
-		if d.hasName(name, port) || d.hasAddr(addr, port) {
+		denies := func(a netip.Addr) bool { return d.hasAddr(a, port) }
+		if d.hasName(name, port) || denies(addr) || slices.ContainsFunc(inside, denies) {
 			return p.refuse("is denied by a rule")
 		}
 	}
@@ -68,7 +72,7 @@ func (p *policy) permit(to netip.AddrPort) error {
 	case isPrivate(addr):
 		return p.refuse("is in a private network")
 	}
-	ours, err := isOurs(addr)
+	ours, err := isOurs(append(inside, addr)...)
 	if err != nil {
 		return transport.Mark(err, transport.ErrDenied)
 	}
@@ -103,9 +107,10 @@ func (p *policy) refuse(why string) error {
 }
 
 // isLocal tells whether the client came from this machine, and in a way that only
-// this machine has.
+// this machine has. The socket must say so; what a relay on this machine announces can
+// only take the right away.
 func isLocal(c transport.Conn) bool {
-	return isLocalAddr(c.RemoteAddr()) && isLocalAddr(c.LocalAddr())
+	return isLocalAddr(transport.PeerAddr(c)) && isLocalAddr(c.RemoteAddr()) && isLocalAddr(c.LocalAddr())
 }
 
 func isLocalAddr(a net.Addr) bool {

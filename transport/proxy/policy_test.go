@@ -117,6 +117,15 @@ func TestPolicy(t *testing.T) {
 		{target: "[2001:db8::1]:443", allow: "[2001:db8::/32]:443", early: true},
 		{target: "[2001:db8::1]:444", allow: "[2001:db8::/32]:443"},
 		{target: "[2001:db8::1]:444", deny: "2001:db8::1"},
+		{target: "h.tld:80", resolved: "::ffff:1.1.1.1", deny: "1.1.1.1", private: true, early: true},
+		{target: "h.tld:80", resolved: "::ffff:1.1.1.1", deny: "::ffff:1.1.1.0/120", private: true, early: true},
+		{target: "h.tld:80", resolved: "fe80::1%eth0", early: true},
+		{target: "h.tld:80", resolved: "fe80::1%eth0", deny: "fe80::/10", private: true, early: true},
+		{target: "h.tld:80", resolved: "fe80::1%eth0", private: true, early: true, resolves: true},
+		{target: "h.tld:80", resolved: "fe80::1%eth0", allow: "fe80::1", early: true, resolves: true},
+		{target: "[fe80::1%eth0]:80"},
+		{target: "[fe80::1%eth0]:80", local: true, early: true},
+		{target: "[fe80::1%eth0]:80", local: true, deny: "fe80::/10"},
 	} {
 		to, err := parseTarget(c.target)
 		if err != nil {
@@ -133,6 +142,28 @@ func TestPolicy(t *testing.T) {
 		err = p.permit(netip.AddrPortFrom(netip.MustParseAddr(c.resolved), to.port))
 		if (err == nil) != c.resolves {
 			t.Errorf("%+v: resolved: %v", c, err)
+		}
+	}
+}
+
+// A rule about an address of IPv4 is a rule about every address of IPv6 by which
+// gateways and tunnels reach it; a permission is about the address as it is.
+func TestRulesHoldForEmbeddedAddresses(t *testing.T) {
+	for _, addr := range strings.Fields(`169.254.169.254 ::ffff:169.254.169.254 ::ffff:169.254.169.254%x ::169.254.169.254
+		::ffff:0:169.254.169.254 64:ff9b::169.254.169.254 64:ff9b:1::169.254.169.254 64:ff9b:1:a9fe:a9:fe00:: 2002:a9fe:a9fe::1
+		2001::5601:5601 2001:0:a9fe:a9fe::1 2606:4700::5efe:169.254.169.254 2606:4700::200:5efe:169.254.169.254 fe80::5efe:a9fe:a9fe%eth0`) {
+		to := netip.AddrPortFrom(netip.MustParseAddr(addr), 80)
+		denied := policy{access: &Access{DenyTarget: patterns(t, "169.254.0.0/16"), AllowPrivate: true}, to: target{name: "h", port: 80}}
+		if err := denied.permit(to); err == nil {
+			t.Errorf("deny-target=169.254.0.0/16 lets clients reach %s", addr)
+		}
+		public := policy{access: new(Access), to: target{name: "h", port: 80}}
+		if err := public.permit(to); err == nil {
+			t.Errorf("%s is taken for public", addr)
+		}
+		allowed := policy{access: &Access{AllowTarget: patterns(t, "169.254.0.0/16")}, to: target{name: "h", port: 80}}
+		if err := allowed.permit(to); (err == nil) != to.Addr().Unmap().Is4() {
+			t.Errorf("allow-target=169.254.0.0/16 for %s: %v", addr, err)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func (r *request) setBody(lengths, codings []string) error {
 // (RFC 9112, section 3.2).
 func (r *request) parseURI(uri string) (err error) {
 	if r.method == "CONNECT" {
-		if r.to, err = parseTarget(uri); err != nil {
+		if r.to, err = parseTarget(plainZone(uri)); err != nil {
 			return badHTTP("%w", err)
 		}
 		return nil
@@ -200,13 +200,21 @@ func parseAuthority(text string) (target, error) {
 	case i < 0 || strings.HasSuffix(text, "]"):
 		text += ":80"
 	}
-	return parseTarget(text)
+	return parseTarget(plainZone(text))
+}
+
+// plainZone decodes the zone of an IPv6 address in a URI (RFC 6874, section 2).
+func plainZone(authority string) string {
+	if strings.HasPrefix(authority, "[") {
+		return strings.Replace(authority, "%25", "%", 1)
+	}
+	return authority
 }
 
 // head returns the request as it is sent to the server: in origin form, without
 // what was meant for us, and as the only one of its connection.
 func (r *request) head() []byte {
-	version, host := "1.1", r.to.String()
+	version, host := "1.1", r.to.authority()
 	if r.http10 {
 		version = "1.0" // so that the answer is one that the client understands
 	}

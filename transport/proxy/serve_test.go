@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,16 +266,19 @@ func splitHostPort(t testing.TB, addr string) (host, port string) {
 	return host, port
 }
 
-// freePort returns a port that nobody listened on a moment ago.
+// freePort returns a port that nobody listened on a moment ago, on any address. It is
+// not one of those that the system hands out, which other tests use all the time.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(10000 + rand.IntN(20000))
+		if l, err := net.Listen("tcp", ":"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port := splitHostPort(t, l.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
 
 // background runs a program that listens at addr until the test ends, and returns

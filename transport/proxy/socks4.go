@@ -56,7 +56,7 @@ func (l *SOCKS4) Wrap(ctx context.Context, inner transport.Conn, side transport.
 		return nil, err
 	}
 	c := newConn(kind, inner.(transport.Stream), nil)
-	c.remote = to.netAddr()
+	c.showAs(to.netAddr())
 	return c, nil
 }
 

@@ -80,7 +80,7 @@ func (l *SOCKS5) Wrap(ctx context.Context, inner transport.Conn, side transport.
 		return nil, err
 	}
 	c := newConn(kindSOCKS5, inner.(transport.Stream), nil)
-	c.remote = to.netAddr()
+	c.showAs(to.netAddr())
 	return c, nil
 }
 

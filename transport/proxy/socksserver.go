@@ -43,7 +43,8 @@ func (l *SOCKSServer) Wrap(ctx context.Context, inner transport.Conn, side trans
 	if err != nil {
 		return nil, err
 	}
-	c.conn = *newConn(kindSOCKSServer, inner.(transport.Stream), nil)
+	c.client = inner.(transport.Stream)
+	c.conn = *newConn(kindSOCKSServer, c.client, nil)
 	if req.user != "" {
 		c.info.Peer = req.user
 	}
@@ -98,7 +99,7 @@ func (l *SOCKSServer) greet(s transport.Stream) (user string, err error) {
 		if _, err := s.Write([]byte{socks5Version, want}); err != nil || want == methodNone {
 			return "", err
 		}
-		return l.login(s)
+		return l.logIn(s)
 	}
 	_ = refuse(s, []byte{socks5Version, methodRefused})
 	if want == methodPassword {
@@ -107,8 +108,8 @@ func (l *SOCKSServer) greet(s transport.Stream) (user string, err error) {
 	return "", fmt.Errorf("the client insists on one of the methods % x, and none is needed", methods)
 }
 
-// login reads a name and a password (RFC 1929, section 2).
-func (l *SOCKSServer) login(s transport.Stream) (user string, err error) {
+// logIn reads a name and a password (RFC 1929, section 2).
+func (l *SOCKSServer) logIn(s transport.Stream) (user string, err error) {
 	var buf [255]byte
 	if err := exactly(s, buf[:1]); err != nil {
 		return "", err
@@ -122,11 +123,7 @@ func (l *SOCKSServer) login(s transport.Stream) (user string, err error) {
 			return "", err
 		}
 	}
-	ok, err := l.check(words[0], words[1])
-	if err == nil && !ok {
-		err = errUnknownClient
-	}
-	if err != nil {
+	if err := l.Access.login(words[0], words[1]); err != nil {
 		_ = refuse(s, []byte{passwordVersion, passwordOK + 1})
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -44,10 +45,7 @@ func newTarget(host string, port uint16) (target, error) {
 	if port == 0 {
 		return t, errors.New("port 0 cannot be reached")
 	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr.Zone() != "" {
-			return t, errors.New("an address with a zone means nothing to a proxy")
-		}
+	if addr, err := netip.ParseAddr(host); err == nil && (addr.Zone() == "" || address.IsZone(addr.Zone())) {
 		t.addr = addr
 		return t, nil
 	}
@@ -76,6 +74,15 @@ func (t target) String() string {
 	return net.JoinHostPort(t.name, strconv.Itoa(int(t.port)))
 }
 
+// authority returns the target as a server is told of it: without a zone, which only
+// the machine that connects knows (RFC 6874, section 4).
+func (t target) authority() string {
+	if t.addr.Zone() != "" {
+		t.name = t.addr.WithZone("").String()
+	}
+	return t.String()
+}
+
 // plain returns the name as it is compared: in lower case, without the dot that
 // ends a complete name.
 func (t target) plain() string {
@@ -101,15 +108,19 @@ func clientTarget(ctx context.Context, text string) (target, error) {
 		}
 	}
 	t, err := parseTarget(text)
+	if err == nil && t.addr.Zone() != "" {
+		err = errors.New("an address with a zone means nothing to a proxy")
+	}
 	return t, transport.Mark(err, transport.ErrUsage)
 }
 
 // appendPort appends port as SOCKS has it: two bytes, the high one first.
 func appendPort(b []byte, port uint16) []byte { return binary.BigEndian.AppendUint16(b, port) }
 
-// addrPort returns the address in a, or false if there is none.
+// addrPort returns the IP address in a, or false if there is none: the path of a unix
+// socket may look like one.
 func addrPort(a net.Addr) (netip.AddrPort, bool) {
-	if a == nil {
+	if a == nil || !strings.HasPrefix(a.Network(), "tcp") && !strings.HasPrefix(a.Network(), "udp") {
 		return netip.AddrPort{}, false
 	}
 	ap, err := netip.ParseAddrPort(a.String())

@@ -65,7 +65,7 @@ func parseVia(text string) (Hop, error) {
 		}
 		rest = rest[i+1:]
 	}
-	to, err := address.Target{Text: strings.TrimSuffix(rest, "/")}.Host()
+	to, err := address.ParseHost(strings.TrimSuffix(rest, "/"), true)
 	if err != nil {
 		return h, err
 	}
@@ -99,6 +99,9 @@ func (h *Hop) setUser(text string) error {
 	}
 	if h.Password, err = url.PathUnescape(password); err != nil {
 		return badVia("the password for the proxy has a bad %-escape; write % as %25")
+	}
+	if h.Password == "" {
+		return badVia("the password for the proxy is empty; where there is none, there is no colon")
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func TestParseVia(t *testing.T) {
 		"socks5://u:@" + file + "@p:1":       {Scheme: "socks5", Host: "p", Port: "1", User: "u", Password: "from/file"},
 		"socks5://u:env:PROXY_TEST_SECRET@p": {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: "from env"},
 		"socks5://u:pass:env:x@p":            {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: "env:x"},
-		"http://u:@p":                        {Scheme: "http", Host: "p", Port: "8080", User: "u"},
+		"http://u@[fe80::1%25eth0]:8":        {Scheme: "http", Host: "fe80::1%eth0", Port: "8", User: "u"},
 	} {
 		if got, err := ParseVia(text); got != want || err != nil {
 			t.Errorf("%s: got %+v, error %v, want %+v", text, got, err, want)
@@ -53,6 +53,8 @@ func TestBadVia(t *testing.T) {
 		"socks5://u:" + secret + "/x@p":     "%2F",
 		"socks5://:" + secret + "@p":        "user name",
 		"socks4://u:" + secret + "@p":       "no password",
+		"http://u:@p":                       "is empty",
+		"http://u:pass:@p":                  "must not be empty",
 		"http://u%3Av:" + secret + "@p":     "no colon",
 		"http://u:" + secret + "%0d%0aX@p":  "control characters",
 		"socks5://u:env:NO_SUCH_VARIABLE@p": "NO_SUCH_VARIABLE",
