@@ -61,6 +61,55 @@ func TestSendHeader(t *testing.T) {
 	}
 }
 
+// Whatever the end is that a header is about, the header is one that haproxy and nginx
+// read: addresses of TCP, both of one family, without zones; else UNKNOWN or LOCAL.
+func TestSendHeaderForEveryPair(t *testing.T) {
+	udp := func(text string) net.Addr { return net.UDPAddrFromAddrPort(netip.MustParseAddrPort(text)) }
+	unix := func(name string) net.Addr { return &net.UnixAddr{Net: "unix", Name: name} }
+	const unknown, local = "PROXY UNKNOWN\r\n", signature2 + "\x20\x00\x00\x00"
+	for _, c := range []struct {
+		source, dest net.Addr
+		want         string // version 1
+	}{
+		{udp("192.0.2.1:1"), udp("192.0.2.2:2"), "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"},
+		{udp("[2001:db8::1]:1"), udp("[2001:db8::2]:2"), "PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n"},
+		{tcp("192.0.2.1:1"), udp("192.0.2.2:2"), "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"},
+		{tcp("[::ffff:192.0.2.1]:1"), tcp("192.0.2.2:2"), "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"},
+		{tcp("192.0.2.1:1"), tcp("[2001:db8::2]:2"), "PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 1 2\r\n"},
+		{tcp("[2001:db8::1]:1"), tcp("192.0.2.2:2"), "PROXY TCP6 2001:db8::1 ::ffff:192.0.2.2 1 2\r\n"},
+		{tcp("[fe80::1%eth0]:1"), tcp("[fe80::2%eth0]:2"), "PROXY TCP6 fe80::1 fe80::2 1 2\r\n"},
+		{transport.Addr{Net: "tcp", Name: "192.0.2.1:1"}, tcp("192.0.2.2:2"), "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"},
+		{transport.Addr{Net: "tcp", Name: "h.example:1"}, tcp("192.0.2.2:2"), unknown},
+		{&net.TCPAddr{}, &net.TCPAddr{}, unknown},
+		{unix(""), unix("/run/s"), unknown},
+		{unix("@"), unix("/run/s"), unknown},
+		{unix("/run/c"), unix("/run/s"), unknown},
+		{unix("192.0.2.1:1"), unix("192.0.2.2:2"), unknown},
+		{unix(""), tcp("192.0.2.2:2"), unknown},
+		{tcp("192.0.2.1:1"), unix("/run/s"), unknown},
+		{transport.Addr{Net: "vsock", Name: "vm(3):4"}, transport.Addr{Net: "vsock", Name: "host(2):1"}, unknown},
+	} {
+		about := other(c.source, c.dest)
+		if got := sentHeader(t, &SendHeader{Version: 1}, about); got != c.want {
+			t.Errorf("version 1 from %s to %s: got %q, want %q", c.source, c.dest, got, c.want)
+		}
+		got := sentHeader(t, &SendHeader{Version: 2}, about)
+		if c.want == unknown {
+			if got != local {
+				t.Errorf("version 2 from %s to %s: got %q, want LOCAL", c.source, c.dest, got)
+			}
+			continue
+		}
+		one, err := parseHeader([]byte(c.want))
+		two, err2 := parseHeader([]byte(got))
+		if err != nil || err2 != nil || one.source.String() != two.source.String() || one.dest.String() != two.dest.String() {
+			t.Errorf("version 2 from %s to %s: got %q, which reads as %v, errors %v, %v", c.source, c.dest, got, two, err, err2)
+		} else if family := got[13]; family != 0x11 && family != 0x21 {
+			t.Errorf("version 2 from %s to %s: family %#02x, want TCP", c.source, c.dest, family)
+		}
+	}
+}
+
 // accept has AcceptHeader read what text says, and returns the Conn and its rest.
 func accept(t testing.TB, l transport.Layer, from net.Addr, text string) (transport.Conn, string, error) {
 	t.Helper()
@@ -100,6 +149,7 @@ func TestAcceptHeader(t *testing.T) {
 		signature2 + "\x21\x12\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02rest":                           "1.2.3.4:1 5.6.7.8:2",
 		signature2 + "\x21\x11\x00\x13\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02\x02\x00\x04hostrest":           "1.2.3.4:1 5.6.7.8:2",
 		signature2 + "\x21\x31\x00\xd8/a" + strings.Repeat("\x00", 106) + "/b" + strings.Repeat("\x00", 106) + "rest": "/a /b",
+		signature2 + "\x21\x31\x00\xd8" + strings.Repeat("\x00", 108) + "/b" + strings.Repeat("\x00", 106) + "rest":   "127.0.0.1:999 ",
 
 		"GET / HTTP/1.1\r\n\r\n": "does not begin with",
 		"":                       "does not begin with",

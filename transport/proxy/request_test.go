@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -138,5 +139,42 @@ func TestAnswerToHeadHasNoBody(t *testing.T) {
 	_, reply, _ := asked(t, new(HTTPServer), "HEAD http://10.0.0.1/ HTTP/1.1\r\nHost: h\r\n\r\n")
 	if !strings.HasPrefix(reply, "HTTP/1.1 403") || !strings.HasSuffix(reply, "\r\n\r\n") {
 		t.Errorf("reply %q", reply)
+	}
+}
+
+// A zone is part of the address that is connected to, and no part of what the server
+// is told (RFC 6874).
+func TestZonesOfTargets(t *testing.T) {
+	for head, want := range map[string]string{ // to the target and the Host header; "" is refused
+		"CONNECT [fe80::1%25eth0]:443 HTTP/1.1\r\nHost: x\r\n\r\n":        "[fe80::1%eth0]:443",
+		"CONNECT [fe80::1%eth0]:443 HTTP/1.1\r\nHost: x\r\n\r\n":          "[fe80::1%eth0]:443",
+		"GET http://[fe80::1%25eth0]/ HTTP/1.1\r\nHost: x\r\n\r\n":        "[fe80::1%eth0]:80 [fe80::1]",
+		"GET http://[fe80::1%25eth0]:8080/ HTTP/1.1\r\nHost: x\r\n\r\n":   "[fe80::1%eth0]:8080 [fe80::1]:8080",
+		"GET http://[fe80::1%25a%25b]/ HTTP/1.1\r\nHost: x\r\n\r\n":       "",
+		"GET http://[fe80::1%25]/ HTTP/1.1\r\nHost: x\r\n\r\n":            "",
+		"CONNECT h%25eth0:443 HTTP/1.1\r\nHost: x\r\n\r\n":                "",
+		"CONNECT 127.0.0.1%25lo:443 HTTP/1.1\r\nHost: x\r\n\r\n":          "",
+		"CONNECT [::ffff:127.0.0.1%25lo]:443 HTTP/1.1\r\nHost: x\r\n\r\n": "[::ffff:127.0.0.1%lo]:443",
+	} {
+		r, err := parseRequest([]byte(head))
+		got := ""
+		if err == nil {
+			got = r.to.String()
+			if _, host, ok := strings.Cut(string(r.head()), "\r\nHost: "); ok && r.method != "CONNECT" {
+				host, _, _ = strings.Cut(host, "\r\n")
+				got += " " + host
+			}
+		}
+		if got != want {
+			t.Errorf("%.40q: got %q, error %v, want %q", head, got, err, want)
+		}
+	}
+	if p := (policy{access: new(Access), to: target{name: "x", addr: netip.MustParseAddr("::ffff:127.0.0.1%lo"), port: 443}}); p.check() == nil {
+		t.Error("a mapped address with a zone is public")
+	}
+	for _, layer := range []transport.Layer{&SOCKS5{Target: "[fe80::1%eth0]:1"}, &SOCKS4{Target: "[fe80::1%eth0]:1"}, &HTTPConnect{Target: "[fe80::1%eth0]:1"}} {
+		if _, err := answered(t, layer, ""); !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%T with a zone: error %v, want transport.ErrUsage", layer, err)
+		}
 	}
 }
