@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"container/list"
 	"net"
 	"os"
 	"sync"
@@ -16,21 +17,71 @@ type Entry[K comparable, S Session] struct {
 	key     K
 	session S
 	timer   *time.Timer // nil if the session never ends by itself
+	ended   chan struct{}
 	done    chan struct{}
 	closing sync.Once
 
 	touched  atomic.Int64 // when a datagram last came or went, in ns since table.start
 	held     atomic.Int32 // datagrams that forbid to end
+	known    atomic.Bool  // it has been heard again
 	deadline atomic.Int64 // of writing, in Unix nanoseconds; 0 is none
+
+	// Guarded by the mutex of the table.
+	waiting *list.Element // in table.pending; nil once it is accepted
+	fresh   *list.Element // in table.once; nil once it has been heard again
+	stamp   int64         // touched, when it got its place in table.once
+	over    bool          // it has ended by itself, for want of datagrams
+	leaving bool          // it has made room for another
+	unknown bool          // it had to before it was accepted
 }
 
 // begin needs the mutex of the table, which makes expire wait until it is done.
 func (e *Entry[K, S]) begin(t *Table[K, S], key K, s S, now time.Time) {
-	e.table, e.key, e.session, e.done = t, key, s, make(chan struct{})
+	e.table, e.key, e.session, e.ended, e.done = t, key, s, make(chan struct{}), make(chan struct{})
 	e.touch(now)
+	e.stamp = e.touched.Load()
 	if t.limits.Idle > 0 {
 		e.timer = time.AfterFunc(t.limits.Idle, func() { t.expire(e) })
 	}
+}
+
+// list is the list in table.once that e is in, if it is in one. It needs the mutex of
+// the table.
+func (e *Entry[K, S]) list() int {
+	if e.waiting != nil {
+		return oncePending
+	}
+	return onceAccepted
+}
+
+// evict ends the session after it has been taken out of the table to make room.
+func (e *Entry[K, S]) evict() {
+	if e.unknown {
+		_ = e.session.Close() // nobody knows of it
+		return
+	}
+	e.end()
+}
+
+// end is called once at the most.
+func (e *Entry[K, S]) end() {
+	e.session.End()
+	close(e.ended)
+}
+
+// Ended is closed when the session has ended by itself; the other side is not heard any more, and a session that
+// ends so has ended both directions.
+func (e *Entry[K, S]) Ended() <-chan struct{} { return e.ended }
+
+// Again notes another datagram of the same sender, where it did not take a [Table.Get]
+// to find the session.
+func (e *Entry[K, S]) Again() {
+	if e.known.Load() {
+		return
+	}
+	e.table.mu.Lock()
+	e.table.again(e)
+	e.table.mu.Unlock()
 }
 
 // touch stores nothing for most datagrams of a batch, which have come at one time.

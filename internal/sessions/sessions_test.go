@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync/atomic"
@@ -50,6 +51,14 @@ func (l *listener) get(t *testing.T, from string) *conn {
 	return c
 }
 
+// again is another datagram from each sender.
+func (l *listener) again(t *testing.T, senders ...string) {
+	t.Helper()
+	for _, s := range senders {
+		l.get(t, s)
+	}
+}
+
 func (l *listener) full(t *testing.T, from string) {
 	t.Helper()
 	if c, ok := l.Get(&from, time.Now(), open); ok || c != nil {
@@ -82,9 +91,11 @@ func TestRoom(t *testing.T) {
 	l := listen(sessions.Limits{Open: 3, Pending: 2})
 	a := l.get(t, "a")
 	l.get(t, "b")
+	l.again(t, "a", "b")
 	l.full(t, "c") // two wait to be accepted
 	l.accept(t, a)
 	c := l.get(t, "c")
+	l.again(t, "c")
 	l.full(t, "d") // three are open
 	if l.get(t, "c") != c {
 		t.Error("a full table does not know its sessions")
@@ -96,7 +107,137 @@ func TestRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.get(t, "d")
+	l.again(t, "d")
 	l.full(t, "e")
+}
+
+// TestForgedSendersKeepNobodyOut: 1,100 datagrams with forged addresses filled a table
+// for a minute.
+func TestForgedSendersKeepNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most, pending = 64, 8
+		l := listen(sessions.Limits{Idle: time.Minute, Open: most, Pending: pending})
+		accepted := make(chan *conn, 32*most)
+		go func() { // as a server with its joints: what has ended is closed
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					close(accepted)
+					return
+				}
+				accepted <- c
+				go func() {
+					select {
+					case <-c.entry.Ended():
+						c.Close()
+					case <-c.entry.Done():
+					}
+				}()
+			}
+		}()
+		friend := l.get(t, "friend")
+		synctest.Wait()
+		l.again(t, "friend")
+		busy := l.get(t, "busy") // heard once, and sent to all the time
+		for i := range 20 * most {
+			l.get(t, fmt.Sprint("forged ", i))
+			time.Sleep(time.Millisecond)
+			busy.entry.Touch()
+			synctest.Wait()
+		}
+		if l.get(t, "friend") != friend || friend.ended.Load() != 0 {
+			t.Error("a session that was heard again has made room")
+		}
+		if l.get(t, "busy") != busy || busy.ended.Load() != 0 {
+			t.Error("a session that was not idle has made room")
+		}
+		fresh := l.get(t, "new")
+		synctest.Wait()
+		if l.get(t, "new") != fresh {
+			t.Error("a new sender has lost its session")
+		}
+		l.Close()
+		open := 0
+		for c := range accepted {
+			if c.ended.Load() == 0 {
+				open++
+				c.Close()
+			}
+		}
+		if open > most {
+			t.Errorf("%d sessions are open, and %d may be", open, most)
+		}
+	})
+}
+
+// TestFullQueueKeepsNobodyOut: nobody accepts for a while.
+func TestFullQueueKeepsNobodyOut(t *testing.T) {
+	l := listen(sessions.Limits{Open: 100, Pending: 4})
+	var queued []*conn
+	for i := range 4 {
+		queued = append(queued, l.get(t, fmt.Sprint("forged ", i)))
+	}
+	l.again(t, "forged 0")
+	friend := l.get(t, "friend") // in place of the oldest that was heard once
+	for i, c := range queued {
+		if (c.entry.Writable() == nil) != (i != 1) {
+			t.Errorf("session %d of the queue: %v", i, c.entry.Writable())
+		}
+	}
+	for _, c := range []*conn{queued[0], queued[2], queued[3], friend} {
+		l.accept(t, c)
+	}
+}
+
+// TestLimitOpen: whoever accepts has room for fewer than the Table.
+func TestLimitOpen(t *testing.T) {
+	l := listen(sessions.Limits{Open: 100, Pending: 4})
+	l.LimitOpen(2)
+	l.LimitOpen(50)
+	a, b := l.get(t, "a"), l.get(t, "b")
+	l.accept(t, a)
+	l.accept(t, b)
+	l.get(t, "c")
+	if a.ended.Load() != 1 || b.ended.Load() != 0 {
+		t.Error("the oldest of two has not made room for a third")
+	}
+}
+
+// TestHeldSessionsDoNotMakeRoom: what has come and is not read must not get lost.
+func TestHeldSessionsDoNotMakeRoom(t *testing.T) {
+	l := listen(sessions.Limits{Open: 2, Pending: 2})
+	a, b := l.get(t, "a"), l.get(t, "b")
+	a.entry.Hold(1)
+	b.entry.Hold(1)
+	l.full(t, "c")
+	b.entry.Hold(-1)
+	l.get(t, "c")
+	if l.get(t, "a") != a || b.entry.Writable() == nil {
+		t.Error("the wrong session has made room")
+	}
+}
+
+// TestWhatHasEndedMakesRoom: sessions that nobody has accepted and that have run out
+// do not fill the queue for ever.
+func TestWhatHasEndedMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := listen(sessions.Limits{Idle: time.Second, Open: 4, Pending: 2})
+		for _, name := range []string{"a", "b"} {
+			l.get(t, name)
+			l.again(t, name)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		c, d := l.get(t, "c"), l.get(t, "d")
+		l.accept(t, c)
+		l.accept(t, d)
+		l.Close()
+		c.Close()
+		d.Close()
+		if n := l.released.Load(); n != 1 {
+			t.Errorf("the socket was closed %d times", n)
+		}
+	})
 }
 
 func TestIdle(t *testing.T) {
@@ -104,6 +245,7 @@ func TestIdle(t *testing.T) {
 		const idle = 10 * time.Second
 		l := listen(sessions.Limits{Idle: idle, Open: 2, Pending: 2})
 		a := l.get(t, "a")
+		l.accept(t, a)
 		ended := func(when string, want int32) {
 			t.Helper()
 			time.Sleep(time.Nanosecond) // of the bubble: what happens now has happened then
@@ -129,10 +271,12 @@ func TestIdle(t *testing.T) {
 		time.Sleep(idle)
 		ended("it is silent", 1)
 
+		<-a.entry.Ended()
 		b := l.get(t, "a")
 		if b == a {
 			t.Error("a session that has ended is found again")
 		}
+		l.again(t, "a")
 		l.full(t, "b") // one that has ended is open until it is closed
 		if err := a.entry.Writable(); err != nil {
 			t.Errorf("write to a session that has ended: %v", err)

@@ -20,7 +20,7 @@ import (
 func udpKinds() transport.Kinds {
 	traits := transport.Traits{Messages: true, Deadlines: true}
 	listens, recv := traits, traits
-	listens.Listens, recv.OneWay = true, true
+	listens.Listens, listens.EndsBoth, recv.OneWay = true, true, true
 	return transport.Kinds{
 		{Name: udpKind, Aliases: []string{"udp-connect"}, Syntax: "udp:HOST:PORT", Example: "udp:localhost:53",
 			Doc: "Exchanges datagrams with one address by UDP.", Traits: traits, New: func() transport.Endpoint { return new(UDP) }},

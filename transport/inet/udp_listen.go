@@ -27,14 +27,17 @@ const (
 // UDPListen waits for datagrams. The first one from a sender opens a session: a
 // Conn that carries what this sender sends, in order, and sends back to it.
 //
-// A session ends with [io.EOF] after SessionIdle without a datagram either way;
-// that is the only end there is, since UDP has no word for it. After its Close the
-// next datagram of the same sender opens a new one.
+// A session ends with [io.EOF] after SessionIdle without a datagram either way, or
+// when it has to make room; UDP has no other word for it, so that both directions
+// have ended then. After that, or its Close, the next datagram of the same sender opens
+// a new one.
 //
-// Everything is bounded, and what does not fit is dropped, the newest first:
-// datagrams that a session has no room for in its queue, datagrams of new
-// senders when there are Sessions open or 128 not yet accepted, and what Amplify
-// forbids to send. What is dropped is counted; see [transport.DropCounter].
+// Everything is bounded. When Sessions are open or 128 are not yet accepted, the
+// address of a new sender may be as forged as those of the others: the session that
+// was heard once and has been idle longest makes room, and one that was heard again
+// never does. What does not fit is dropped, the newest first: datagrams that a session
+// has no room for in its queue, those of new senders for whom nobody can make room, and
+// what Amplify forbids to send. What is dropped is counted; see [transport.DropCounter].
 type UDPListen struct {
 	UDPLocal
 	SessionIdle time.Duration // until a silent session ends; 0 is DefaultSessionIdle, negative is never
@@ -135,6 +138,7 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 				}
 			} else {
 				last.earn(d)
+				last.entry.Again()
 			}
 			out.put(last, d)
 		}
@@ -153,8 +157,11 @@ func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time) (*udpSes
 		c.earn(d) // before somebody accepts it, and answers
 		return c, &c.entry
 	})
-	if ok && !fresh {
+	switch {
+	case ok && !fresh:
 		c.earn(d)
+	case ok && d.messages() > 1:
+		c.entry.Again()
 	}
 	return c, ok
 }
@@ -197,6 +204,9 @@ func (a *udpAcceptor) Addrs() []net.Addr {
 
 // Dropped is how many datagrams were dropped, by all sessions and for want of one.
 func (a *udpAcceptor) Dropped() int64 { return a.dropped.Load() }
+
+// LimitSessions says that no more than n will be accepted at a time.
+func (a *udpAcceptor) LimitSessions(n int) { a.table.LimitOpen(n) }
 
 // Close lets no new sender in. Sessions that were accepted live on.
 func (a *udpAcceptor) Close() error { return a.table.Close() }

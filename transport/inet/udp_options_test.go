@@ -139,7 +139,10 @@ func udpListenOptions() map[string]func(*testing.T) {
 		},
 		"sessions": func(t *testing.T) {
 			a := udpListen(t, "udp-listen:0,sessions=1")
-			udpSession(t, a, udpOpen(t, "udp:"+a.Addr().String()))
+			known := udpOpen(t, "udp:"+a.Addr().String())
+			s := udpSession(t, a, known)
+			udpSend(t, known, "again") // or the next one would take its place
+			udpReceive(t, s, "again")
 			udpSend(t, udpOpen(t, "udp:"+a.Addr().String()), "one too many")
 			wantDropped(t, a, 1)
 		},

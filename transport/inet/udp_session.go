@@ -34,6 +34,7 @@ var (
 	_ transport.MsgBatcher  = (*udpSession)(nil)
 	_ transport.MsgLender   = (*udpSession)(nil)
 	_ transport.DropCounter = (*udpSession)(nil)
+	_ transport.Ender       = (*udpSession)(nil)
 )
 
 func newUDPSession(a *udpAcceptor, s *udpSocket, to target) *udpSession {
@@ -42,6 +43,9 @@ func newUDPSession(a *udpAcceptor, s *udpSocket, to target) *udpSession {
 
 // End implements [sessions.Session].
 func (c *udpSession) End() { c.queue.finish(io.EOF, false) }
+
+// Ended implements [transport.Ender]: a session that has run out has ended both ways.
+func (c *udpSession) Ended() <-chan struct{} { return c.entry.Ended() }
 
 func (c *udpSession) ReadMsg(p []byte) (int, transport.Meta, error) {
 	n, m, err := c.queue.readMsg(p)
