@@ -33,12 +33,19 @@ type Conn struct {
 	in      incoming
 	lent    []byte // what LendMsg returned last
 	readErr error  // why there will be no more messages; io.EOF after a clean close
+	over    bool   // Close or Abort has taken the reading over: the rest is its own
 
-	wmu      sync.Mutex // held while a frame is written: guards what follows
-	writeErr error      // why nothing more can be written
+	wmu       sync.Mutex // held while a frame is written: guards what follows
+	writeErr  error      // why nothing more can be written
+	closeSent bool       // our close frame has been written
 
-	omu  sync.Mutex // guards owed; taken for a moment only
-	owed owed
+	omu    sync.Mutex // guards what follows; held for a moment only
+	owed   owed
+	told   *Status                // of our close frame, which is owed or written; nil before
+	chosen *transport.CloseStatus // by SetCloseStatus, or nil
+
+	ended chan struct{}                         // closed when the other side's close frame has arrived
+	heard atomic.Pointer[transport.CloseStatus] // what it said
 
 	done  atomic.Int32 // 0, or what ended the Conn
 	close sync.Once
@@ -53,9 +60,11 @@ const (
 )
 
 var (
-	_ transport.MsgConn   = (*Conn)(nil)
-	_ transport.MsgLender = (*Conn)(nil)
-	_ transport.Aborter   = (*Conn)(nil)
+	_ transport.MsgConn      = (*Conn)(nil)
+	_ transport.MsgLender    = (*Conn)(nil)
+	_ transport.Aborter      = (*Conn)(nil)
+	_ transport.Ender        = (*Conn)(nil)
+	_ transport.StatusCloser = (*Conn)(nil)
 )
 
 // newConn makes a Conn that reads br, which reads src, which reads inner.
@@ -69,6 +78,7 @@ func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, si
 		protocol:     a.protocol,
 		closeTimeout: l.CloseTimeout,
 		br:           br,
+		ended:        make(chan struct{}),
 	}
 	c.info.Kind = "ws+" + c.info.Kind
 	if a.user != "" {
@@ -97,67 +107,6 @@ func (l *Layer) maxMessage() int64 {
 
 // Subprotocol returns the subprotocol that was agreed on; "" is none.
 func (c *Conn) Subprotocol() string { return c.protocol }
-
-// CloseWrite is not possible: a WebSocket is closed in both directions at once
-// (section 5.5.1).
-func (c *Conn) CloseWrite() error {
-	return &net.OpError{Op: "close", Net: "ws", Err: errors.ErrUnsupported}
-}
-
-// Close sends a close frame and waits a while for the other side's. What arrives
-// until then is lost. A write in progress is cut off, and then there is no close
-// frame.
-func (c *Conn) Close() error {
-	c.close.Do(func() {
-		c.done.CompareAndSwap(0, doneClosed)
-		c.pinger.stop()
-		if c.closeTimeout > 0 {
-			c.sayGoodbye()
-		}
-		c.err = c.inner.Close()
-	})
-	return c.err
-}
-
-// sayGoodbye does the closing handshake (section 7.1.2).
-func (c *Conn) sayGoodbye() {
-	limit := time.AfterFunc(c.closeTimeout, func() { c.inner.Close() })
-	defer limit.Stop()
-	canRead := true
-	if err := c.inner.SetDeadline(time.Unix(1, 0)); err == nil { // ends the calls in progress
-		c.rmu.Lock()
-	} else {
-		canRead = c.rmu.TryLock()
-	}
-	c.wmu.Lock()
-	_ = c.inner.SetDeadline(time.Time{}) // the limit is enough
-	if c.writeErr == nil {
-		c.writeClose(closePayload(StatusNormal, ""))
-	}
-	c.wmu.Unlock()
-	if !canRead {
-		return
-	}
-	defer c.rmu.Unlock()
-	for c.readErr == nil && !c.in.skip(c.br) {
-		if err := c.nextFrame(); err != nil {
-			return
-		}
-	}
-}
-
-// Abort ends the connection beneath without a close frame, by its own Abort if it
-// has one.
-func (c *Conn) Abort(cause error) error { return c.abort(cause, doneAborted) }
-
-func (c *Conn) abort(cause error, why int32) error {
-	c.close.Do(func() {
-		c.done.CompareAndSwap(0, why)
-		c.pinger.stop()
-		c.err = transport.Abort(c.inner, cause)
-	})
-	return c.err
-}
 
 // explain turns what the stream beneath says into what the contract says.
 func (c *Conn) explain(err error) error {

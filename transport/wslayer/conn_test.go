@@ -139,7 +139,11 @@ func TestDeadlineInsideMessage(t *testing.T) {
 // accepted does the client's handshake by hand on a, and returns the server on b.
 func accepted(t testing.TB, a transport.Stream, b transport.Conn) *wslayer.Conn {
 	t.Helper()
-	l := &wslayer.Layer{CloseTimeout: -1, MaxMessage: 1 << 16, Deflate: true}
+	return acceptedBy(t, &wslayer.Layer{CloseTimeout: -1, MaxMessage: 1 << 16, Deflate: true}, a, b)
+}
+
+func acceptedBy(t testing.TB, l *wslayer.Layer, a transport.Stream, b transport.Conn) *wslayer.Conn {
+	t.Helper()
 	go io.WriteString(a, request)
 	s, err := l.Wrap(context.Background(), b, transport.Accepted)
 	if err != nil {

@@ -5,7 +5,7 @@ import "github.com/tenon-net/tenon/transport"
 // Kinds returns the layer ws and the kinds that are made of it. The name ws with
 // nothing beneath it means ws over TCP.
 func Kinds() transport.Kinds {
-	traits := transport.Traits{Messages: true, Deadlines: true}
+	traits := transport.Traits{Messages: true, Deadlines: true, EndsBoth: true}
 	layer, listens := traits, traits
 	layer.Layers, layer.Path = true, true
 	listens.Listens = true

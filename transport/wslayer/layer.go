@@ -3,8 +3,10 @@
 //
 // A message is text or binary, which Meta.Text tells. Fragments are put together
 // up to a limit, text must be UTF-8, and pings are answered while somebody reads.
-// A close frame with status 1000, 1001 or none is a clean end; a connection that
-// ends without one is not. There is no half-close.
+// A close frame ends both directions: one with status 1000, 1001 or none is a clean
+// end, another is a [CloseError], and so is a connection that ends without one an
+// error. There is no half-close; what a Conn says at its end can be chosen
+// ([Conn.SetCloseStatus]).
 //
 // Web pages can open WebSockets to any address that their reader can reach. A
 // listener therefore refuses requests whose Host is not its own or whose Origin is

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net"
 	"slices"
 
 	"github.com/tenon-net/tenon/transport"
@@ -28,8 +29,8 @@ func (c *Conn) ReadMsg(p []byte) (int, transport.Meta, error) {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	c.takeBack()
-	if c.readErr != nil {
-		return 0, transport.Meta{}, c.explain(c.readErr)
+	if err := c.unreadable(); err != nil {
+		return 0, transport.Meta{}, c.explain(err)
 	}
 	n, short, err := c.readMsg(p)
 	if err != nil {
@@ -48,8 +49,8 @@ func (c *Conn) LendMsg() ([]byte, transport.Meta, error) {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	c.takeBack()
-	if c.readErr != nil {
-		return nil, transport.Meta{}, c.explain(c.readErr)
+	if err := c.unreadable(); err != nil {
+		return nil, transport.Meta{}, c.explain(err)
 	}
 	p, err := c.gather()
 	if err != nil {
@@ -58,6 +59,14 @@ func (c *Conn) LendMsg() ([]byte, transport.Meta, error) {
 	m := transport.Meta{Text: c.in.op == opText}
 	c.in, c.lent = incoming{}, p
 	return p, m, nil
+}
+
+// unreadable returns why no message can be read, or nil. The caller holds rmu.
+func (c *Conn) unreadable() error {
+	if c.over {
+		return net.ErrClosed
+	}
+	return c.readErr
 }
 
 // takeBack ends the validity of what LendMsg returned.
@@ -74,7 +83,7 @@ func (c *Conn) failed(err error) error {
 	case isTimeout(err):
 	case errors.As(err, &f):
 		c.readErr = err
-		c.owe(opClose, closePayload(f.status, f.msg))
+		c.oweClose(transport.CloseStatus{Code: uint64(f.status), Reason: f.msg})
 	default:
 		c.readErr = err
 	}
@@ -244,15 +253,9 @@ func (c *Conn) control(h header, size int) error {
 	mask(payload, h.key, 0)
 	switch h.op {
 	case opPing:
-		c.owe(opPong, payload)
+		c.owePong(payload)
 	case opClose:
-		status, end := parseClose(payload)
-		var f *failure
-		if !errors.As(end, &f) {
-			c.owe(opClose, closePayload(status, "")) // section 5.5.1: an answer with the same status
-		}
-		c.readErr = end
-		return end
+		return c.closed(payload)
 	}
 	return nil
 }

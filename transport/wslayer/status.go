@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/tenon-net/tenon/transport"
 )
 
 // A Status says why a WebSocket was closed (RFC 6455, section 7.4).
@@ -16,9 +20,10 @@ const (
 	StatusNormal      Status = 1000
 	StatusGoingAway   Status = 1001
 	StatusProtocol    Status = 1002
-	StatusNone        Status = 1005 // never sent: the close frame had no status
+	StatusNone        Status = 1005 // never sent: the close frame has no status
 	StatusInvalidData Status = 1007
 	StatusTooBig      Status = 1009
+	StatusInternal    Status = 1011
 )
 
 // A CloseError is how the other side ended the connection, when it was not clean.
@@ -48,6 +53,17 @@ func protocolError(msg string) error { return &failure{StatusProtocol, msg} }
 // of it was sent: the other side would have to break the connection off.
 var ErrNotText = errors.New("a text message must be UTF-8")
 
+// What WriteMsg says after a close frame. Both match [io.ErrClosedPipe].
+var (
+	errSaid  error = closedError("the WebSocket is closed for writing")
+	errEnded error = closedError("the other side has closed the WebSocket")
+)
+
+type closedError string
+
+func (e closedError) Error() string { return string(e) }
+func (closedError) Unwrap() error   { return io.ErrClosedPipe }
+
 // errCut is an end of file without a close frame.
 var errCut error = cutError{}
 
@@ -58,26 +74,27 @@ func (cutError) Error() string {
 }
 func (cutError) Unwrap() error { return io.ErrUnexpectedEOF }
 
-// parseClose reads the payload of a close frame (sections 5.5.1 and 7.4). The end
-// is io.EOF if it is a clean one.
-func parseClose(p []byte) (s Status, end error) {
-	if len(p) == 0 {
-		return StatusNone, io.EOF
-	}
-	if len(p) == 1 {
-		return StatusProtocol, protocolError("a close frame has half a status")
+// parseClose reads the payload of a close frame (sections 5.5.1 and 7.4). The error
+// is a *[failure].
+func parseClose(p []byte) (s Status, reason string, err error) {
+	switch len(p) {
+	case 0:
+		return StatusNone, "", nil
+	case 1:
+		return 0, "", protocolError("a close frame has half a status")
 	}
 	s = Status(binary.BigEndian.Uint16(p))
 	switch {
 	case !s.sendable():
-		return StatusProtocol, protocolError(fmt.Sprintf("a close frame has status %d", s))
+		return 0, "", protocolError(fmt.Sprintf("a close frame has status %d", s))
 	case !utf8.Valid(p[2:]):
-		return StatusInvalidData, &failure{StatusInvalidData, "the reason in a close frame is not UTF-8"}
-	case s == StatusNormal || s == StatusGoingAway:
-		return s, io.EOF
+		return 0, "", &failure{StatusInvalidData, "the reason in a close frame is not UTF-8"}
 	}
-	return s, &CloseError{s, string(p[2:])}
+	return s, string(p[2:]), nil
 }
+
+// clean tells whether a close frame with the status is an end of file.
+func (s Status) clean() bool { return s == StatusNormal || s == StatusGoingAway || s == StatusNone }
 
 // sendable tells whether a close frame may have the status (section 7.4.2 and the
 // registry of section 11.7).
@@ -89,14 +106,34 @@ func (s Status) sendable() bool {
 	return false
 }
 
-// closePayload is the payload of a close frame; the reason is cut to what fits.
+// legal returns the status that a close frame may have in place of s, and its
+// reason as it may be sent: UTF-8 of at most 123 bytes, cut between characters
+// (section 5.5). 1005 stands for a close frame without status, 0 for the usual one;
+// what only tells of a failure (1006, 1015) or means nothing becomes 1011.
+func legal(s transport.CloseStatus) (Status, string) {
+	code := Status(s.Code)
+	switch {
+	case s.Code == 0:
+		code = StatusNormal
+	case s.Code == uint64(StatusNone):
+		return StatusNone, ""
+	case s.Code > math.MaxUint16 || !code.sendable():
+		code = StatusInternal
+	}
+	reason := strings.ToValidUTF8(s.Reason, "\uFFFD")
+	if end := maxControl - 2; len(reason) > end {
+		for !utf8.RuneStart(reason[end]) {
+			end--
+		}
+		reason = reason[:end]
+	}
+	return code, reason
+}
+
+// closePayload is the payload of a close frame with what [legal] returned.
 func closePayload(s Status, reason string) []byte {
 	if s == StatusNone {
 		return nil
 	}
-	p := binary.BigEndian.AppendUint16(nil, uint16(s))
-	for len(reason) > maxControl-2 || !utf8.ValidString(reason) {
-		reason = reason[:len(reason)-1]
-	}
-	return append(p, reason...)
+	return append(binary.BigEndian.AppendUint16(nil, uint16(s)), reason...)
 }

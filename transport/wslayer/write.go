@@ -3,7 +3,8 @@ package wslayer
 import (
 	"crypto/rand"
 	"fmt"
-	"io"
+	"net"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tenon-net/tenon/transport"
@@ -31,8 +32,8 @@ func (c *Conn) WriteMsg(p []byte, m transport.Meta) error {
 	}
 	c.wmu.Lock()
 	defer c.unlockWrite()
-	if c.done.Load() != 0 || c.writeErr != nil {
-		return c.explain(c.writeErr)
+	if err := c.unwritable(); err != nil {
+		return c.explain(err)
 	}
 	return c.explain(c.writeFrame(h, p))
 }
@@ -74,10 +75,27 @@ func (c *Conn) writeFrame(h header, p []byte) error {
 	return nil
 }
 
-// writeClose writes a close frame, the last of all. The caller holds wmu.
+// unwritable returns why no message can be written, or nil. The caller holds wmu.
+func (c *Conn) unwritable() error {
+	c.omu.Lock()
+	defer c.omu.Unlock()
+	switch {
+	case c.done.Load() != 0:
+		return net.ErrClosed
+	case c.heard.Load() != nil:
+		return errEnded
+	case c.told != nil:
+		return errSaid
+	}
+	return c.writeErr
+}
+
+// writeClose writes a close frame, the last of all, and does not wait for ever for a
+// side that does not read. The caller holds wmu.
 func (c *Conn) writeClose(payload []byte) {
-	_ = c.writeFrame(header{fin: true, op: opClose}, payload)
-	c.writeErr = io.ErrClosedPipe
+	_ = c.inner.SetWriteDeadline(time.Now().Add(c.closeLimit())) // without deadlines, Close ends it
+	c.closeSent = c.writeFrame(header{fin: true, op: opClose}, payload) == nil
+	c.writeErr = errSaid
 }
 
 // owed is what a reader wants to have written. It does not wait until it can be:
@@ -87,16 +105,36 @@ type owed struct {
 	hasPong, hasClose bool
 }
 
-// owe has a control frame sent now or after the frame that is being written. Of
-// several pings, only the last need be answered (section 5.5.3).
-func (c *Conn) owe(op opcode, payload []byte) {
+// owePong has a pong sent now, or after the frame that is being written. Of several
+// pings, only the last need be answered (section 5.5.3).
+func (c *Conn) owePong(payload []byte) {
 	c.omu.Lock()
-	if op == opPong {
-		c.owed.pong, c.owed.hasPong = payload, true
-	} else if !c.owed.hasClose {
-		c.owed.close, c.owed.hasClose = payload, true
+	c.owed.pong, c.owed.hasPong = payload, true
+	c.omu.Unlock()
+	c.payUp()
+}
+
+// oweClose has a close frame sent now, or after the frame that is being written. Only
+// the first one is.
+func (c *Conn) oweClose(s transport.CloseStatus) {
+	c.omu.Lock()
+	if c.told == nil {
+		c.owed.close, c.owed.hasClose = c.tell(s), true
 	}
 	c.omu.Unlock()
+	c.payUp()
+}
+
+// tell notes that the Conn closes with s and returns the payload of the close frame.
+// The caller holds omu.
+func (c *Conn) tell(s transport.CloseStatus) []byte {
+	status, reason := legal(s)
+	c.told = &status
+	return closePayload(status, reason)
+}
+
+// payUp sends what is owed, unless somebody is writing, who then does it.
+func (c *Conn) payUp() {
 	if c.wmu.TryLock() {
 		c.unlockWrite()
 	}
