@@ -82,6 +82,7 @@ func (c *Conn) Close() error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, doneClosed)
 		c.pinger.stop()
+		c.account.close()
 		c.finish()
 		c.err = c.inner.Close()
 	})
@@ -98,6 +99,7 @@ func (c *Conn) abort(cause error, why int32) error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, why)
 		c.pinger.stop()
+		c.account.close()
 		if why == doneAborted && c.speaks() && c.finish() {
 			c.err = c.inner.Close()
 		} else {

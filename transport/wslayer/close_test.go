@@ -51,9 +51,9 @@ func TestCloseStatus(t *testing.T) {
 	for _, way := range []string{"CloseWrite", "Close", "Abort"} {
 		for _, s := range statuses {
 			t.Run(fmt.Sprintf("%s %d", way, s.say.Code), func(t *testing.T) {
-				c, srv := pair(t, wslayer.Layer{}, wslayer.Layer{})
+				c, srv := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
 				testStatus(t, way, c, srv, s.say, s.hear, s.clean)
-				c, srv = pair(t, wslayer.Layer{}, wslayer.Layer{})
+				c, srv = pair(t, &wslayer.Layer{}, &wslayer.Layer{})
 				testStatus(t, way, srv, c, s.say, s.hear, s.clean)
 			})
 		}
@@ -103,7 +103,7 @@ func testStatus(t *testing.T, way string, from, to *wslayer.Conn, say, hear tran
 // A status that is chosen after the close frame was sent changes nothing, and one
 // side that only listens has none.
 func TestCloseStatusIsChosenOnce(t *testing.T) {
-	c, s := pair(t, wslayer.Layer{}, wslayer.Layer{})
+	c, s := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
 	if _, ok := s.CloseStatus(); ok || transport.HasEnded(s) {
 		t.Error("there is a status before the end")
 	}
@@ -150,7 +150,7 @@ func TestStatusThroughRelay(t *testing.T) {
 
 func testRelay(t *testing.T, say, hear transport.CloseStatus, up bool) {
 	begin := time.Now()
-	l := wslayer.Layer{CloseTimeout: time.Hour}
+	l := &wslayer.Layer{CloseTimeout: time.Hour}
 	client, a := pair(t, l, l)
 	b, server := pair(t, l, l)
 	from, to := client, server
@@ -198,7 +198,7 @@ func TestWhoClosesTCP(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		c, s := pair(t, wslayer.Layer{CloseTimeout: time.Minute}, wslayer.Layer{CloseTimeout: time.Minute})
+		c, s := pair(t, &wslayer.Layer{CloseTimeout: time.Minute}, &wslayer.Layer{CloseTimeout: time.Minute})
 		s.SetCloseStatus(transport.CloseStatus{Code: 1000})
 		s.CloseWrite()
 		c.Close() // the server keeps its side open

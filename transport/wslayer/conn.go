@@ -2,6 +2,7 @@ package wslayer
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -24,16 +25,19 @@ type Conn struct {
 	client       bool // we mask, the other side does not (RFC 6455, section 5.1)
 	max          int64
 	deflate      bool
+	window       int // of what we compress, in bytes
 	protocol     string
 	closeTimeout time.Duration
 	pinger       *pinger // nil without pings
+	account      account // of the Layer's memory
+	readBy       moment
 
 	rmu     sync.Mutex // held by readers: guards what follows
 	br      *bufio.Reader
 	in      incoming
-	lent    []byte // what LendMsg returned last
-	readErr error  // why there will be no more messages; io.EOF after a clean close
-	over    bool   // Close or Abort has taken the reading over: the rest is its own
+	lent    hold  // what LendMsg returned last
+	readErr error // why there will be no more messages; io.EOF after a clean close
+	over    bool  // Close or Abort has taken the reading over: the rest is its own
 
 	wmu       sync.Mutex // held while a frame is written: guards what follows
 	writeErr  error      // why nothing more can be written
@@ -75,10 +79,13 @@ func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, si
 		client:       side == transport.Dialed,
 		max:          l.maxMessage(),
 		deflate:      a.deflate,
+		window:       1 << cmp.Or(a.window, maxWindowBits),
 		protocol:     a.protocol,
 		closeTimeout: l.CloseTimeout,
 		br:           br,
 		ended:        make(chan struct{}),
+		account:      account{from: &l.memory, limit: l.memoryLimit()},
+		readBy:       moment{moved: make(chan struct{}, 1)},
 	}
 	c.info.Kind = "ws+" + c.info.Kind
 	if a.user != "" {
@@ -103,6 +110,13 @@ func (l *Layer) maxMessage() int64 {
 		return min(l.MaxMessage, 1<<31-1-maxHeader)
 	}
 	return DefaultMaxMessage
+}
+
+func (l *Layer) memoryLimit() int64 {
+	if l.Memory > 0 {
+		return l.Memory
+	}
+	return max(DefaultMemory, minMemory*l.maxMessage())
 }
 
 // Subprotocol returns the subprotocol that was agreed on; "" is none.
@@ -145,6 +159,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	if c.done.Load() != 0 {
 		return net.ErrClosed
 	}
+	c.readBy.set(t)
 	return c.inner.SetReadDeadline(t)
 }
 

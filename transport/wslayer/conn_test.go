@@ -17,13 +17,13 @@ import (
 
 // pair returns both sides of a WebSocket in memory. Their Close does not wait, for
 // a test closes one after the other.
-func pair(t testing.TB, client, server wslayer.Layer) (c, s *wslayer.Conn) {
+func pair(t testing.TB, client, server *wslayer.Layer) (c, s *wslayer.Conn) {
 	t.Helper()
 	if client.CloseTimeout == 0 {
 		client.CloseTimeout, server.CloseTimeout = 20*time.Millisecond, 20*time.Millisecond
 	}
 	a, b := mem.Pair()
-	x, y, cerr, serr := transporttest.Wrap(t, a, b, &client, &server)
+	x, y, cerr, serr := transporttest.Wrap(t, a, b, client, server)
 	if cerr != nil || serr != nil {
 		t.Fatalf("handshake: %v, %v", cerr, serr)
 	}
@@ -44,7 +44,7 @@ func harness() transporttest.Harness {
 }
 
 func TestConformance(t *testing.T) {
-	for name, l := range map[string]wslayer.Layer{"plain": {}, "deflate": {Deflate: true}} {
+	for name, l := range map[string]*wslayer.Layer{"plain": {}, "deflate": {Deflate: true}} {
 		h := harness()
 		h.Pair = func(t testing.TB) (a, b transport.Conn) { c, s := pair(t, l, l); return c, s }
 		t.Run(name+" dialed", func(t *testing.T) { transporttest.Run(t, h) })
@@ -59,7 +59,7 @@ func TestConformance(t *testing.T) {
 func BenchmarkWebSocket(b *testing.B) {
 	h := harness()
 	h.Pair = func(t testing.TB) (a, b transport.Conn) {
-		c, s := pair(t, wslayer.Layer{}, wslayer.Layer{})
+		c, s := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
 		return c, s
 	}
 	transporttest.Bench(b, h)
@@ -70,7 +70,7 @@ func FuzzBind(f *testing.F) {
 }
 
 func TestCloseHandshake(t *testing.T) {
-	c, s := pair(t, wslayer.Layer{CloseTimeout: 10 * time.Second}, wslayer.Layer{CloseTimeout: 10 * time.Second})
+	c, s := pair(t, &wslayer.Layer{CloseTimeout: 10 * time.Second}, &wslayer.Layer{CloseTimeout: 10 * time.Second})
 	read := make(chan error, 1)
 	go func() {
 		_, _, err := s.ReadMsg(make([]byte, 10))
@@ -104,7 +104,7 @@ func TestCutIsNotTheEnd(t *testing.T) {
 }
 
 func TestTextMustBeUTF8(t *testing.T) {
-	c, s := pair(t, wslayer.Layer{}, wslayer.Layer{})
+	c, s := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
 	if err := c.WriteMsg([]byte("a\xff"), transport.Meta{Text: true}); !errors.Is(err, wslayer.ErrNotText) {
 		t.Errorf("WriteMsg: %v, want ErrNotText", err)
 	}

@@ -1,10 +1,10 @@
 package wslayer
 
 import (
-	"bytes"
 	"compress/flate"
+	"errors"
 	"io"
-	"slices"
+	"runtime"
 	"sync"
 )
 
@@ -22,77 +22,174 @@ const (
 	deflateFinal = "\x01\x00\x00\xff\xff"
 )
 
-// A packer compresses one message.
-type packer struct {
-	w   *flate.Writer
-	buf bytes.Buffer
-}
+// crunching bounds how many messages are compressed and decompressed at the same
+// time: a [flate.Writer] has more than a megabyte. Whoever is in it never waits.
+var crunching = make(chan struct{}, runtime.NumCPU())
 
 var packers = sync.Pool{New: func() any {
-	p := new(packer)
-	p.w, _ = flate.NewWriter(&p.buf, flate.BestSpeed) // the level is in range
-	return p
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is in range
+	return w
 }}
 
-func pack(msg []byte) *packer {
-	p := packers.Get().(*packer)
-	p.buf.Reset()
-	p.w.Reset(&p.buf)
-	_, _ = p.w.Write(msg) // a Buffer takes everything
-	_ = p.w.Flush()
-	return p
-}
-
-// bytes returns the compressed message, until release.
-func (p *packer) bytes() []byte {
-	return bytes.TrimSuffix(p.buf.Bytes(), []byte(deflateTail))
-}
-
-func (p *packer) release() {
-	if p.buf.Cap() <= 1<<20 {
-		packers.Put(p)
-	}
-}
-
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
-
-// inflate decompresses the message in c.in.saved into dst, up to its capacity or,
-// with grow, as far as it takes. What does not fit is looked at and lost; more than
-// the limit is a failure, so that a small message cannot become a large one.
-func (c *Conn) inflate(dst []byte, grow bool) (out []byte, short bool, err error) {
-	c.in.saved = append(append(c.in.saved, deflateTail...), deflateFinal...)
-	r := inflaters.Get().(io.ReadCloser)
-	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(bytes.NewReader(c.in.saved), nil); err != nil {
-		return nil, false, err
-	}
-	var scratch [512]byte
-	for total := int64(0); ; {
-		if grow {
-			dst = slices.Grow(dst, 1)
-		}
-		room := dst[len(dst):cap(dst)]
-		full := len(room) == 0
-		if full {
-			room = scratch[:]
-		}
-		k, err := r.Read(room)
-		if total += int64(k); total > c.max {
-			return nil, false, &failure{StatusTooBig, "a message is longer than the limit"}
-		}
-		if c.in.op == opText && !c.in.text.write(room[:k]) {
-			return nil, false, errBadText
-		}
-		if !full {
-			dst = dst[:len(dst)+k]
-		} else if k > 0 {
-			short = true
-		}
-		if err == io.EOF {
-			return dst, short, nil
+// pack compresses p into a hold that the caller frees. It returns false if that does
+// not make it shorter, or takes more memory than there is: then p goes as it is.
+func (c *Conn) pack(p []byte) (hold, bool) {
+	crunching <- struct{}{}
+	defer func() { <-crunching }()
+	w := packers.Get().(*flate.Writer)
+	defer func() { w.Reset(io.Discard); packers.Put(w) }()
+	out := packed{c: c, hold: hold{b: takeBuffer()}, limit: len(p)}
+	for rest, piece := p, c.window; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+		w.Reset(&out) // what came before is out of the window
+		_, err := w.Write(rest[:min(piece, len(rest))])
+		if err == nil {
+			err = w.Flush()
 		}
 		if err != nil {
-			return nil, false, &failure{StatusInvalidData, "a message is not compressed as it should be"}
+			c.free(&out.hold)
+			return hold{}, false
 		}
 	}
+	out.b = out.b[:len(out.b)-len(deflateTail)]
+	return out.hold, true
+}
+
+// packed takes what is compressed, up to the limit.
+type packed struct {
+	hold
+	c     *Conn
+	limit int
+}
+
+var errNoGain = errors.New("compressed data is no shorter")
+
+func (o *packed) Write(p []byte) (int, error) {
+	n := len(o.b) + len(p)
+	if n-len(deflateTail) >= o.limit {
+		return 0, errNoGain
+	}
+	if n > cap(o.b) {
+		size := int64(max(n, min(2*n, o.limit+len(deflateTail))))
+		if !o.c.account.try(size) {
+			return 0, errNoMemory
+		}
+		o.c.resize(&o.hold, size)
+	}
+	o.b = append(o.b, p...)
+	return len(p), nil
+}
+
+// An inflater decompresses one message at a time.
+type inflater struct {
+	r    io.ReadCloser // a flate.Resetter, which reads the inflater's ReadByte
+	msg  []byte        // what is left of the message
+	tail string        // what is left of what follows it
+}
+
+var inflaters = sync.Pool{New: func() any {
+	i := new(inflater)
+	i.r = flate.NewReader(i)
+	return i
+}}
+
+// ReadByte makes the inflater a [flate.Reader], which is read no further than to the
+// end of a block.
+func (i *inflater) ReadByte() (b byte, err error) {
+	switch {
+	case len(i.msg) > 0:
+		b, i.msg = i.msg[0], i.msg[1:]
+	case len(i.tail) > 0:
+		b, i.tail = i.tail[0], i.tail[1:]
+	default:
+		err = io.EOF
+	}
+	return b, err
+}
+
+// Read reads what is to be decompressed, where that is stored as it is.
+func (i *inflater) Read(p []byte) (n int, err error) {
+	switch {
+	case len(i.msg) > 0:
+		n = copy(p, i.msg)
+		i.msg = i.msg[n:]
+	case len(i.tail) > 0:
+		n = copy(p, i.tail)
+		i.tail = i.tail[n:]
+	default:
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (i *inflater) reset(msg []byte) error {
+	i.msg, i.tail = msg, deflateTail+deflateFinal
+	return i.r.(flate.Resetter).Reset(i, nil)
+}
+
+// next reads what is decompressed. A block that is marked as the last one ends its
+// byte, and if the message goes on behind it, so do the blocks (RFC 7692, section
+// 7.2.3.4).
+func (i *inflater) next(p []byte) (int, error) {
+	n, err := i.r.Read(p)
+	if err == io.EOF && len(i.msg) > 0 {
+		err = i.r.(flate.Resetter).Reset(i, nil)
+	}
+	return n, err
+}
+
+// inflate decompresses msg into dst, up to its capacity, and returns how long it is
+// in all. What does not fit is looked at and lost; more than the limit is a failure,
+// so that a small message cannot become a large one.
+func (c *Conn) inflate(dst, msg []byte) (total int64, err error) {
+	crunching <- struct{}{}
+	defer func() { <-crunching }()
+	i := inflaters.Get().(*inflater)
+	defer func() { i.msg = nil; inflaters.Put(i) }()
+	err = i.reset(msg)
+	dst = dst[:cap(dst)]
+	var lost []byte
+	for err == nil {
+		room := dst[min(total, int64(len(dst))):]
+		if len(room) == 0 {
+			if lost == nil {
+				lost = takeBuffer()
+				defer giveBuffer(lost)
+			}
+			room = lost[:cap(lost)]
+		}
+		var n int
+		n, err = i.next(room)
+		if total += int64(n); total > c.max {
+			return 0, &failure{StatusTooBig, "a message is longer than the limit"}
+		}
+		if c.in.op == opText && !c.in.text.write(room[:n]) {
+			return 0, errBadText
+		}
+	}
+	if err != io.EOF {
+		return 0, &failure{StatusInvalidData, "a message is not compressed as it should be"}
+	}
+	return total, nil
+}
+
+// inflateAll decompresses the message in c.in.saved. How long it is is known before
+// memory is taken for it.
+func (c *Conn) inflateAll() (hold, error) {
+	msg := c.in.saved.b
+	out := hold{b: takeBuffer()}
+	total, err := c.inflate(out.b, msg)
+	if err == nil && total > int64(cap(out.b)) {
+		c.in.text = utf8Check{}
+		if err = c.borrow(total); err == nil {
+			c.resize(&out, total)
+			_, err = c.inflate(out.b, msg)
+		}
+	}
+	if err != nil {
+		c.free(&out)
+		return hold{}, err
+	}
+	out.b = out.b[:total]
+	c.free(&c.in.saved)
+	return out, nil
 }

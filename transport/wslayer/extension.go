@@ -70,3 +70,6 @@ func deflateAccepted(values []string) bool {
 	_, fresh := params["server_no_context_takeover"]
 	return fresh
 }
+
+// maxWindowBits is that of DEFLATE, and the only one of package flate.
+const maxWindowBits = 15

@@ -46,6 +46,7 @@ func (s *source) Read(p []byte) (int, error) {
 type agreement struct {
 	protocol string
 	deflate  bool
+	window   int    // bits of the window that we may compress with; 0 is the usual one
 	user     string // who the client proved to be
 }
 

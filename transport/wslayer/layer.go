@@ -4,9 +4,9 @@
 // A message is text or binary, which Meta.Text tells. Fragments are put together
 // up to a limit, text must be UTF-8, and pings are answered while somebody reads.
 // A close frame ends both directions: one with status 1000, 1001 or none is a clean
-// end, another is a [CloseError], and so is a connection that ends without one an
-// error. There is no half-close; what a Conn says at its end can be chosen
-// ([Conn.SetCloseStatus]).
+// end, another is a [CloseError]; a connection that ends without one has been cut,
+// which is an error. There is no half-close; what a Conn says at its end is chosen by
+// [Conn.SetCloseStatus].
 //
 // Web pages can open WebSockets to any address that their reader can reach. A
 // listener therefore refuses requests whose Host is not its own or whose Origin is
@@ -30,6 +30,7 @@ import (
 // What the zero values of a Layer's fields mean.
 const (
 	DefaultMaxMessage   = 16 << 20
+	DefaultMemory       = 64 << 20
 	DefaultPingTimeout  = 10 * time.Second
 	DefaultCloseTimeout = 2 * time.Second
 )
@@ -59,10 +60,13 @@ type Layer struct {
 	User, Password, Token string
 
 	MaxMessage   int64         // longest message in bytes, after decompression; 0 means DefaultMaxMessage
+	Memory       int64         // what all connections hold together of messages; see below; 0 means DefaultMemory
 	Deflate      bool          // compress messages if the other side can (RFC 7692)
 	Ping         time.Duration // send a ping so often; 0 means never
 	PingTimeout  time.Duration // how long after one nothing need be heard; 0 means DefaultPingTimeout
 	CloseTimeout time.Duration // how long Close waits for the other side's; 0 means DefaultCloseTimeout, negative not at all
+
+	memory memory // of all connections
 
 	host           string // of the target, "name:port"
 	user, password string // of the target
@@ -86,6 +90,7 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
 	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
 	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
+	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may hold of long messages")
 	s.Bool(&l.Deflate, "deflate", "compress messages if the other side can")
 	s.Duration(&l.Ping, "ping", 0, 0, "send a ping so often")
 	s.Duration(&l.PingTimeout, "ping-timeout", DefaultPingTimeout, -1, "give up if nothing is heard for so long after a ping")
@@ -126,6 +131,9 @@ func (l *Layer) validate() error {
 				return fmt.Errorf("%s=: a space or control character cannot be sent", name)
 			}
 		}
+	}
+	if l.Memory > 0 && l.Memory < minMemory*l.maxMessage() {
+		return fmt.Errorf("memory= must be at least %d times max-message=, which is %s", minMemory, opt.FormatSize(l.maxMessage()))
 	}
 	if strings.ContainsFunc(l.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return errors.New("token= must be letters, digits and marks of ASCII")

@@ -14,7 +14,7 @@ import (
 
 func TestLendMsg(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
-		c, s := pair(t, wslayer.Layer{Deflate: deflate}, wslayer.Layer{Deflate: deflate})
+		c, s := pair(t, &wslayer.Layer{Deflate: deflate}, &wslayer.Layer{Deflate: deflate})
 		for _, size := range []int{0, 1, 4096, 65536, 65537, 3 << 20, 10} {
 			want := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 			go c.WriteMsg(want, transport.Meta{Text: true})

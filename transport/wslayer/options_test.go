@@ -41,7 +41,7 @@ var options = map[string]func(*testing.T){
 	"user": func(t *testing.T) {
 		wantRequest(t, "ws://h/,user=me,password=s", "Authorization: Basic "+basic("me:s"))
 		wantRequest(t, "ws://me:s%40@h/", "Authorization: Basic "+basic("me:s@"))
-		c, s := pair(t, wslayer.Layer{User: "me", Password: "s"}, wslayer.Layer{User: "me", Password: "s"})
+		c, s := pair(t, &wslayer.Layer{User: "me", Password: "s"}, &wslayer.Layer{User: "me", Password: "s"})
 		if c.Info().Peer != "" || s.Info().Peer != "me" {
 			t.Errorf("peers %q and %q", c.Info().Peer, s.Info().Peer)
 		}
@@ -62,7 +62,7 @@ var options = map[string]func(*testing.T){
 		}
 	},
 	"protocol": func(t *testing.T) {
-		c, s := pair(t, wslayer.Layer{Protocols: []string{"a", "b"}}, wslayer.Layer{Protocols: []string{"c", "b"}})
+		c, s := pair(t, &wslayer.Layer{Protocols: []string{"a", "b"}}, &wslayer.Layer{Protocols: []string{"c", "b"}})
 		if c.Subprotocol() != "b" || s.Subprotocol() != "b" {
 			t.Errorf("subprotocols %q and %q, want b", c.Subprotocol(), s.Subprotocol())
 		}
@@ -70,7 +70,7 @@ var options = map[string]func(*testing.T){
 		wantAnswer(t, "ws:x:1,protocol=a", get, "101")
 	},
 	"max-message": func(t *testing.T) {
-		c, s := pair(t, wslayer.Layer{}, wslayer.Layer{MaxMessage: 100})
+		c, s := pair(t, &wslayer.Layer{}, &wslayer.Layer{MaxMessage: 100})
 		if s.MaxMsg() != 100 || c.MaxMsg() != wslayer.DefaultMaxMessage {
 			t.Errorf("MaxMsg %d and %d", s.MaxMsg(), c.MaxMsg())
 		}
@@ -89,6 +89,7 @@ var options = map[string]func(*testing.T){
 			t.Errorf("answer %q", a)
 		}
 	},
+	"memory":        testMemory,
 	"ping":          testPing,
 	"ping-timeout":  testPing,
 	"close-timeout": testCloseTimeout,
@@ -225,13 +226,13 @@ func testPing(t *testing.T) {
 }
 
 func testCloseTimeout(t *testing.T) {
-	c, _ := pair(t, wslayer.Layer{CloseTimeout: 100 * time.Millisecond}, wslayer.Layer{CloseTimeout: -1})
+	c, _ := pair(t, &wslayer.Layer{CloseTimeout: 100 * time.Millisecond}, &wslayer.Layer{CloseTimeout: -1})
 	begin := time.Now()
 	c.Close()
 	if d := time.Since(begin); d < 90*time.Millisecond || d > time.Second {
 		t.Errorf("Close takes %v, want 100ms", d)
 	}
-	c, _ = pair(t, wslayer.Layer{CloseTimeout: -1}, wslayer.Layer{CloseTimeout: -1})
+	c, _ = pair(t, &wslayer.Layer{CloseTimeout: -1}, &wslayer.Layer{CloseTimeout: -1})
 	begin = time.Now()
 	if c.Close(); time.Since(begin) > 80*time.Millisecond {
 		t.Errorf("Close takes %v, want none", time.Since(begin))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"slices"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -19,7 +18,7 @@ type incoming struct {
 	key        [4]byte
 	pos        int   // of the mask
 	total      int64 // payload of all its frames up to the current one
-	saved      []byte
+	saved      hold
 	text       utf8Check
 }
 
@@ -58,7 +57,7 @@ func (c *Conn) LendMsg() ([]byte, transport.Meta, error) {
 	}
 	m := transport.Meta{Text: c.in.op == opText}
 	c.in, c.lent = incoming{}, p
-	return p, m, nil
+	return p.b, m, nil
 }
 
 // unreadable returns why no message can be read, or nil. The caller holds rmu.
@@ -70,29 +69,25 @@ func (c *Conn) unreadable() error {
 }
 
 // takeBack ends the validity of what LendMsg returned.
-func (c *Conn) takeBack() {
-	giveBuffer(c.lent)
-	c.lent = nil
-}
+func (c *Conn) takeBack() { c.free(&c.lent) }
 
 // failed remembers an error that ends the reading, and tells the other side if it
 // was its mistake.
 func (c *Conn) failed(err error) error {
-	var f *failure
-	switch {
-	case isTimeout(err):
-	case errors.As(err, &f):
-		c.readErr = err
+	if isTimeout(err) {
+		return c.explain(err)
+	}
+	c.readErr = err
+	c.free(&c.in.saved)
+	if f := (*failure)(nil); errors.As(err, &f) {
 		c.oweClose(transport.CloseStatus{Code: uint64(f.status), Reason: f.msg})
-	default:
-		c.readErr = err
 	}
 	return c.explain(err)
 }
 
-// gather reads up to the end of a message into a buffer from the pool. On a
+// gather reads up to the end of a message into memory of the Conn's own. On a
 // time-out it leaves what it has in c.in.saved.
-func (c *Conn) gather() (p []byte, err error) {
+func (c *Conn) gather() (p hold, err error) {
 	for !c.in.whole() {
 		if c.in.left == 0 {
 			err = c.nextFrame()
@@ -100,26 +95,28 @@ func (c *Conn) gather() (p []byte, err error) {
 			err = c.collect()
 		}
 		if err != nil {
-			return nil, err
+			return hold{}, err
 		}
 	}
-	if p = c.in.saved; c.in.compressed {
-		p, _, err = c.inflate(takeBuffer(), true)
-		giveBuffer(c.in.saved)
+	if !c.in.compressed {
+		p, c.in.saved = c.in.saved, hold{}
+	} else if p, err = c.inflateAll(); err != nil {
+		return hold{}, err
 	}
-	if err == nil && c.in.op == opText && !c.in.text.done() {
-		err = errBadText
+	if c.in.op == opText && !c.in.text.done() {
+		c.free(&p)
+		return hold{}, errBadText
 	}
-	return p, err
+	return p, nil
 }
 
 // readMsg reads into p up to the end of a message. On a time-out it saves what it
 // has.
 func (c *Conn) readMsg(p []byte) (n int, short bool, err error) {
 	if !c.in.compressed {
-		n = copy(p, c.in.saved)
-		short = len(c.in.saved) > n
-		c.in.saved = nil
+		n = copy(p, c.in.saved.b)
+		short = len(c.in.saved.b) > n
+		c.free(&c.in.saved)
 	}
 	for !c.in.whole() {
 		if c.in.left == 0 {
@@ -134,20 +131,36 @@ func (c *Conn) readMsg(p []byte) (n int, short bool, err error) {
 		}
 		if err != nil {
 			if isTimeout(err) && !c.in.compressed {
-				c.in.saved = append([]byte(nil), p[:n]...)
+				err = c.save(p[:n], err)
 			}
 			return 0, false, err
 		}
 	}
 	if c.in.compressed {
-		p, short, err = c.inflate(p[:0:len(p)], false)
-		n = len(p)
-		giveBuffer(c.in.saved)
+		var total int64
+		if total, err = c.inflate(p[:0:len(p)], c.in.saved.b); err != nil {
+			return 0, false, err
+		}
+		n, short = int(min(total, int64(len(p)))), total > int64(len(p))
+		c.free(&c.in.saved)
 	}
-	if err == nil && c.in.op == opText && !c.in.text.done() {
-		err = errBadText
+	if c.in.op == opText && !c.in.text.done() {
+		return 0, false, errBadText
 	}
-	return n, short, err
+	return n, short, nil
+}
+
+// save keeps what has been read of a message until the next call, which err delays.
+func (c *Conn) save(p []byte, err error) error {
+	c.in.saved.b = takeBuffer()
+	if n := int64(len(p)); n > chunkSize {
+		if !c.account.try(n) {
+			return errNoMemory
+		}
+		c.resize(&c.in.saved, n)
+	}
+	c.in.saved.b = append(c.in.saved.b, p...)
+	return err
 }
 
 var errBadText error = &failure{StatusInvalidData, "a text message is not UTF-8"}
@@ -167,20 +180,42 @@ func (c *Conn) readPayload(p []byte) (k int, err error) {
 	return k, cut(err)
 }
 
-// collect reads what has arrived of the current frame into c.in.saved. The buffer
-// grows with what has come, not with what was promised.
+// collect reads what has arrived of the current frame into c.in.saved. The first
+// chunk is there for everybody. For more, memory is taken once and for all of the
+// frame: those who waited for each other, with half a message each, would wait for
+// ever.
 func (c *Conn) collect() error {
-	if c.in.saved == nil {
-		c.in.saved = takeBuffer()
+	h := &c.in.saved
+	if h.b == nil {
+		h.b = takeBuffer()
 	}
-	c.in.saved = slices.Grow(c.in.saved, 1)
-	n := len(c.in.saved)
-	k, err := c.br.Read(c.in.saved[n:min(int64(cap(c.in.saved)), int64(n)+c.in.left)])
-	c.in.saved = c.in.saved[:n+k]
-	if !c.in.take(c.in.saved[n:]) {
+	n := len(h.b)
+	if n == cap(h.b) {
+		size := max(int64(n)+c.in.left, min(2*int64(n), c.limit()))
+		if c.in.fin {
+			size = int64(n) + c.in.left
+		}
+		if err := c.borrow(size); err != nil {
+			return err
+		}
+		c.resize(h, size)
+	}
+	k, err := c.br.Read(h.b[n:min(int64(cap(h.b)), int64(n)+c.in.left)])
+	h.b = h.b[:n+k]
+	if !c.in.take(h.b[n:]) {
 		return errBadText
 	}
 	return cut(err)
+}
+
+// limit is how long the current message may be on the wire. A compressed one can be
+// longer than what it stands for: stored blocks have headers, and the codes of some
+// bytes are longer than they (RFC 1951, sections 3.2.4 and 3.2.6).
+func (c *Conn) limit() int64 {
+	if c.in.compressed {
+		return c.max + c.max/4 + 1024
+	}
+	return c.max
 }
 
 // whole tells whether all of the message has been read.
@@ -227,11 +262,12 @@ func (c *Conn) nextFrame() error {
 		return protocolError("a message begins inside another")
 	case h.rsv1 && !c.deflate:
 		return protocolError("a reserved bit is set")
-	case h.length > c.max-c.in.total:
-		return &failure{StatusTooBig, "a message is longer than the limit"}
 	}
 	if h.op != opContinuation {
 		c.in.op, c.in.compressed = h.op, h.rsv1
+	}
+	if h.length > c.limit()-c.in.total {
+		return &failure{StatusTooBig, "a message is longer than the limit"}
 	}
 	c.in.fin, c.in.left, c.in.key, c.in.pos = h.fin, h.length, h.key, 0
 	c.in.total += h.length

@@ -24,6 +24,7 @@ const (
 	StatusInvalidData Status = 1007
 	StatusTooBig      Status = 1009
 	StatusInternal    Status = 1011
+	StatusTryAgain    Status = 1013
 )
 
 // A CloseError is how the other side ended the connection, when it was not clean.

@@ -22,12 +22,10 @@ func (c *Conn) WriteMsg(p []byte, m transport.Meta) error {
 			return ErrNotText
 		}
 	}
-	var packed *packer
 	if c.deflate && len(p) >= deflateMin {
-		packed = pack(p)
-		defer packed.release()
-		if small := packed.bytes(); len(small) < len(p) {
-			p, h.rsv1 = small, true
+		if small, ok := c.pack(p); ok {
+			defer c.free(&small)
+			p, h.rsv1 = small.b, true
 		}
 	}
 	c.wmu.Lock()
