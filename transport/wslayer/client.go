@@ -181,12 +181,12 @@ func (l *Layer) agreed(fields textproto.MIMEHeader) (agreement, error) {
 		a.protocol = chosen[0]
 	}
 	exts := fields["Sec-Websocket-Extensions"]
-	if len(tokens(exts)) == 0 {
+	if len(tokens(exts)) == 0 { // no field, or an empty one
 		return a, nil
 	}
 	if !l.Deflate || !deflateAccepted(exts) {
 		return a, fmt.Errorf("the server chose the extensions %q, which were not offered", exts)
 	}
-	a.deflate = true
+	a.deflate = deflateOffer
 	return a, nil
 }

@@ -78,7 +78,7 @@ func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, si
 		info:         *inner.Info(),
 		client:       side == transport.Dialed,
 		max:          l.maxMessage(),
-		deflate:      a.deflate,
+		deflate:      a.deflate != "",
 		window:       1 << cmp.Or(a.window, maxWindowBits),
 		protocol:     a.protocol,
 		closeTimeout: l.CloseTimeout,

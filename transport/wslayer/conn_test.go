@@ -144,7 +144,12 @@ func accepted(t testing.TB, a transport.Stream, b transport.Conn) *wslayer.Conn 
 
 func acceptedBy(t testing.TB, l *wslayer.Layer, a transport.Stream, b transport.Conn) *wslayer.Conn {
 	t.Helper()
-	go io.WriteString(a, request)
+	return acceptedWith(t, l, a, b, "permessage-deflate; client_max_window_bits")
+}
+
+func acceptedWith(t testing.TB, l *wslayer.Layer, a transport.Stream, b transport.Conn, extension string) *wslayer.Conn {
+	t.Helper()
+	go io.WriteString(a, get+upgrade+"Sec-WebSocket-Extensions: "+extension+"\r\n\r\n")
 	s, err := l.Wrap(context.Background(), b, transport.Accepted)
 	if err != nil {
 		t.Fatal(err)
@@ -154,9 +159,11 @@ func acceptedBy(t testing.TB, l *wslayer.Layer, a transport.Stream, b transport.
 	return s.(*wslayer.Conn)
 }
 
-const request = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" +
-	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
-	"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+const (
+	upgrade = "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+	request = get + upgrade + "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+)
 
 // readAnswer reads up to the empty line.
 func readAnswer(t testing.TB, r io.Reader) string {

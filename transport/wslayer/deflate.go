@@ -145,6 +145,9 @@ func (c *Conn) inflate(dst, msg []byte) (total int64, err error) {
 	defer func() { <-crunching }()
 	i := inflaters.Get().(*inflater)
 	defer func() { i.msg = nil; inflaters.Put(i) }()
+	if len(msg) == 0 {
+		return 0, nil // not even the one byte that an empty message has (section 7.2.3.6)
+	}
 	err = i.reset(msg)
 	dst = dst[:cap(dst)]
 	var lost []byte

@@ -20,21 +20,44 @@ func TestRefusedRequests(t *testing.T) {
 	const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	for request, status := range map[string]string{
 		get + "\r\n": "426",
-		get + "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n":                       "426",
-		get + up + key + "\r\n":                                                   "426",
-		get + up + key + "Sec-WebSocket-Version: 8\r\n\r\n":                       "426",
-		get + up + "Sec-WebSocket-Version: 13\r\n\r\n":                            "400",
-		get + up + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n": "400",
-		get + up + key + key + "Sec-WebSocket-Version: 13\r\n\r\n":                "400",
-		"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n":                              "405",
-		"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n":                               "400",
-		"GET http://h/ HTTP/1.1\r\nHost: localhost\r\n\r\n":                       "400",
+		get + "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n":                                "426",
+		get + up + key + "\r\n":                                                            "426",
+		get + up + key + "Sec-WebSocket-Version: 8\r\n\r\n":                                "426",
+		get + up + "Sec-WebSocket-Version: 13\r\n\r\n":                                     "400",
+		get + up + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n":          "400",
+		get + up + key + key + "Sec-WebSocket-Version: 13\r\n\r\n":                         "400",
+		"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n":                                       "405",
+		"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n":                                        "400",
+		"GET http://h/ HTTP/1.1\r\nHost: localhost\r\n\r\n":                                "403",
+		"GET ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n":                         "400",
+		"GET http:/// HTTP/1.1\r\nHost: localhost\r\n\r\n":                                 "400",
+		"GET http://a@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n":                      "400",
+		"GET http://localhost/ HTTP/1.1\r\n\r\n":                                           "400",
+		"GET localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n":                             "400",
+		"GET * HTTP/1.1\r\nHost: localhost\r\n\r\n":                                        "400",
+		get + up + key + "Sec-WebSocket-Version: 13\r\nContent-Length: 5\r\n\r\n":          "400",
+		get + up + key + "Sec-WebSocket-Version: 13\r\nTransfer-Encoding: chunked\r\n\r\n": "400",
 		"nonsense\r\n\r\n":                                     "400",
 		"GET / HTTP/1.1\r\nnonsense\r\n\r\n":                   "400",
 		get + "X: " + strings.Repeat("x", 17<<10) + "\r\n\r\n": "431",
 	} {
 		wantRawAnswer(t, "ws:x:1", request, status)
 	}
+}
+
+// The target of a request may be a whole URL, whose host counts (RFC 9112, section
+// 3.2.2).
+func TestAbsoluteTargets(t *testing.T) {
+	for target, status := range map[string]string{
+		"http://localhost/chat?x": "101", "https://localhost:443/chat": "101", "WS://127.0.0.1/chat": "101", "wss://[::1]:1/chat": "101",
+		"http://evil.example/chat": "403", "http://localhost/other": "404", "http://localhost": "404",
+	} {
+		wantAnswer(t, "ws:x:1,path=/chat", "GET "+target+" HTTP/1.1\r\nHost: localhost\r\n", status)
+	}
+	wantAnswer(t, "ws:x:1,path=/", "GET http://localhost HTTP/1.1\r\nHost: evil.example\r\n", "101")
+	wantAnswer(t, "ws:x:1", "\r\nGET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n", "101")
+	wantAnswer(t, "ws:x:1", "GET http://localhost:8080/ HTTP/1.1\r\nHost: h\r\nOrigin: http://localhost:8080\r\n", "101")
+	wantAnswer(t, "ws:x:1", "GET http://localhost:8080/ HTTP/1.1\r\nHost: h\r\nOrigin: http://h\r\n", "403")
 }
 
 // TestServerAnswers gives a client what a server may say.

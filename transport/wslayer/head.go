@@ -45,15 +45,19 @@ func (s *source) Read(p []byte) (int, error) {
 // agreement is what the two sides settle in their handshake.
 type agreement struct {
 	protocol string
-	deflate  bool
-	window   int    // bits of the window that we may compress with; 0 is the usual one
+	deflate  string // what a server answers to an offer of compression; "" is without
+	window   int    // bits of the window to compress with; 0 means maxWindowBits
 	user     string // who the client proved to be
 }
 
 // readHead reads the first line of a request or an answer, and its fields.
 func readHead(br *bufio.Reader) (first string, fields textproto.MIMEHeader, err error) {
 	r := textproto.NewReader(br)
-	if first, err = r.ReadLine(); err == nil {
+	first, err = r.ReadLine()
+	if err == nil && first == "" {
+		first, err = r.ReadLine() // an empty line in front is overlooked (RFC 9112, section 2.2)
+	}
+	if err == nil {
 		fields, err = r.ReadMIMEHeader()
 	}
 	if err == io.EOF {

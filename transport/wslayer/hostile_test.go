@@ -25,6 +25,15 @@ func deflated(msg []byte) string {
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
+// finalBlock returns zeros in blocks of which the last has BFINAL set.
+func finalBlock(size int) string {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, 9)
+	w.Write(make([]byte, size))
+	w.Close()
+	return b.String()
+}
+
 // TestHostileFrames sends what no client may send, and checks the status that it
 // is told.
 func TestHostileFrames(t *testing.T) {
@@ -51,6 +60,8 @@ func TestHostileFrames(t *testing.T) {
 		"half a character":       {clientFrame(true, 1, "gr\xc3"), 1007},
 		"bad deflate":            {rsv1(clientFrame(true, 2, "\xff\xff\xff\xff")), 1007},
 		"deflate bomb":           {rsv1(clientFrame(true, 2, deflated(make([]byte, 10<<20)))), 1009},
+		"bomb of last blocks":    {rsv1(clientFrame(true, 2, strings.Repeat(finalBlock(60000), 2))), 1009},
+		"bad after BFINAL":       {rsv1(clientFrame(true, 2, finalBlock(100)+"\xff\xff")), 1007},
 		"bad text in deflate":    {rsv1(clientFrame(true, 1, deflated([]byte("a\xff")))), 1007},
 		"half a status":          {clientFrame(true, 8, "x"), 1002},
 		"status 1005":            {clientFrame(true, 8, "\x03\xed"), 1002},
@@ -109,6 +120,88 @@ func TestGoodFrames(t *testing.T) {
 	if _, err := io.ReadFull(a, answers); err != nil || string(answers) != "\x8a\x04ping\x88\x02\x0f\xa0" {
 		t.Errorf("answers %q, %v; want a pong and a close frame", answers, err)
 	}
+}
+
+// TestDeflateVectors are the messages of RFC 7692, section 7.2.3, and their kin.
+func TestDeflateVectors(t *testing.T) {
+	for packed, want := range map[string]string{
+		"\xf2\x48\xcd\xc9\xc9\x07\x00":                                 "Hello",
+		"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00":                 "Hello",
+		"\xf3\x48\xcd\xc9\xc9\x07\x00\x00":                             "Hello",      // BFINAL is set
+		"\xf3\x48\xcd\xc9\xc9\x07\x00":                                 "Hello",      // as some libraries end it
+		"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00":         "Hello",      // two blocks
+		"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x48\xcd\xc9\xc9\x07\x00":     "HelloHello", // a block after BFINAL
+		"\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00":     "HelloHello",
+		"\xf3\x48\xcd\xc9\xc9\x07\x00\xf3\x48\xcd\xc9\xc9\x07\x00\x00": "HelloHello",
+		"\x00": "", "\x02\x00": "", "\x03\x00": "", "": "",
+	} {
+		for _, lend := range []bool{true, false} {
+			a, b := mem.Pair()
+			s := accepted(t, a, b)
+			a.Write(rsv1(clientFrame(true, 1, packed)))
+			p := make([]byte, 100)
+			var n int
+			var err error
+			if lend {
+				p, _, err = s.LendMsg()
+			} else {
+				n, _, err = s.ReadMsg(p)
+				p = p[:n]
+			}
+			if string(p) != want || err != nil {
+				t.Errorf("%x is read as %q, %v; want %q", packed, p, err, want)
+			}
+		}
+	}
+}
+
+// A message that does not compress is as long as max-message says, whatever it takes
+// on the wire.
+func TestLimitIsOfTheMessage(t *testing.T) {
+	const limit = 1000
+	for _, fits := range []bool{true, false} {
+		size := limit
+		if !fits {
+			size++
+		}
+		msg := expanding(size, size)
+		for name, payload := range map[string]string{
+			"plain":        string(msg),
+			"compressed":   deflated(msg),
+			"stored":       stored(msg, len(msg)),
+			"small blocks": stored(msg, 40),
+		} {
+			for _, fragments := range []bool{true, false} {
+				a, b := mem.Pair()
+				s := acceptedBy(t, &wslayer.Layer{MaxMessage: limit, Deflate: true, CloseTimeout: -1}, a, b)
+				frame := clientFrame(!fragments, 2, payload)
+				if fragments {
+					half := len(payload) / 2
+					frame = append(clientFrame(false, 2, payload[:half]), clientFrame(true, 0, payload[half:])...)
+				}
+				if name != "plain" {
+					rsv1(frame)
+				}
+				a.Write(frame)
+				p := make([]byte, 2*limit)
+				n, _, err := s.ReadMsg(p)
+				if fits && (!bytes.Equal(p[:n], msg) || err != nil) || !fits && err == nil {
+					t.Errorf("%s, fragments %v: %d bytes in %d: got %d, %v", name, fragments, size, len(payload), n, err)
+				}
+			}
+		}
+	}
+}
+
+// stored returns a message in blocks that are not compressed.
+func stored(msg []byte, block int) string {
+	var b []byte
+	for len(msg) > 0 {
+		n := min(len(msg), block)
+		b = append(b, 0, byte(n), byte(n>>8), ^byte(n), ^byte(n>>8))
+		b, msg = append(b, msg[:n]...), msg[n:]
+	}
+	return string(append(b, 0))
 }
 
 // A client that pings and never reads must not make the reader wait for ever.

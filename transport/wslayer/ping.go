@@ -8,18 +8,21 @@ import (
 	"time"
 )
 
-// A pinger sends pings and gives the connection up when nothing is heard after
-// one. It counts only while somebody waits for the other side: a reader that is
-// busy elsewhere does not hear its pongs. A nil pinger does nothing.
+// A pinger sends pings, and gives the connection up when nothing is heard after one.
+// The two have clocks of their own: a ping goes out every so often, whether the last
+// one has been answered or not. What was heard counts only while somebody waits for
+// the other side: a reader that is busy elsewhere does not hear its pongs. A nil
+// pinger does nothing.
 type pinger struct {
 	c              *Conn
-	every, timeout time.Duration
-	heard          atomic.Int64 // when something last arrived, in Unix nanoseconds
-	waiting        atomic.Int64 // since when a reader waits; 0 if none does
+	every, timeout time.Duration // a negative timeout is never
+	heard          atomic.Int64  // when something last arrived, in Unix nanoseconds
+	waiting        atomic.Int64  // since when a reader waits; 0 if none does
 
 	mu      sync.Mutex // guards what follows
 	timer   *time.Timer
-	sent    int64 // when the ping that is waited for was sent; 0 if none is
+	next    time.Time // when to send the next ping
+	sent    time.Time // when the first ping was sent that nothing has been heard since; zero if there is none
 	stopped bool
 }
 
@@ -27,6 +30,7 @@ type pinger struct {
 func (p *pinger) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.next = time.Now().Add(p.every)
 	p.timer = time.AfterFunc(p.every, p.tick)
 }
 
@@ -41,34 +45,66 @@ func (p *pinger) read(r io.Reader, b []byte) (int, error) {
 	return n, err
 }
 
-// tick sends a ping, or looks whether one was answered.
+// tick does what is due, and sets the timer for what is next.
 func (p *pinger) tick() {
-	p.mu.Lock()
-	sent := p.sent
-	p.mu.Unlock()
-	if sent != 0 {
-		if w := p.waiting.Load(); w != 0 && w <= sent && p.heard.Load() < sent {
-			p.c.abort(errors.New("no answer to a ping"), doneSilent)
-			return
-		}
-		p.again(0, max(p.every-p.timeout, time.Millisecond))
+	now := time.Now()
+	if p.lost(now) {
+		p.c.abort(errors.New("no answer to a ping"), doneSilent)
 		return
 	}
-	now := time.Now().UnixNano()
-	p.c.sendPing()
-	if p.timeout < 0 {
-		p.again(0, p.every)
-	} else {
-		p.again(now, p.timeout)
+	p.mu.Lock()
+	due := !now.Before(p.next)
+	if due {
+		p.next = now.Add(p.every)
+	}
+	p.mu.Unlock()
+	if due {
+		p.c.owePing()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopped {
+		p.timer.Reset(time.Until(p.event()))
 	}
 }
 
-// again sets the timer, unless the pinger was stopped meanwhile.
-func (p *pinger) again(sent int64, after time.Duration) {
+// event is when something is due. The caller holds mu.
+func (p *pinger) event() time.Time {
+	if !p.sent.IsZero() && p.timeout >= 0 {
+		if t := p.sent.Add(p.timeout); t.Before(p.next) {
+			return t
+		}
+	}
+	return p.next
+}
+
+// lost tells whether a ping has waited too long. One that needs no answer any more is
+// forgotten.
+func (p *pinger) lost(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.sent = sent; !p.stopped {
-		p.timer.Reset(after)
+	if p.sent.IsZero() || p.timeout < 0 {
+		return false
+	}
+	sent, since := p.sent.UnixNano(), p.waiting.Load()
+	heard := p.heard.Load() >= sent
+	late := now.Sub(p.sent) >= p.timeout
+	if heard || late && (since == 0 || since > sent) {
+		p.sent = time.Time{}
+		return false
+	}
+	return late
+}
+
+// pinged notes that a ping goes out.
+func (p *pinger) pinged() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sent.IsZero() {
+		p.sent = time.Now()
+		if !p.stopped {
+			p.timer.Reset(time.Until(p.event()))
+		}
 	}
 }
 
@@ -80,16 +116,4 @@ func (p *pinger) stop() {
 	defer p.mu.Unlock()
 	p.stopped = true
 	p.timer.Stop()
-}
-
-// sendPing sends a ping, unless something is being written: then the other side
-// has other proof that we are there.
-func (c *Conn) sendPing() {
-	if !c.wmu.TryLock() {
-		return
-	}
-	if c.writeErr == nil {
-		_ = c.writeFrame(header{fin: true, op: opPing}, nil)
-	}
-	c.unlockWrite()
 }

@@ -2,6 +2,7 @@ package wslayer
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -69,8 +70,8 @@ func (l *Layer) answerText(key string, a agreement) string {
 	if a.protocol != "" {
 		b.WriteString("Sec-WebSocket-Protocol: " + a.protocol + "\r\n")
 	}
-	if a.deflate {
-		b.WriteString("Sec-WebSocket-Extensions: " + deflateOffer + "\r\n")
+	if a.deflate != "" {
+		b.WriteString("Sec-WebSocket-Extensions: " + a.deflate + "\r\n")
 	}
 	l.writeHeaders(&b)
 	b.WriteString("\r\n")
@@ -83,14 +84,10 @@ func (l *Layer) check(first string, fields textproto.MIMEHeader, inner transport
 	var a agreement
 	method, rest, _ := strings.Cut(first, " ")
 	target, version, _ := strings.Cut(rest, " ")
-	if version != "HTTP/1.1" || !strings.HasPrefix(target, "/") || len(fields["Host"]) != 1 || len(fields["Origin"]) > 1 {
+	u, host, ok := parseTarget(target, fields["Host"])
+	if !ok || version != "HTTP/1.1" || len(fields["Origin"]) > 1 || hasBody(fields) {
 		return a, errBadRequest
 	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		return a, errBadRequest
-	}
-	host := fields.Get("Host")
 	if r := l.checkHost(host, inner.LocalAddr()); r != nil {
 		return a, r
 	}
@@ -110,13 +107,38 @@ func (l *Layer) check(first string, fields textproto.MIMEHeader, inner transport
 	if a.protocol, refused = l.choose(tokens(fields["Sec-Websocket-Protocol"])); refused != nil {
 		return a, refused
 	}
-	a.deflate = l.Deflate && deflateOffered(fields["Sec-Websocket-Extensions"])
+	if l.Deflate {
+		a.deflate, a.window = deflateOffered(fields["Sec-Websocket-Extensions"])
+	}
 	return a, nil
+}
+
+// parseTarget reads a request target, and returns the host that the request is for. If
+// the target is a whole URL, its host counts and the field does not, which must be
+// there nevertheless (RFC 9112, sections 3.2 and 3.2.2).
+func parseTarget(target string, fields []string) (u *url.URL, host string, ok bool) {
+	u, err := url.ParseRequestURI(target)
+	if err != nil || len(fields) != 1 {
+		return nil, "", false
+	}
+	switch u.Scheme {
+	case "":
+		return u, fields[0], strings.HasPrefix(target, "/")
+	case "http", "https", "ws", "wss":
+		return u, u.Host, u.Host != "" && u.User == nil
+	}
+	return nil, "", false
+}
+
+// hasBody tells whether a body comes behind the request, which would be taken for
+// frames.
+func hasBody(fields textproto.MIMEHeader) bool {
+	return len(fields["Transfer-Encoding"]) > 0 || slices.ContainsFunc(fields["Content-Length"], func(v string) bool { return v != "0" })
 }
 
 func (l *Layer) checkPath(u *url.URL) *refusal {
 	want, _, _ := strings.Cut(l.target(), "?")
-	if l.Path == "" || u.EscapedPath() == want {
+	if l.Path == "" || cmp.Or(u.EscapedPath(), "/") == want {
 		return nil
 	}
 	return &refusal{status: "404 Not Found", why: "there is no WebSocket at this path"}

@@ -99,8 +99,8 @@ func (c *Conn) writeClose(payload []byte) {
 // owed is what a reader wants to have written. It does not wait until it can be:
 // with both sides stuck in a write, nobody would read any more.
 type owed struct {
-	pong, close       []byte
-	hasPong, hasClose bool
+	pong, close             []byte
+	hasPong, hasClose, ping bool
 }
 
 // owePong has a pong sent now, or after the frame that is being written. Of several
@@ -108,6 +108,14 @@ type owed struct {
 func (c *Conn) owePong(payload []byte) {
 	c.omu.Lock()
 	c.owed.pong, c.owed.hasPong = payload, true
+	c.omu.Unlock()
+	c.payUp()
+}
+
+// owePing has a ping sent now, or after the frame that is being written.
+func (c *Conn) owePing() {
+	c.omu.Lock()
+	c.owed.ping = true
 	c.omu.Unlock()
 	c.payUp()
 }
@@ -149,7 +157,7 @@ func (c *Conn) takeOwed() owed {
 func (c *Conn) owes() bool {
 	c.omu.Lock()
 	defer c.omu.Unlock()
-	return c.owed.hasPong || c.owed.hasClose
+	return c.owed.hasPong || c.owed.hasClose || c.owed.ping
 }
 
 // unlockWrite sends what is owed and releases wmu. Somebody who could not get wmu
@@ -159,6 +167,10 @@ func (c *Conn) unlockWrite() {
 		o := c.takeOwed()
 		if o.hasPong && c.writeErr == nil {
 			_ = c.writeFrame(header{fin: true, op: opPong}, o.pong)
+		}
+		if o.ping && c.writeErr == nil {
+			c.pinger.pinged()
+			_ = c.writeFrame(header{fin: true, op: opPing}, nil)
 		}
 		if o.hasClose && c.writeErr == nil {
 			c.writeClose(o.close)

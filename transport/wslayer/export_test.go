@@ -1,0 +1,4 @@
+package wslayer
+
+// AcceptKey is acceptKey, for tests that are a server.
+var AcceptKey = acceptKey
