@@ -1,6 +1,7 @@
 package local
 
 import (
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -22,6 +23,9 @@ type Conn struct {
 
 	closing  sync.Once
 	closeErr error
+
+	ended  chan struct{}
+	ending sync.Once // closes ended
 }
 
 // A socket is a [net.UnixConn] or a vsock.Conn.
@@ -34,18 +38,41 @@ type socket interface {
 var (
 	_ transport.Stream   = (*Conn)(nil)
 	_ transport.Detacher = (*Conn)(nil)
+	_ transport.Ender    = (*Conn)(nil)
 	_ syscall.Conn       = (*Conn)(nil)
 )
 
 func newConn(c socket, kind string, local, remote net.Addr) *Conn {
-	return &Conn{c: c, info: &transport.Info{Kind: kind, Cred: peerCred(c)}, local: local, remote: remote}
+	cred := peerCred(c)
+	return &Conn{c: c, info: &transport.Info{Kind: kind, Cred: cred}, local: named(local, nil), remote: named(remote, cred), ended: make(chan struct{})}
 }
 
-func (c *Conn) Read(p []byte) (int, error)  { return c.c.Read(p) }
-func (c *Conn) Write(p []byte) (int, error) { return c.c.Write(p) }
+// Read reads what has arrived. An end of file ends one direction, unless the other
+// side has closed the whole connection by then; see [Conn.Ended].
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.c.Read(p)
+	if err == io.EOF && isHungUp(c.c) {
+		c.ending.Do(func() { close(c.ended) })
+	}
+	return n, c.errorOf(err)
+}
+
+func (c *Conn) Write(p []byte) (int, error) {
+	n, err := c.c.Write(p)
+	return n, c.errorOf(err)
+}
+
+// Ended implements [transport.Ender]. The kernel tells a connection that is closed
+// from one that is half-closed, and is asked at the end of file: a connection that
+// is half-closed first and closed later does not count.
+func (c *Conn) Ended() <-chan struct{} { return c.ended }
+
+// errorOf returns err with the names that the user knows: a listener makes its
+// socket under another one.
+func (c *Conn) errorOf(err error) error { return renamed(err, c.local, c.remote) }
 
 // CloseWrite tells the other side that no more comes.
-func (c *Conn) CloseWrite() error { return c.c.CloseWrite() }
+func (c *Conn) CloseWrite() error { return c.errorOf(c.c.CloseWrite()) }
 
 // Close closes the connection; what was written can still be read.
 func (c *Conn) Close() error {
@@ -56,8 +83,8 @@ func (c *Conn) Close() error {
 // Info tells the kind and who is at the other side.
 func (c *Conn) Info() *transport.Info { return c.info }
 
-// LocalAddr and RemoteAddr have the paths as they were written. A client's own
-// is empty.
+// LocalAddr and RemoteAddr have the paths as they were written. A socket without a
+// name, as a client's is, is a [transport.Addr] that says so, and whose it is.
 func (c *Conn) LocalAddr() net.Addr  { return c.local }
 func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 

@@ -4,6 +4,7 @@ package local
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,21 @@ func (c *Conn) Detach() (int, error) {
 		return -1, err
 	}
 	return dup, nil
+}
+
+// isHungUp tells whether the other side has closed c, and not only half of it:
+// POLLHUP of poll(2). On macOS that means less.
+func isHungUp(c syscall.Conn) (hungUp bool) {
+	if runtime.GOOS == "darwin" {
+		return false
+	}
+	_ = control(c, func(fd int) error { // fails if c is closed, which is nothing that the other side did
+		fds := []unix.PollFd{{Fd: int32(fd)}}
+		_, err := unix.Poll(fds, 0)
+		hungUp = err == nil && fds[0].Revents&unix.POLLHUP != 0
+		return err
+	})
+	return hungUp
 }
 
 // control calls f with the descriptor.

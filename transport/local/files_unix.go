@@ -66,7 +66,7 @@ func sendFile(c *net.UnixConn, f *os.File) error {
 // can do that; package net sees to it.
 func receiveFile(c *net.UnixConn, oob []byte) (*os.File, error) {
 	var b [1]byte
-	_, oobn, flags, _, err := c.ReadMsgUnix(b[:], oob)
+	_, oobn, flags, _, err := readMsg(c, b[:], oob)
 	if errors.Is(err, io.EOF) && oobn == 0 {
 		return nil, io.EOF
 	}
@@ -92,6 +92,13 @@ func receiveFile(c *net.UnixConn, oob []byte) (*os.File, error) {
 		unix.Close(fd)
 	}
 	return nil, &net.OpError{Op: "receive", Net: c.LocalAddr().Network(), Addr: c.RemoteAddr(), Err: transport.Mark(err, ErrNoFile)}
+}
+
+// readMsg is [net.UnixConn.ReadMsgUnix] without its trap: beside an error that
+// returns -1, which recvmsg(2) said. The counts here are never negative.
+func readMsg(c *net.UnixConn, p, oob []byte) (n, oobn, flags int, from *net.UnixAddr, err error) {
+	n, oobn, flags, from, err = c.ReadMsgUnix(p, oob)
+	return max(n, 0), max(oobn, 0), flags, from, err
 }
 
 // descriptors returns those of all control messages, also with an error.

@@ -80,7 +80,7 @@ func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
 	}
 	_ = c.SetWriteBuffer(sendBuffer) // the default is enough on most machines
 	return &gramConn{c: c, file: f, info: &transport.Info{Kind: gramKind, Cred: peerCred(c)},
-		local: c.LocalAddr(), remote: unixAddr("unixgram", u.Path), writes: true}, nil
+		local: named(c.LocalAddr(), nil), remote: unixAddr("unixgram", u.Path), writes: true}, nil
 }
 
 // Bind binds the target and the options.
@@ -96,7 +96,7 @@ func (u *UnixgramRecv) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, err
 	}
 	return &gramConn{c: c, file: f, info: &transport.Info{Kind: gramRecvKind}, guard: g,
-		local: unixAddr("unixgram", u.Path), remote: unixAddr("unixgram", "")}, nil
+		local: unixAddr("unixgram", u.Path), remote: transport.Addr{Net: "unixgram", Name: "anybody"}}, nil
 }
 
 // A gramConn is a socket of SOCK_DGRAM: connected, or receiving from anybody.
@@ -124,7 +124,7 @@ func (c *gramConn) ReadMsg(p []byte) (int, transport.Meta, error) {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	for {
-		n, oobn, flags, from, err := c.c.ReadMsgUnix(atLeastOne(p, &c.one), c.oob[:])
+		n, oobn, flags, from, err := readMsg(c.c, atLeastOne(p, &c.one), c.oob[:])
 		if err == nil && c.guard != nil && c.guard.admit(credOf(c.oob[:oobn]), nil) != nil {
 			continue
 		}
@@ -133,7 +133,7 @@ func (c *gramConn) ReadMsg(p []byte) (int, transport.Meta, error) {
 			m.From = from
 		}
 		n, err = shortened(n, p, flags, err)
-		return n, m, err
+		return n, m, renamed(err, c.local, c.remote)
 	}
 }
 
@@ -157,10 +157,10 @@ func (c *gramConn) WriteMsg(p []byte, _ transport.Meta) error {
 		return &net.OpError{Op: "write", Net: "unixgram", Source: c.local, Err: errors.ErrUnsupported}
 	}
 	if len(p) > MaxMessage {
-		return tooLong(c.c)
+		return tooLong(c.local, c.remote)
 	}
 	_, err := c.c.Write(p)
-	return sizeError(err)
+	return sizeError(renamed(err, c.local, c.remote))
 }
 
 // MaxMsg is [MaxMessage].

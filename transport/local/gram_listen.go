@@ -95,7 +95,7 @@ func (a *gramAcceptor) receive() {
 	buf := make([]byte, MaxMessage)
 	var oob [credSize]byte
 	for {
-		n, oobn, _, from, err := a.c.ReadMsgUnix(buf, oob[:])
+		n, oobn, _, from, err := readMsg(a.c, buf, oob[:])
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

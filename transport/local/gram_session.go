@@ -28,7 +28,10 @@ type gramSession struct {
 
 type gramEntry = sessions.Entry[string, *gramSession]
 
-var _ transport.MsgConn = (*gramSession)(nil)
+var (
+	_ transport.MsgConn = (*gramSession)(nil)
+	_ transport.Ender   = (*gramSession)(nil)
+)
 
 func newGramSession(a *gramAcceptor, to *net.UnixAddr, cred *transport.Cred) *gramSession {
 	return &gramSession{a: a, to: to, info: &transport.Info{Kind: gramListenKind, Cred: cred},
@@ -37,6 +40,10 @@ func newGramSession(a *gramAcceptor, to *net.UnixAddr, cred *transport.Cred) *gr
 
 // End implements [sessions.Session].
 func (s *gramSession) End() { close(s.ended) }
+
+// Ended implements [transport.Ender]: a session that has run out is over both ways,
+// and the next datagram of its sender opens another one.
+func (s *gramSession) Ended() <-chan struct{} { return s.ended }
 
 // put hands one datagram to the reader, waiting for room. The session does not end
 // before that has read it.
@@ -121,10 +128,10 @@ func (s *gramSession) Close() error { return s.entry.Close() }
 func (s *gramSession) Info() *transport.Info { return s.info }
 func (s *gramSession) LocalAddr() net.Addr   { return s.a.addr }
 
-// RemoteAddr is the sender's name, which may be empty.
+// RemoteAddr is the sender's name, or says that it has none.
 func (s *gramSession) RemoteAddr() net.Addr {
 	if s.to == nil {
-		return unixAddr("unixgram", "")
+		return named(unixAddr("unixgram", ""), s.info.Cred)
 	}
 	return s.to
 }

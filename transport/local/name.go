@@ -16,9 +16,13 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// maxName is the length in bytes of the longest name of a unix socket: what struct
-// sockaddr_un has, 108 on Linux, of which the last one is a zero.
-const maxName = len(syscall.RawSockaddrUnix{}.Path) - 1
+// The lengths in bytes of the longest names of a unix socket. Struct sockaddr_un has
+// 108 bytes on Linux: a path ends with a zero, and an abstract name, whose length is
+// told, begins with one (unix(7)).
+const (
+	maxName     = len(syscall.RawSockaddrUnix{}.Path) - 1
+	maxAbstract = len(syscall.RawSockaddrUnix{}.Path) - 1
+)
 
 // hasAbstract tells whether the system has the abstract namespace.
 const hasAbstract = runtime.GOOS == "linux"
@@ -52,8 +56,8 @@ func checkName(name string) error {
 	case isAbstract(name) && !hasAbstract:
 		return transport.WithHint(fmt.Errorf("abstract names: %w on this system", errors.ErrUnsupported),
 			"a file whose name begins with @ is written ./@name")
-	case isAbstract(name) && len(name) > maxName:
-		return usage(fmt.Sprintf("the abstract name has %d bytes, and may have %d", len(name)-1, maxName-1), "")
+	case isAbstract(name) && len(name)-1 > maxAbstract:
+		return usage(fmt.Sprintf("the abstract name has %d bytes, and may have %d", len(name)-1, maxAbstract), "")
 	}
 	return nil
 }
@@ -121,6 +125,35 @@ func inFileSystem(name string) string {
 }
 
 func unixAddr(network, name string) *net.UnixAddr { return &net.UnixAddr{Net: network, Name: name} }
+
+// named returns a, or an address that says that the socket has no name, and which
+// process the kernel knows behind it, if cred is not nil.
+func named(a net.Addr, cred *transport.Cred) net.Addr {
+	if u, ok := a.(*net.UnixAddr); !ok || u != nil && u.Name != "" && u.Name != "@" { // "@" is how package net writes it
+		return a
+	}
+	name := "unnamed"
+	switch {
+	case cred == nil:
+	case cred.PID != 0:
+		name = fmt.Sprintf("unnamed (pid %d, uid %d)", cred.PID, cred.UID)
+	default:
+		name = fmt.Sprintf("unnamed (uid %d)", cred.UID)
+	}
+	return transport.Addr{Net: a.Network(), Name: name}
+}
+
+// renamed returns err with these addresses, if it has some.
+func renamed(err error, local, remote net.Addr) error {
+	if err == nil {
+		return nil
+	}
+	op, ok := err.(*net.OpError)
+	if !ok {
+		return err
+	}
+	return &net.OpError{Op: op.Op, Net: op.Net, Source: local, Addr: remote, Err: op.Err}
+}
 
 func usage(text, hint string) error {
 	return transport.WithHint(transport.Mark(errors.New(text), transport.ErrUsage), hint)

@@ -39,6 +39,9 @@ type packetConn struct {
 	closing  sync.Once
 	closeErr error
 
+	ended  chan struct{}
+	ending sync.Once // closes ended
+
 	rmu sync.Mutex // held while reading; guards what follows
 	oob [credSize]byte
 	one [1]byte
@@ -48,10 +51,14 @@ type packetConn struct {
 // somebody sends along are closed by the kernel: CMSG_SPACE of a struct ucred.
 const credSize = 32
 
-var _ transport.MsgConn = (*packetConn)(nil)
+var (
+	_ transport.MsgConn = (*packetConn)(nil)
+	_ transport.Ender   = (*packetConn)(nil)
+)
 
 func newPacketConn(c *net.UnixConn, kind string, local, remote net.Addr) (*packetConn, error) {
-	p := &packetConn{c: c, info: &transport.Info{Kind: kind, Cred: peerCred(c)}, local: local, remote: remote}
+	cred := peerCred(c)
+	p := &packetConn{c: c, info: &transport.Info{Kind: kind, Cred: cred}, local: named(local, nil), remote: named(remote, cred), ended: make(chan struct{})}
 	if err := passCred(c); err != nil {
 		c.Close()
 		return nil, err
@@ -71,16 +78,24 @@ func passCred(c *net.UnixConn) error {
 func (c *packetConn) ReadMsg(p []byte) (int, transport.Meta, error) {
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
-	n, oobn, flags, _, err := c.c.ReadMsgUnix(atLeastOne(p, &c.one), c.oob[:])
+	n, oobn, flags, _, err := readMsg(c.c, atLeastOne(p, &c.one), c.oob[:])
 	if errors.Is(err, io.EOF) {
 		err = io.EOF
 		if oobn > 0 {
 			err = nil
 		}
 	}
+	if err == io.EOF && isHungUp(c.c) {
+		c.ending.Do(func() { close(c.ended) })
+	}
 	n, err = shortened(n, p, flags, err)
-	return n, transport.Meta{}, err
+	return n, transport.Meta{}, c.errorOf(err)
 }
+
+// Ended implements [transport.Ender], as [Conn.Ended] does.
+func (c *packetConn) Ended() <-chan struct{} { return c.ended }
+
+func (c *packetConn) errorOf(err error) error { return renamed(err, c.local, c.remote) }
 
 // atLeastOne keeps a read from asking for nothing, which means something else to
 // the kernel and to package net.
@@ -91,25 +106,28 @@ func atLeastOne(p []byte, one *[1]byte) []byte {
 	return p
 }
 
-// shortened says whether a message was longer than p.
+// shortened says whether a message was longer than p. Beside another error n is 0.
 func shortened(n int, p []byte, flags int, err error) (int, error) {
-	if err == nil && (n > len(p) || flags&unix.MSG_TRUNC != 0) {
+	switch {
+	case err != nil:
+		return 0, err
+	case n > len(p) || flags&unix.MSG_TRUNC != 0:
 		return len(p), io.ErrShortBuffer
 	}
-	return n, err
+	return n, nil
 }
 
 // WriteMsg sends one message.
 func (c *packetConn) WriteMsg(p []byte, _ transport.Meta) error {
 	if len(p) > MaxMessage {
-		return tooLong(c.c)
+		return tooLong(c.local, c.remote)
 	}
 	_, _, err := c.c.WriteMsgUnix(p, nil, nil) // Write would not send an empty one
-	return sizeError(err)
+	return sizeError(c.errorOf(err))
 }
 
-func tooLong(c *net.UnixConn) error {
-	return &net.OpError{Op: "write", Net: c.LocalAddr().Network(), Addr: c.RemoteAddr(), Err: transport.ErrMsgTooLong}
+func tooLong(local, remote net.Addr) error {
+	return &net.OpError{Op: "write", Net: local.Network(), Source: local, Addr: remote, Err: transport.ErrMsgTooLong}
 }
 
 // sizeError marks the error about a message that the system does not take.
@@ -124,7 +142,7 @@ func sizeError(err error) error {
 func (c *packetConn) MaxMsg() int { return MaxMessage }
 
 // CloseWrite tells the other side that no more comes.
-func (c *packetConn) CloseWrite() error { return c.c.CloseWrite() }
+func (c *packetConn) CloseWrite() error { return c.errorOf(c.c.CloseWrite()) }
 
 func (c *packetConn) Close() error {
 	c.closing.Do(func() { c.closeErr = c.c.Close() })

@@ -26,18 +26,21 @@ const (
 	maxQueued     = 1024     // messages that one direction holds
 )
 
+// pairName is the address of ends that have met without a name.
+const pairName = "pair"
+
 // ErrReset is read and written by an end whose other side has aborted.
 var ErrReset = errors.New("connection reset by the other side")
 
 // Pair returns two ends of a connection that carries bytes.
 func Pair() (a, b transport.Stream) {
-	x, y := newEnds("mem", "", DefaultBuffer)
+	x, y := newEnds("mem", pairName, DefaultBuffer)
 	return &stream{x}, &stream{y}
 }
 
 // MsgPair returns two ends of a connection that carries messages.
 func MsgPair() (a, b transport.MsgConn) {
-	x, y := newEnds("mem-msg", "", DefaultBuffer)
+	x, y := newEnds("mem-msg", pairName, DefaultBuffer)
 	return &messages{x}, &messages{y}
 }
 

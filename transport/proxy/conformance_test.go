@@ -151,6 +151,7 @@ func TestConformance(t *testing.T) {
 				return s, c
 			},
 			Endpoint:  func(testing.TB) transport.Endpoint { return new(Header) },
+			Layers:    func(testing.TB) (client, server transport.Layer) { return new(SendHeader), new(AcceptHeader) },
 			Addresses: []string{"proxy-protocol+tcp:h:80,proxy-version=2"},
 			Bad: map[string]string{
 				"proxy-protocol+tcp:h:80,proxy-version=3": "proxy-version: must be a whole number from 1 to 2",
@@ -177,6 +178,7 @@ func TestConformance(t *testing.T) {
 					return s, c
 				},
 				Endpoint:  func(testing.TB) transport.Endpoint { return l.server },
+				Layers:    func(testing.TB) (client, server transport.Layer) { return l.client, l.server },
 				Addresses: []string{name + "+tcp-listen:1080,allow-target=*.example:443,deny-target=10.0.0.0/8"},
 				Bad: map[string]string{
 					name + "+tcp-listen:1080,proxy-user=x":        "a user name and a password for clients come together",

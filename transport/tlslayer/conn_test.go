@@ -37,6 +37,7 @@ func TestConformance(t *testing.T) {
 			return pairOver(t, x, y)
 		},
 		Endpoint: func(t testing.TB) transport.Endpoint { client, _ := layers(t); return client },
+		Layers:   func(t testing.TB) (client, server transport.Layer) { return layers(t) },
 		Addresses: []string{"tls:example.org:443", "tls:example.org:443,insecure", "openssl:h:1,cafile=/x,verify=0",
 			"tls+unix:/run/x.sock,sni=x", "tls:h:1,alpn='h2,http/1.1',min=1.3"},
 		Bad:     bad,

@@ -24,6 +24,7 @@ func (h Harness) testEnds(t *testing.T) {
 		t.Run("no half-close", h.testNoHalfClose)
 	}
 	t.Run("close unblocks", h.testCloseUnblocks)
+	t.Run("interrupted", h.testInterrupted)
 	t.Run("close twice", func(t *testing.T) {
 		a, _ := h.open(t)
 		first, second := a.Close(), a.Close()

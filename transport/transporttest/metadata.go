@@ -24,8 +24,8 @@ func (h Harness) testMetadata(t *testing.T) {
 		}{"LocalAddr": a.LocalAddr(), "RemoteAddr": a.RemoteAddr()} {
 			if addr == nil {
 				t.Errorf("%s: %s is nil", when, name)
-			} else if addr.Network() == "" {
-				t.Errorf("%s: %s %q has no network", when, name, addr)
+			} else if addr.Network() == "" || addr.String() == "" {
+				t.Errorf("%s: %s is %q of network %q, want a name for people and a network", when, name, addr, addr.Network())
 			}
 		}
 	}

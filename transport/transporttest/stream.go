@@ -90,7 +90,7 @@ func send(c transport.Conn, total int, size func(int) int) error {
 func receive(c transport.Conn, total int, size func(int) int) error {
 	p := make([]byte, 131072)
 	for i, done := 0, 0; done < total; i++ {
-		n, err := c.(transport.Stream).Read(p[:size(i)])
+		n, err := read(c, p[:size(i)])
 		if n > total-done {
 			return fmt.Errorf("%d bytes more than the %d that were sent", n-(total-done), total)
 		}

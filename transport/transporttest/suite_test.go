@@ -32,6 +32,7 @@ type harness struct {
 	transporttest.Harness
 	stream func(*stream)
 	msgs   func(*msgs)
+	ended  func(*stream) func() <-chan struct{} // if not nil, of an Ender
 }
 
 // stream and msgs pass all on to an end in memory, save for what a fault replaces.
@@ -42,13 +43,25 @@ type stream struct {
 	abort      func(error) error
 	readDL     func(time.Time) error
 	local      func() net.Addr
+	remote     func() net.Addr
 }
+
+// ender is a stream that knows when both directions have ended.
+type ender struct {
+	*stream
+	ended func() <-chan struct{}
+}
+
+func (e *ender) Ended() <-chan struct{} { return e.ended() }
+
+func same(c chan struct{}) func() <-chan struct{} { return func() <-chan struct{} { return c } }
 
 func (s *stream) CloseWrite() error                 { return s.closeWrite() }
 func (s *stream) Close() error                      { return s.close() }
 func (s *stream) Abort(err error) error             { return s.abort(err) }
 func (s *stream) SetReadDeadline(t time.Time) error { return s.readDL(t) }
 func (s *stream) LocalAddr() net.Addr               { return s.local() }
+func (s *stream) RemoteAddr() net.Addr              { return s.remote() }
 
 type msgs struct {
 	transport.MsgConn
@@ -62,6 +75,10 @@ func (m *msgs) WriteMsg(p []byte, meta transport.Meta) error  { return m.write(p
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+type writeFunc func([]byte) (int, error)
+
+func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 
 // endpoint has an option, so that a check can be missing.
 type endpoint struct {
@@ -194,6 +211,63 @@ var faults = []fault{
 			m.write = func(p []byte, _ transport.Meta) error { return m.MsgConn.WriteMsg(p, transport.Meta{}) }
 		}
 	}},
+	{"a count beside an error", "ReadMsg returns -1 beside error", func(h *harness) {
+		messages(h)
+		h.msgs = func(m *msgs) {
+			m.read = func(p []byte) (int, transport.Meta, error) {
+				n, meta, err := m.MsgConn.ReadMsg(p)
+				if err != nil && err != io.ErrShortBuffer {
+					n = -1 // as recvmsg(2) has it
+				}
+				return n, meta, err
+			}
+		}
+	}},
+	{"writes more than there is", "Write returns 65537 of 65536", func(h *harness) {
+		h.stream = func(s *stream) {
+			s.W = writeFunc(func(p []byte) (int, error) {
+				n, err := s.Stream.Write(p)
+				if errors.Is(err, net.ErrClosed) {
+					n = len(p) + 1
+				}
+				return n, err
+			})
+		}
+	}},
+	{"a layer without Layers", "Harness.Layers is missing", func(h *harness) { h.Kind.Traits.Layers = true }},
+	{"no name", `RemoteAddr is ""`, func(h *harness) {
+		h.stream = func(s *stream) { s.remote = func() net.Addr { return transport.Addr{Net: "fake"} } }
+	}},
+	{"ends both and does not say so", "is no Ender", func(h *harness) { h.Kind.Traits.EndsBoth = true }},
+	{"ended is never closed", "Ended, after the other side was closed", func(h *harness) {
+		h.Kind.Traits.EndsBoth = true
+		h.ended = func(*stream) func() <-chan struct{} { return same(make(chan struct{})) }
+	}},
+	{"ended is another channel", "the same channel each time", func(h *harness) {
+		h.ended = func(*stream) func() <-chan struct{} {
+			return func() <-chan struct{} { return make(chan struct{}) }
+		}
+	}},
+	{"ended from the beginning", "closed from the beginning", func(h *harness) {
+		h.ended = func(*stream) func() <-chan struct{} {
+			ended := make(chan struct{})
+			close(ended)
+			return same(ended)
+		}
+	}},
+	{"ended at a half-close", "Ended is closed after a half-close", func(h *harness) {
+		h.ended = func(s *stream) func() <-chan struct{} {
+			ended := make(chan struct{})
+			s.R = readFunc(func(p []byte) (int, error) {
+				n, err := s.Stream.Read(p)
+				if err == io.EOF {
+					close(ended)
+				}
+				return n, err
+			})
+			return same(ended)
+		}
+	}},
 	{"option without a check", "no check in Harness.Options", func(h *harness) { h.Options = nil }},
 	{"check without an option", "which is not bound", func(h *harness) { h.Options["other"] = func(*testing.T) {} }},
 	{"address does not fill", "a name is missing", func(h *harness) { h.Addresses = []string{"fake:"} }},
@@ -224,9 +298,12 @@ func (f fault) harness() transporttest.Harness {
 			return m, y
 		}
 		x, y := mem.Pair()
-		s := &stream{&transport.Filter{Stream: x}, x.CloseWrite, x.Close, nil, x.SetReadDeadline, x.LocalAddr}
+		s := &stream{&transport.Filter{Stream: x}, x.CloseWrite, x.Close, nil, x.SetReadDeadline, x.LocalAddr, x.RemoteAddr}
 		s.abort = func(err error) error { return transport.Abort(x, err) }
 		h.stream(s)
+		if h.ended != nil {
+			return &ender{s, h.ended(s)}, y
+		}
 		return s, y
 	}
 	return h.Harness

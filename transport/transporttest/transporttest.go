@@ -50,6 +50,15 @@ type Harness struct {
 	// the kind says of itself is checked.
 	Pair func(t testing.TB) (a, b transport.Conn)
 
+	// Ending, which may be nil, is Pair for a kind with Traits.EndsBoth of which
+	// the pairs of Pair do not end soon after b is closed: a session that has to
+	// run out, say.
+	Ending func(t testing.TB) (a, b transport.Conn)
+
+	// Layers returns the layers of both sides, one of them of the kind: for a kind
+	// with Traits.Layers.
+	Layers func(t testing.TB) (client, server transport.Layer)
+
 	Echo   bool // what is written to a comes back from a, as from a program like cat
 	Writes bool // for Traits.OneWay: a writes and b reads; otherwise a reads what b writes
 
@@ -86,6 +95,9 @@ func Run(t *testing.T, h Harness) {
 	if h.Endpoint != nil {
 		t.Run("context", h.testContext)
 	}
+	if h.Kind.Traits.Layers && h.Kind.New != nil {
+		t.Run("layer", h.testLayer)
+	}
 	if h.Pair == nil {
 		return
 	}
@@ -98,6 +110,7 @@ func Run(t *testing.T, h Harness) {
 		t.Run("stream", h.testStream)
 	}
 	t.Run("ends", h.testEnds)
+	t.Run("ended", h.testEnded)
 	t.Run("deadlines", h.testDeadlines)
 	t.Run("detach", h.testDetach)
 	t.Run("leaks", func(t *testing.T) { before.check(t) })
@@ -112,7 +125,12 @@ func (h Harness) warm(t *testing.T) {
 // open makes a pair that is closed when t ends.
 func (h Harness) open(t testing.TB) (a, b transport.Conn) {
 	t.Helper()
-	a, b = h.Pair(t)
+	return h.opened(t, h.Pair)
+}
+
+func (h Harness) opened(t testing.TB, pair func(testing.TB) (a, b transport.Conn)) (a, b transport.Conn) {
+	t.Helper()
+	a, b = pair(t)
 	if a == nil {
 		t.Fatal("Pair returned no end")
 	}
@@ -161,13 +179,17 @@ func (h Harness) all(a, b transport.Conn) []flow {
 	return fs
 }
 
-// read reads once from a Stream or a MsgConn.
-func read(c transport.Conn, p []byte) (int, error) {
+// read reads once from a Stream or a MsgConn. A count that cannot be is an error.
+func read(c transport.Conn, p []byte) (n int, err error) {
 	if m, ok := c.(transport.MsgConn); ok {
-		n, _, err := m.ReadMsg(p)
-		return n, err
+		n, _, err = m.ReadMsg(p)
+	} else {
+		n, err = c.(transport.Stream).Read(p)
 	}
-	return c.(transport.Stream).Read(p)
+	if n < 0 || n > len(p) {
+		return 0, fmt.Errorf("a read returned %d of %d, error %w", n, len(p), err)
+	}
+	return n, err
 }
 
 // write writes once to a Stream or a MsgConn.

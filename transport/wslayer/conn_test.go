@@ -35,6 +35,9 @@ func harness() transporttest.Harness {
 	return transporttest.Harness{
 		Kind:     wslayer.Kinds()[0],
 		Endpoint: func(t testing.TB) transport.Endpoint { return new(wslayer.Layer) },
+		Layers: func(testing.TB) (client, server transport.Layer) {
+			return new(wslayer.Layer), new(wslayer.Layer)
+		},
 		Addresses: []string{"ws:localhost:8080", "ws://h/p?x=y,origin=http://h", "ws+unix:/run/x.sock,path=/p",
 			"ws://u:p@h:80/,header='A: b',protocol=x,deflate,ping=30s"},
 		Bad:     bad,
