@@ -1,44 +1,41 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/address"
 )
 
 // The scripts ask the program itself, so they never know less than it does: what
 // they pass to "tenon __complete" is the words up to the cursor.
-var scripts = map[string]string{
+var scripts = map[string]constant{
 	// Bash breaks words at colons and equals signs; the script takes the whole
 	// word from the line, and gives back what stands behind the last break.
 	"bash": `_tenon() {
-	local line=${COMP_LINE:0:COMP_POINT} word words head
-	read -ra words <<< "$line"
-	[[ $line == *[[:space:]] ]] && words+=("")
-	word=${words[-1]}
-	mapfile -t COMPREPLY < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
-	head=${word%"${word##*[:=]}"}
-	COMPREPLY=("${COMPREPLY[@]#"$head"}")
-	if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[:=,] ]]; then compopt -o nospace; fi
+    local line=${COMP_LINE:0:COMP_POINT} word words head
+    read -ra words <<< "$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    word=${words[-1]}
+    mapfile -t COMPREPLY < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
+    head=${word%"${word##*[:=]}"}
+    COMPREPLY=("${COMPREPLY[@]#"$head"}")
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[:=,] ]]; then compopt -o nospace; fi
 }
 complete -o default -F _tenon tenon
 `,
 	"zsh": `#compdef tenon
 _tenon() {
-	local -a found
-	found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-	found=("${(@)found:#}")
-	if (( ${#found} )); then compadd -Q -S '' -- "${found[@]}"; else _files; fi
+    local -a found
+    found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    found=("${(@)found:#}")
+    if (( ${#found} )); then compadd -Q -S '' -- "${found[@]}"; else _files; fi
 }
 compdef _tenon tenon
 `,
 	"fish": `function __tenon_complete
-	set -l words (commandline -opc) (commandline -ct)
-	command tenon __complete $words[2..-1] 2>/dev/null
+    set -l words (commandline -opc) (commandline -ct)
+    command tenon __complete $words[2..-1] 2>/dev/null
 end
 complete -c tenon -a '(__tenon_complete)'
 `,
@@ -49,8 +46,8 @@ func runCompletion(p *program, c *call) error {
 	if len(c.args) != 1 || scripts[c.args[0]] == "" {
 		return usageError("a shell is needed: bash, zsh or fish", `for example, in ~/.bashrc: source <(tenon completion bash)`)
 	}
-	_, err := io.WriteString(p.stdout, scripts[c.args[0]])
-	return err
+	p.stdout.text(scripts[c.args[0]])
+	return nil
 }
 
 // complete prints what the last of words may become, one a line.
@@ -61,7 +58,7 @@ func (p *program) complete(words []string) error {
 	last := words[len(words)-1]
 	for _, w := range candidates(words[:len(words)-1], last) {
 		if strings.HasPrefix(w, last) {
-			fmt.Fprintln(p.stdout, w)
+			p.stdout.line(w)
 		}
 	}
 	return nil
@@ -86,7 +83,7 @@ func candidates(before []string, last string) []string {
 	case strings.HasPrefix(last, "-") && last != "-":
 		return completeFlag(cmd)
 	case cmd.name == "help":
-		return append(tenon.DefaultKinds().Names(), "kinds", "options")
+		return append(kinds().Names(), "kinds", "options")
 	case cmd.name == "take" && len(before) == 1:
 		return givenNames()
 	case cmd.name == "completion":
@@ -116,7 +113,7 @@ func completeAddress(text string) []string {
 		}
 		head := text[:strings.LastIndexByte(text, '+')+1]
 		var out []string
-		for _, name := range tenon.DefaultKinds().Names() {
+		for _, name := range kinds().Names() {
 			if name != address.Stdio {
 				name += ":"
 			}
@@ -124,7 +121,7 @@ func completeAddress(text string) []string {
 		}
 		return out
 	}
-	defs, err := new(tenon.Opener).Options(text[:i])
+	defs, err := newOpener().Options(text[:i])
 	if err != nil {
 		return nil
 	}

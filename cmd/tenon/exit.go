@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -61,6 +60,9 @@ func status(err error) int {
 
 // exit tells people about err and returns the exit status.
 func (p *program) exit(err error) int {
+	if err == nil {
+		err = p.written()
+	}
 	var quiet silent
 	var sig interrupted
 	var program interface{ ExitCode() int }
@@ -69,26 +71,57 @@ func (p *program) exit(err error) int {
 	case errors.As(err, &program) && program.ExitCode() > 0:
 		// The program has said why, if it wanted to.
 	case p.json:
-		line, _ := json.Marshal(map[string]any{"event": "error", "error": err.Error(), "hints": hints(err), "status": status(err)})
-		fmt.Fprintf(p.stderr, "%s\n", line)
+		_ = p.stderr.json(map[string]any{"event": "error", "error": oneLine(err), "hints": hints(err), "status": status(err)})
 	default:
 		printError(p.stderr, err)
 	}
 	return status(err)
 }
 
+// written tells whether all that was to be on standard output is there. Who has
+// closed the other end of a pipe, such as head, has seen enough: that is a silent
+// SIGPIPE, as of other programs.
+func (p *program) written() error {
+	err := p.stdout.failed()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EPIPE):
+		return silent{128 + int(syscall.SIGPIPE)}
+	}
+	return &tenon.Error{Op: "write", End: "standard output", Err: err}
+}
+
 // printError prints one line, a caret if there is something to point at, and hints.
-func printError(w interface{ Write([]byte) (int, error) }, err error) {
-	fmt.Fprintf(w, "tenon: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+func printError(c *console, err error) {
+	c.line("tenon: " + oneLine(err))
 	var at *address.Error
 	if errors.As(err, &at) {
-		if caret := at.Caret(); caret != "" {
-			fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(caret, "\n", "\n  "))
+		if text, mark := caret(at); mark != "" {
+			c.line("  " + text)
+			c.line("  " + mark)
 		}
 	}
 	for _, hint := range hints(err) {
-		fmt.Fprintf(w, "  hint: %s\n", hint)
+		c.line("  hint: " + hint)
 	}
+}
+
+// oneLine is the text of err; that of several errors that were joined is put on one
+// line.
+func oneLine(err error) string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err.Error()
+	}
+	var whole, line []string
+	for _, e := range joined.Unwrap() {
+		whole, line = append(whole, e.Error()), append(line, oneLine(e))
+	}
+	if err.Error() != strings.Join(whole, "\n") {
+		return err.Error()
+	}
+	return strings.Join(line, "; ")
 }
 
 // hints collects the advice that comes with err, or finds some.
@@ -106,7 +139,7 @@ func hints(err error) []string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return []string{"check the host name; resolve it with: getent hosts " + dns.Name}
+		return []string{"check the host name; getent hosts NAME resolves it"}
 	case errors.As(err, &dns):
 		return []string{"the name server did not help: is there a network? see /etc/resolv.conf"}
 	case errors.Is(err, syscall.ECONNREFUSED):

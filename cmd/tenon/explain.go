@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/tenon-net/tenon"
@@ -22,22 +20,20 @@ func runExplain(p *program, c *call) error {
 
 // explain prints what each address stands for, and opens nothing.
 func (p *program) explain(c *call, ends []string) error {
-	o := &tenon.Opener{}
+	o := newOpener()
 	for i, text := range ends {
 		e, err := o.Explain(text)
 		if err != nil {
 			return err
 		}
 		if c.global.json {
-			line, err := json.Marshal(e)
-			if err != nil {
+			if err := p.stdout.json(e); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.stdout, "%s\n", line)
 			continue
 		}
 		if i > 0 {
-			fmt.Fprintln(p.stdout)
+			p.stdout.line("")
 		}
 		p.explainOne(e, c.global.verbose)
 	}
@@ -45,7 +41,7 @@ func (p *program) explain(c *call, ends []string) error {
 }
 
 func (p *program) explainOne(e *tenon.Explanation, all bool) {
-	fmt.Fprintf(p.stdout, "%s\n", e.Address)
+	p.stdout.line(e.Address)
 	verb := "dials"
 	if e.Listens {
 		verb = "listens"
@@ -54,18 +50,18 @@ func (p *program) explainOne(e *tenon.Explanation, all bool) {
 	for _, part := range e.Parts {
 		names = append(names, part.Kind)
 	}
-	fmt.Fprintf(p.stdout, "  %s, as %s\n", verb, strings.Join(names, " over "))
+	p.stdout.linef("  %s, as %s", verb, strings.Join(names, " over "))
 	if e.Reach != "" {
-		fmt.Fprintf(p.stdout, "  reached by: %s\n", e.Reach)
+		p.stdout.linef("  reached by: %s", e.Reach)
 	}
 	for _, via := range e.Via {
-		fmt.Fprintf(p.stdout, "  by way of: %s\n", via)
+		p.stdout.linef("  by way of: %s", via)
 	}
 	for _, part := range e.Parts {
-		fmt.Fprintf(p.stdout, "  %s: %s\n", part.Kind, part.Doc)
+		p.stdout.linef("  %s: %s", part.Kind, part.Doc)
 		p.explainOptions(part.Options, all)
 	}
-	fmt.Fprintln(p.stdout, "  every end:")
+	p.stdout.line("  every end:")
 	p.explainOptions(e.Common, all)
 }
 
@@ -74,9 +70,9 @@ func (p *program) explainOptions(options []tenon.ExplainedOption, all bool) {
 	for _, o := range options {
 		switch {
 		case o.Given:
-			fmt.Fprintf(p.stdout, "    %-18s %s\n", o.Name, o.Value)
+			p.stdout.linef("    %-18s %s", o.Name, o.Value)
 		case o.Value != "" || all:
-			fmt.Fprintf(p.stdout, "    %-18s %s (default)\n", o.Name, o.Value)
+			p.stdout.linef("    %-18s %s (default)", o.Name, o.Value)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func bindFlags(cmd command, c *call) *opt.Set {
 }
 
 // parseCall takes the words behind a command apart. Flags may stand anywhere
-// before "--".
+// before "--". With an error, the call has the flags before the mistake.
 func parseCall(cmd command, args []string) (*call, error) {
 	c := &call{command: cmd}
 	c.set = bindFlags(cmd, c)
@@ -136,11 +136,11 @@ func parseCall(cmd command, args []string) (*call, error) {
 			d = c.option(name)
 		}
 		if d == nil {
-			return nil, c.unknownFlag(arg, name)
+			return c, c.unknownFlag(arg, name)
 		}
 		if !has && !d.Flag() {
 			if i+1 >= len(args) {
-				return nil, usageError("--"+name+" needs a value: "+d.Type, "see tenon help "+cmd.name)
+				return c, usageError("--"+name+" needs a value: "+d.Type, "see tenon help "+cmd.name)
 			}
 			i++
 			value, has = args[i], true
@@ -150,7 +150,7 @@ func parseCall(cmd command, args []string) (*call, error) {
 			continue
 		}
 		if err := d.Set(value, has); err != nil {
-			return nil, usageError("--"+name+" "+err.Error(), "")
+			return c, usageError("--"+name+" "+err.Error(), "")
 		}
 	}
 	return c, nil

@@ -83,7 +83,7 @@ func runGive(p *program, c *call) error {
 			text = fmt.Sprintf("taken by process %d of user %d", who.PID, who.UID)
 		}
 		if c.global.verbose && !c.global.json {
-			fmt.Fprintf(p.stderr, "tenon: %s: %s\n", g.name, text)
+			p.stderr.linef("tenon: %s: %s", g.name, text)
 		} else if c.global.json {
 			o.Events(tenon.Event{Time: time.Now(), Type: given, End: g.name, Text: text})
 		}

@@ -48,12 +48,12 @@ func newItem(arg, name string) (*item, error) {
 	if isNumber(i.addr) {
 		return nil, usageError(i.addr+" is no address", "a port to listen on is written tcp-listen:"+i.addr+", an inherited descriptor fd:"+i.addr)
 	}
-	e, err := new(tenon.Opener).Explain(i.addr)
+	e, err := newOpener().Explain(i.addr)
 	if err != nil {
 		return nil, err
 	}
 	base := e.Parts[len(e.Parts)-1].Kind
-	kind, _ := tenon.DefaultKinds().Lookup(base)
+	kind, _ := kinds().Lookup(base)
 	i.what, i.listens, i.inherited = e.Address, e.Listens, kind.Traits.Once
 	i.shared = i.listens || i.inherited
 	fail := func(msg, hint string) error {

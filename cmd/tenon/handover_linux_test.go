@@ -144,7 +144,7 @@ func TestGiverSurvivesTakers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	p := &program{ctx: ctx, stdout: io.Discard, stderr: io.Discard}
+	p := &program{ctx: ctx, stdout: newConsole(io.Discard), stderr: newConsole(io.Discard)}
 	done := make(chan error, 1)
 	go func() { done <- p.main([]string{"give", "--many", place, "file:" + file, "tcp-listen:127.0.0.1:0"}) }()
 	defer func() {

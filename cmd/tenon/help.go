@@ -2,16 +2,14 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
-	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
-const intro = `tenon connects any two programs: inside one machine, across a room, across the Internet.
+const intro constant = `tenon connects any two programs: inside one machine, across a room, across the Internet.
 
   tenon A B                   join the ends A and B
   tenon connect HOST:PORT     join standard input and output to an end
@@ -22,7 +20,7 @@ An end is named by an address: KIND:TARGET,OPTION,OPTION=VALUE. For example
   tcp:db:5432   tcp-listen:8080   unix:/run/app.sock   exec:'sort -u'   wss://example.org/feed   -
 `
 
-const outro = `
+const outro constant = `
 tenon help kinds     the kinds of ends
 tenon help KIND      one kind with its options
 tenon help options   the options that every end has
@@ -35,7 +33,7 @@ allowed, 4 cut by a limit or a time-out; that of the program, where an end is on
 // runHelp is "tenon help [TOPIC]".
 func runHelp(p *program, c *call) error {
 	if len(c.args) == 0 {
-		p.help(p.stdout)
+		help(p.stdout)
 		return nil
 	}
 	topic := c.args[0]
@@ -46,21 +44,20 @@ func runHelp(p *program, c *call) error {
 	case "options":
 		return p.optionsHelp()
 	case "man":
-		return writeMan(p.stdout)
+		return writeMan(p.stdout.line)
 	case "markdown":
-		return writeMarkdown(p.stdout)
+		return writeMarkdown(p.stdout.line)
 	}
 	for _, cmd := range commands() {
 		if cmd.name == topic {
 			return p.commandHelp(p.stdout, cmd)
 		}
 	}
-	kinds := tenon.DefaultKinds()
-	if k, ok := kinds.Lookup(strings.TrimSuffix(topic, ":")); ok {
+	if k, ok := kinds().Lookup(strings.TrimSuffix(topic, ":")); ok {
 		return p.kindHelp(k)
 	}
 	hint := "see tenon help"
-	names := append(kinds.Names(), "kinds", "options")
+	names := append(kinds().Names(), "kinds", "options")
 	for _, cmd := range commands() {
 		names = append(names, cmd.name)
 	}
@@ -70,65 +67,70 @@ func runHelp(p *program, c *call) error {
 	return usageError(fmt.Sprintf("there is no help on %q", topic), hint)
 }
 
-func (p *program) shortHelp(w io.Writer) {
-	io.WriteString(w, intro+"\nSee tenon help.\n")
-}
+func shortHelp(out *console) { out.text(intro + "\nSee tenon help.\n") }
 
-func (p *program) help(w io.Writer) {
-	io.WriteString(w, intro+"\nCommands\n")
+func help(out *console) {
+	out.text(intro + "\nCommands\n")
 	for _, cmd := range commands() {
-		fmt.Fprintf(w, "  %-12s %s\n", cmd.name, cmd.doc)
+		out.linef("  %-12s %s", cmd.name, cmd.doc)
 	}
-	io.WriteString(w, outro)
+	out.text(outro)
 }
 
 // commandHelp prints one command with its flags.
-func (p *program) commandHelp(w io.Writer, cmd command) error {
-	fmt.Fprintf(w, "tenon %s %s\n\n%s\n", cmd.name, cmd.syntax, sentence(cmd.doc))
+func (p *program) commandHelp(out *console, cmd command) error {
+	out.linef("tenon %s %s", cmd.name, cmd.syntax)
+	out.line("")
+	out.line(sentence(cmd.doc))
 	if cmd.passing {
-		io.WriteString(w, "The options of the address can be given as flags, too.\n")
+		out.line("The options of the address can be given as flags, too.")
 	}
 	c := &call{command: cmd}
-	printDefs(w, slices.Collect(bindFlags(cmd, c).All()), "--", "flags")
+	printDefs(out, slices.Collect(bindFlags(cmd, c).All()), "--", "flags")
 	return nil
 }
 
 // kindsHelp lists the kinds, a line each.
 func (p *program) kindsHelp() {
-	for _, k := range tenon.DefaultKinds() {
-		fmt.Fprintf(p.stdout, "%-38s %s\n", k.Syntax, k.Doc)
+	for _, k := range kinds() {
+		p.stdout.linef("%-38s %s", k.Syntax, k.Doc)
 	}
-	fmt.Fprint(p.stdout, "\nLayers go on others with +, outermost first: tls+unix:/run/x.sock, ws+tls+tcp:example.org:443.\nSee tenon help KIND.\n")
+	p.stdout.text("\nLayers go on others with +, outermost first: tls+unix:/run/x.sock, ws+tls+tcp:example.org:443.\nSee tenon help KIND.\n")
 }
 
 // kindHelp prints one kind with all its options.
 func (p *program) kindHelp(k transport.Kind) error {
-	fmt.Fprintf(p.stdout, "%s\n\n%s\n", k.Syntax, k.Doc)
+	paragraph := func(format string, args ...any) {
+		p.stdout.line("")
+		p.stdout.linef(format, args...)
+	}
+	p.stdout.line(k.Syntax)
+	paragraph("%s", k.Doc)
 	if k.Example != "" {
-		fmt.Fprintf(p.stdout, "\n  %s\n", k.Example)
+		paragraph("  %s", k.Example)
 	}
 	if len(k.Aliases) > 0 {
-		fmt.Fprintf(p.stdout, "\nAlso called %s.\n", strings.Join(k.Aliases, ", "))
+		paragraph("Also called %s.", strings.Join(k.Aliases, ", "))
 	}
 	if k.Stack != "" {
 		with := ""
 		if k.With != "" {
 			with = " with " + k.With
 		}
-		fmt.Fprintf(p.stdout, "\nStands for %s%s.\n", k.Stack, with)
+		paragraph("Stands for %s%s.", k.Stack, with)
 	}
 	defs, err := kindOptions(k)
 	if err != nil {
 		return err
 	}
 	printDefs(p.stdout, defs, "", "options")
-	fmt.Fprintln(p.stdout, "\nSee tenon help options for those that every end has.")
+	paragraph("See tenon help options for those that every end has.")
 	return nil
 }
 
 // kindOptions returns the options of a kind, without those of every end.
 func kindOptions(k transport.Kind) ([]*opt.Def, error) {
-	o := &tenon.Opener{}
+	o := newOpener()
 	defs, err := o.Options(k.Name + ":")
 	if err != nil {
 		return nil, err
@@ -138,7 +140,7 @@ func kindOptions(k transport.Kind) ([]*opt.Def, error) {
 
 // commonOptions returns the options of every end.
 func commonOptions() ([]*opt.Def, error) {
-	defs, err := new(tenon.Opener).Options("null:")
+	defs, err := newOpener().Options("null:")
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +157,7 @@ func (p *program) optionsHelp() error {
 }
 
 // printDefs prints options under the headings of their groups.
-func printDefs(w io.Writer, defs []*opt.Def, dash, own string) {
+func printDefs(out *console, defs []*opt.Def, dash, own string) {
 	group := "\x00"
 	for _, d := range defs {
 		if d.Group != group {
@@ -164,7 +166,8 @@ func printDefs(w io.Writer, defs []*opt.Def, dash, own string) {
 			if heading == "" {
 				heading = own
 			}
-			fmt.Fprintf(w, "\n%s\n", strings.ToUpper(heading[:1])+heading[1:])
+			out.line("")
+			out.line(strings.ToUpper(heading[:1]) + heading[1:])
 		}
 		name := dash + d.Name
 		if !d.Flag() {
@@ -179,7 +182,7 @@ func printDefs(w io.Writer, defs []*opt.Def, dash, own string) {
 		if d.Default != "" && d.Default != "no" {
 			usage += " (" + d.Default + ")"
 		}
-		fmt.Fprintf(w, "  %-32s %s\n", name, usage)
+		out.linef("  %-32s %s", name, usage)
 	}
 }
 

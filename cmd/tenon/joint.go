@@ -53,7 +53,7 @@ func callsProxy(text string) bool {
 		return false
 	}
 	for _, word := range append(a.Layers, a.Kind) {
-		k, _ := tenon.DefaultKinds().Lookup(word.Name)
+		k, _ := kinds().Lookup(word.Name)
 		for _, name := range append(strings.Split(k.Stack, "+"), k.Name) {
 			if name == "socks-server" || name == "http-proxy-server" {
 				return true
@@ -98,7 +98,7 @@ func hostPort(text, kind string) string {
 	}
 	a, err := address.Parse(text)
 	if err == nil {
-		if _, ok := tenon.DefaultKinds().Lookup(a.Kind.Name); ok || len(a.Layers) > 0 || a.URL {
+		if _, ok := kinds().Lookup(a.Kind.Name); ok || len(a.Layers) > 0 || a.URL {
 			return text
 		}
 		if h, herr := a.Target.Host(); herr == nil && h.Port != "" && h.Name == "" {
@@ -130,7 +130,7 @@ func (c *call) option(name string) *opt.Def {
 }
 
 func findOption(addr, name string) *opt.Def {
-	defs, err := new(tenon.Opener).Options(addr)
+	defs, err := newOpener().Options(addr)
 	if err != nil {
 		return nil
 	}
@@ -205,7 +205,7 @@ func fillArgs(ends []string, rest []string) error {
 		if err != nil || a.Target.Raw != "" {
 			continue
 		}
-		k, _ := tenon.DefaultKinds().Lookup(a.Kind.Name)
+		k, _ := kinds().Lookup(a.Kind.Name)
 		var command string
 		switch {
 		case len(rest) == 0:
@@ -229,7 +229,7 @@ func isListener(text string) bool {
 	if err != nil {
 		return false
 	}
-	k, ok := tenon.DefaultKinds().Lookup(a.Kind.Name)
+	k, ok := kinds().Lookup(a.Kind.Name)
 	return ok && (k.Traits.Listens || strings.HasSuffix(k.Stack, "-listen"))
 }
 
@@ -241,13 +241,13 @@ func serves(ends []string) bool {
 
 // isOnce tells whether an end makes one joint at the most.
 func isOnce(text string) bool {
-	e, err := new(tenon.Opener).Explain(text)
+	e, err := newOpener().Explain(text)
 	if err != nil {
 		return false
 	}
 	for _, half := range strings.Split(e.Address, "!!") {
 		if a, err := address.Parse(half); err == nil {
-			if k, _ := tenon.DefaultKinds().Lookup(a.Kind.Name); k.Traits.Once {
+			if k, _ := kinds().Lookup(a.Kind.Name); k.Traits.Once {
 				return true
 			}
 		}

@@ -8,21 +8,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
-	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/opt"
 )
 
 // A program is one run: what a command may touch of the world.
 type program struct {
 	ctx    context.Context
-	stdout io.Writer
-	stderr io.Writer
+	stdout *console
+	stderr *console
 	json   bool // errors, too, are JSON
 }
 
@@ -73,9 +72,11 @@ func tenonMain() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	watchSignals(cancel)
-	p := &program{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr}
-	err := p.main(os.Args[1:])
-	return p.exit(err)
+	p := &program{ctx: ctx, stdout: newConsole(os.Stdout), stderr: newConsole(os.Stderr)}
+	log.SetOutput(p.stderr.lines()) // of libraries that use it
+	log.SetFlags(0)
+	log.SetPrefix("tenon: ")
+	return p.exit(p.main(os.Args[1:]))
 }
 
 // An interrupted is the cause of a context that a signal has cancelled.
@@ -105,7 +106,7 @@ func obeySignals(c <-chan os.Signal, cancel context.CancelCauseFunc) {
 // main finds the command and runs it.
 func (p *program) main(args []string) error {
 	if len(args) == 0 {
-		p.shortHelp(p.stderr)
+		shortHelp(p.stderr)
 		return silent{exitUsage}
 	}
 	switch args[0] {
@@ -129,7 +130,7 @@ func (p *program) main(args []string) error {
 
 // looksLikeAddress tells an address, or a flag before one, from a mistyped command.
 func looksLikeAddress(arg string, more bool) bool {
-	_, isKind := tenon.DefaultKinds().Lookup(arg)
+	_, isKind := kinds().Lookup(arg)
 	return strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, ":!,/[.") || more && (isKind || isNumber(arg))
 }
 
@@ -141,7 +142,7 @@ func (p *program) unknownCommand(name string) error {
 		names = append(names, c.name)
 	}
 	hint := "see tenon help"
-	if _, ok := tenon.DefaultKinds().Lookup(name); ok {
+	if _, ok := kinds().Lookup(name); ok {
 		hint = "two ends are needed: tenon " + name + ": OTHER"
 	} else if near := opt.Nearest(name, names, 1); len(near) > 0 {
 		hint = "did you mean tenon " + near[0] + "?"
@@ -152,6 +153,7 @@ func (p *program) unknownCommand(name string) error {
 // call parses the rest of the command line and runs the command.
 func (p *program) call(cmd command, args []string) error {
 	c, err := parseCall(cmd, args)
+	p.json = c.global.json
 	if err != nil {
 		return err
 	}

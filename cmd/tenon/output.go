@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
-
-	"golang.org/x/term"
 
 	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/address"
@@ -21,7 +17,7 @@ type output struct {
 	c     *call
 	stats *stats
 
-	mu    sync.Mutex // guards what stands below, and lines on standard error
+	mu    sync.Mutex // guards what stands below
 	ready *os.File   // --ready-fd
 	await int        // listeners that are not there yet
 	last  string     // the complaint told last, which is not told again
@@ -31,7 +27,6 @@ type output struct {
 // calls done with the error of the call, when all is over.
 func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon.Opener, done func(error) error, err error) {
 	out := &output{p: p, c: c}
-	p.json = c.global.json
 	if c.joint.printPort && (ends[0] == address.Stdio || ends[1] == address.Stdio) {
 		return nil, nil, nil, usageError("--print-port and an end on standard output cannot both be", "use --ready-fd")
 	}
@@ -45,14 +40,14 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 			return nil, nil, nil, err
 		}
 	}
-	t, err := newTaps(p.stderr, &c.joint)
+	t, err := newTaps(p.stderr.lines(), &c.joint)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if c.joint.stats {
 		out.stats = newStats(p.stderr, c.global.json)
 	}
-	o = &tenon.Opener{Events: out.event, Taps: t.of}
+	o = &tenon.Opener{Kinds: kinds(), Events: out.event, Taps: t.of}
 	o.NoJoints = !c.global.json && !c.global.verbose && out.stats == nil && c.joint.forTime == 0
 	ctx, cancel := p.ctx, context.CancelFunc(func() {})
 	if d := c.joint.forTime; d > 0 {
@@ -89,24 +84,12 @@ func (o *output) event(e tenon.Event) {
 		defer o.tellReady(e.Addr) // who waits for it finds all else said
 	}
 	if o.c.global.json {
-		if line, err := json.Marshal(e); err == nil {
-			o.line(string(line))
-		}
+		_ = o.p.stderr.json(e) // an Event is always JSON
 		return
 	}
 	if text := o.text(e); text != "" {
-		o.line("tenon: " + text)
+		o.p.stderr.line("tenon: " + text)
 	}
-}
-
-// line prints one line, and the line of the statistics anew beneath it.
-func (o *output) line(text string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stats != nil {
-		o.stats.clear()
-	}
-	io.WriteString(o.p.stderr, text+"\n")
 }
 
 // text is what a person is told of e; "" for nothing.
@@ -117,7 +100,7 @@ func (o *output) text(e tenon.Event) string {
 		switch {
 		case e.Text != "":
 			return fmt.Sprintf("listening on %v: %s", e.Addr, e.Text)
-		case verbose || !quiet && isTerminal(o.p.stderr):
+		case verbose || !quiet && o.p.stderr.terminal():
 			return fmt.Sprintf("listening on %v", e.Addr)
 		}
 	case tenon.Notice:
@@ -136,7 +119,7 @@ func (o *output) text(e tenon.Event) string {
 		if e.Addr != nil && verbose {
 			who = " " + e.Addr.String()
 		}
-		return o.once(fmt.Sprintf("%s: refused%s: %v", e.End, who, e.Err))
+		return o.once(withError(e.End+": refused"+who, e.Err))
 	case tenon.Accepted:
 		return ""
 	case tenon.Opened:
@@ -172,7 +155,7 @@ func withError(text string, err error) string {
 	if err == nil {
 		return text
 	}
-	return text + ": " + err.Error()
+	return text + ": " + oneLine(err)
 }
 
 // tellReady says where we listen to those who wait for it: a line for each
@@ -181,7 +164,7 @@ func (o *output) tellReady(a net.Addr) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ready != nil {
-		fmt.Fprintln(o.ready, a)
+		newConsole(o.ready).line(a.String())
 		if o.await--; o.await <= 0 {
 			o.ready.Close()
 			o.ready = nil
@@ -190,17 +173,11 @@ func (o *output) tellReady(a net.Addr) {
 	if o.c.joint.printPort {
 		switch a := a.(type) {
 		case *net.TCPAddr:
-			fmt.Fprintln(o.p.stdout, a.Port)
+			o.p.stdout.linef("%d", a.Port)
 		case *net.UDPAddr:
-			fmt.Fprintln(o.p.stdout, a.Port)
+			o.p.stdout.linef("%d", a.Port)
 		default:
-			fmt.Fprintln(o.p.stdout, a)
+			o.p.stdout.line(a.String())
 		}
 	}
-}
-
-// isTerminal tells whether a person reads what is written to w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +30,9 @@ import (
 const raceOptions = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
+	if slices.ContainsFunc(os.Args, func(arg string) bool { return strings.HasPrefix(arg, "-test.fuzz") }) {
+		os.Exit(m.Run()) // fuzzing runs no scripts, and its workers are started with descriptors of their own
+	}
 	if os.Getenv("TENON_BE") == "" && filepath.Base(os.Args[0]) != "tenon" {
 		enterSandbox()
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -17,7 +15,7 @@ const statsInterval = 500 * time.Millisecond
 // stats counts joints and bytes, and shows them: a live line on a terminal, and a
 // summary at the end.
 type stats struct {
-	w     io.Writer
+	out   *console
 	json  bool
 	live  bool
 	start time.Time
@@ -29,13 +27,12 @@ type stats struct {
 	joints int   // ended
 	failed int   // of them
 	ab, ba int64 // bytes of those that have ended
-	shown  bool  // the live line is on the terminal
 	last   int64 // bytes both ways, when the line was drawn last
 	when   time.Time
 }
 
-func newStats(w io.Writer, json bool) *stats {
-	s := &stats{w: w, json: json, live: !json && isTerminal(w), start: time.Now(), when: time.Now(),
+func newStats(out *console, json bool) *stats {
+	s := &stats{out: out, json: json, live: !json && out.terminal(), start: time.Now(), when: time.Now(),
 		stop: make(chan struct{}), open: make(map[uint64]*join.Count)}
 	if s.live {
 		s.done.Go(s.draw)
@@ -79,26 +76,16 @@ func (s *stats) draw() {
 	for {
 		select {
 		case <-s.stop:
-			s.clear()
+			s.out.clear()
 			return
 		case now := <-tick.C:
 			s.mu.Lock()
 			ab, ba := s.totals()
 			rate := float64(ab+ba-s.last) / now.Sub(s.when).Seconds()
-			s.last, s.when, s.shown = ab+ba, now, true
-			fmt.Fprintf(s.w, "\r\x1b[K%d open, %d ended  -> %s  <- %s  %s/s", len(s.open), s.joints, size(ab), size(ba), size(int64(rate)))
+			s.last, s.when = ab+ba, now
+			s.out.draw(fmt.Sprintf("%d open, %d ended  -> %s  <- %s  %s/s", len(s.open), s.joints, size(ab), size(ba), size(int64(rate))))
 			s.mu.Unlock()
 		}
-	}
-}
-
-// clear takes the live line off the terminal, for another line to be printed.
-func (s *stats) clear() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shown {
-		io.WriteString(s.w, "\r\x1b[K")
-		s.shown = false
 	}
 }
 
@@ -111,12 +98,11 @@ func (s *stats) summary() {
 	ab, ba := s.totals()
 	d := time.Since(s.start)
 	if s.json {
-		line, _ := json.Marshal(map[string]any{"event": "summary", "joints": s.joints, "failed": s.failed,
+		_ = s.out.json(map[string]any{"event": "summary", "joints": s.joints, "failed": s.failed,
 			"ab_bytes": ab, "ba_bytes": ba, "seconds": d.Seconds()})
-		fmt.Fprintf(s.w, "%s\n", line)
 		return
 	}
-	fmt.Fprintf(s.w, "tenon: %d joints, %d failed, %s -> (%d bytes), %s <- (%d bytes), in %s, %s/s\n",
+	s.out.linef("tenon: %d joints, %d failed, %s -> (%d bytes), %s <- (%d bytes), in %s, %s/s",
 		s.joints, s.failed, size(ab), ab, size(ba), ba, d.Round(time.Millisecond), size(int64(float64(ab+ba)/d.Seconds())))
 }
 

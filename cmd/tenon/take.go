@@ -40,7 +40,6 @@ type taker struct {
 // runTake is "tenon take RENDEZVOUS [ADDRESS | -- PROGRAM ARGS...]".
 func runTake(p *program, c *call) error {
 	t := &taker{program: p, call: c, from: local.Access{AllowUID: c.take.from}}
-	p.json = c.global.json
 	path := ""
 	switch n := len(c.args); {
 	case n < 1 || n > 2 || n == 2 && c.rest != nil:
@@ -98,7 +97,7 @@ func (t *taker) join() error {
 	other := address.Stdio
 	if len(t.args) == 2 {
 		other = t.args[1]
-		if _, err := new(tenon.Opener).Explain(other); err != nil {
+		if _, err := newOpener().Explain(other); err != nil {
 			return err // before anything is taken
 		}
 	}

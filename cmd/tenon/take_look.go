@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -137,11 +136,10 @@ func (t *taker) report(gifts []gift.Gift, where func(i int) string) {
 		}
 		switch {
 		case t.global.json:
-			line, _ := json.Marshal(map[string]any{"time": time.Now().UTC().Format(time.RFC3339Nano), "event": "taken",
+			_ = t.stderr.json(map[string]any{"time": time.Now().UTC().Format(time.RFC3339Nano), "event": "taken",
 				"end": g.What, "name": g.Name, "sort": l.sort, "as": where(i)})
-			fmt.Fprintf(t.stderr, "%s\n", line)
 		case t.global.verbose:
-			fmt.Fprintf(t.stderr, "tenon: took %s, %s (%s): %s\n", g.Name, g.What, l.sort, where(i))
+			t.stderr.linef("tenon: took %s, %s (%s): %s", g.Name, g.What, l.sort, where(i))
 		}
 	}
 }

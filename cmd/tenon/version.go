@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 )
@@ -27,9 +25,9 @@ func runVersion(p *program, c *call) error {
 		v = "(devel)"
 	}
 	if c.global.json {
-		return json.NewEncoder(p.stdout).Encode(map[string]string{
+		return p.stdout.json(map[string]string{
 			"version": v, "revision": revision, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
 	}
-	_, err := fmt.Fprintf(p.stdout, "tenon %s %s/%s %s\n", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
-	return err
+	p.stdout.linef("tenon %s %s/%s %s", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return nil
 }

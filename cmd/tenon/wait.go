@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/tenon-net/tenon"
@@ -24,7 +23,7 @@ func runWait(p *program, c *call) error {
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	o := &tenon.Opener{}
+	o := newOpener()
 	for _, text := range c.args {
 		addr := hostPort(text, "tcp:")
 		if e, err := o.Explain(addr); err != nil {
@@ -36,7 +35,7 @@ func runWait(p *program, c *call) error {
 			return err
 		}
 		if c.global.verbose {
-			fmt.Fprintf(p.stderr, "tenon: %s accepts connections\n", addr)
+			p.stderr.linef("tenon: %s accepts connections", addr)
 		}
 	}
 	return nil
