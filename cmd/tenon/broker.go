@@ -15,6 +15,13 @@ func (p *program) broker(c *call, listener, other string) error {
 	if c.joint.explain {
 		return p.explain(c, []string{listener, other})
 	}
+	e, err := newOpener().Explain(listener)
+	if err != nil {
+		return err
+	}
+	if !e.Listens {
+		return usageError(e.Address+" does not listen", "for example: tenon listen --chat 7000")
+	}
 	ctx, o, done, err := p.prepare(c, []string{listener, address.Stdio})
 	if err != nil {
 		return err
@@ -32,9 +39,9 @@ func (p *program) broker(c *call, listener, other string) error {
 		Chat: c.joint.chat,
 		Drop: c.joint.slow == "drop",
 		Text: true,
-		Events: func(e join.BrokerEvent) {
-			if text := brokerText(e, c.global.verbose); text != "" && !c.global.quiet {
-				o.Events(tenon.Event{Type: tenon.Notice, End: listener, Text: text, Err: e.Err})
+		Events: func(be join.BrokerEvent) {
+			if text := brokerText(be, c.global.verbose); text != "" && !c.global.quiet {
+				o.Events(tenon.Event{Type: tenon.Notice, End: e.Address, Text: text, Err: be.Err})
 			}
 		},
 	}

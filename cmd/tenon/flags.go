@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"time"
 
 	"github.com/tenon-net/tenon/opt"
@@ -107,63 +106,4 @@ func bindFlags(cmd command, c *call) *opt.Set {
 	}
 	c.global.Bind(s)
 	return s
-}
-
-// parseCall takes the words behind a command apart. Flags may stand anywhere
-// before "--". With an error, the call has the flags before the mistake.
-func parseCall(cmd command, args []string) (*call, error) {
-	c := &call{command: cmd}
-	c.set = bindFlags(cmd, c)
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		switch {
-		case arg == "--":
-			c.rest = args[i+1:]
-			if c.rest == nil {
-				c.rest = []string{}
-			}
-			return c, nil
-		case arg == "-" || !strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, "-,"):
-			c.args = append(c.args, arg)
-			continue
-		}
-		name, value, has := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		d := c.set.Lookup(name)
-		if d != nil && strings.HasPrefix(arg, "--") && len(name) == 1 || d != nil && !strings.HasPrefix(arg, "--") && len(name) > 1 {
-			d = nil // -x and --xyz, not --x and -xyz
-		}
-		if d == nil {
-			d = c.option(name)
-		}
-		if d == nil {
-			return c, c.unknownFlag(arg, name)
-		}
-		if !has && !d.Flag() {
-			if i+1 >= len(args) {
-				return c, usageError("--"+name+" needs a value: "+d.Type, "see tenon help "+cmd.name)
-			}
-			i++
-			value, has = args[i], true
-		}
-		if c.set.Lookup(name) == nil {
-			c.passed = append(c.passed, passed{name, value, has})
-			continue
-		}
-		if err := d.Set(value, has); err != nil {
-			return c, usageError("--"+name+" "+err.Error(), "")
-		}
-	}
-	return c, nil
-}
-
-func (c *call) unknownFlag(arg, name string) error {
-	var names []string
-	for d := range c.set.All() {
-		names = append(names, d.Name)
-	}
-	hint := "see tenon help " + c.name
-	if near := opt.Nearest(name, names, 2); len(near) > 0 {
-		hint = "did you mean --" + strings.Join(near, " or --") + "?"
-	}
-	return usageError("unknown flag "+arg, hint)
 }

@@ -29,9 +29,27 @@ func runJoin(p *program, c *call) error {
 		ends = append(ends, "tcp:") // where the client asks to go
 	}
 	if len(ends) != 2 {
-		return usageError(fmt.Sprintf("two ends are needed, and here are %d", len(ends)), "for example: tenon tcp-listen:8080 unix:/run/app.sock")
+		return usageError(fmt.Sprintf("two ends are needed, and here are %d", len(ends)), c.endsHint())
 	}
 	return p.join(c, ends[0], ends[1])
+}
+
+// endsHint is advice for those who have not said two ends.
+func (c *call) endsHint() string {
+	i := slices.IndexFunc(c.args, isCommand)
+	switch {
+	case i >= 0:
+		return "a command stands before the ends: tenon " + c.args[i] + " ..."
+	case len(c.args) == 0 && len(c.rest) > 0:
+		return "what stands behind -- are the words of a program: tenon listen 7000 exec: -- grep -n x"
+	case len(c.args) == 1 && !isListener(c.args[0]):
+		return "tenon connect ADDRESS joins an end to standard input and output, which is the end - otherwise"
+	case len(c.args) == 1:
+		return "tenon listen ADDRESS joins it to standard input and output, which is the end - otherwise"
+	case len(c.args) > 2:
+		return "an end is one word: put quotes around spaces, and options behind commas"
+	}
+	return "for example: tenon tcp-listen:8080 unix:/run/app.sock"
 }
 
 // duplex names an end that reads from one address and writes to another.
@@ -68,7 +86,7 @@ func runConnect(p *program, c *call) error {
 	if len(c.args) != 1 {
 		return usageError("one address is needed", "for example: tenon connect example.org:25")
 	}
-	return p.join(c, address.Stdio, c.withPassed(hostPort(c.args[0], "tcp:")))
+	return p.join(c, address.Stdio, c.withPassed())
 }
 
 // runListen is "tenon listen PORT [ADDRESS]".
@@ -76,19 +94,17 @@ func runListen(p *program, c *call) error {
 	if len(c.args) == 0 || len(c.args) > 2 {
 		return usageError("a port is needed, and perhaps an address to join it to", "for example: tenon listen 8080 tcp:db:5432")
 	}
-	text := c.args[0]
-	if c.joint.public && !strings.Contains(text, ":") {
-		text = "*:" + text
+	if c.joint.public && !strings.Contains(c.args[0], ":") {
+		c.args[0] = "*:" + c.args[0]
 	}
-	listener := hostPort(text, "tcp-listen:")
 	other := address.Stdio
 	if len(c.args) == 2 {
 		other = c.args[1]
 	}
 	if c.joint.chat || c.joint.broadcast {
-		return p.broker(c, c.withPassed(listener), other)
+		return p.broker(c, c.withPassed(), other)
 	}
-	return p.join(c, c.withPassed(listener), other)
+	return p.join(c, c.withPassed(), other)
 }
 
 // hostPort makes an address of a host and port, and leaves an address as it is.
@@ -113,20 +129,45 @@ func hostPort(text, kind string) string {
 	return text
 }
 
-// option finds an option of the call's addresses, for commands that take them as
-// flags.
-func (c *call) option(name string) *opt.Def {
+// target is the address that flags can have options of; "" if there is none.
+func (c *call) target() string {
+	switch {
+	case !c.passing || len(c.args) == 0:
+		return ""
+	case c.name == "listen":
+		return hostPort(c.args[0], "tcp-listen:")
+	}
+	return hostPort(c.args[0], "tcp:")
+}
+
+// option finds an option that is given as a flag, for commands that take the options
+// of an address so. The address may be any of words, and stand behind the flag.
+func (c *call) option(name string, words []string) *opt.Def {
 	if !c.passing {
 		return nil
 	}
-	for _, text := range c.args {
+	for _, text := range words {
 		for _, kind := range []string{"tcp:", "tcp-listen:"} {
-			if d := findOption(hostPort(text, kind), name); d != nil {
+			if d := findOption(hostPort(text, kind), name); d != nil && !strings.HasPrefix(text, "-") {
 				return d
 			}
 		}
 	}
-	return findOption("tcp:", name)
+	return anyOption(name)
+}
+
+// checkPassed looks whether the address has the options that were given as flags. A
+// mistake in the address itself is told when it is opened.
+func (c *call) checkPassed() error {
+	if _, err := newOpener().Options(c.target()); err != nil {
+		return nil
+	}
+	for _, f := range c.passed {
+		if findOption(c.target(), f.name) == nil {
+			return usageError("--"+f.name+" is not an option of this address", "see tenon help, and the name of its kind")
+		}
+	}
+	return nil
 }
 
 func findOption(addr, name string) *opt.Def {
@@ -141,8 +182,13 @@ func findOption(addr, name string) *opt.Def {
 	return defs[i]
 }
 
-// withPassed adds the options that were given as flags.
-func (c *call) withPassed(addr string) string {
+// withPassed is the target with the options that were given as flags. One that is
+// wrong stays as it is: what is said about its text has none of them in it.
+func (c *call) withPassed() string {
+	addr := c.target()
+	if _, err := newOpener().Options(addr); err != nil {
+		return addr
+	}
 	var b strings.Builder
 	b.WriteString(addr)
 	for _, f := range c.passed {

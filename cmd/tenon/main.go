@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -115,28 +116,29 @@ func (p *program) main(args []string) error {
 	case "-h", "--help":
 		args = append([]string{"help"}, args[1:]...)
 	case "--version", "-V":
-		args = []string{"version"}
+		args = append([]string{"version"}, args[1:]...)
 	}
-	for _, cmd := range commands() {
-		if cmd.name == args[0] {
-			return p.call(cmd, args[1:])
+	first := firstWord(args)
+	if first < len(args) {
+		for _, cmd := range commands() {
+			if cmd.name == args[first] {
+				return p.call(cmd, args, first)
+			}
 		}
 	}
-	if !looksLikeAddress(args[0], len(args) > 1) {
-		return p.unknownCommand(args[0])
-	}
-	return p.call(commands()[0], args)
+	return p.call(commands()[0], args, -1)
 }
 
-// looksLikeAddress tells an address, or a flag before one, from a mistyped command.
-func looksLikeAddress(arg string, more bool) bool {
-	_, isKind := kinds().Lookup(arg)
-	return strings.HasPrefix(arg, "-") || strings.ContainsAny(arg, ":!,/[.") || more && (isKind || isNumber(arg))
+// looksLikeAddress tells an address from a mistyped command. More words follow it.
+func looksLikeAddress(word string, more bool) bool {
+	_, isKind := kinds().Lookup(word)
+	return word == "-" || strings.ContainsAny(word, ":!,/[.") || more && (isKind || isNumber(word))
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-func (p *program) unknownCommand(name string) error {
+func (p *program) unknownCommand(words []string) error {
+	name := words[0]
 	var names []string
 	for _, c := range commands() {
 		names = append(names, c.name)
@@ -146,19 +148,26 @@ func (p *program) unknownCommand(name string) error {
 		hint = "two ends are needed: tenon " + name + ": OTHER"
 	} else if near := opt.Nearest(name, names, 1); len(near) > 0 {
 		hint = "did you mean tenon " + near[0] + "?"
+	} else if isNumber(name) {
+		hint = "tenon listen " + name + " listens on a port, tenon connect HOST:" + name + " calls one"
+	} else if i := slices.IndexFunc(words, isCommand); i > 0 {
+		hint = "the command stands before the ends: tenon " + words[i] + " ..."
 	}
 	return usageError(fmt.Sprintf("there is no command %q", name), hint)
 }
 
-// call parses the rest of the command line and runs the command.
-func (p *program) call(cmd command, args []string) error {
-	c, err := parseCall(cmd, args)
+// call parses the command line, of which the word at verb is the command, and runs
+// the command.
+func (p *program) call(cmd command, args []string, verb int) error {
+	c, err := parseCall(cmd, args, verb)
 	p.json = c.global.json
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if c.global.help {
+	case c.global.help:
 		return p.commandHelp(p.stdout, cmd)
+	case verb < 0 && len(c.args) > 0 && !looksLikeAddress(c.args[0], len(c.args) > 1):
+		return p.unknownCommand(c.args)
 	}
 	return cmd.run(p, c)
 }

@@ -97,15 +97,16 @@ func (t *taker) join() error {
 	other := address.Stdio
 	if len(t.args) == 2 {
 		other = t.args[1]
-		if _, err := newOpener().Explain(other); err != nil {
-			return err // before anything is taken
-		}
+	}
+	e, err := newOpener().Explain(other)
+	if err != nil {
+		return err // before anything is taken
 	}
 	gifts, err := t.get(fitsJoint)
 	if err != nil {
 		return err
 	}
-	t.report(gifts, func(int) string { return "joined to " + other })
+	t.report(gifts, func(int) string { return "joined to " + e.Address })
 	mine, other, oneWay, err := jointEnds(gifts, other)
 	gift.Close(gifts) // there are duplicates
 	if err != nil {

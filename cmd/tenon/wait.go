@@ -26,23 +26,25 @@ func runWait(p *program, c *call) error {
 	o := newOpener()
 	for _, text := range c.args {
 		addr := hostPort(text, "tcp:")
-		if e, err := o.Explain(addr); err != nil {
+		e, err := o.Explain(addr)
+		if err != nil {
 			return err
-		} else if e.Listens {
-			return usageError(addr+" listens, and can't be waited for", "name the end that dials it, such as tcp:localhost:8080")
 		}
-		if err := waitFor(ctx, o, addr, c.wait.interval); err != nil {
+		if e.Listens {
+			return usageError(e.Address+" listens, and can't be waited for", "name the end that dials it, such as tcp:localhost:8080")
+		}
+		if err := waitFor(ctx, o, addr, e.Address, c.wait.interval); err != nil {
 			return err
 		}
 		if c.global.verbose {
-			p.stderr.linef("tenon: %s accepts connections", addr)
+			p.stderr.linef("tenon: %s accepts connections", e.Address)
 		}
 	}
 	return nil
 }
 
-// waitFor dials addr until it succeeds. Errors that waiting cannot mend end it.
-func waitFor(ctx context.Context, o *tenon.Opener, addr string, interval time.Duration) error {
+// waitFor dials addr, which people know as name, until it succeeds. Errors that waiting cannot mend end it.
+func waitFor(ctx context.Context, o *tenon.Opener, addr, name string, interval time.Duration) error {
 	if interval == 0 {
 		interval = defaultWaitInterval
 	}
@@ -60,7 +62,7 @@ func waitFor(ctx context.Context, o *tenon.Opener, addr string, interval time.Du
 			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
 				return cause
 			}
-			return transport.Mark(&tenon.Error{Op: "wait", End: addr, Err: lastError(err)}, tenon.ErrTimeout)
+			return transport.Mark(&tenon.Error{Op: "wait", End: name, Err: lastError(err)}, tenon.ErrTimeout)
 		}
 	}
 }
