@@ -147,11 +147,18 @@ func (c *Conn) drained() bool {
 		<-ctx.Done()
 		return true
 	}
-	if _, err := c.qc.AcceptUniStream(ctx); err == nil {
-		return true
-	}
+	_, err := c.qc.AcceptUniStream(ctx)
+	return err == nil || confirms(err) || confirms(context.Cause(c.qc.Context()))
+}
+
+// confirms tells whether err, which ended the wait for the other side's notice or
+// its connection, says as much as the notice does: who closes has given it before,
+// and quic-go drops streams that nobody has accepted when a connection closes.
+// Streams fail before the context of their connection has its cause, so either of
+// the two may be the first to know.
+func confirms(err error) bool {
 	var app *quicgo.ApplicationError
-	return errors.As(context.Cause(c.qc.Context()), &app) && app.Remote && app.ErrorCode == codeClosed
+	return errors.As(err, &app) && app.Remote && (app.ErrorCode == codeClosed || app.ErrorCode == codeGaveUp)
 }
 
 // Abort resets the stream in both directions and closes the connection with an

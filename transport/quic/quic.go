@@ -13,7 +13,7 @@
 //     has stopped reading, says so by opening and finishing an empty
 //     unidirectional stream. Who closes waits for that before it closes the
 //     connection, for a CONNECTION_CLOSE makes the other side drop what it has not
-//     read yet.
+//     read yet. A connection that is closed with code 0 or 2 says it as well.
 //   - A connection or stream that ends with error code 0 was closed, with code 1 it
 //     was aborted, and with code 2 closed without waiting until the end.
 //

@@ -52,11 +52,11 @@ func connect(t testing.TB, d *quic.Dial, l *quic.Listen) (dialed, accepted trans
 	return c, s
 }
 
-// pair returns two ends whose Close does not wait for long, since a test closes
-// one after the other.
+// pair returns two ends whose Close waits long enough for a busy machine, and no
+// longer than the suite waits for a Close.
 func pair(t testing.TB) (dialed, accepted transport.Conn) {
 	d, l := endpoints(t)
-	d.Drain, l.Drain = 150*time.Millisecond, 150*time.Millisecond
+	d.Drain, l.Drain = 3*time.Second, 3*time.Second
 	return connect(t, d, l)
 }
 
@@ -143,6 +143,39 @@ func TestLastBytesArrive(t *testing.T) {
 		}
 		b.Close()
 		if err := <-closed; err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}
+
+// A confirmation counts though the connection is closed right behind it, by a side
+// that does not wait for ours.
+func TestConfirmationBeforeAClose(t *testing.T) {
+	for _, swap := range []bool{false, true} {
+		d, l := endpoints(t)
+		hasty := &l.Drain
+		if swap {
+			hasty = &d.Drain
+		}
+		*hasty = -1
+		a, b := connect(t, d, l)
+		if swap {
+			a, b = b, a
+		}
+		if _, err := a.(transport.Stream).Write([]byte("all")); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(b.(transport.Stream)); string(got) != "all" || err != nil {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		b.Close()
+		if _, err := io.ReadAll(a.(transport.Stream)); err == nil {
+			t.Log("the end of the stream came before that of the connection")
+		}
+		if err := a.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 	}

@@ -35,7 +35,7 @@ func (h Harness) testNettest(t *testing.T) {
 		if b == nil {
 			return nil, nil, nil, fmt.Errorf("a kind with deadlines needs a pair of two ends")
 		}
-		return a.(transport.Stream), b.(transport.Stream), func() { a.Close(); b.Close() }, nil
+		return a.(transport.Stream), b.(transport.Stream), func() { closeBoth(a, b) }, nil
 	})
 }
 

@@ -134,18 +134,23 @@ func (h Harness) opened(t testing.TB, pair func(testing.TB) (a, b transport.Conn
 	if a == nil {
 		t.Fatal("Pair returned no end")
 	}
-	t.Cleanup(func() {
-		a.Close()
-		if b != nil {
-			b.Close()
-		}
-	})
+	t.Cleanup(func() { closeBoth(a, b) })
 	_, stream := a.(transport.Stream)
 	_, messages := a.(transport.MsgConn)
 	if stream == messages || messages != h.Kind.Traits.Messages {
 		t.Fatalf("%T: is a Stream: %v, is a MsgConn: %v; Traits.Messages is %v", a, stream, messages, h.Kind.Traits.Messages)
 	}
 	return a, b
+}
+
+// closeBoth closes a and b, which may be nil, at the same time: the Close of a kind
+// may wait until its other side has read everything or is closed too.
+func closeBoth(a, b transport.Conn) {
+	closing := start(a.Close)
+	if b != nil {
+		b.Close()
+	}
+	<-closing
 }
 
 // A flow is a way for data from one end to another.
