@@ -29,7 +29,7 @@ var Rules = []Rule{
 	{"internal/sessions", nil, "it knows when a sender is there, and no socket"},
 	{"internal/term", nil, "terminals, for the families that have some"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
-	{"internal/tlsconf", []string{"address", "opt", "transport"}, "TLS options, for the families that speak TLS"},
+	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
 	{"transport/transporttest", []string{"address", "opt", "transport", "transport/mem"}, "the suite"},
 	{"transport/tlslayer", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},

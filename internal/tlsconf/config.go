@@ -3,6 +3,8 @@ package tlsconf
 import (
 	"crypto/tls"
 	"errors"
+	"net/netip"
+	"strings"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -12,34 +14,29 @@ const sessions = 16
 
 // Client returns the configuration for dialing a server on host, which SNI
 // overrides. It is for many connections: sessions are resumed.
-func (o *Options) Client(host string) (*tls.Config, error) {
-	c, err := o.base()
+func (o *Options) Client(f Files, host string) (*tls.Config, error) {
+	c, err := o.base(transport.Dialed)
 	if err != nil {
 		return nil, err
 	}
-	if c.RootCAs, err = o.roots(); err != nil {
-		return nil, usage(err)
-	}
-	c.ServerName = o.SNI
-	if c.ServerName == "" {
-		c.ServerName = host
-	}
+	c.RootCAs = f.roots
+	c.ServerName = bare(first(o.SNI, o.CommonName, host))
+	name := bare(first(o.CommonName, c.ServerName))
 	sums, _ := o.pins()
 	switch {
-	case len(sums) > 0:
-		c.InsecureSkipVerify = true // in favour of the pin, which VerifyConnection holds it against
-		c.VerifyConnection = func(s tls.ConnectionState) error { return checkPin(sums, s.PeerCertificates) }
-	case o.Insecure:
+	case o.insecure():
 		c.InsecureSkipVerify = true
-	case c.ServerName == "":
+	case len(sums) == 0 && name == "":
 		return nil, usage(errors.New("tls needs to know whom to expect: sni=NAME or pin=sha256:HASH"))
-	}
-	if o.Cert != "" {
-		src := &certFile{o: o}
-		if _, err := src.get(); err != nil {
-			return nil, usage(err)
+	case len(sums) > 0 || name != c.ServerName:
+		// In favour of VerifyConnection, which also sees sessions that are resumed.
+		c.InsecureSkipVerify = true
+		c.VerifyConnection = func(s tls.ConnectionState) error {
+			return o.verifyServer(s.PeerCertificates, f.roots, sums, name)
 		}
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return src.get() }
+	}
+	if f.cert != nil {
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return f.cert, nil }
 	}
 	c.ClientSessionCache = tls.NewLRUClientSessionCache(sessions)
 	return c, nil
@@ -48,56 +45,48 @@ func (o *Options) Client(host string) (*tls.Config, error) {
 // Server returns the configuration for accepting clients, with the certificate of
 // self unless Cert names one. It is for many connections: its session tickets are
 // good for any of them.
-func (o *Options) Server(self *SelfSigned) (*tls.Config, error) {
-	c, err := o.base()
+func (o *Options) Server(f Files, self *SelfSigned) (*tls.Config, error) {
+	c, err := o.base(transport.Accepted)
 	if err != nil {
 		return nil, err
 	}
-	if o.Cert != "" {
-		src := &certFile{o: o}
-		if _, err := src.get(); err != nil {
-			return nil, usage(err)
+	c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if f.cert != nil {
+			return f.cert, nil
 		}
-		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return src.get() }
-	} else {
-		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return self.Certificate() }
-	}
-	if c.ClientCAs, err = o.roots(); err != nil {
-		return nil, usage(err)
+		return self.Certificate()
 	}
 	sums, _ := o.pins()
-	need := false
-	switch o.clientAuth() {
-	case "none":
+	need := o.clientAuth() == "need"
+	switch {
+	case o.clientAuth() == "none":
 		return c, nil
-	case "want":
-		c.ClientAuth = tls.VerifyClientCertIfGiven
-	case "need":
-		need = true
+	case o.CA != "" && need:
 		c.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	if len(sums) > 0 {
+	case o.CA != "":
+		c.ClientAuth = tls.VerifyClientCertIfGiven
+	case need:
+		c.ClientAuth = tls.RequireAnyClientCert
+	default:
 		c.ClientAuth = tls.RequestClientCert
-		c.VerifyConnection = func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) == 0 && !need {
-				return nil
-			}
-			return checkPin(sums, s.PeerCertificates)
+	}
+	c.ClientCAs = f.roots
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 && !need {
+			return nil
 		}
+		return o.verifyClient(s, f.roots, sums)
 	}
 	return c, nil
 }
 
 // base returns what both sides have in common.
-func (o *Options) base() (*tls.Config, error) {
-	if err := o.validate(); err != nil {
+func (o *Options) base(side transport.Side) (*tls.Config, error) {
+	if err := errors.Join(o.check(), o.checkSide(side)); err != nil {
 		return nil, usage(err)
 	}
 	c := &tls.Config{NextProtos: o.ALPN, DynamicRecordSizingDisabled: true}
-	var err error
-	if c.MinVersion, c.MaxVersion, err = o.versions(); err != nil {
-		return nil, usage(err)
-	}
+	c.MinVersion, c.MaxVersion, _ = o.versions()
 	if o.KeyLog != "" {
 		c.KeyLogWriter = &keyLog{path: o.KeyLog}
 	}
@@ -113,12 +102,30 @@ func (o *Options) Identity(s *tls.ConnectionState, side transport.Side) string {
 		return ""
 	case len(o.Pins) > 0:
 		return Pin(s.PeerCertificates[0])
-	case len(s.VerifiedChains) == 0:
+	case side == transport.Dialed && o.insecure():
 		return ""
 	case side == transport.Dialed:
-		return s.ServerName
+		return bare(first(o.CommonName, s.ServerName))
 	}
 	return certName(s.PeerCertificates[0])
 }
 
-func usage(err error) error { return transport.Mark(err, transport.ErrUsage) }
+// bare returns a name as it stands in certificates: an address of IPv6 without the
+// brackets, and without its zone, which has a meaning on this machine only
+// (RFC 4007, section 6).
+func bare(name string) string {
+	if ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]")); err == nil {
+		return ip.WithZone("").String()
+	}
+	return name
+}
+
+// first returns the first of names that is not empty.
+func first(names ...string) string {
+	for _, n := range names {
+		if n != "" {
+			return n
+		}
+	}
+	return ""
+}

@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
+	"io"
 	"net"
+	"strconv"
 	"strings"
 
+	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -24,79 +26,122 @@ const (
 	alertNoProtocol          = tls.AlertError(120)
 )
 
+// ErrTruncated is an end of file beneath TLS that no close_notify announced. It
+// matches [io.ErrUnexpectedEOF].
+var ErrTruncated error = truncated{}
+
+type truncated struct{}
+
+func (truncated) Error() string {
+	return "the connection was cut: the other side did not say goodbye (TLS close_notify)"
+}
+func (truncated) Unwrap() error { return io.ErrUnexpectedEOF }
+
+// Hints that say where the right value comes from: never from the peer, who may be
+// the wrong one and would have chosen it.
+const (
+	pinHint = "pin=sha256:HASH accepts exactly one key; a listening tenon prints its hash, and for others, on their machine: " +
+		"openssl x509 -in cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256"
+	nameHint = "sni=NAME expects another name; " + pinHint
+	caHint   = "ca=FILE trusts the authority that signed it; " + pinHint
+)
+
+// A failure reads like what the peer caused, in words that it did not choose. It
+// matches cause.
+type failure struct {
+	msg   string
+	cause error
+}
+
+func (f *failure) Error() string { return f.msg }
+func (f *failure) Unwrap() error { return f.cause }
+
 // Explain adds to an error of a TLS connection what it means and what to do about
 // it. Certificates that were refused, by us or by the other side, match
-// [transport.ErrDenied].
+// [transport.ErrDenied]. Whatever of the peer's own words is in the error is quoted
+// or made harmless, and short; there is none in the hint.
 func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	var pin *errPin
-	if errors.As(err, &pin) {
-		return denied(err, "its key has pin="+pin.seen+"; use that only if you know from elsewhere that it is right")
-	}
 	var cert *tls.CertificateVerificationError
-	if errors.As(err, &cert) {
-		return denied(err, verificationHint(cert))
-	}
+	var name *errName
 	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
+	switch {
+	case errors.Is(err, errPin):
+		return denied(errPin, "if the key was changed on purpose: "+pinHint)
+	case errors.Is(err, errNoCertificate):
+		return denied(errNoCertificate, "")
+	case errors.As(err, &name):
+		return denied(name, "")
+	case errors.As(err, &cert):
+		return explainCertificate(cert)
+	case errors.As(err, &record):
 		return transport.WithHint(err, "the other side does not speak TLS on this port")
+	case errors.Is(err, ErrTruncated):
+		return transport.WithHint(err, "ignore-unexpected-eof takes that for the end, where the protocol itself tells whether all has come")
 	}
-	return explainAlert(err)
+	return explainAlert(Harmless(err))
+}
+
+// IsDenied tells whether err says that we refused the certificate of the peer.
+func IsDenied(err error) bool {
+	var cert *tls.CertificateVerificationError
+	var name *errName
+	return errors.As(err, &cert) || errors.As(err, &name) || errors.Is(err, errPin) || errors.Is(err, errNoCertificate)
 }
 
 func denied(err error, hint string) error {
 	return transport.Mark(transport.WithHint(err, hint), transport.ErrDenied)
 }
 
-func verificationHint(e *tls.CertificateVerificationError) string {
-	if len(e.UnverifiedCertificates) == 0 {
-		return ""
+// longest is how much of an error that may hold the peer's words is shown.
+const longest = 400
+
+// Harmless returns err with a text that is one line without control characters and
+// of a reasonable length.
+func Harmless(err error) error {
+	said := err.Error()
+	msg := neutral.Line(said[:min(len(said), longest)])
+	if len(said) > longest {
+		msg += "..."
 	}
-	leaf := e.UnverifiedCertificates[0]
-	pin := "pin=" + Pin(leaf)
+	if msg == said {
+		return err
+	}
+	return &failure{msg, err}
+}
+
+// explainCertificate says what is wrong with a certificate. The words of crypto/x509
+// have the certificate's own in them.
+func explainCertificate(e *tls.CertificateVerificationError) error {
 	var host x509.HostnameError
-	if errors.As(e.Err, &host) {
-		names := certNames(leaf)
-		if len(names) == 0 {
-			return "the certificate is for no name at all; " + pin + " accepts it"
-		}
-		return fmt.Sprintf("the certificate is for %s: sni=%s if that is meant, or %s", strings.Join(names, ", "), names[0], pin)
-	}
+	var invalid x509.CertificateInvalidError
 	var authority x509.UnknownAuthorityError
-	if errors.As(e.Err, &authority) {
-		return "trust its authority with ca=FILE, or exactly this key with " + pin
+	switch {
+	case errors.As(e.Err, &host) && host.Certificate != nil:
+		return denied(&failure{(&errName{host.Host, host.Certificate}).Error(), e}, nameHint)
+	case errors.As(e.Err, &authority):
+		return denied(&failure{"the certificate of the other side was not signed by an authority that is trusted here", e}, caHint)
+	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
+		return denied(&failure{"the certificate of the other side has expired, or is not valid yet", e}, pinHint)
 	}
-	return pin + " accepts exactly this key"
+	return denied(Harmless(e), pinHint)
 }
 
-// certNames returns the names that a certificate is for, at most four.
-func certNames(c *x509.Certificate) []string {
-	names := append([]string(nil), c.DNSNames...)
-	for _, ip := range c.IPAddresses {
-		names = append(names, ip.String())
+// quoted lists names, each in quotes and not too long.
+func quoted(names []string) string {
+	if len(names) == 0 {
+		return "no name"
 	}
-	for _, u := range c.URIs {
-		names = append(names, u.String())
+	var list []string
+	for _, n := range names {
+		if len(n) > 64 {
+			n = n[:61] + "..."
+		}
+		list = append(list, strconv.Quote(n))
 	}
-	names = append(names, c.EmailAddresses...)
-	if len(names) > 4 {
-		names = append(names[:4], "...")
-	}
-	return names
-}
-
-// certName returns the name of whom a certificate is about: its common name, else
-// its first alternative name.
-func certName(c *x509.Certificate) string {
-	if c.Subject.CommonName != "" {
-		return c.Subject.CommonName
-	}
-	if names := certNames(c); len(names) > 0 {
-		return names[0]
-	}
-	return ""
+	return strings.Join(list, ", ")
 }
 
 // explainAlert is about what the other side said. crypto/tls keeps the type of its
@@ -127,10 +172,4 @@ func explainAlert(err error) error {
 		return transport.WithHint(err, "the other side has none of our protocols: see alpn=")
 	}
 	return err
-}
-
-// IsPinError tells whether err says that the other side has not the pinned key.
-func IsPinError(err error) bool {
-	var pin *errPin
-	return errors.As(err, &pin)
 }

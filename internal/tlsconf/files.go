@@ -8,8 +8,24 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 )
+
+// Files is what the files that the options name say.
+type Files struct {
+	roots *x509.CertPool   // of CA; nil means the system's
+	cert  *tls.Certificate // of Cert and Key; nil means none
+}
+
+// read reads all of them.
+func (o *Options) read() (f Files, err error) {
+	if f.roots, err = o.roots(); err == nil && o.Cert != "" {
+		f.cert, err = o.loadCert()
+	}
+	if err != nil {
+		return Files{}, usage(err)
+	}
+	return f, nil
+}
 
 // roots returns the authorities in CA; nil means the system's.
 func (o *Options) roots() (*x509.CertPool, error) {
@@ -80,51 +96,6 @@ func anyBlock(data []byte, is func(*pem.Block) bool) bool {
 			return true
 		}
 	}
-}
-
-// A certFile is a certificate that is read again when its file has changed, so
-// that a renewed one is used from the next handshake on.
-type certFile struct {
-	o *Options
-
-	mu    sync.Mutex // guards all below
-	cert  *tls.Certificate
-	stamp [2]fileStamp
-}
-
-type fileStamp struct {
-	mod  time.Time
-	size int64
-}
-
-func stampOf(path string) (fileStamp, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return fileStamp{}, err
-	}
-	return fileStamp{fi.ModTime(), fi.Size()}, nil
-}
-
-// get returns the certificate. When the file has become unreadable, as it may be
-// for the moment in which it is replaced, the one read before stays.
-func (f *certFile) get() (*tls.Certificate, error) {
-	a, errA := stampOf(f.o.Cert)
-	b, errB := stampOf(f.o.keyFile())
-	now := [2]fileStamp{a, b}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cert != nil && (errors.Join(errA, errB) != nil || now == f.stamp) {
-		return f.cert, nil
-	}
-	cert, err := f.o.loadCert()
-	if err != nil {
-		if f.cert != nil {
-			return f.cert, nil
-		}
-		return nil, err
-	}
-	f.cert, f.stamp = cert, now
-	return cert, nil
 }
 
 // A keyLog appends lines in the format of SSLKEYLOGFILE. The file is open only

@@ -8,13 +8,9 @@
 package tlsconf
 
 import (
-	"crypto/tls"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/tenon-net/tenon/opt"
-	"github.com/tenon-net/tenon/transport"
 )
 
 // Options are the TLS options of an end. The zero Options dial with the system's
@@ -26,11 +22,18 @@ type Options struct {
 
 	// Pins are hashes of public keys, "sha256:" and then hex or base64. A
 	// peer whose key has one of them is the right one, whoever signed its
-	// certificate, and no other is. See [Pin].
+	// certificate, and no other is. With CA, that must have signed it as
+	// well. See [Pin].
 	Pins []string
 
-	SNI      string // dialing: the name to ask for and to verify; "" means the target's host
-	Insecure bool   // dialing: do not verify the server
+	// CommonName is the name that the peer's certificate must be for. Dialing,
+	// "" means SNI; the rules are those of RFC 6125. Listening, it is one of
+	// the client's alternative names or its common name, letter for letter.
+	CommonName string
+
+	SNI      string     // dialing: the name to ask for, and CommonName if that is ""; "" means the target's host
+	Insecure bool       // dialing: do not verify the server
+	Verify   opt.Switch // socat's word: off is Insecure, and ClientAuth "none" of a listener; on is "need"
 
 	// ClientAuth is "none", "want" or "need". "" means "need" if there are
 	// a CA or Pins to hold clients against, else "none".
@@ -40,33 +43,64 @@ type Options struct {
 	Min    string   // oldest version of the protocol, "1.2" or "1.3"; "" means 1.2
 	Max    string   // newest version; "" means 1.3
 	KeyLog string   // file to which the session keys are appended, for debugging
+
+	// IgnoreUnexpectedEOF takes an end of file beneath TLS that no close_notify
+	// announced for the end, which anybody on the way can forge.
+	IgnoreUnexpectedEOF bool
+}
+
+// A text is a string that is not empty: ca=$FILE with FILE unset must not let
+// everybody in.
+type text string
+
+// UnmarshalText takes what is not empty.
+func (t *text) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		return &opt.ValueError{Msg: "must not be empty"}
+	}
+	*t = text(b)
+	return nil
+}
+
+func bindText(s *opt.Set, p *string, name, typ, usage string) *opt.Def {
+	return s.Text((*text)(p), name, typ, usage, func() string { return *p })
 }
 
 // bindCommon binds what both sides understand.
 func (o *Options) bindCommon(s *opt.Set) {
 	s.Group("TLS")
-	s.String(&o.CA, "ca", "file", "trust the certificate authorities in this PEM file, and no others").
+	bindText(s, &o.CA, "ca", "file", "trust the certificate authorities in this PEM file, and no others; it is read again when it changes").
 		Alias("cafile", "openssl-cafile", "ssl-ca")
-	s.String(&o.Cert, "cert", "file", "show the certificate in this PEM file").
+	bindText(s, &o.Cert, "cert", "file", "show the certificate in this PEM file, which is read again when it changes").
 		Alias("certificate", "openssl-certificate", "openssl-cert", "ssl-cert")
-	s.String(&o.Key, "key", "file", "its private key, if that is in another PEM file").
+	bindText(s, &o.Key, "key", "file", "its private key, if that is in another PEM file").
 		Alias("openssl-key", "ssl-key")
 	s.Strings(&o.Pins, "pin", "sha256:hash", "accept exactly the peer whose public key has this hash, whoever signed it").
 		Alias("pinnedpubkey")
+	bindText(s, &o.CommonName, "commonname", "name", "expect this name in the certificate of the server (default: sni=), or of the client, letter for letter").
+		Alias("cn", "openssl-commonname")
 	s.Func("alpn", "protocols", "offer these protocols (ALPN), the best first", func(v string) error {
-		o.ALPN = append(o.ALPN, strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })...)
+		names := strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+		if len(names) == 0 {
+			return &opt.ValueError{Msg: "must not be empty"}
+		}
+		o.ALPN = append(o.ALPN, names...)
 		return nil
 	})
-	s.String(&o.KeyLog, "keylog", "file", "append the session keys to this file, so that Wireshark can read along")
+	bindText(s, &o.KeyLog, "keylog", "file", "append the session keys to this file, so that Wireshark can read along")
 }
 
-func (o *Options) bindVersions(s *opt.Set) {
+// bindStream binds what there is only with TLS over a stream: QUIC has a version of
+// its own, and ends of its own.
+func (o *Options) bindStream(s *opt.Set) {
 	s.Enum(&o.Min, "min", "oldest version of TLS", "1.2", "1.3").Alias("min-version", "tls-min")
 	s.Enum(&o.Max, "max-version", "newest version of TLS", "1.3", "1.2").Alias("tls-max")
+	s.Bool(&o.IgnoreUnexpectedEOF, "ignore-unexpected-eof", "take an end without close_notify for a clean one: for protocols that tell their own length, with peers that just hang up").
+		Alias("allow-truncation")
 }
 
-// BindClient binds the options of an end that dials and has TLS built in, and so a
-// version of it, such as QUIC.
+// BindClient binds the options of an end that dials and has TLS built in, such as
+// QUIC.
 func (o *Options) BindClient(s *opt.Set) {
 	o.bindCommon(s)
 	o.bindVerify(s)
@@ -81,26 +115,17 @@ func (o *Options) BindServer(s *opt.Set) {
 // Bind binds the options of an end that may do either, such as a layer.
 func (o *Options) Bind(s *opt.Set) {
 	o.bindCommon(s)
-	o.bindVersions(s)
+	o.bindStream(s)
 	o.bindVerify(s)
 	o.bindClientAuth(s)
 }
 
 func (o *Options) bindVerify(s *opt.Set) {
-	s.String(&o.SNI, "sni", "name", "ask for the server of this name and expect it in its certificate (default: the host)").
-		Alias("commonname", "cn", "openssl-commonname", "snihost", "openssl-snihost", "servername")
-	s.Bool(&o.Insecure, "insecure", "do not verify the server: anybody in between can read and change everything")
-	s.Func("verify", "yes|no", "verify=no is insecure", func(v string) error {
-		switch strings.ToLower(v) {
-		case "yes", "on", "true", "1":
-			o.Insecure = false
-		case "no", "off", "false", "0":
-			o.Insecure = true
-		default:
-			return &opt.ValueError{Msg: "must be yes or no"}
-		}
-		return nil
-	}).Alias("openssl-verify")
+	bindText(s, &o.SNI, "sni", "name", "dialing: ask for the server of this name and expect it in its certificate (default: the host)").
+		Alias("snihost", "openssl-snihost", "servername")
+	s.Bool(&o.Insecure, "insecure", "dialing: do not verify the server, so that anybody in between can read and change everything")
+	s.Switch(&o.Verify, "verify", true, "no is insecure when dialing, and client-auth=none when listening").
+		Alias("openssl-verify").Default = ""
 }
 
 func (o *Options) bindClientAuth(s *opt.Set) {
@@ -108,12 +133,19 @@ func (o *Options) bindClientAuth(s *opt.Set) {
 		Alias("clientauth").Default = "need with ca= or pin=, else none"
 }
 
+// insecure tells whether a server is not verified at all.
+func (o *Options) insecure() bool {
+	return (o.Insecure || o.Verify == opt.Off) && len(o.Pins) == 0
+}
+
 // clientAuth returns the word that is meant.
 func (o *Options) clientAuth() string {
 	switch {
 	case o.ClientAuth != "":
 		return o.ClientAuth
-	case (o.CA != "" || len(o.Pins) > 0) && !o.Insecure:
+	case o.Verify == opt.Off:
+		return "none"
+	case o.Verify == opt.On, o.CA != "", len(o.Pins) > 0:
 		return "need"
 	}
 	return "none"
@@ -125,69 +157,11 @@ func (o *Options) Authenticates() bool { return o.clientAuth() == "need" }
 // Warnings are lines for the log about options that give safety away.
 func (o *Options) Warnings() []string {
 	var lines []string
-	if o.Insecure && len(o.Pins) == 0 {
+	if o.insecure() {
 		lines = append(lines, "insecure: the certificate of the other side is not verified; anybody in between can read and change everything")
 	}
 	if o.KeyLog != "" {
 		lines = append(lines, "keylog: the session keys are written to "+o.KeyLog+"; whoever reads it can read the traffic")
 	}
 	return lines
-}
-
-// Validate reads the files and checks that the options go together. The error
-// names the option and matches [transport.ErrUsage].
-func (o *Options) Validate() error { return transport.Mark(o.validate(), transport.ErrUsage) }
-
-func (o *Options) validate() error {
-	if o.Key != "" && o.Cert == "" {
-		return errors.New("key= needs cert=")
-	}
-	if o.Cert != "" {
-		if _, err := o.loadCert(); err != nil {
-			return err
-		}
-	}
-	if _, err := o.roots(); err != nil {
-		return err
-	}
-	if _, err := o.pins(); err != nil {
-		return err
-	}
-	if _, _, err := o.versions(); err != nil {
-		return err
-	}
-	if auth := o.clientAuth(); auth != "none" && o.CA == "" && len(o.Pins) == 0 {
-		return fmt.Errorf("client-auth=%s needs ca= or pin= to hold the clients against", auth)
-	}
-	for _, p := range o.ALPN {
-		if p == "" || len(p) > 255 { // RFC 7301, section 3.1
-			return errors.New("alpn= takes names of 1 to 255 bytes")
-		}
-	}
-	return nil
-}
-
-func (o *Options) versions() (oldest, newest uint16, err error) {
-	if oldest, err = version("min", o.Min, tls.VersionTLS12); err != nil {
-		return 0, 0, err
-	}
-	if newest, err = version("max-version", o.Max, tls.VersionTLS13); err != nil {
-		return 0, 0, err
-	}
-	if oldest > newest {
-		return 0, 0, errors.New("min= is newer than max-version=")
-	}
-	return oldest, newest, nil
-}
-
-func version(option, v string, def uint16) (uint16, error) {
-	switch v {
-	case "":
-		return def, nil
-	case "1.2":
-		return tls.VersionTLS12, nil
-	case "1.3":
-		return tls.VersionTLS13, nil
-	}
-	return 0, fmt.Errorf("%s= must be 1.2 or 1.3", option)
 }

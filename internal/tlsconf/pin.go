@@ -13,11 +13,7 @@ import (
 const pinPrefix = "sha256:"
 
 // errPin is what a peer with a public key that no pin names fails with.
-type errPin struct{ seen string }
-
-func (e *errPin) Error() string {
-	return "the certificate of the other side does not have the pinned key"
-}
+var errPin = errors.New("the certificate of the other side does not have the pinned key")
 
 // Pin returns the pin of a certificate: "sha256:" and, in base64, the SHA-256 of
 // its SubjectPublicKeyInfo in DER. That is the hash of RFC 7469, section 2.4, and
@@ -66,7 +62,7 @@ func (o *Options) pins() ([][]byte, error) {
 // count: without verification, anybody can append certificates to one.
 func checkPin(sums [][]byte, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
-		return errors.New("the other side shows no certificate")
+		return errNoCertificate
 	}
 	seen := sha256.Sum256(chain[0].RawSubjectPublicKeyInfo)
 	for _, sum := range sums {
@@ -74,5 +70,5 @@ func checkPin(sums [][]byte, chain []*x509.Certificate) error {
 			return nil
 		}
 	}
-	return &errPin{Pin(chain[0])}
+	return errPin
 }

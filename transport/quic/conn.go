@@ -31,6 +31,11 @@ type Conn struct {
 	wrote   atomic.Bool
 	readEOF atomic.Bool
 
+	ended  chan struct{} // closed by end
+	end    sync.Once
+	theirs atomic.Pointer[transport.CloseStatus] // what the other side closed with
+	ours   atomic.Pointer[transport.CloseStatus] // what to close with, instead of our own
+
 	notice sync.Once
 	done   atomic.Int32 // 0, or what ended the Conn
 	close  sync.Once
@@ -53,7 +58,7 @@ var errNotRead = errors.New("the other side has not confirmed that it has read e
 
 func newConn(qc *quicgo.Conn, st *quicgo.Stream, kind string, drain time.Duration) *Conn {
 	state := qc.ConnectionState().TLS
-	c := &Conn{qc: qc, st: st, drain: drain, tenon: state.NegotiatedProtocol == Protocol}
+	c := &Conn{qc: qc, st: st, drain: drain, tenon: state.NegotiatedProtocol == Protocol, ended: make(chan struct{})}
 	c.info = transport.Info{Kind: kind, TLS: &state}
 	if drain == 0 {
 		c.drain = DefaultDrain
@@ -61,6 +66,7 @@ func newConn(qc *quicgo.Conn, st *quicgo.Stream, kind string, drain time.Duratio
 	if !c.tenon {
 		c.drain = min(c.drain, strangerDrain)
 	}
+	c.watch()
 	return c
 }
 
@@ -69,6 +75,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err == io.EOF {
 		c.readEOF.Store(true)
 		c.needNothing()
+		c.checkEnd()
 		if n > 0 {
 			err = nil // the next Read tells
 		}
@@ -122,14 +129,14 @@ func (c *Conn) Close() error {
 			c.st.CancelWrite(codeAborted)
 		}
 		c.needNothing()
-		code := quicgo.ApplicationErrorCode(codeClosed)
+		code, reason := c.status(codeClosed, "")
 		if !c.drained() {
-			code = codeGaveUp
+			code, reason = c.status(codeGaveUp, "")
 			if c.tenon && c.wrote.Load() {
 				c.err = errNotRead
 			}
 		}
-		_ = c.qc.CloseWithError(code, "")
+		_ = c.qc.CloseWithError(quicgo.ApplicationErrorCode(code), reason)
 		c.release()
 	})
 	return c.err
@@ -166,9 +173,10 @@ func confirms(err error) bool {
 func (c *Conn) Abort(error) error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, doneAborted)
-		c.st.CancelRead(codeAborted)
-		c.st.CancelWrite(codeAborted)
-		_ = c.qc.CloseWithError(codeAborted, "aborted")
+		code, reason := c.status(codeAborted, "aborted")
+		c.st.CancelRead(quicgo.StreamErrorCode(code))
+		c.st.CancelWrite(quicgo.StreamErrorCode(code))
+		_ = c.qc.CloseWithError(quicgo.ApplicationErrorCode(code), reason)
 		c.release()
 	})
 	return c.err
@@ -184,6 +192,7 @@ func (c *Conn) explain(err error) error {
 	case c.done.Load() == doneClosed:
 		return net.ErrClosed
 	}
+	c.learn(err)
 	return explain(err)
 }
 

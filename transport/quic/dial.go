@@ -28,12 +28,14 @@ type Dial struct {
 	Tuning
 	Host, Port string
 
-	cfg tlsconf.Lazy
+	cfg tlsconf.Loader
 }
 
 var (
 	_ transport.Dialer    = (*Dial)(nil)
 	_ transport.Validator = (*Dial)(nil)
+	_ transport.Noticer   = (*Dial)(nil)
+	_ transport.Reloader  = (*Dial)(nil)
 )
 
 // Bind binds the target and the options of TLS and QUIC.
@@ -50,16 +52,26 @@ func (d *Dial) Bind(s *opt.Set) {
 	d.Tuning.Bind(s)
 }
 
+// Validate checks the options of an end that dials.
+func (d *Dial) Validate() error { return d.TLS.ValidateSide(transport.Dialed) }
+
+// Notify has tell called when files that have changed were read, or could not be.
+func (d *Dial) Notify(tell func(line string)) { d.cfg.Notify(tell) }
+
+// Reload reads the files again.
+func (d *Dial) Reload() (commit func(), err error) { return d.cfg.Reload(&d.TLS, d.build) }
+
+func (d *Dial) build(f tlsconf.Files) (*tls.Config, error) {
+	return withALPN(d.TLS).Client(f, d.Host)
+}
+
 // Dial resolves the host, does the handshake with the first of its addresses that
 // answers, and opens the stream.
 func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := d.cfg.Get(func() (*tls.Config, error) {
-		o := alpn(&d.TLS)
-		return o.Client(d.Host)
-	})
+	cfg, err := d.cfg.Get(&d.TLS, d.build)
 	if err != nil {
 		return nil, err
 	}

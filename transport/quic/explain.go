@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"os"
 	"syscall"
 
@@ -56,7 +56,7 @@ func explain(err error) error {
 	case errors.As(err, &tr):
 		return explainTransport(tr)
 	}
-	return err
+	return tlsconf.Harmless(err)
 }
 
 // explainTransport is about errors of the protocol, which hold those of TLS
@@ -66,19 +66,19 @@ func explainTransport(e *quicgo.TransportError) error {
 	case e.ErrorCode == quicgo.ConnectionRefused:
 		return &failure{"the other side refused the connection", syscall.ECONNREFUSED}
 	case !e.ErrorCode.IsCryptoError():
-		return &failure{msg: fmt.Sprintf("QUIC: %v", e)}
+		return tlsconf.Harmless(&failure{msg: "QUIC: " + e.Error()}) // with the words of the other side
 	case e.Remote:
 		alert := tls.AlertError(uint8(e.ErrorCode - 0x100))
 		return tlsconf.Explain(&failure{"remote error: " + alert.Error(), alert})
 	}
-	var cert *tls.CertificateVerificationError
-	if errors.As(e, &cert) {
-		return tlsconf.Explain(cert)
+	if tlsconf.IsDenied(e) {
+		return tlsconf.Explain(e)
 	}
+	said := e.ErrorMessage
 	for _, cause := range e.Unwrap() {
-		if tlsconf.IsPinError(cause) {
-			return tlsconf.Explain(cause)
+		if cause != nil && cause != net.ErrClosed {
+			said = cause.Error()
 		}
 	}
-	return &failure{msg: fmt.Sprintf("TLS: %s", e.ErrorMessage)}
+	return tlsconf.Harmless(&failure{msg: "TLS: " + said})
 }

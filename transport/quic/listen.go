@@ -21,7 +21,7 @@ type Listen struct {
 	Port string
 
 	self tlsconf.SelfSigned
-	cfg  tlsconf.Lazy
+	cfg  tlsconf.Loader
 }
 
 var (
@@ -29,6 +29,8 @@ var (
 	_ transport.Validator = (*Listen)(nil)
 	_ transport.Guard     = (*Listen)(nil)
 	_ transport.Announcer = (*Listen)(nil)
+	_ transport.Noticer   = (*Listen)(nil)
+	_ transport.Reloader  = (*Listen)(nil)
 )
 
 // Bind binds the target and the options of TLS and QUIC.
@@ -45,6 +47,29 @@ func (l *Listen) Bind(s *opt.Set) {
 	l.Tuning.Bind(s)
 }
 
+// Validate checks the options of an end that listens.
+func (l *Listen) Validate() error { return l.TLS.ValidateSide(transport.Accepted) }
+
+// Notify has tell called when files that have changed were read, or could not be.
+func (l *Listen) Notify(tell func(line string)) { l.cfg.Notify(tell) }
+
+// Reload reads the files again.
+func (l *Listen) Reload() (commit func(), err error) { return l.cfg.Reload(&l.TLS, l.build) }
+
+func (l *Listen) build(f tlsconf.Files) (*tls.Config, error) {
+	return withALPN(l.TLS).Server(f, &l.self)
+}
+
+// config returns the configuration for quic-go, which asks it for that of the
+// moment at each handshake.
+func (l *Listen) config() (*tls.Config, error) {
+	now := func() (*tls.Config, error) { return l.cfg.Get(&l.TLS, l.build) }
+	if _, err := now(); err != nil {
+		return nil, err
+	}
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return now() }}, nil
+}
+
 // Announce returns the pin of the certificate made for a listener without one.
 func (l *Listen) Announce() ([]string, error) {
 	if l.Cert != "" {
@@ -58,10 +83,7 @@ func (l *Listen) Listen(ctx context.Context) (transport.Acceptor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	cfg, err := l.cfg.Get(func() (*tls.Config, error) {
-		o := alpn(&l.TLS)
-		return o.Server(&l.self)
-	})
+	cfg, err := l.config()
 	if err != nil {
 		return nil, err
 	}

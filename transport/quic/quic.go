@@ -94,13 +94,12 @@ func (t *Tuning) config(streams int64) *quicgo.Config {
 	return c
 }
 
-// alpn returns the protocols to offer.
-func alpn(o *TLS) TLS {
-	with := *o
-	if len(with.ALPN) == 0 {
-		with.ALPN = []string{Protocol}
+// withALPN returns the options with the protocols to offer.
+func withALPN(o TLS) *TLS {
+	if len(o.ALPN) == 0 {
+		o.ALPN = []string{Protocol}
 	}
-	return with
+	return &o
 }
 
 // Kinds returns quic and quic-listen.

@@ -3,6 +3,7 @@ package tlslayer
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -49,6 +50,7 @@ const (
 var (
 	_ transport.Stream  = (*Conn)(nil)
 	_ transport.Aborter = (*Conn)(nil)
+	_ transport.Ender   = (*Conn)(nil)
 )
 
 // Read fills p with the contents of as many records as have arrived. It waits for
@@ -109,7 +111,10 @@ func (c *Conn) ready() error {
 	return c.wire.flush()
 }
 
-// CloseWrite sends a close_notify alert. Reading goes on (RFC 8446, section 6.1).
+// CloseWrite sends a close_notify alert. Reading goes on: the alert ends one
+// direction (RFC 8446, section 6.1). With TLS 1.2 it was to end both (RFC 5246,
+// section 7.2.1), and a peer that obeys that answers with its own alert and closes;
+// OpenSSL, GnuTLS and crypto/tls leave it to the program.
 func (c *Conn) CloseWrite() error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
@@ -120,6 +125,15 @@ func (c *Conn) CloseWrite() error {
 		return c.explain(err)
 	}
 	return c.explain(c.wire.flush())
+}
+
+// Ended is that of the stream beneath, if it has one: TLS itself ends one direction
+// at a time.
+func (c *Conn) Ended() <-chan struct{} {
+	if e, ok := transport.As[transport.Ender](c.wire.inner); ok {
+		return e.Ended()
+	}
+	return nil
 }
 
 // Close sends a close_notify alert, unless a write is in progress, and closes the
@@ -157,6 +171,9 @@ func (c *Conn) Abort(cause error) error {
 	return c.err
 }
 
+// errCutRecord is an end of file within a record, which is never a clean end.
+var errCutRecord = fmt.Errorf("the connection was cut in the middle of a TLS record: %w", io.ErrUnexpectedEOF)
+
 // explain turns what crypto/tls and the stream beneath say into what the contract
 // says.
 func (c *Conn) explain(err error) error {
@@ -167,8 +184,18 @@ func (c *Conn) explain(err error) error {
 		return transport.ErrAborted
 	case c.done.Load() == doneClosed:
 		return net.ErrClosed
+	case err == io.ErrUnexpectedEOF:
+		return errCutRecord
 	}
 	return tlsconf.Explain(err)
+}
+
+// TLS returns the connection as crypto/tls has it, for programs that insist on that
+// type, such as net/http for HTTP/2. Whoever takes it does so before anything is
+// read or written, uses it instead of the Conn, and closes it.
+func (c *Conn) TLS() *tls.Conn {
+	c.wire.direct = true
+	return c.tls
 }
 
 // Info tells about the connection, with the state of TLS after the handshake.

@@ -17,26 +17,50 @@ import (
 	"github.com/tenon-net/tenon/transport/transporttest"
 )
 
+// cut has a server say something and hang up beneath TLS, and returns the error of
+// the client with these options. What ends holds follows without being whole.
+func cut(t testing.TB, options string, ends []byte) error {
+	t.Helper()
+	a, b := mem.Pair()
+	c, s, cerr, serr := transporttest.Wrap(t, a, b, layer(t, ",insecure"+options), layer(t, ""))
+	if cerr != nil || serr != nil {
+		t.Fatal(cerr, serr)
+	}
+	defer s.Close()
+	defer c.Close()
+	s.(transport.Stream).Write([]byte("all of it?"))
+	b.Write(ends)
+	b.CloseWrite() // beneath
+	got, err := io.ReadAll(c.(transport.Stream))
+	if string(got) != "all of it?" {
+		t.Errorf("%s: got %q", options, got)
+	}
+	if _, again := c.(transport.Stream).Read(make([]byte, 1)); err != nil && !errors.Is(again, io.ErrUnexpectedEOF) || err == nil && again != io.EOF {
+		t.Errorf("%s: the next Read: %v, after %v", options, again, err)
+	}
+	return err
+}
+
 // An end of file beneath TLS is a cut, also between two records, where somebody
-// who forges a FIN would put it.
+// who forges a FIN would put it. Who asks for it can have that one taken for the
+// end, and the error says how; within a record there is no such thing.
 func TestTruncationIsNotTheEnd(t *testing.T) {
-	for _, version := range []string{"1.2", "1.3"} {
-		a, b := mem.Pair()
-		c, s, cerr, serr := transporttest.Wrap(t, a, b, layer(t, ",insecure,max-version="+version), layer(t, ""))
-		if cerr != nil || serr != nil {
-			t.Fatal(cerr, serr)
+	record := []byte{23, 3, 3, 1, 0, 7} // application data, 256 bytes, of which one is there
+	for _, version := range []string{",max-version=1.2", ",max-version=1.3"} {
+		err := cut(t, version, nil)
+		if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(transport.Hint(err), "ignore-unexpected-eof") {
+			t.Errorf("%s: %v, hint %q; want io.ErrUnexpectedEOF and the option in the hint", version, err, transport.Hint(err))
 		}
-		s.(transport.Stream).Write([]byte("all of it?"))
-		b.CloseWrite() // beneath
-		got, err := io.ReadAll(c.(transport.Stream))
-		if string(got) != "all of it?" || !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("TLS %s: %q, %v; want io.ErrUnexpectedEOF", version, got, err)
+		for _, tolerant := range []string{",ignore-unexpected-eof", ",allow-truncation"} {
+			if err := cut(t, version+tolerant, nil); err != nil {
+				t.Errorf("%s%s: %v", version, tolerant, err)
+			}
+			for n := 1; n <= len(record); n++ {
+				if err := cut(t, version+tolerant, record[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
+					t.Errorf("%s%s, cut after %d bytes of a record: %v", version, tolerant, n, err)
+				}
+			}
 		}
-		if _, err := c.(transport.Stream).Read(make([]byte, 1)); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("TLS %s: the next Read: %v", version, err)
-		}
-		c.Close()
-		s.Close()
 	}
 }
 

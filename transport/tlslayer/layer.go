@@ -11,6 +11,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/tlsconf"
@@ -29,14 +31,17 @@ type Layer struct {
 	Host string // dialing: the server's name, unless Options.SNI says otherwise
 
 	self           tlsconf.SelfSigned
-	client, server tlsconf.Lazy
+	client, server tlsconf.Loader
 }
 
 var (
-	_ transport.Layer     = (*Layer)(nil)
-	_ transport.Validator = (*Layer)(nil)
-	_ transport.Guard     = (*Layer)(nil)
-	_ transport.Announcer = (*Layer)(nil)
+	_ transport.Layer         = (*Layer)(nil)
+	_ transport.Validator     = (*Layer)(nil)
+	_ transport.SideValidator = (*Layer)(nil)
+	_ transport.Guard         = (*Layer)(nil)
+	_ transport.Announcer     = (*Layer)(nil)
+	_ transport.Noticer       = (*Layer)(nil)
+	_ transport.Reloader      = (*Layer)(nil)
 )
 
 // Bind binds the TLS options and learns the name of the server from the target.
@@ -48,58 +53,99 @@ func (l *Layer) Bind(s *opt.Set) {
 	})
 }
 
-// Announce returns the pin of the certificate made for a listener without one.
+// Announce reads the files of a listener, and returns the pin of the certificate
+// that is made for it if it has none.
 func (l *Layer) Announce() ([]string, error) {
+	if _, err := l.config(transport.Accepted); err != nil {
+		return nil, err
+	}
 	if l.Cert != "" {
 		return nil, nil
 	}
 	return l.self.Announce()
 }
 
-// Wrap does the handshake. The inner Conn must be a Stream.
-func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
-	c, err := l.wrap(ctx, inner, side)
-	if err != nil {
-		inner.Close()
-		return nil, tlsconf.Explain(err)
-	}
-	return c, nil
+// Notify has tell called when files that have changed were read, or could not be.
+func (l *Layer) Notify(tell func(line string)) {
+	l.client.Notify(tell)
+	l.server.Notify(tell)
 }
 
-func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.Side) (*Conn, error) {
-	stream, ok := inner.(transport.Stream)
-	if !ok {
-		return nil, transport.Mark(errors.New("tls goes over streams of bytes, not over messages"), transport.ErrUsage)
-	}
-	cfg, err := l.config(side)
-	if err != nil {
+// Reload reads the files again.
+func (l *Layer) Reload() (commit func(), err error) {
+	client, cerr := l.client.Reload(&l.Options, l.build(transport.Dialed))
+	server, serr := l.server.Reload(&l.Options, l.build(transport.Accepted))
+	if err := errors.Join(cerr, serr); err != nil {
 		return nil, err
 	}
-	w := &wire{inner: stream}
-	var t *tls.Conn
-	if side == transport.Dialed {
-		t = tls.Client(w, cfg)
-	} else {
-		t = tls.Server(w, cfg)
-	}
-	if err := t.HandshakeContext(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, err
-	}
-	state := t.ConnectionState()
-	return &Conn{tls: t, wire: w, info: transport.Info{
-		Kind: "tls+" + inner.Info().Kind,
-		TLS:  &state,
-		Cred: inner.Info().Cred,
-		Peer: l.Identity(&state, side),
-	}}, nil
+	return func() { client(); server() }, nil
 }
 
 func (l *Layer) config(side transport.Side) (*tls.Config, error) {
 	if side == transport.Dialed {
-		return l.client.Get(func() (*tls.Config, error) { return l.Options.Client(l.Host) })
+		return l.client.Get(&l.Options, l.build(side))
 	}
-	return l.server.Get(func() (*tls.Config, error) { return l.Options.Server(&l.self) })
+	return l.server.Get(&l.Options, l.build(side))
+}
+
+func (l *Layer) build(side transport.Side) func(tlsconf.Files) (*tls.Config, error) {
+	if side == transport.Dialed {
+		return func(f tlsconf.Files) (*tls.Config, error) { return l.Options.Client(f, l.Host) }
+	}
+	return func(f tlsconf.Files) (*tls.Config, error) { return l.Options.Server(f, &l.self) }
+}
+
+// Wrap does the handshake. The inner Conn must be a Stream. A peer that is refused
+// is told why, by an alert, before the inner Conn is closed.
+func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
+	stream, ok := inner.(transport.Stream)
+	if !ok {
+		inner.Close()
+		return nil, transport.Mark(errors.New("tls goes over streams of bytes, not over messages"), transport.ErrUsage)
+	}
+	cfg, err := l.config(side)
+	if err != nil {
+		inner.Close()
+		return nil, err
+	}
+	w := &wire{inner: stream}
+	t := tls.Client(w, cfg)
+	if side == transport.Accepted {
+		t = tls.Server(w, cfg)
+	}
+	if err := t.HandshakeContext(ctx); err != nil {
+		refuse(ctx, stream, err)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, tlsconf.ErrTruncated):
+			return nil, errNoHandshake
+		}
+		return nil, tlsconf.Explain(err)
+	}
+	w.takeEOF = l.IgnoreUnexpectedEOF
+	state := t.ConnectionState()
+	return &Conn{tls: t, wire: w, info: transport.Info{
+		Kind:   "tls+" + inner.Info().Kind,
+		TLS:    &state,
+		Cred:   inner.Info().Cred,
+		Peer:   l.Identity(&state, side),
+		Socket: inner.Info().Socket,
+	}}, nil
+}
+
+var errNoHandshake = fmt.Errorf("the other side closed the connection during the TLS handshake: %w", io.ErrUnexpectedEOF)
+
+// refuse closes a stream whose handshake has failed. In TLS 1.3 a client whose
+// certificate is refused believes to be through and may have sent data, which a
+// plain Close would have TCP answer with a reset, and the alert would be lost. The
+// end of ctx bounds that.
+func refuse(ctx context.Context, stream transport.Stream, err error) {
+	var record tls.RecordHeaderError
+	if ctx.Err() != nil || errors.As(err, &record) { // nobody there, or nobody who knows alerts
+		stream.Close()
+		return
+	}
+	defer context.AfterFunc(ctx, func() { stream.Close() })()
+	transport.LingeringClose(stream) //nolint:errcheck // the handshake's error counts
 }

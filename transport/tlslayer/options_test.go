@@ -1,9 +1,11 @@
 package tlslayer_test
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +28,15 @@ var bad = map[string]string{
 	"tls:h:1,pin=sha1:00":         "pin= is written sha256:HASH",
 	"tls:h:1,pin=sha256:00":       "pin= needs a SHA-256 in 64 hexadecimal digits or 44 letters of base64",
 	"tls:h:1,verify=maybe":        "verify: must be yes or no",
-	"tls:h:1,client-auth=need":    "client-auth=need needs ca= or pin= to hold the clients against",
+	"tls:h:1,ca=":                 "ca: must not be empty",
+	"tls:h:1,cert=":               "cert: must not be empty",
+	"tls:h:1,cert=c,key=":         "key: must not be empty",
+	"tls:h:1,pin=":                "pin= is written sha256:HASH",
+	"tls:h:1,sni=":                "sni: must not be empty",
+	"tls:h:1,commonname=":         "commonname: must not be empty",
+	"tls:h:1,alpn=":               "alpn: must not be empty",
+	"tls:h:1,alpn=', '":           "alpn: must not be empty",
+	"tls:h:1,keylog=":             "keylog: must not be empty",
 	"tls:h:1,min=1.3,tls-max=1.2": "min= is newer than max-version=",
 }
 
@@ -52,23 +62,30 @@ func handshake(t testing.TB, clientOptions, serverOptions string) try {
 	return handshakeOf(t, layer(t, clientOptions), layer(t, serverOptions))
 }
 
+// handshakeOf has the server say a byte as soon as it is through, and the client
+// wait for it: in TLS 1.3 a refusal arrives there.
 func handshakeOf(t testing.TB, client, server *tlslayer.Layer) (r try) {
 	t.Helper()
 	a, b := mem.Pair()
-	c, s, cerr, serr := transporttest.Wrap(t, a, b, client, server)
-	r.cerr, r.serr = cerr, serr
-	if serr == nil {
-		defer s.Close()
-		r.server, r.peer = s.Info().TLS, s.Info().Peer
-	}
-	if cerr == nil {
-		defer c.Close()
-		r.client = c.Info().TLS
-		if serr == nil {
-			go s.(transport.Stream).Write([]byte("x"))
+	ctx, cancel := context.WithTimeout(t.Context(), transporttest.Patience)
+	defer cancel()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		var s transport.Conn
+		if s, r.serr = server.Wrap(ctx, b, transport.Accepted); r.serr == nil {
+			defer s.Close()
+			r.server, r.peer = s.Info().TLS, s.Info().Peer
+			s.(transport.Stream).Write([]byte("x"))
 		}
-		_, r.cerr = c.(transport.Stream).Read(make([]byte, 1)) // in TLS 1.3 a refusal arrives here
+	}()
+	var c transport.Conn
+	if c, r.cerr = client.Wrap(ctx, a, transport.Dialed); r.cerr == nil {
+		r.client = c.Info().TLS
+		_, r.cerr = io.ReadFull(c.(transport.Stream), make([]byte, 1))
+		c.Close()
 	}
+	<-served
 	return r
 }
 
@@ -93,7 +110,7 @@ var options = map[string]func(*testing.T){
 		server := ",cert=" + ca.Issue(t, "localhost")
 		handshake(t, ",ca="+ca.File, server).mustWork(t)
 		handshake(t, ",ca="+other.File, server).mustDeny(t, "ca=FILE")
-		handshake(t, "", server).mustDeny(t, tlsconf.Pin(tlstest.Read(t, ca.Issue(t, "x")))[:7])
+		handshake(t, "", server).mustDeny(t, "ca=FILE")
 	},
 	"cert": func(t *testing.T) {
 		ca := tlstest.New(t)
@@ -131,6 +148,14 @@ var options = map[string]func(*testing.T){
 		handshake(t, ",verify=0", "").mustWork(t)
 	},
 	"client-auth": testClientAuth,
+	"commonname":  testCommonName,
+	"ignore-unexpected-eof": func(t *testing.T) {
+		for _, options := range []string{"", ",ignore-unexpected-eof"} {
+			if err := cut(t, options, nil); (err == nil) != (options != "") {
+				t.Errorf("%q: a peer that hangs up ends with %v", options, err)
+			}
+		}
+	},
 	"alpn": func(t *testing.T) {
 		r := handshake(t, ",insecure,alpn='h2 x',alpn=y", ",alpn=y").mustWork(t)
 		if r.client.NegotiatedProtocol != "y" || r.server.NegotiatedProtocol != "y" {
@@ -175,8 +200,8 @@ func testPin(t *testing.T) {
 	}
 	zero := "sha256:" + strings.Repeat("00", 32)
 	handshake(t, ",pin="+zero+",pin=sha256:"+hex.EncodeToString(sum), ",cert="+file).mustWork(t)
-	handshake(t, ",pin="+zero, ",cert="+file).mustDeny(t, pin)
-	handshake(t, ",insecure,pin="+zero, ",cert="+file).mustDeny(t, pin)
+	handshake(t, ",pin="+zero, ",cert="+file).mustDeny(t, "openssl")
+	handshake(t, ",insecure,pin="+zero, ",cert="+file).mustDeny(t, "openssl")
 	for _, version := range []string{"1.2", "1.3"} { // also when a session is resumed
 		client, server := layer(t, ",pin="+pin+",max-version="+version), layer(t, ",cert="+file)
 		handshakeOf(t, client, server).mustWork(t)
@@ -197,15 +222,31 @@ func testPin(t *testing.T) {
 func testSNI(t *testing.T) {
 	ca := tlstest.New(t)
 	server := ",cert=" + ca.Issue(t, "example.org", "10.0.0.1")
-	handshake(t, ",ca="+ca.File, server).mustDeny(t, "sni=example.org")
+	handshake(t, ",ca="+ca.File, server).mustDeny(t, "sni=NAME")
 	r := handshake(t, ",ca="+ca.File+",sni=example.org", server).mustWork(t)
 	if r.server.ServerName != "example.org" {
 		t.Errorf("the server was asked for %q", r.server.ServerName)
 	}
 	handshake(t, ",ca="+ca.File+",sni=10.0.0.1", server).mustWork(t)
+	handshake(t, ",ca="+ca.File+",sni=other.example,commonname=example.org", server).mustWork(t)
 	client := &tlslayer.Layer{Options: tlslayer.Options{CA: ca.File}}
 	if r := handshakeOf(t, client, layer(t, server)); !errors.Is(r.cerr, transport.ErrUsage) {
 		t.Errorf("with nobody to expect: %v, want transport.ErrUsage", r.cerr)
+	}
+}
+
+func testCommonName(t *testing.T) {
+	ca := tlstest.New(t)
+	server := ",cert=" + ca.Issue(t, "example.org")
+	handshake(t, ",ca="+ca.File+",commonname=example.org", server).mustWork(t)
+	handshake(t, ",ca="+ca.File+",commonname=example.com", server).mustDeny(t, "sni=NAME")
+	client := ",insecure,cert=" + ca.Issue(t, "alice", "Alice.example.org", "10.0.0.1", "urn:x:alice", "alice@example.org")
+	for name, want := range map[string]bool{"alice": true, "alice.EXAMPLE.org": true, "10.0.0.1": true, "urn:x:alice": true, "alice@example.org": true,
+		"bob": false, "ali": false, "example.org": false, "*": false} {
+		r := handshake(t, client, server+",ca="+ca.File+",commonname="+name)
+		if want && r.serr != nil || !want && !errors.Is(r.serr, transport.ErrDenied) {
+			t.Errorf("commonname=%s: %v, want it let in: %v", name, r.serr, want)
+		}
 	}
 }
 
@@ -238,7 +279,7 @@ func testClientAuth(t *testing.T) {
 			t.Error("a certificate without the pinned key is taken")
 		}
 	}
-	for text, want := range map[string]bool{"": false, ",ca=x": true, ",ca=x,client-auth=want": false, ",ca=x,verify=0": false} {
+	for text, want := range map[string]bool{"": false, ",verify=1,ca=x": true, ",pin=x": true, ",ca=x": true, ",ca=x,client-auth=want": false, ",ca=x,verify=0": false} {
 		if got := layer(t, text).Authenticates(); got != want {
 			t.Errorf("%q authenticates: %v", text, got)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/tlsconf"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -16,8 +17,10 @@ import (
 // more, and it keeps what a write with a deadline could not get rid of, so that
 // the stream of records stays whole and may go on.
 type wire struct {
-	inner  transport.Stream
-	noWait bool // Read has nothing; set and read under Conn.rmu
+	inner   transport.Stream
+	noWait  bool // Read has nothing; set and read under Conn.rmu
+	direct  bool // nobody uses the Conn: write as crypto/tls says; set before anybody writes
+	takeEOF bool // an end of file between two records is a clean end; set before there is a Conn
 
 	mu     sync.Mutex // guards what follows; held while writing, for records must not mix
 	corked bool       // collect records in out
@@ -34,18 +37,6 @@ func (noWaitError) Error() string   { return "nothing has arrived" }
 func (noWaitError) Timeout() bool   { return false }
 func (noWaitError) Temporary() bool { return true }
 
-// errTruncated is an end of file beneath TLS. crypto/tls takes one at the border
-// of two records for a clean end if it looks like io.EOF or io.ErrUnexpectedEOF;
-// RFC 8446, section 6.1, does not.
-var errTruncated error = truncatedError{}
-
-type truncatedError struct{}
-
-func (truncatedError) Error() string {
-	return "the connection was cut: the other side did not say goodbye (TLS close_notify)"
-}
-func (truncatedError) Unwrap() error { return io.ErrUnexpectedEOF }
-
 // corkSize is how much is collected at most before it is written.
 const corkSize = 128 << 10
 
@@ -59,15 +50,28 @@ func (w *wire) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 	case err == io.EOF:
-		err = errTruncated
+		err = w.eof()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = os.ErrDeadlineExceeded // in a form that crypto/tls knows to be temporary
 	}
 	return n, err
 }
 
+// eof is an end of file beneath TLS. crypto/tls takes one at the border of two
+// records for a clean end if it looks like io.EOF; RFC 8446, section 6.1, does not.
+// One within a record is never clean.
+func (w *wire) eof() error {
+	if w.takeEOF {
+		return io.EOF
+	}
+	return tlsconf.ErrTruncated
+}
+
 // Write takes all of p, even if inner times out meanwhile. Uncork and flush tell.
 func (w *wire) Write(p []byte) (int, error) {
+	if w.direct {
+		return w.inner.Write(p)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.corked || len(w.out) > 0 {
@@ -136,6 +140,12 @@ func (w *wire) RemoteAddr() net.Addr              { return w.inner.RemoteAddr() 
 func (w *wire) SetDeadline(t time.Time) error     { return w.inner.SetDeadline(t) }
 func (w *wire) SetReadDeadline(t time.Time) error { return w.inner.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing: crypto/tls means to bound its close_notify with
-// it, and would leave the deadline behind. The Conn bounds that itself.
-func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+// SetWriteDeadline does nothing beneath a Conn: crypto/tls means to bound its
+// close_notify with it, and would leave the deadline behind. The Conn bounds that
+// itself.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	if w.direct {
+		return w.inner.SetWriteDeadline(t)
+	}
+	return nil
+}

@@ -10,8 +10,10 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,7 +52,7 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Issue writes a certificate for the names and addresses, good for servers and
+// Issue writes a certificate for the names, addresses and URIs, good for servers and
 // clients, and its key into one PEM file, and returns its path.
 func (a *Authority) Issue(t testing.TB, names ...string) string {
 	t.Helper()
@@ -76,9 +78,16 @@ func (a *Authority) IssueTo(t testing.TB, file string, names ...string) *x509.Ce
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, n := range names {
-		if ip := net.ParseIP(n); ip != nil {
+		ip := net.ParseIP(n)
+		u, err := url.Parse(n)
+		switch {
+		case ip != nil:
 			template.IPAddresses = append(template.IPAddresses, ip)
-		} else {
+		case err == nil && u.Scheme != "":
+			template.URIs = append(template.URIs, u)
+		case strings.Contains(n, "@"):
+			template.EmailAddresses = append(template.EmailAddresses, n)
+		default:
 			template.DNSNames = append(template.DNSNames, n)
 		}
 	}

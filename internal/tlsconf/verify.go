@@ -1,0 +1,120 @@
+package tlsconf
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+var errNoCertificate = errors.New("the other side shows no certificate")
+
+// An errName is what a client fails with whose certificate is for somebody else.
+type errName struct {
+	want string
+	cert *x509.Certificate
+}
+
+func (e *errName) Error() string {
+	return fmt.Sprintf("the certificate of the other side is for %s, and not for %q", quoted(certNames(e.cert)), e.want)
+}
+
+// verifyServer holds a server against the pins, and against the authorities and the
+// name if there are any besides.
+func (o *Options) verifyServer(chain []*x509.Certificate, roots *x509.CertPool, sums [][]byte, name string) error {
+	if len(sums) > 0 {
+		if err := checkPin(sums, chain); err != nil {
+			return err
+		}
+		if o.CA == "" {
+			if o.CommonName == "" {
+				return nil
+			}
+			return unverified(chain, chain[0].VerifyHostname(name))
+		}
+	}
+	return verifyChain(chain, roots, name, x509.ExtKeyUsageServerAuth)
+}
+
+// verifyClient adds to what crypto/tls verifies: the pins, the name, and that the
+// authorities of a session which is resumed are still trusted.
+func (o *Options) verifyClient(s tls.ConnectionState, roots *x509.CertPool, sums [][]byte) error {
+	if len(s.PeerCertificates) == 0 {
+		return errNoCertificate
+	}
+	if len(sums) > 0 {
+		if err := checkPin(sums, s.PeerCertificates); err != nil {
+			return err
+		}
+	}
+	if s.DidResume && o.CA != "" {
+		if err := verifyChain(s.PeerCertificates, roots, "", x509.ExtKeyUsageClientAuth); err != nil {
+			return err
+		}
+	}
+	if name := bare(o.CommonName); name != "" && !isFor(s.PeerCertificates[0], name) {
+		return &errName{name, s.PeerCertificates[0]}
+	}
+	return nil
+}
+
+func verifyChain(chain []*x509.Certificate, roots *x509.CertPool, name string, use x509.ExtKeyUsage) error {
+	if len(chain) == 0 {
+		return errNoCertificate
+	}
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}})
+	return unverified(chain, err)
+}
+
+// unverified returns err in the form that crypto/tls gives it.
+func unverified(chain []*x509.Certificate, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &tls.CertificateVerificationError{UnverifiedCertificates: chain, Err: err}
+}
+
+// isFor tells whether a client's certificate is for name: one of its alternative
+// names, or its common name. There are no wildcards: a client is somebody.
+func isFor(c *x509.Certificate, name string) bool {
+	return c.Subject.CommonName == name ||
+		slices.ContainsFunc(c.DNSNames, func(n string) bool { return strings.EqualFold(n, name) }) ||
+		slices.Contains(altNames(c), name)
+}
+
+// altNames returns the alternative names of a certificate.
+func altNames(c *x509.Certificate) []string {
+	names := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	for _, u := range c.URIs {
+		names = append(names, u.String())
+	}
+	return append(names, c.EmailAddresses...)
+}
+
+// certNames returns the names that a certificate is for, at most four: they are
+// for people, and nobody bounds how many there are.
+func certNames(c *x509.Certificate) []string {
+	names := altNames(c)
+	if c.Subject.CommonName != "" && !slices.Contains(names, c.Subject.CommonName) {
+		names = append(names, c.Subject.CommonName)
+	}
+	return names[:min(len(names), 4)]
+}
+
+// certName returns the name of whom a certificate is about: its common name, else
+// its first alternative name.
+func certName(c *x509.Certificate) string {
+	if c.Subject.CommonName != "" {
+		return c.Subject.CommonName
+	}
+	return first(altNames(c)...)
+}

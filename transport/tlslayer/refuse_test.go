@@ -1,0 +1,130 @@
+package tlslayer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/tlsconf/tlstest"
+	"github.com/tenon-net/tenon/transport"
+	"github.com/tenon-net/tenon/transport/mem"
+	"github.com/tenon-net/tenon/transport/tlslayer"
+	"github.com/tenon-net/tenon/transport/transporttest"
+)
+
+// A client that is refused reads why, though in TLS 1.3 it has gone on to send by
+// then. A reset would have its writing fail first, and could destroy the alert.
+func TestRefusedClientReadsTheAlert(t *testing.T) {
+	ca := tlstest.New(t)
+	server := layer(t, ",cert="+ca.Issue(t, "localhost")+",ca="+ca.File)
+	client := layer(t, ",ca="+ca.File)
+	for range 20 {
+		a, b := tcpPair(t)
+		refused := make(chan error, 1)
+		go func() {
+			_, err := server.Wrap(context.Background(), b, transport.Accepted)
+			refused <- err
+		}()
+		c, err := client.Wrap(context.Background(), a, transport.Dialed)
+		if err != nil {
+			t.Fatalf("TLS 1.3 tells of a refusal after the client's handshake: %v", err)
+		}
+		if _, err := c.(transport.Stream).Write(bytes.Repeat([]byte("x"), 8<<20)); err != nil {
+			t.Fatalf("the client writes: %v", err)
+		}
+		if _, err := c.(transport.Stream).Read(make([]byte, 1)); !errors.Is(err, transport.ErrDenied) {
+			t.Fatalf("the client reads %v, want transport.ErrDenied", err)
+		}
+		c.Close()
+		if err := <-refused; err == nil {
+			t.Error("the client is let in")
+		}
+	}
+}
+
+// The end of the context also bounds the wait for a client that was refused and
+// stays.
+func TestRefusalIsBounded(t *testing.T) {
+	ca := tlstest.New(t)
+	a, b := mem.Pair()
+	defer a.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	refused := make(chan error, 1)
+	go func() {
+		_, err := layer(t, ",ca="+ca.File).Wrap(ctx, b, transport.Accepted)
+		refused <- err
+	}()
+	c, err := layer(t, ",insecure").Wrap(context.Background(), a, transport.Dialed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.(transport.Stream).Read(make([]byte, 1)); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("the client reads %v", err)
+	}
+	cancel()
+	if err := <-refused; err == nil {
+		t.Error("the client is let in")
+	}
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the end beneath is open: %v", err)
+	}
+}
+
+// A zone has a meaning on this machine only: it is in no certificate.
+func TestZones(t *testing.T) {
+	ca := tlstest.New(t)
+	server := layer(t, ",cert="+ca.Issue(t, "fe80::1", "127.0.0.1"))
+	for _, host := range []string{"fe80::1%eth0", "[fe80::1%eth0]", "fe80::1", "fe80:0::1%7", "127.0.0.1"} {
+		r := handshakeOf(t, &tlslayer.Layer{Options: tlslayer.Options{CA: ca.File}, Host: host}, server)
+		if r.cerr != nil || r.server.ServerName != "" {
+			t.Errorf("%s: %v; the server is asked for %q", host, r.cerr, r.server.ServerName)
+		}
+		r = handshakeOf(t, &tlslayer.Layer{Options: tlslayer.Options{CA: ca.File, SNI: host}, Host: "h"}, server)
+		if r.cerr != nil {
+			t.Errorf("sni=%s: %v", host, r.cerr)
+		}
+	}
+	for _, host := range []string{"fe80::2%eth0", "fe80::2"} {
+		handshakeOf(t, &tlslayer.Layer{Options: tlslayer.Options{CA: ca.File}, Host: host}, server).mustDeny(t, "sni=NAME")
+	}
+}
+
+// What is beneath is known above: the address that rights are decided by, the
+// credentials, and that the other side has ended both ways.
+func TestWhatIsBeneathIsKnownAbove(t *testing.T) {
+	x, y := mem.Pair()
+	socket := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1}
+	ended := make(chan struct{})
+	beneath := &ender{Filter: transport.Filter{Stream: y, Extra: &transport.Info{Kind: "x", Socket: socket, Cred: &transport.Cred{PID: 7}}}, ended: ended}
+	client, server := layers(t)
+	c, s, cerr, serr := transporttest.Wrap(t, x, beneath, client, server)
+	if cerr != nil || serr != nil {
+		t.Fatal(cerr, serr)
+	}
+	defer c.Close()
+	defer s.Close()
+	if s.Info().Socket != socket || s.Info().Cred.PID != 7 || transport.PeerAddr(s) != socket {
+		t.Errorf("Info is %+v", s.Info())
+	}
+	if transport.HasEnded(s) || transport.HasEnded(c) {
+		t.Error("has ended already")
+	}
+	c.CloseWrite()
+	if _, err := s.(transport.Stream).Read(make([]byte, 1)); err != io.EOF || transport.HasEnded(s) {
+		t.Errorf("%v; a close_notify ends one direction, ended: %v", err, transport.HasEnded(s))
+	}
+	close(ended)
+	if !transport.HasEnded(s) {
+		t.Error("has not ended with the stream beneath")
+	}
+}
+
+type ender struct {
+	transport.Filter
+	ended chan struct{}
+}
+
+func (e *ender) Ended() <-chan struct{} { return e.ended }
