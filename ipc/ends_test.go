@@ -34,7 +34,7 @@ func TestAbortIsAReset(t *testing.T) {
 			}
 			reading = start(func() error { return readSome(b) })
 			writing = start(func() error { return writeMuch(b) })
-			until(t, "both sleep", func() bool { return b.in.c.ctl.sleeper.Load() == 1 && b.out.p.ctl.waiter.Load() == 1 })
+			until(t, "both sleep", func() bool { return b.in.c.ctl.sleeper.load() == 1 && b.out.p.ctl.waiter.load() == 1 })
 		}
 		if err := a.Abort(errors.New("the other end failed")); err != nil {
 			t.Error(err)
@@ -75,7 +75,7 @@ func TestSetDeadlineWakes(t *testing.T) {
 	a, b := streams(t, MinSize)
 	reading := start(func() error { return readSome(a) })
 	writing := start(func() error { return writeMuch(a) })
-	until(t, "both sleep", func() bool { return a.in.c.ctl.sleeper.Load() == 1 && a.out.p.ctl.waiter.Load() == 1 })
+	until(t, "both sleep", func() bool { return a.in.c.ctl.sleeper.load() == 1 && a.out.p.ctl.waiter.load() == 1 })
 	if err := a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}

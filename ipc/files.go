@@ -115,7 +115,7 @@ func (l *link) endOfFiles() error {
 	switch {
 	case l.state.Load() != live:
 		return l.why()
-	case l.in.c.ctl.end.Load() == ended:
+	case l.in.c.ctl.end.load() == ended:
 		return io.EOF
 	}
 	return errReset

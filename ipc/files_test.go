@@ -121,7 +121,7 @@ func TestFilesWait(t *testing.T) {
 		sendPipe(t, a, fmt.Sprint(i))
 		for range 5 { // b sleeps, and reads its socket at times
 			read := start(func() error { return readSome(b) })
-			until(t, "the reader sleeps", func() bool { return b.in.c.ctl.sleeper.Load() == 1 })
+			until(t, "the reader sleeps", func() bool { return b.in.c.ctl.sleeper.load() == 1 })
 			if _, err := a.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}

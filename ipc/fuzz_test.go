@@ -58,13 +58,13 @@ func (h *hostileRing) play(in []byte) {
 				cfail = h.take(v)
 			}
 		case 2:
-			h.c.ctl.tail.Store(h.c.head + uint64(v) - 8)
+			h.c.ctl.tail.publish(h.c.head + uint64(v) - 8)
 		case 3:
-			h.p.ctl.head.Store(h.p.tail + uint64(v) - 1<<15)
+			h.p.ctl.head.publish(h.p.tail + uint64(v) - 1<<15)
 		case 4:
-			h.c.ctl.end.Store(uint32(v))
+			h.c.ctl.end.publish(uint32(v))
 		case 5:
-			h.p.ctl.gone.Store(uint32(v))
+			h.p.ctl.gone.publish(uint32(v))
 		case 6:
 			binary.NativeEndian.PutUint32(h.p.data[v*4%len(h.p.data):], uint32(v%1100))
 		case 7:

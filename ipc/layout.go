@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"sync/atomic"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -70,15 +69,15 @@ func violation(format string, args ...any) error {
 // A control is what the two sides of a ring tell each other. Each field is in a
 // pair of cache lines of its own, but for those that are written together.
 type control struct {
-	tail    atomic.Uint64 // bytes put in since the beginning; by the producer
-	end     atomic.Uint32 // by the producer
+	tail    word64 // bytes put in since the beginning; by the producer
+	end     word32 // by the producer
 	_       [116]byte
-	head    atomic.Uint64 // bytes taken out since the beginning; by the consumer
-	gone    atomic.Uint32 // by the consumer
+	head    word64 // bytes taken out since the beginning; by the consumer
+	gone    word32 // by the consumer
 	_       [116]byte
-	sleeper atomic.Uint32 // 1 while the consumer sleeps
+	sleeper word32 // 1 while the consumer sleeps
 	_       [124]byte
-	waiter  atomic.Uint32 // 1 while the producer sleeps
+	waiter  word32 // 1 while the producer sleeps
 	_       [controlSize - 388]byte
 }
 

@@ -133,13 +133,13 @@ func (l *link) breakOff(err error) error {
 func (l *link) finish(end uint32) {
 	if l.end == open || end == aborted {
 		l.end = end
-		l.out.p.ctl.end.Store(end)
+		l.out.p.ctl.end.publish(end)
 	}
 	l.ring(&l.out.p.ctl.sleeper)
 	in := l.in.c.ctl
-	in.gone.Store(ended)
+	in.gone.publish(ended)
 	l.ring(&in.waiter)
-	in.sleeper.Store(1) // so that the next write rings, and finds the socket closed
+	in.sleeper.publish(1) // so that the next write rings, and finds the socket closed
 }
 
 // CloseWrite says that nothing more comes. It waits for a Write in progress.
@@ -154,7 +154,7 @@ func (l *link) CloseWrite() error {
 	l.out.ended = true
 	if l.end == open {
 		l.end = ended
-		l.out.p.ctl.end.Store(ended)
+		l.out.p.ctl.end.publish(ended)
 		l.ring(&l.out.p.ctl.sleeper)
 	}
 	return nil

@@ -3,6 +3,7 @@
 package ipc
 
 import (
+	"encoding/binary"
 	"sync/atomic"
 	"unsafe"
 )
@@ -14,11 +15,17 @@ const (
 	textFlag = 1
 )
 
-// words returns the two words at the beginning of the record at position at, which
-// is a multiple of 8. The ring itself begins at a page.
-func words(data []byte, at uint64) (length, flags *atomic.Uint32) {
+// putHead writes the two words at the beginning of the record at position at, which
+// is a multiple of 8. Like the message itself, they are visible once tail is published.
+func putHead(data []byte, at uint64, length, flags uint32) {
+	binary.NativeEndian.PutUint32(data[at:], length)
+	binary.NativeEndian.PutUint32(data[at+4:], flags)
+}
+
+// head reads them, each once: the producer may change them at any time.
+func head(data []byte, at uint64) (length, flags uint32) {
 	p := unsafe.Pointer(&data[at : at+recordHead][0])
-	return (*atomic.Uint32)(p), (*atomic.Uint32)(unsafe.Add(p, 4))
+	return atomic.LoadUint32((*uint32)(p)), atomic.LoadUint32((*uint32)(unsafe.Add(p, 4)))
 }
 
 // recordSize is the room in a ring that a message takes.
@@ -39,9 +46,7 @@ func (p *producer) needs(n int) uint64 {
 func (p *producer) body(n int) []byte {
 	at := p.tail & uint64(len(p.data)-1)
 	if left := uint64(len(p.data)) - at; recordSize(n) > left {
-		length, flags := words(p.data, at)
-		length.Store(skip)
-		flags.Store(0)
+		putHead(p.data, at, skip, 0)
 		p.tail += left
 		at = 0
 	}
@@ -51,13 +56,11 @@ func (p *producer) body(n int) []byte {
 
 // seal makes a record of the n bytes in the body. It is not published.
 func (p *producer) seal(n int, text bool) {
-	length, flags := words(p.data, p.tail&uint64(len(p.data)-1))
-	length.Store(uint32(n))
+	flags := uint32(0)
 	if text {
-		flags.Store(textFlag)
-	} else {
-		flags.Store(0)
+		flags = textFlag
 	}
+	putHead(p.data, p.tail&uint64(len(p.data)-1), uint32(n), flags)
 	p.tail += recordSize(n)
 }
 
@@ -73,8 +76,7 @@ func (c *consumer) next() (r record, ok bool, err error) {
 	for c.filled() > 0 {
 		at := c.head & uint64(len(c.data)-1)
 		left := uint64(len(c.data)) - at
-		lengthWord, flagsWord := words(c.data, at)
-		length, flags := lengthWord.Load(), flagsWord.Load() // once: they may change at any time
+		length, flags := head(c.data, at)
 		if length == skip {
 			if left > c.filled() {
 				return r, false, violation("a mark at %d for the end of the ring, with tail %d", c.head, c.tail)

@@ -39,12 +39,12 @@ func (p *producer) free() uint64 { return uint64(len(p.data)) - (p.tail - p.head
 // look learns what the consumer has taken out since. The error is errPipe if it
 // takes no more, and else about a consumer that lies.
 func (p *producer) look() error {
-	head := p.ctl.head.Load()
+	head := p.ctl.head.load()
 	if head-p.head > p.tail-p.head { // below the last one wraps around to far above
 		return violation("head %d after %d, with tail %d", head, p.head, p.tail)
 	}
 	p.head = head
-	switch gone := p.ctl.gone.Load(); gone {
+	switch gone := p.ctl.gone.load(); gone {
 	case open:
 		return nil
 	case ended:
@@ -55,7 +55,7 @@ func (p *producer) look() error {
 }
 
 // publish shows what has been put in to the consumer.
-func (p *producer) publish() { p.ctl.tail.Store(p.tail) }
+func (p *producer) publish() { p.ctl.tail.publish(p.tail) }
 
 // filled returns how many bytes there are to take out, as far as was known when
 // the consumer last looked.
@@ -65,10 +65,10 @@ func (c *consumer) filled() uint64 { return c.tail - c.head }
 // taken out, is io.EOF at the end; errReset, at any time, if the producer has
 // aborted; and else about a producer that lies.
 func (c *consumer) look(m mode) error {
-	tail := c.ctl.tail.Load()
-	end := c.ctl.end.Load()
+	tail := c.ctl.tail.load()
+	end := c.ctl.end.load()
 	if end == ended {
-		tail = c.ctl.tail.Load() // the first one may be older than the end
+		tail = c.ctl.tail.load() // the first one may be older than the end
 	}
 	if tail-c.head > uint64(len(c.data)) || tail-c.head < c.tail-c.head {
 		return violation("tail %d after %d, with head %d", tail, c.tail, c.head)
@@ -95,7 +95,7 @@ func (c *consumer) look(m mode) error {
 // publish shows what has been taken out to the producer.
 func (c *consumer) publish() {
 	c.shown = c.head
-	c.ctl.head.Store(c.head)
+	c.ctl.head.publish(c.head)
 }
 
 // due tells whether so much has been taken out that it is time to publish. To do

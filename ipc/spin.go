@@ -96,7 +96,7 @@ func spinLimit() int32 {
 
 // spin looks until index is no longer what was seen, over is no longer open, or stop
 // is no longer 0, and tells whether it was so in time.
-func (s *spinner) spin(index *atomic.Uint64, seen uint64, over, stop *atomic.Uint32) bool {
+func (s *spinner) spin(index *word64, seen uint64, over *word32, stop *atomic.Uint32) bool {
 	if !s.begin() {
 		return false
 	}
@@ -107,7 +107,7 @@ func (s *spinner) spin(index *atomic.Uint64, seen uint64, over, stop *atomic.Uin
 	)
 	for {
 		for range spinLooks {
-			if index.Load() != seen || over.Load() != open || stop.Load() != 0 {
+			if index.load() != seen || over.load() != open || stop.Load() != 0 {
 				s.came(yielded)
 				return true
 			}

@@ -60,15 +60,16 @@ func TestSpinnersLeaveProcessors(t *testing.T) {
 // TestSpinEnds: a spin ends when there is something to see, also a change of state,
 // and else after its time.
 func TestSpinEnds(t *testing.T) {
-	var index atomic.Uint64
-	var over, stop atomic.Uint32
+	var index word64
+	var over word32
+	var stop atomic.Uint32
 	for name, change := range map[string]func(){
-		"index": func() { index.Store(1) },
-		"over":  func() { over.Store(1) },
+		"index": func() { index.publish(1) },
+		"over":  func() { over.publish(1) },
 		"stop":  func() { stop.Store(1) },
 	} {
-		index.Store(0)
-		over.Store(0)
+		index.publish(0)
+		over.publish(0)
 		stop.Store(0)
 		s := spinner{limit: 1}
 		if s.spin(&index, 0, &over, &stop) {

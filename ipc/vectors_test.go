@@ -100,11 +100,11 @@ func (v ringVector) run(t *testing.T, p *producer, c *consumer) {
 			}
 			p.publish()
 		case "end":
-			p.ctl.end.Store(ended)
+			p.ctl.end.publish(ended)
 		case "abort":
-			p.ctl.end.Store(aborted)
+			p.ctl.end.publish(aborted)
 		case "gone":
-			c.ctl.gone.Store(ended)
+			c.ctl.gone.publish(ended)
 		case "take":
 			if err := c.look(mode(v.Mode)); err != nil && err != io.EOF {
 				t.Fatalf("step %d: %v", i, err)
@@ -162,7 +162,7 @@ func TestVectors(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			p, c := newRing(int(v.Ring))
 			v.run(t, p, c)
-			got := controlVector{p.ctl.tail.Load(), p.ctl.end.Load(), c.ctl.head.Load(), c.ctl.gone.Load()}
+			got := controlVector{p.ctl.tail.load(), p.ctl.end.load(), c.ctl.head.load(), c.ctl.gone.load()}
 			if *update {
 				v.Control = got
 			}

@@ -4,7 +4,6 @@ package ipc
 
 import (
 	"errors"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -73,7 +72,7 @@ func (l *link) awaitData() error {
 		if err := l.sleep(&h.bed, &h.half, false, h.look); err != nil {
 			return err
 		}
-		h.c.ctl.sleeper.Store(0)
+		h.c.ctl.sleeper.publish(0)
 	}
 }
 
@@ -83,7 +82,7 @@ func (l *link) lookIn(fd uintptr) bool {
 		return true
 	}
 	l.rung(int(fd), l.in.bed)
-	l.in.c.ctl.sleeper.Store(1)
+	l.in.c.ctl.sleeper.publish(1)
 	if ready, _ := l.readable(); ready {
 		return true
 	}
@@ -110,7 +109,7 @@ func (l *link) awaitRoom(n uint64) error {
 		if err := l.sleep(&h.bed, &h.half, true, h.look); err != nil {
 			return err
 		}
-		h.p.ctl.waiter.Store(0)
+		h.p.ctl.waiter.publish(0)
 	}
 }
 
@@ -120,7 +119,7 @@ func (l *link) lookOut(fd uintptr) bool {
 		return true
 	}
 	l.rung(int(fd), l.out.bed)
-	l.out.p.ctl.waiter.Store(1)
+	l.out.p.ctl.waiter.publish(1)
 	if ready, _ := l.writable(l.out.need); ready {
 		return true
 	}
@@ -183,10 +182,10 @@ func (l *link) taken() {
 	l.ring(&l.in.c.ctl.waiter)
 }
 
-// ring wakes the other side if the flag says that it sleeps. Atomic operations of
-// Go are in one order for all, so no fence is needed after what was written.
-func (l *link) ring(flag *atomic.Uint32) {
-	if flag.Load() == 1 && flag.CompareAndSwap(1, 0) {
+// ring wakes the other side if flag says that it sleeps. What the other side waits for
+// has been published before: see word32.
+func (l *link) ring(flag *word32) {
+	if flag.load() == 1 && flag.claim() {
 		_ = l.raw.Control(l.knock)
 	}
 }
