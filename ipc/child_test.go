@@ -32,6 +32,7 @@ var parts = map[string]func(args []string) error{
 	"drain": func(args []string) error { return withConn(args, drainAll) },
 	"dial":  dialPart,
 	"serve": servePart,
+	"squat": squatPart,
 }
 
 const partVariable = "TENON_IPC_PART"
@@ -59,7 +60,20 @@ func startChild(t testing.TB, cpus string, part ...string) *child {
 	if cpus != "" {
 		args = append([]string{"taskset", "-c", cpus}, args...)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	return runChild(t, exec.Command(args[0], args[1:]...), part)
+}
+
+// startChildAs starts a child as another user, to whom the path of this test may be
+// closed.
+func startChildAs(t testing.TB, uid uint32, part ...string) *child {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return runChild(t, cmd, part)
+}
+
+func runChild(t testing.TB, cmd *exec.Cmd, part []string) *child {
+	t.Helper()
 	cmd.Env = append(os.Environ(), partVariable+"="+strings.Join(part, " "))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

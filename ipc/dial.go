@@ -26,12 +26,31 @@ type Dial struct {
 	// there is a slash in it, or "@" and an abstract name.
 	Name     string
 	Messages bool // carry messages and not bytes: a MsgConn and not a Conn
+
+	// AllowUID and AllowGID are users and groups, by name or number, whose
+	// programs may be the listener, beside this user's and root's. "*" is anybody.
+	AllowUID, AllowGID []string
 }
 
-var _ transport.Dialer = (*Dial)(nil)
+var (
+	_ transport.Dialer    = (*Dial)(nil)
+	_ transport.Validator = (*Dial)(nil)
+)
 
-// Bind binds the target.
-func (d *Dial) Bind(s *opt.Set) { bindName(s, &d.Name) }
+// Bind binds the target and the options.
+func (d *Dial) Bind(s *opt.Set) {
+	bindName(s, &d.Name)
+	s.Group("access")
+	s.Strings(&d.AllowUID, "allow-uid", "user", "let a program of this user be the listener, beside those of the own user and root; may be given again")
+	s.Strings(&d.AllowGID, "allow-gid", "group", "let a program of this group be the listener; may be given again")
+	s.Group("")
+}
+
+// Validate looks the users and groups up.
+func (d *Dial) Validate() error {
+	a := local.Access{AllowUID: d.AllowUID, AllowGID: d.AllowGID}
+	return a.Validate()
+}
 
 // bindName binds a target that is a name.
 func bindName(s *opt.Set, p *string) {
@@ -52,21 +71,18 @@ func checkName(name string) error {
 	return nil
 }
 
-// place returns the path of the socket of that name.
-func place(name string) (string, error) {
-	if err := checkName(name); err != nil {
-		return "", err
-	}
-	return rundir.Socket(name, ".shm")
+// rendezvous is where the two sides meet.
+func rendezvous(name string, a local.Access) *rundir.Rendezvous {
+	return &rundir.Rendezvous{Name: name, Ext: ".shm", Access: a,
+		Hint: "allow-uid=USER lets a program of another user be the other side"}
 }
 
 // Dial connects. The context bounds the wait for the other side's Accept.
 func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
-	path, err := place(d.Name)
-	if err != nil {
+	if err := checkName(d.Name); err != nil {
 		return nil, err
 	}
-	c, err := (&local.Unix{Path: path}).Dial(ctx)
+	c, err := rendezvous(d.Name, local.Access{AllowUID: d.AllowUID, AllowGID: d.AllowGID}).Dial(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,9 @@ func harness(t *testing.T, k transport.Kind) transporttest.Harness {
 			go acceptAll(t, a)
 			return &Dial{Name: p, Messages: msgs}
 		}
+		h.Addresses = append(h.Addresses, k.Name+":@name,allow-uid=0,allow-gid=0")
+		h.Bad[k.Name+":x,allow-uid=nobody-at-all"] = "there is no user nobody-at-all"
+		h.Options = strangerOptions(msgs)
 		return h
 	}
 	h.Endpoint = func(t testing.TB) transport.Endpoint { return &Listen{Name: newPlace(t), Messages: msgs} }

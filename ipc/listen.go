@@ -76,11 +76,10 @@ func (l *Listen) Listen(ctx context.Context) (transport.Acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := place(l.Name)
-	if err != nil {
+	if err := checkName(l.Name); err != nil {
 		return nil, err
 	}
-	a, err := (&local.UnixListen{Path: path, Access: l.Access}).Listen(ctx)
+	a, err := rendezvous(l.Name, l.Access).Listen(ctx)
 	if err != nil {
 		return nil, err
 	}

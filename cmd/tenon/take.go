@@ -124,12 +124,8 @@ func (t *taker) get(fits func([]gift.Gift) error) ([]gift.Gift, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, transport.Mark(t.failed(errors.New("timed out: nobody has given anything")), tenon.ErrTimeout))
 		defer cancel()
 	}
-	path, err := rundir.Socket(t.name, giveExt)
-	if err != nil {
-		return nil, t.failed(err)
-	}
 	for {
-		gifts, err := t.try(ctx, path, fits)
+		gifts, err := t.try(ctx, fits)
 		if errors.Is(err, context.DeadlineExceeded) {
 			<-ctx.Done() // package net looks at the clock by itself, and may be first
 		}
@@ -151,8 +147,9 @@ func (t *taker) get(fits func([]gift.Gift) error) ([]gift.Gift, error) {
 }
 
 // try takes once.
-func (t *taker) try(ctx context.Context, path string, fits func([]gift.Gift) error) ([]gift.Gift, error) {
-	conn, err := (&local.Unix{Path: path}).Dial(ctx)
+func (t *taker) try(ctx context.Context, fits func([]gift.Gift) error) ([]gift.Gift, error) {
+	giver := rundir.Rendezvous{Name: t.name, Ext: giveExt, Access: t.from, Hint: "--from=USER takes from another user"}
+	conn, err := giver.Dial(ctx)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, transport.WithHint(errNobodyGives, "tenon give "+t.name+" ADDRESS does, and --wait waits for it")
@@ -164,9 +161,6 @@ func (t *taker) try(ctx context.Context, path string, fits func([]gift.Gift) err
 	c, ok := transport.As[gift.Conn](conn)
 	if !ok {
 		return nil, errors.ErrUnsupported
-	}
-	if err := t.from.Admit(conn); err != nil {
-		return nil, transport.WithHint(fmt.Errorf("the giver: %w", err), "--from=USER takes from another user")
 	}
 	gifts, err := gift.Receive(c)
 	if err == io.ErrUnexpectedEOF || errors.Is(err, syscall.ECONNRESET) {

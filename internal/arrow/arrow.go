@@ -25,7 +25,7 @@ var Rules = []Rule{
 	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
 	{"internal/deadline", nil, "deadlines of what waits on channels"},
-	{"internal/rundir", []string{"transport"}, "names of sockets, for the kinds of one machine"},
+	{"internal/rundir", []string{"transport", "transport/local"}, "where programs of one machine meet, and whom"},
 	{"internal/sessions", nil, "it knows when a sender is there, and no socket"},
 	{"internal/term", nil, "terminals, for the families that have some"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},

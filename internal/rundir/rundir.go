@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package rundir says where the sockets of one user's programs are that know each
-// other by a name and not by a path.
+// Package rundir has the places where programs of one machine meet by a name: where
+// their sockets are, and who may be at the other side. A [Rendezvous] is both.
 //
 // It asks no environment: a name must mean the same place to a program started by
 // cron and to one in a terminal, or they would not meet.

@@ -96,16 +96,21 @@ func (b *Bus) checkName() error {
 	return nil
 }
 
+// rendezvous is where members meet.
+func (b *Bus) rendezvous(a local.Access) *rundir.Rendezvous {
+	return &rundir.Rendezvous{Name: b.Name, Ext: ext, Access: a,
+		Hint: "allow-uid=USER lets another user be a member, and play the hub"}
+}
+
+// ext ends the file of a name that is no path.
+const ext = ".bus"
+
 // Dial becomes a member. The Conn is a [*Conn].
 func (b *Bus) Dial(ctx context.Context) (transport.Conn, error) {
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
-	path, err := rundir.Socket(b.Name, ".bus")
-	if err != nil {
-		return nil, err
-	}
-	c := newConn(b, path)
+	c := newConn(b)
 	running, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	l, err := c.meet(ctx)

@@ -244,7 +244,7 @@ func TestSurvivorsAgree(t *testing.T) {
 // too late to say so, goes over to the order of the others: what it has published
 // itself of that is published again, and it hears nothing twice.
 func TestLatecomerTakesBack(t *testing.T) {
-	c := newConn(&Bus{Name: "x"}, "x")
+	c := newConn(&Bus{Name: "x"})
 	hear := func(seq, origin, oseq uint64) {
 		t.Helper()
 		e := entry{seq: seq, origin: origin, oseq: oseq}

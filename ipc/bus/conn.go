@@ -39,7 +39,6 @@ const farewell = time.Second
 // and one that writes; and those of the hub, if it plays the hub.
 type Conn struct {
 	bus    Bus
-	path   string // of the socket
 	secret secret
 	origin uint64
 	info   *transport.Info
@@ -77,9 +76,9 @@ var (
 	_ transport.DropCounter = (*Conn)(nil)
 )
 
-func newConn(b *Bus, path string) *Conn {
+func newConn(b *Bus) *Conn {
 	c := &Conn{
-		bus: *b, path: path, secret: newSecret(),
+		bus: *b, secret: newSecret(),
 		info:   &transport.Info{Kind: kindName},
 		remote: transport.Addr{Net: kindName, Name: b.Name},
 		in:     inbox{limits: b.limits()},
@@ -226,7 +225,7 @@ func (c *Conn) leave() error {
 	h, err := c.hub, c.failed
 	c.mu.Unlock()
 	if h == nil || !h.close(c.origin) {
-		tidy(&c.bus, c.path)
+		tidy(&c.bus)
 	}
 	if left > 0 && err == nil {
 		return fmt.Errorf("%d messages could not be handed on", left)

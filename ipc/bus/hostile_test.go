@@ -253,7 +253,7 @@ func FuzzMember(f *testing.F) {
 	f.Add((&place{}).append(nil))
 	f.Add(append(open((&place{}).append(nil), frameRefuse, 1), byte(refuseSlow)))
 	f.Fuzz(func(t *testing.T, said []byte) {
-		c := newConn(&Bus{Name: "x"}, "x")
+		c := newConn(&Bus{Name: "x"})
 		c.journal = journal{epoch: 5, head: 9}
 		c.journal.add(entry{origin: c.origin, oseq: 1})
 		c.out.last = 1

@@ -14,7 +14,6 @@ import (
 
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
-	"github.com/tenon-net/tenon/transport/local"
 )
 
 // Times of finding a hub, or becoming it.
@@ -125,15 +124,7 @@ func (c *Conn) greetError(ctx context.Context, conn transport.Conn, err error) e
 }
 
 func (c *Conn) dial(ctx context.Context) (transport.Stream, error) {
-	conn, err := (&local.Unix{Path: c.path}).Dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.trust(conn.Info().Cred); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return conn.(transport.Stream), nil
+	return c.bus.rendezvous(c.bus.Access).Dial(ctx)
 }
 
 // becomeHub listens in the place of a hub. If others may know more of the bus than
@@ -141,7 +132,7 @@ func (c *Conn) dial(ctx context.Context) (transport.Stream, error) {
 func (c *Conn) becomeHub(ctx context.Context, others bool) error {
 	access := c.bus.Access
 	access.Unlink = opt.Off // see tidy
-	acc, err := (&local.UnixListen{Path: c.path, Access: access}).Listen(ctx)
+	acc, err := c.bus.rendezvous(access).Listen(ctx)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &hubError{err}
 	} else if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/internal/rundir"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/local"
 )
@@ -18,8 +19,9 @@ import (
 // its own hub has been closed. A hub that has other members leaves its socket behind,
 // dead, so that a program that comes just then finds that there is a bus, and lets
 // those go first who know what was published. So the last one to leave removes it.
-func tidy(b *Bus, path string) {
-	if !b.Unlink.Or(true) {
+func tidy(b *Bus) {
+	path, err := rundir.Socket(b.Name, ext)
+	if err != nil || !b.Unlink.Or(true) {
 		return
 	}
 	if _, err := os.Lstat(path); err != nil {

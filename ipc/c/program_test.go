@@ -5,7 +5,6 @@ package c
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -36,10 +35,16 @@ func start(t *testing.T, path string, args ...string) *program {
 // startWith starts a program that has these files from descriptor 3 on.
 func startWith(t *testing.T, files []*os.File, path string, args ...string) *program {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	p := &program{cmd: exec.CommandContext(ctx, path, args...)}
+	cmd := exec.Command(path, args...)
+	cmd.ExtraFiles = files
+	return run(t, cmd)
+}
+
+// run starts a command, which is killed at the end of the test.
+func run(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
+	p := &program{cmd: cmd}
 	p.cmd.Stderr = &p.errors
-	p.cmd.ExtraFiles = files
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +53,10 @@ func startWith(t *testing.T, files []*os.File, path string, args ...string) *pro
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 	t.Cleanup(func() {
-		cancel()
+		late.Stop()
+		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait() // it may have been waited for
 	})
 	return p

@@ -38,6 +38,8 @@
  *     ECONNABORTED  this side has aborted
  *     EPROTO        the other side does not keep to the protocol; it was cut off
  *     EMSGSIZE      the message is longer than tenon_shm_max_msg or the buffer
+ *     EACCES        the program that listens is of another user; or others can look
+ *                   into the directory of the names
  *     EOPNOTSUPP    bytes were asked of a connection of messages, or messages of
  *                   one of bytes
  *
@@ -115,7 +117,10 @@ typedef struct tenon_shm_listener tenon_shm_listener; /* a socket that waits for
  * tenon_shm_dial connects to a listener. A name with a slash is the path of a unix
  * socket; one that begins with @ is abstract (unix(7)); another is a name among
  * the programs of this user, see tenon_shm_path. The listener decides about the
- * mode and the size; tenon_shm_mode tells.
+ * mode and the size; tenon_shm_mode tells. It must be of this user or root, whatever
+ * sort the name is, for others may have listened there first: else it is EACCES. To
+ * trust somebody else, connect a socket, look at SO_PEERCRED (unix(7)), and hand it to
+ * tenon_shm_client.
  *
  * tenon_shm_listen makes the socket, for this user alone: the file has the mode
  * 0600, and an abstract name answers this user and root. A socket file whose
@@ -1060,6 +1065,16 @@ static int tsm_attach(int fd, const char *path, int (*call)(int, const struct so
 static int tsm_connect(int fd, const struct sockaddr *a, socklen_t len) { return connect(fd, a, len); }
 static int tsm_bind(int fd, const struct sockaddr *a, socklen_t len) { return bind(fd, a, len); }
 
+/* Tells whether the program at the other side is of this user or root: unix(7). */
+static int tsm_is_trusted(int fd)
+{
+	struct ucred who;
+	socklen_t len = sizeof who;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return 0;
+	return who.uid == 0 || who.uid == geteuid();
+}
+
 static int tsm_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); }
 
 tenon_shm *tenon_shm_dial(const char *name)
@@ -1078,6 +1093,11 @@ tenon_shm *tenon_shm_dial(const char *name)
 			errno = e == EAGAIN ? ETIMEDOUT : e;
 			return NULL;
 		}
+	}
+	if (!tsm_is_trusted(fd)) {
+		close(fd);
+		errno = EACCES;
+		return NULL;
 	}
 	return tenon_shm_client(fd, tsm_left(until));
 }
@@ -1187,11 +1207,8 @@ tenon_shm *tenon_shm_accept(tenon_shm_listener *l)
 	for (;;) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
-			struct ucred who;
-			socklen_t len = sizeof who;
 			tenon_shm *c;
-			if (l->guarded && (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
-					   (who.uid != 0 && who.uid != geteuid()))) {
+			if (l->guarded && !tsm_is_trusted(fd)) {
 				close(fd);
 				continue;
 			}
