@@ -80,8 +80,8 @@ func pin(t testing.TB, n int) {
 	}
 }
 
-// cpu returns the processor time that this process has used.
-func cpu() time.Duration {
+// cpuTime returns the processor time that this process has used.
+func cpuTime() time.Duration {
 	var r syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
@@ -94,7 +94,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 			pin(b, 0)
 			p := make([]byte, 64)
 			times := make([]time.Duration, 0, 1<<20)
-			before := cpu()
+			before := cpuTime()
 			for b.Loop() {
 				start := time.Now()
 				var err error
@@ -115,7 +115,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 			slices.Sort(times)
 			b.ReportMetric(float64(times[len(times)/2]), "p50-ns")
 			b.ReportMetric(float64(times[len(times)*99/100]), "p99-ns")
-			b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

@@ -9,8 +9,9 @@ package ipc
 func (p *producer) put(b []byte) int {
 	b = b[:min(uint64(len(b)), p.free())]
 	at := p.tail & uint64(len(p.data)-1)
-	n := copy(p.data[at:], b)
-	copy(p.data, b[n:])
+	if n := copyOut(p.data[at:], b); n < len(b) {
+		copyOut(p.data, b[n:])
+	}
 	p.tail += uint64(len(b))
 	return len(b)
 }
