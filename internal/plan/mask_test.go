@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"errors"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -77,29 +76,6 @@ func TestMistakesAreShown(t *testing.T) {
 		var at *address.Error
 		if !errors.As(err, &at) || !strings.HasPrefix(at.Caret(), want) {
 			t.Errorf("%s: %v\n%s\nwant\n%s", text, err, at.Caret(), want)
-		}
-	}
-}
-
-func TestPrefixesContain(t *testing.T) {
-	for _, tt := range []struct {
-		ranges, ip string
-		want       bool
-	}{
-		{"fe80::/10", "fe80::1%eth0", true},
-		{"fe80::1%eth0", "fe80::1%eth1", true},
-		{"10.0.0.0/8", "::ffff:10.1.2.3", true},
-		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
-		{"::ffff:10.0.0.0/104", "11.1.2.3", false},
-		{"::/0", "10.1.2.3", false},
-		{"10.0.0.0/8 fd00::/8", "fd12::1", true},
-	} {
-		var p plan.Prefixes
-		if err := p.UnmarshalText([]byte(tt.ranges)); err != nil {
-			t.Fatalf("%s: %v", tt.ranges, err)
-		}
-		if got := p.Contain(netip.MustParseAddr(tt.ip)); got != tt.want {
-			t.Errorf("%s contains %s: %v, want %v", tt.ranges, tt.ip, got, tt.want)
 		}
 	}
 }

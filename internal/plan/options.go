@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport/inet"
@@ -50,10 +51,10 @@ type Options struct {
 	Handshake   time.Duration // handshake-timeout
 	Max         int
 	MaxPerIP    int
-	Allow, Deny Prefixes
+	Allow, Deny address.Prefixes
 	Once, Many  bool
 	AcceptProxy bool
-	ProxyFrom   Prefixes
+	ProxyFrom   address.Prefixes
 	AllowExec   bool
 }
 

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/plan"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/proxy"
@@ -137,7 +138,7 @@ func (g *gate) layers(ctx context.Context, c transport.Conn) (through transport.
 	defer transport.CatchBug(&err)
 	through = c
 	if g.plan.Common.AcceptProxy {
-		header := proxy.AcceptHeader{Trust: []netip.Prefix(g.plan.Common.ProxyFrom)}
+		header := proxy.AcceptHeader{Trust: g.plan.Common.ProxyFrom}
 		if through, err = header.Wrap(ctx, c, transport.Accepted); err != nil {
 			return nil, err
 		}
@@ -271,9 +272,9 @@ func temporary(err error) bool {
 func addrOf(a net.Addr) netip.Addr {
 	switch a := a.(type) {
 	case *net.TCPAddr:
-		return a.AddrPort().Addr().Unmap().WithZone("")
+		return address.Canonical(a.AddrPort().Addr())
 	case *net.UDPAddr:
-		return a.AddrPort().Addr().Unmap().WithZone("")
+		return address.Canonical(a.AddrPort().Addr())
 	}
 	return netip.Addr{}
 }

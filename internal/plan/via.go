@@ -1,0 +1,28 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/tenon-net/tenon/transport/proxy"
+)
+
+// A Way is the proxies to an end, the nearest first.
+type Way []proxy.Hop
+
+// UnmarshalText adds a proxy.
+func (w *Way) UnmarshalText(text []byte) error {
+	hop, err := proxy.ParseVia(string(text))
+	if err == nil {
+		*w = append(*w, hop)
+	}
+	return err
+}
+
+// String names the proxies, without their passwords.
+func (w *Way) String() string {
+	var words []string
+	for _, hop := range *w {
+		words = append(words, hop.String())
+	}
+	return strings.Join(words, " ")
+}
