@@ -177,7 +177,7 @@ func options(msgs bool) map[string]func(*testing.T) {
 		},
 		"user":  owner(local.Access{User: "1"}, 1, uint32(os.Getgid())),
 		"group": owner(local.Access{Group: "1"}, uint32(os.Getuid()), 1),
-		"unlink": func(t *testing.T) {
+		"unlink-close": func(t *testing.T) {
 			p := newPlace(t)
 			listening(t, &Listen{Name: p, Messages: msgs, Access: local.Access{Unlink: 2}}).Close()
 			if _, err := os.Stat(p); err != nil {

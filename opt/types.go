@@ -117,17 +117,18 @@ func (s *Set) Rate(p *int64, name, usage string) *Def {
 	return d
 }
 
-// String binds a text that is taken as it is.
+// String binds a text that is taken as it is. An empty one is refused: the zero value
+// is the default, and "user=$NOT_SET" must not mean that nobody was named.
 func (s *Set) String(p *string, name, typ, usage string) *Def {
 	return s.add(&Def{Name: name, Type: typ, Usage: usage,
-		parse: func(v string) error { *p = v; return nil },
+		parse: func(v string) error { *p = v; return notEmpty(v) },
 		show:  func() string { return *p }})
 }
 
-// Strings binds a text that may be given more than once.
+// Strings binds a text that may be given more than once, and is not empty.
 func (s *Set) Strings(p *[]string, name, typ, usage string) *Def {
 	return s.add(&Def{Name: name, Type: typ, Usage: usage, Multi: true,
-		parse: func(v string) error { *p = append(*p, v); return nil },
+		parse: func(v string) error { *p = append(*p, v); return notEmpty(v) },
 		show:  func() string { return strings.Join(*p, " ") }})
 }
 
@@ -195,6 +196,13 @@ func ReadSecret(text string) (string, error) {
 		return "", &ValueError{Msg: "must not be empty, and " + from + " is"}
 	}
 	return secret, nil
+}
+
+func notEmpty(v string) error {
+	if v == "" {
+		return &ValueError{Msg: "must not be empty"}
+	}
+	return nil
 }
 
 func yesNo(v bool) string {

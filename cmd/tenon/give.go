@@ -105,7 +105,11 @@ func (g *giver) meeting() (string, error) {
 			return "", usageError("other users can't reach the name "+g.name, "write a path that they can reach, such as /tmp/"+g.name+", or @"+g.name)
 		}
 	}
-	return "unix-listen:" + address.Quote(path) + ",mode=" + mode + ",allow-uid=*", nil
+	meeting := "unix-listen:" + address.Quote(path) + ",allow-uid=*"
+	if !strings.HasPrefix(path, "@") { // an abstract name has no permissions
+		meeting += ",mode=" + mode
+	}
+	return meeting, nil
 }
 
 // defaultName is the name of descriptors that have none of their own: that of the

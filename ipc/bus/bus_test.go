@@ -69,7 +69,7 @@ func options() map[string]func(*testing.T) {
 		},
 		"user":  func(t *testing.T) { testOwner(t, local.Access{User: "1"}) },
 		"group": func(t *testing.T) { testOwner(t, local.Access{Group: "1"}) },
-		"unlink": func(t *testing.T) {
+		"unlink-close": func(t *testing.T) {
 			p := at(t)
 			member(t, Bus{Name: p}).Close()
 			if _, err := os.Lstat(p); err == nil {
@@ -77,7 +77,7 @@ func options() map[string]func(*testing.T) {
 			}
 			member(t, Bus{Name: p, Access: local.Access{Unlink: opt.Off}}).Close()
 			if _, err := os.Lstat(p); err != nil {
-				t.Errorf("with unlink=no: %v", err)
+				t.Errorf("with unlink-close=no: %v", err)
 			}
 		},
 		"allow-uid": func(t *testing.T) { testAllow(t, local.Access{AllowUID: []string{"77777"}}) },

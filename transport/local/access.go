@@ -44,8 +44,21 @@ type Access struct {
 }
 
 // Bind binds the options.
-func (a *Access) Bind(s *opt.Set) {
+func (a *Access) Bind(s *opt.Set) { a.bind(s, false) }
+
+// bind binds the options. An abstract name has no file, and so fewer of them.
+func (a *Access) bind(s *opt.Set, abstract bool) {
 	s.Group("access")
+	if !abstract {
+		a.bindFile(s)
+	}
+	s.Strings(&a.AllowUID, "allow-uid", "user", "let this user in, and others only if allowed too; may be given again")
+	s.Strings(&a.AllowGID, "allow-gid", "group", "let the members of this group in, and others only if allowed too; may be given again")
+	s.Group("")
+}
+
+// bindFile binds the options of the socket file.
+func (a *Access) bindFile(s *opt.Set) {
 	s.Text(&a.Mode, "mode", "octal", "permissions of the socket file; to connect takes the one to write", func() string {
 		if a.Mode == 0 {
 			return ""
@@ -54,10 +67,17 @@ func (a *Access) Bind(s *opt.Set) {
 	}).Alias("perm").Default = "600"
 	s.String(&a.User, "user", "user", "owner of the socket file").Alias("uid", "owner")
 	s.String(&a.Group, "group", "group", "group of the socket file").Alias("gid")
-	s.Switch(&a.Unlink, "unlink", true, "remove the socket file at the end").Alias("unlink-close")
-	s.Strings(&a.AllowUID, "allow-uid", "user", "let this user in, and others only if allowed too; may be given again")
-	s.Strings(&a.AllowGID, "allow-gid", "group", "let the members of this group in, and others only if allowed too; may be given again")
-	s.Group("")
+	s.Switch(&a.Unlink, "unlink-close", true, "remove the socket file at the end")
+}
+
+// validate refuses what would do nothing for a socket of that name, and looks the
+// users and groups up.
+func (a *Access) validate(name string) error {
+	if isAbstract(name) && (a.Mode != 0 || a.User != "" || a.Group != "" || a.Unlink != opt.Default) {
+		return usage("mode, user, group and unlink-close are for sockets in the file system, and an abstract name is in none",
+			"allow-uid and allow-gid say who may connect")
+	}
+	return a.Validate()
 }
 
 // Validate looks the users and groups up.

@@ -5,8 +5,10 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +25,8 @@ type Unixgram struct {
 	// LocalPath is the name to send under, at which answers arrive. The
 	// default is an abstract name that the kernel chooses.
 	LocalPath string
+
+	abstract bool // the target is an abstract name without its @
 }
 
 // UnixgramRecv receives datagrams from anybody and sends none; Meta.From tells
@@ -30,24 +34,45 @@ type Unixgram struct {
 type UnixgramRecv struct {
 	Path string // path of the socket, or "@" and an abstract name
 	Access
+
+	abstract bool // the target is an abstract name without its @
 }
 
 var (
 	_ transport.Dialer    = (*Unixgram)(nil)
+	_ transport.Validator = (*Unixgram)(nil)
 	_ transport.Dialer    = (*UnixgramRecv)(nil)
 	_ transport.Validator = (*UnixgramRecv)(nil)
 )
 
 // Bind binds the target and the option.
 func (u *Unixgram) Bind(s *opt.Set) {
-	bindTarget(s, &u.Path, false)
+	bindTarget(s, &u.Path, u.abstract)
 	s.String(&u.LocalPath, "bind", "path|@name", "send under this name, at which answers arrive")
+}
+
+// Validate finds fault with the name to send under. It must fit into a socket
+// address, which is how the other side learns it.
+func (u *Unixgram) Validate() error {
+	if u.LocalPath == "" {
+		return nil
+	}
+	if err := checkName(u.LocalPath); err != nil {
+		return err
+	}
+	if !isAbstract(u.LocalPath) && len(u.LocalPath) > maxName {
+		return usage(fmt.Sprintf("the path of bind has %d bytes, and may have %d: answers go to it", len(u.LocalPath), maxName), "")
+	}
+	return nil
 }
 
 // Dial connects a socket.
 func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx)
+	}
+	if err := u.Validate(); err != nil {
+		return nil, err
 	}
 	p, err := openPlace(u.Path)
 	if err != nil {
@@ -69,7 +94,7 @@ func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
 			c = nc.(*net.UnixConn)
 		}
 	} else if c, f, err = bindGram(ctx, u.LocalPath, &Access{}); err == nil {
-		err = control(c, func(fd int) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: name}) })
+		err = control(c, func(fd int) error { return syscall.Connect(fd, &syscall.SockaddrUnix{Name: name}) })
 		if err != nil {
 			f.remove()
 			c.Close()
@@ -85,13 +110,16 @@ func (u *Unixgram) Dial(ctx context.Context) (transport.Conn, error) {
 
 // Bind binds the target and the options.
 func (u *UnixgramRecv) Bind(s *opt.Set) {
-	bindTarget(s, &u.Path, false)
-	s.Embed(&u.Access)
+	bindTarget(s, &u.Path, u.abstract)
+	u.bind(s, u.abstract)
 }
+
+// Validate finds fault with the options.
+func (u *UnixgramRecv) Validate() error { return u.validate(u.Path) }
 
 // Dial opens the socket.
 func (u *UnixgramRecv) Dial(ctx context.Context) (transport.Conn, error) {
-	c, f, g, err := hearGram(ctx, u.Path, &u.Access)
+	c, f, g, err := openReceiver(ctx, u.Path, &u.Access)
 	if err != nil {
 		return nil, err
 	}

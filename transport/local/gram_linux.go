@@ -54,7 +54,7 @@ func bindGramAt(ctx context.Context, p *place, a *Access) (*net.UnixConn, *socke
 	c := pc.(*net.UnixConn)
 	if p.dir != nil {
 		if f.id, _, err = p.stat(p.base); err == nil {
-			err = p.dress(p.base, a)
+			err = p.setAccess(p.base, a)
 		}
 		if err != nil {
 			f.remove()
@@ -65,8 +65,11 @@ func bindGramAt(ctx context.Context, p *place, a *Access) (*net.UnixConn, *socke
 	return c, f, nil
 }
 
-// hearGram opens a datagram socket under a name, to hear whom the Access lets in.
-func hearGram(ctx context.Context, name string, a *Access) (*net.UnixConn, *socketFile, *guard, error) {
+// openReceiver opens a datagram socket under a name, which receives from whom the Access lets in.
+func openReceiver(ctx context.Context, name string, a *Access) (*net.UnixConn, *socketFile, *guard, error) {
+	if err := a.validate(name); err != nil {
+		return nil, nil, nil, err
+	}
 	g, err := a.guard(name)
 	if err != nil {
 		return nil, nil, nil, err
@@ -90,13 +93,14 @@ func autobind(_, _ string, rc syscall.RawConn) (err error) {
 	return errors.Join(cerr, err)
 }
 
-// sendTo sends a datagram to a name, or tells that it would have to wait.
+// sendTo sends a datagram to a name, or tells that it would have to wait. It uses
+// package syscall because the addresses of package unix have a byte less.
 func sendTo(c *net.UnixConn, p []byte, name string) (full bool, err error) {
 	err = control(c, func(fd int) error {
 		for {
-			err := unix.Sendto(fd, p, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: name})
-			if err != unix.EINTR {
-				full = err == unix.EAGAIN
+			err := syscall.Sendto(fd, p, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, &syscall.SockaddrUnix{Name: name})
+			if err != syscall.EINTR {
+				full = err == syscall.EAGAIN
 				return os.NewSyscallError("sendto", err)
 			}
 		}

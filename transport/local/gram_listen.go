@@ -31,7 +31,8 @@ const (
 // known by its name; those without one by their process, and nothing can be sent
 // to them.
 //
-// A session ends with [io.EOF] after SessionIdle without a datagram either way.
+// A session ends with [io.EOF] after SessionIdle without a datagram either way, and
+// that ends both directions ([transport.Ender]).
 // Datagrams of unix sockets do not get lost: while one session has its queue full,
 // the senders of all of them wait. Only those of new senders are dropped, and
 // counted, when Sessions are open or 64 are not yet accepted, and those of senders
@@ -41,6 +42,8 @@ type UnixgramListen struct {
 	Access
 	SessionIdle time.Duration // until a silent session ends; 0 is DefaultSessionIdle, negative is never
 	Sessions    int           // open at a time; 0 is DefaultSessions
+
+	abstract bool // the target is an abstract name without its @
 }
 
 var (
@@ -51,20 +54,23 @@ var (
 
 // Bind binds the target and the options.
 func (l *UnixgramListen) Bind(s *opt.Set) {
-	bindTarget(s, &l.Path, false)
-	s.Embed(&l.Access)
+	bindTarget(s, &l.Path, l.abstract)
+	l.bind(s, l.abstract)
 	s.Group("sessions")
 	s.Duration(&l.SessionIdle, "session-idle", DefaultSessionIdle, -1, "end a session after so long without a datagram either way")
 	s.Int(&l.Sessions, "sessions", DefaultSessions, 1, 1<<16, "senders that are served at a time")
 	s.Group("")
 }
 
+// Validate finds fault with the options.
+func (l *UnixgramListen) Validate() error { return l.validate(l.Path) }
+
 // Authenticates implements [transport.Guard], as that of [UnixListen].
 func (l *UnixgramListen) Authenticates() bool { return l.authenticates(l.Path) }
 
 // Listen opens the socket, which stays open until the last session is closed.
 func (l *UnixgramListen) Listen(ctx context.Context) (transport.Acceptor, error) {
-	c, f, g, err := hearGram(ctx, l.Path, &l.Access)
+	c, f, g, err := openReceiver(ctx, l.Path, &l.Access)
 	if err != nil {
 		return nil, err
 	}

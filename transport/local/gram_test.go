@@ -134,7 +134,7 @@ func recvOptions() map[string]func(*testing.T) {
 		},
 		"user":  owner(Access{User: "1"}, 1, os.Getgid()),
 		"group": owner(Access{Group: "1"}, os.Getuid(), 1),
-		"unlink": func(t *testing.T) {
+		"unlink-close": func(t *testing.T) {
 			p, c := open(t, Access{Unlink: 2})
 			c.Close()
 			if _, err := os.Stat(p); err != nil {

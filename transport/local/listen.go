@@ -27,8 +27,11 @@ var (
 // Bind binds the target and the options.
 func (l *UnixListen) Bind(s *opt.Set) {
 	bindTarget(s, &l.Path, l.abstract)
-	s.Embed(&l.Access)
+	l.bind(s, l.abstract)
 }
+
+// Validate finds fault with the options.
+func (l *UnixListen) Validate() error { return l.validate(l.Path) }
 
 // Authenticates implements [transport.Guard]: the kernel vouches for who connects,
 // and somebody has said who may.
@@ -42,6 +45,9 @@ func (l *UnixListen) Listen(ctx context.Context) (transport.Acceptor, error) {
 }
 
 func listen(ctx context.Context, network, path string, a *Access, wrap wrapper) (transport.Acceptor, error) {
+	if err := a.validate(path); err != nil {
+		return nil, err
+	}
 	g, err := a.guard(path)
 	if err != nil {
 		return nil, err

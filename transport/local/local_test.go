@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/transporttest"
@@ -135,7 +136,7 @@ func TestConformance(t *testing.T) {
 		"abstract-listen": {
 			Endpoint:  func(t testing.TB) transport.Endpoint { return &UnixListen{Path: abstract(t)} },
 			Addresses: []string{"abstract-listen:name"}, Bad: map[string]string{"abstract-listen:": noPath},
-			Options: access(func(n string, a Access) transport.Listener { return &UnixListen{Path: n, Access: a} }, func(n string) transport.Dialer { return &Unix{Path: n} }),
+			Options: lists(access(func(n string, a Access) transport.Listener { return &UnixListen{Path: n, Access: a} }, func(n string) transport.Dialer { return &Unix{Path: n} })),
 		},
 		packetKind: {
 			Pair: packetPair, Cred: true,
@@ -167,6 +168,29 @@ func TestConformance(t *testing.T) {
 			Endpoint:  func(t testing.TB) transport.Endpoint { return &UnixgramListen{Path: path(t)} },
 			Addresses: []string{"unixgram-listen:/run/a.sock,session-idle=5s"}, Bad: map[string]string{"unixgram-listen:": noPath},
 			Options: gramOptions(),
+			Ending: func(t testing.TB) (transport.Conn, transport.Conn) {
+				p := path(t)
+				dial, accept := pair(t, &UnixgramListen{Path: p, SessionIdle: 20 * time.Millisecond}, &Unixgram{Path: p})
+				return accept, dial
+			},
+		},
+		"abstract-recvfrom": {
+			Endpoint:  func(t testing.TB) transport.Endpoint { return &UnixgramListen{Path: abstract(t)} },
+			Addresses: []string{"abstract-recvfrom:name"}, Bad: map[string]string{"abstract-recvfrom:": noPath},
+			Options: lists(gramOptions(), "session-idle", "sessions"),
+		},
+		"abstract-recv": {
+			Endpoint:  func(t testing.TB) transport.Endpoint { return &UnixgramRecv{Path: abstract(t)} },
+			Addresses: []string{"abstract-recv:name"}, Bad: map[string]string{"abstract-recv:": noPath},
+			Options: lists(recvOptions()),
+		},
+		"abstract-sendto": {
+			Pair: func(t testing.TB) (transport.Conn, transport.Conn) {
+				n := abstract(t)
+				return pair(t, &UnixgramListen{Path: n}, &Unixgram{Path: n})
+			},
+			Addresses: []string{"abstract-sendto:name"}, Bad: map[string]string{"abstract-sendto:": noPath},
+			Options: map[string]func(*testing.T){"bind": testGramBind},
 		},
 		gramRecvKind: {
 			Pair: func(t testing.TB) (transport.Conn, transport.Conn) {
@@ -236,7 +260,7 @@ func accessOptions(listen func(name string, a Access) transport.Listener, dial f
 		},
 		"user":  func(t *testing.T) { wantOwner(t, listen, Access{User: "1"}, 1, os.Getgid()) },
 		"group": func(t *testing.T) { wantOwner(t, listen, Access{Group: "1"}, os.Getuid(), 1) },
-		"unlink": func(t *testing.T) {
+		"unlink-close": func(t *testing.T) {
 			p := path(t)
 			listening(t, listen(p, Access{Unlink: 2})).Close()
 			if _, err := os.Stat(p); err != nil {
@@ -262,6 +286,64 @@ func accessOptions(listen func(name string, a Access) transport.Listener, dial f
 				t.Errorf("a group that is allowed: %v", err)
 			}
 		},
+	}
+}
+
+// lists returns the checks that an abstract name has: those of its lists, and more.
+func lists(all map[string]func(*testing.T), more ...string) map[string]func(*testing.T) {
+	some := map[string]func(*testing.T){}
+	for _, name := range append(more, "allow-uid", "allow-gid") {
+		some[name] = all[name]
+	}
+	return some
+}
+
+// The name that stands in the address is an abstract one, as in socat.
+func TestAbstractNames(t *testing.T) {
+	for _, k := range Kinds() {
+		if !strings.HasPrefix(k.Name, "abstract") {
+			continue
+		}
+		e, err := transporttest.Fill(k, k.Name+":app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%+v", e); !strings.Contains(got, "Path:@app ") {
+			t.Errorf("%s:app is %s", k.Name, got)
+		}
+	}
+}
+
+// Options that would do nothing are refused: one that restricts and is not there is a
+// door left open.
+func TestOptionsThatWouldDoNothing(t *testing.T) {
+	file := "mode, user, group and unlink-close are for sockets in the file system, and an abstract name is in none"
+	for text, want := range map[string]string{
+		"unix-listen:@x,mode=600":                file,
+		"unix-listen:@x,user=root":               file,
+		"unixpacket-listen:@x,group=root":        file,
+		"unixgram-listen:@x,unlink-close=no":     file,
+		"unixgram-recv:@x,mode=600":              file,
+		"abstract-listen:x,mode=600":             `unknown option "mode"`,
+		"abstract-recvfrom:x,unlink-close=no":    `unknown option "unlink-close"`,
+		"unix-listen:/x,unlink":                  `unknown option "unlink"`, // socat's removes what is there before
+		"unixgram:/x,bind=@":                     "there is no path",
+		"unix-listen:/x,user=":                   "user: must not be empty",
+		"unix-listen:/x,group=":                  "group: must not be empty",
+		"unix-listen:/x,allow-uid=":              "allow-uid: must not be empty",
+		"unixgram:/x,bind=":                      "bind: must not be empty",
+		"unixgram-listen:/x,allow-uid=*,mode=":   "mode: must be permissions in octal, such as 600 or 660",
+		"unixgram-listen:/x,session-idle=":       "session-idle: must be a duration such as 500ms, 5s or 1h30m",
+		"abstract-recv:x,allow-gid=no-such-name": "there is no group no-such-name",
+	} {
+		name, _, _ := strings.Cut(text, ":")
+		e, err := transporttest.Fill(kind(t, name), text)
+		if v, ok := e.(transport.Validator); ok && err == nil {
+			err = v.Validate()
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -47,6 +47,9 @@ func (l *UnixPacketListen) Bind(s *opt.Set) {
 	s.Embed(&l.Access)
 }
 
+// Validate finds fault with the options.
+func (l *UnixPacketListen) Validate() error { return l.validate(l.Path) }
+
 // Authenticates implements [transport.Guard], as that of [UnixListen].
 func (l *UnixPacketListen) Authenticates() bool { return l.authenticates(l.Path) }
 

@@ -37,7 +37,7 @@ func publishAt(ctx context.Context, network string, p *place, a *Access) (_ *net
 	ln := l.(*net.UnixListener)
 	ln.SetUnlinkOnClose(false)
 	f := &socketFile{place: p, keep: !a.Unlink.Or(true)}
-	if err = p.dress(aside, a); err == nil {
+	if err = p.setAccess(aside, a); err == nil {
 		if f.id, _, err = p.stat(aside); err == nil {
 			err = p.putInPlace(ctx, aside)
 		}

@@ -39,7 +39,7 @@ func publishAt(ctx context.Context, network string, p *place, a *Access) (*net.U
 	if p.dir == nil {
 		return ln, f, nil
 	}
-	if err = p.dress(aside, a); err == nil {
+	if err = p.setAccess(aside, a); err == nil {
 		if f.id, _, err = p.stat(aside); err == nil {
 			err = p.putInPlace(ctx, aside, f.id)
 		}

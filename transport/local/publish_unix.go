@@ -47,8 +47,8 @@ func (p *place) stat(base string) (id fileID, mode uint32, err error) {
 	return fileID{uint64(st.Dev), uint64(st.Ino)}, uint32(st.Mode), nil
 }
 
-// dress gives a socket file its owner and permissions, in this order.
-func (p *place) dress(base string, a *Access) error {
+// setAccess gives a socket file its owner and permissions, in this order.
+func (p *place) setAccess(base string, a *Access) error {
 	uid, gid, err := a.owner()
 	if err != nil {
 		return err
