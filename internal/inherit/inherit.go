@@ -15,11 +15,11 @@ import (
 // ErrClosed is what writing to a descriptor should say that was closed.
 var ErrClosed = errors.New("the descriptor was closed when the program was started")
 
-// File returns one of the standard files for a program to inherit, or nil if it was
-// closed: [os.ProcAttr] has the program find it closed, too.
-func File(f *os.File) *os.File {
-	if WasClosed(int(f.Fd())) {
+// File returns standard file 0, 1 or 2 for a program to inherit, or nil if it was
+// closed: then [os.ProcAttr] has the program find it closed, too.
+func File(fd int) *os.File {
+	if WasClosed(fd) {
 		return nil
 	}
-	return f
+	return [...]*os.File{os.Stdin, os.Stdout, os.Stderr}[fd]
 }

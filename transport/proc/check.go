@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -18,14 +19,16 @@ import (
 func (o *Options) validate(args []string) error {
 	var err error
 	switch {
-	case o.PTY && o.Wire == "socketpair":
-		err = errors.New("pty and wire=socketpair exclude each other")
+	case o.PTY && o.Wire != "":
+		err = errors.New("pty and wire exclude each other")
+	case (o.PTY || o.Session) && o.Group == opt.Off:
+		err = errors.New("group=no goes with neither pty nor setsid: who leads a session leads a group")
 	case !o.PTY && (o.Raw || o.Echo != 0 || o.Rows != 0 || o.Cols != 0 || o.CTTY != 0):
 		err = errors.New("raw, echo, ctty, rows and cols need pty")
 	}
 	for _, v := range o.Env {
 		if name, _, _ := strings.Cut(v, "="); name == "" {
-			err = fmt.Errorf("env=%s sets no variable", v)
+			err = errors.New("env sets no variable: there is no name before the =") // the value may be a secret
 		}
 	}
 	for _, arg := range append(append(args, o.Env...), o.Arg0, o.Dir, o.Stderr) {

@@ -44,30 +44,36 @@ type conn struct {
 	given   atomic.Bool // the descriptor, by Detach
 	partial atomic.Bool // of a terminal: the last line written is not complete
 
-	exited chan struct{} // closed after status is set
-	status *os.ProcessState
-	abort  chan struct{} // closed by Abort
-	quit   sync.Once     // closes abort
-	end    sync.Once     // sets result
-	result error
+	exited  chan struct{} // closed after status is set
+	status  *os.ProcessState
+	abort   chan struct{} // closed by Abort
+	quit    sync.Once     // closes abort
+	closing chan struct{} // closed when Close or Abort begins
+	end     sync.Once     // sets result
+	result  error
+
+	ended  chan struct{}
+	ending sync.Once // closes ended
 }
 
 var (
 	_ transport.Stream   = (*conn)(nil)
 	_ transport.Aborter  = (*conn)(nil)
+	_ transport.Ender    = (*conn)(nil)
 	_ transport.Detacher = (*conn)(nil)
 )
 
 func newConn(kind string, args []string, p *os.Process, w *wire, o *Options) transport.Conn {
 	c := &conn{
-		wire: w, process: p, program: args[0], grouped: o.grouped(), after: o.killAfter(), untilEnd: o.Until == "exit",
+		wire: w, process: p, program: args[0], grouped: o.grouped(w), after: o.killAfter(), untilEnd: o.Until == "exit",
 		info:   transport.Info{Kind: kind},
 		addr:   transport.Addr{Net: kind, Name: name(kind, args)},
-		exited: make(chan struct{}), abort: make(chan struct{}),
+		exited: make(chan struct{}), abort: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
-	if kind == "sh" {
+	if kind != "exec" {
 		c.program = "the command"
 	}
+	c.eof.Store(w.in == nil)
 	c.signal, _ = o.signal() // has been validated
 	go c.reap()
 	if w.pty {
@@ -78,7 +84,7 @@ func newConn(kind string, args []string, p *os.Process, w *wire, o *Options) tra
 
 // name is how an end is called: "exec sort -u", "sh sort -u | tee f".
 func name(kind string, args []string) string {
-	if kind == "sh" {
+	if kind != "exec" {
 		return kind + " " + args[len(args)-1]
 	}
 	return kind + " " + Quote(args)
@@ -90,6 +96,8 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	case len(p) == 0:
 		return 0, nil
+	case c.in == nil:
+		return 0, io.EOF
 	}
 	for {
 		if c.untilEnd && c.hasExited() {
@@ -117,9 +125,28 @@ func (c *conn) readError(err error) error {
 		c.pty && errors.Is(err, syscall.EIO),
 		c.socket && errors.Is(err, syscall.ECONNRESET):
 		c.eof.Store(true)
+		c.noteEnd()
 		return io.EOF
 	}
 	return bare(err)
+}
+
+// Ended implements [transport.Ender]. Both directions have ended when the output is at
+// its end and nobody has the input open any more, as when the program exits and has
+// left no children behind that hold either. It is seen when the end of file is read,
+// and looked for once more when the program exits.
+func (c *conn) Ended() <-chan struct{} { return c.ended }
+
+// noteEnd closes ended if both directions have ended. Nobody who reads the end of file
+// while the program exits misses it: each of the two is noted before it is looked for.
+func (c *conn) noteEnd() {
+	if !c.eof.Load() || c.closed.Load() {
+		return
+	}
+	closed := c.half.Load() && !c.pty && !c.socket // a pipe
+	if c.out == nil || closed || c.untilEnd && c.hasExited() || isDeaf(c.out) {
+		c.ending.Do(func() { close(c.ended) })
+	}
 }
 
 // drain reads what the program has left behind, without waiting for more.
@@ -144,6 +171,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	switch {
 	case c.closed.Load():
 		return 0, net.ErrClosed
+	case c.out == nil:
+		return 0, errors.ErrUnsupported
 	case c.half.Load():
 		return 0, syscall.EPIPE
 	case len(p) == 0:
@@ -165,11 +194,27 @@ func (c *conn) Write(p []byte) (int, error) {
 // CloseWrite closes the program's input. On a terminal it types the character
 // that stands for the end, where there is one: not in raw mode, and not while a
 // program such as a shell edits its line.
+//
+// Of a program whose output goes to our own standard output nothing is read, and so
+// CloseWrite waits until it has ended: what it has been given is handed on by then, and
+// kill-after is no limit on what it makes of that.
 func (c *conn) CloseWrite() error {
+	if err := c.endInput(); err != nil || c.in != nil {
+		return err
+	}
+	select {
+	case <-c.exited:
+		return nil
+	case <-c.closing:
+		return net.ErrClosed
+	}
+}
+
+func (c *conn) endInput() error {
 	if c.closed.Load() {
 		return net.ErrClosed
 	}
-	if c.half.Load() {
+	if c.half.Load() || c.out == nil {
 		return nil
 	}
 	var err error
@@ -226,10 +271,15 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *conn) SetReadDeadline(t time.Time) error { return c.deadline(c.in.SetReadDeadline(t)) }
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if c.in == nil {
+		return nil
+	}
+	return c.deadline(c.in.SetReadDeadline(t))
+}
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	if c.half.Load() && !c.closed.Load() {
+	if c.out == nil || c.half.Load() && !c.closed.Load() {
 		return nil
 	}
 	return c.deadline(c.out.SetWriteDeadline(t))
@@ -244,7 +294,7 @@ func (c *conn) deadline(err error) error {
 
 // Detach gives up the descriptor of a socketpair.
 func (c *conn) Detach() (int, error) {
-	if !c.socket || c.half.Load() || c.closed.Load() {
+	if !c.socket || c.in == nil || c.out == nil || c.half.Load() || c.closed.Load() {
 		return -1, errors.ErrUnsupported
 	}
 	fd := -1
@@ -276,4 +326,4 @@ type terminal struct{ *conn }
 var _ transport.Resizer = (*terminal)(nil)
 
 // Resize sets the size of the program's terminal.
-func (t *terminal) Resize(rows, cols int) error { return term.SetSize(t.in, rows, cols) }
+func (t *terminal) Resize(rows, cols int) error { return term.SetSize(t.file(), rows, cols) }

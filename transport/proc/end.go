@@ -22,6 +22,7 @@ const (
 func (c *conn) reap() {
 	c.status, _ = c.process.Wait() // fails only if the program was waited for already
 	close(c.exited)
+	c.noteEnd()
 	if c.untilEnd {
 		c.in.SetReadDeadline(time.Unix(1, 0)) // wakes a Read, which drains; closed is fine too
 	}
@@ -54,13 +55,14 @@ func (c *conn) aborted() bool {
 // finish ends the program and returns what Close returns.
 func (c *conn) finish() error {
 	c.closed.Store(true)
+	close(c.closing)
 	if c.aborted() {
 		c.kill()
 		c.wire.close()
 		return nil
 	}
 	early := !c.eof.Load() && !c.hasExited()
-	if !c.pty || !c.eof.Load() {
+	if !c.pty || !c.eof.Load() || c.in == nil {
 		c.wire.close()
 	}
 	// A program that has closed its terminal may still be on its way out: to

@@ -3,8 +3,10 @@
 package proc
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
 	"strings"
 
 	"github.com/tenon-net/tenon/address"
@@ -23,6 +25,8 @@ type Shell struct {
 	Command string
 	Shell   string // path of the shell; "" means /bin/sh
 	Program Options
+
+	own bool // "" means the user's own: $SHELL
 }
 
 var (
@@ -70,7 +74,11 @@ func (e *Shell) Bind(s *opt.Set) {
 		e.Command = t.Raw
 		return nil
 	})
-	s.String(&e.Shell, "shell", "path", "the shell that runs the command").Default = DefaultShell
+	def := DefaultShell
+	if e.own {
+		def = "$SHELL, or " + DefaultShell
+	}
+	s.String(&e.Shell, "shell", "path", "the shell that runs the command").Default = def
 	s.Embed(&e.Program)
 }
 
@@ -87,13 +95,17 @@ func (e *Shell) Dial(ctx context.Context) (transport.Conn, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	return e.Program.start(ctx, "sh", e.args())
+	kind := "sh"
+	if e.own {
+		kind = "shell"
+	}
+	return e.Program.start(ctx, kind, e.args())
 }
 
 func (e *Shell) args() []string {
 	shell := e.Shell
-	if shell == "" {
-		shell = DefaultShell
+	if shell == "" && e.own {
+		shell = os.Getenv("SHELL")
 	}
-	return []string{shell, "-c", e.Command}
+	return []string{cmp.Or(shell, DefaultShell), "-c", e.Command}
 }

@@ -15,10 +15,16 @@ func Kinds() transport.Kinds {
 			New:     func() transport.Endpoint { return new(Exec) },
 		},
 		{
-			Name: "sh", Aliases: []string{"system", "shell", "cmd"}, Syntax: "sh:COMMAND", Traits: traits,
+			Name: "sh", Aliases: []string{"system", "cmd"}, Syntax: "sh:COMMAND", Traits: traits,
 			Doc:     "Runs a line of shell.",
 			Example: "sh:'sort -u | tee all.txt'",
 			New:     func() transport.Endpoint { return new(Shell) },
+		},
+		{
+			Name: "shell", Syntax: "shell:COMMAND", Traits: traits,
+			Doc:     "Runs a line of your own shell, $SHELL.",
+			Example: "shell:'setopt; echo $0'",
+			New:     func() transport.Endpoint { return &Shell{own: true} },
 		},
 	}
 }

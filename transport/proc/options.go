@@ -46,15 +46,15 @@ func (o *Options) Bind(s *opt.Set) {
 	d := s.Func("stderr", "", "where error messages go: inherit, join (the default with pty, and without a value), null, or a file to append to", o.setStderr)
 	d.Values = []string{"inherit", "join", "null", "FILE"}
 	s.String(&o.Dir, "dir", "path", "run in this directory").Alias("cd", "chdir")
-	s.Strings(&o.Env, "env", "name=value", "set a variable of the environment; with the name alone, keep it in spite of clear-env").Alias("setenv")
+	s.Strings(&o.Env, "env", "name=value", "set a variable of the environment; with the name alone, keep it in spite of clear-env").Alias("setenv").Secret = true
 	s.Bool(&o.ClearEnv, "clear-env", "start with an empty environment")
 	s.Bool(&o.EnvPeer, "env-peer", "also tell the program what the peer may have chosen itself: TENON_PEER_NAME, the path of its socket")
 	s.String(&o.Arg0, "arg0", "text", "what the program finds as its own name")
-	s.String(&o.User, "user", "user", "run as this user, with the user's groups").Alias("su", "setuid")
+	s.String(&o.User, "su", "user", "run as this user, with the user's groups")
 	s.String(&o.Signal, "signal", "signal", "ends a program that does not end by itself").Default = DefaultSignal + ", with pty HUP"
 	s.Duration(&o.KillAfter, "kill-after", DefaultKillAfter, -1, "how long the program may go on when both directions are closed")
 	s.Bool(&o.Session, "setsid", "run in a session of its own, without a controlling terminal")
-	s.Switch(&o.Group, "group", true, "run in a process group of its own, so that its children end with it; no for a program that asks on your terminal").Alias("setpgid")
+	s.Switch(&o.Group, "group", true, "run in a process group of its own, so that its children end with it; no for a program that asks on your terminal")
 	s.Group("Terminal")
 	s.Bool(&o.PTY, "pty", "run on a pseudo terminal")
 	s.Switch(&o.CTTY, "ctty", true, "the pseudo terminal controls the program: Ctrl-C and hang-up reach it")

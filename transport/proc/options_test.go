@@ -30,7 +30,7 @@ func optionChecks() map[string]func(*testing.T) {
 		"group":      testGroup,
 		"signal":     testSignal,
 		"kill-after": testKillAfter,
-		"user":       testUser,
+		"su":         testSu,
 		"dir":        func(t *testing.T) { wantOutput(t, "exec:pwd,dir=/usr", "/usr\n") },
 		"arg0":       func(t *testing.T) { wantOutput(t, "exec:'sh -c \"echo $0\"',arg0=other", "other\n") },
 		"env":        func(t *testing.T) { wantOutput(t, "sh:echo $A$B,env=A=1,env=B=2=3,env=A=x", "x2=3\n") },
@@ -112,9 +112,9 @@ func testGroup(t *testing.T) {
 }
 
 func testSignal(t *testing.T) {
-	c := dial(t, `sh:'trap "exit 7" USR1; echo ready; while :; do sleep 0.05; done',signal=usr1,kill-after=100ms,stderr=null`)
+	c := dial(t, `sh:'trap "exit 7" USR1; echo ready; while :; do sleep 0.05; done',signal=usr1,kill-after=500ms,stderr=null`)
 	readUntil(t, c, "ready")
-	if e := wantExit(t, c.Close(), 7); e.Overdue != 100*time.Millisecond {
+	if e := wantExit(t, c.Close(), 7); e.Overdue != 500*time.Millisecond {
 		t.Errorf("overdue by %v", e.Overdue)
 	}
 }
@@ -134,14 +134,14 @@ func testKillAfter(t *testing.T) {
 	wantExit(t, c.Close(), 3)
 }
 
-func testUser(t *testing.T) {
+func testSu(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can run programs as another user")
 	}
-	wantOutput(t, "sh:'id -un; echo $USER $LOGNAME; id -G',user=daemon", "daemon\ndaemon daemon\n1\n")
-	wantOutput(t, "exec:id -u,user=1", "1\n")
-	wantOutput(t, "sh:'stat -c %U $(tty)',pty,user=daemon", "daemon\r\n")
-	if _, err := dialFor(t, nil, "exec:id,user=nobody-of-that-name"); err == nil {
+	wantOutput(t, "sh:'id -un; echo $USER $LOGNAME; id -G',su=daemon", "daemon\ndaemon daemon\n1\n")
+	wantOutput(t, "exec:id -u,su=1", "1\n")
+	wantOutput(t, "sh:'stat -c %U $(tty)',pty,su=daemon", "daemon\r\n")
+	if _, err := dialFor(t, nil, "exec:id,su=nobody-of-that-name"); err == nil {
 		t.Error("an unknown user is taken")
 	}
 }

@@ -10,7 +10,13 @@
 //
 // Reading ends when nobody has the program's output open any more. That is when
 // the program ends, unless it has left others behind that write to it still; with
-// until=exit they are not waited for.
+// until=exit they are not waited for. That end of file ends one direction; both have
+// ended ([transport.Ender]) when nobody has the program's input open either, which is
+// as soon as the program has exited and left no children with it.
+//
+// Where only one direction is used ([transport.WithUse]) there is no pipe for the other:
+// a program that is only written to has our own standard output, and one that is only
+// read our own standard input.
 //
 // # How a program ends
 //

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tenon-net/tenon/internal/inherit"
+	"github.com/tenon-net/tenon/internal/term"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -34,8 +36,16 @@ func (o *Options) start(ctx context.Context, kind string, args []string) (transp
 	if err != nil {
 		return nil, err
 	}
+	w.limit(transport.UseOf(ctx))
 	defer w.closeProgram()
-	stderr, done, err := o.stderr(w)
+	stdin, stdout := w.stdin, w.stdout
+	if stdin == nil {
+		stdin = inherit.File(0)
+	}
+	if stdout == nil {
+		stdout = inherit.File(1)
+	}
+	stderr, done, err := o.stderr(w, stdout)
 	if err != nil {
 		w.close()
 		return nil, err
@@ -48,8 +58,8 @@ func (o *Options) start(ctx context.Context, kind string, args []string) (transp
 	p, err := os.StartProcess(path, argv, &os.ProcAttr{
 		Dir:   o.Dir,
 		Env:   o.environ(other, owner),
-		Files: []*os.File{w.stdin, w.stdout, stderr},
-		Sys:   o.attributes(owner),
+		Files: []*os.File{stdin, stdout, stderr},
+		Sys:   o.attributes(w, owner),
 	})
 	if err != nil {
 		w.close()
@@ -100,18 +110,18 @@ func (o *Options) wire(other transport.Conn, owner *identity) (*wire, error) {
 }
 
 // stderr returns where error messages go, and what is to be done after the start.
-func (o *Options) stderr(w *wire) (f *os.File, done func(), err error) {
+func (o *Options) stderr(w *wire, stdout *os.File) (f *os.File, done func(), err error) {
 	nothing := func() {}
 	switch o.Stderr {
 	case "":
 		if w.pty {
-			return w.stdout, nothing, nil
+			return stdout, nothing, nil
 		}
-		return os.Stderr, nothing, nil
+		return inherit.File(2), nothing, nil
 	case "inherit":
-		return os.Stderr, nothing, nil
+		return inherit.File(2), nothing, nil
 	case "join":
-		return w.stdout, nothing, nil
+		return stdout, nothing, nil
 	case "null":
 		f, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	default:
@@ -123,18 +133,24 @@ func (o *Options) stderr(w *wire) (f *os.File, done func(), err error) {
 	return f, func() { f.Close() }, nil
 }
 
-func (o *Options) attributes(owner *identity) *syscall.SysProcAttr {
+func (o *Options) attributes(w *wire, owner *identity) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setsid: o.PTY || o.Session}
-	a.Setctty = o.PTY && o.CTTY.Or(true) // Ctty is 0: the program's standard input
-	a.Setpgid = !a.Setsid && o.Group.Or(true)
+	a.Setctty = o.PTY && o.CTTY.Or(true)
+	if w.stdin == nil {
+		a.Ctty = 1 // the terminal is the program's standard output only
+	}
+	a.Setpgid = !a.Setsid && o.grouped(w)
 	if owner != nil {
 		a.Credential = &owner.cred
 	}
 	return a
 }
 
-// grouped tells whether the program leads a process group.
-func (o *Options) grouped() bool { return o.PTY || o.Session || o.Group.Or(true) }
+// grouped tells whether the program leads a process group. One that reads our own
+// terminal must be in our group, or the terminal would stop it (SIGTTIN).
+func (o *Options) grouped(w *wire) bool {
+	return o.PTY || o.Session || o.Group.Or(w.stdin != nil || !term.IsTerminal(0))
+}
 
 // startError says in words why a program was not started. The error of fork and
 // exec does not tell which of several things is missing.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tenon-net/tenon/internal/term"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // pipeSize is the capacity asked for, in bytes. It carries bulk data at twice the
@@ -18,7 +19,8 @@ import (
 // that, pipes stay as they are.
 const pipeSize = 256 << 10
 
-// A wire is what connects us with a program.
+// A wire is what connects us with a program. Of a direction that is not used the files
+// are nil, and the program has our own standard input or output instead.
 type wire struct {
 	in, out     *os.File // ours: out is what we write to, in what we read; one file but for pipes
 	stdin       *os.File // the program's
@@ -28,15 +30,42 @@ type wire struct {
 
 // closeProgram closes the program's side.
 func (w *wire) closeProgram() {
-	w.stdin.Close()
-	w.stdout.Close() // where it is the same file, an error that says so
+	w.stdin.Close()  // of a file that is nil, an error that says so
+	w.stdout.Close() // where it is the same file, likewise
+}
+
+// file returns the file that is both directions of a terminal or a socket.
+func (w *wire) file() *os.File {
+	if w.in != nil {
+		return w.in
+	}
+	return w.out
+}
+
+// limit takes away what the use of the end does not need.
+func (w *wire) limit(use transport.Use) {
+	both := w.pty || w.socket
+	switch use {
+	case transport.WriteOnly:
+		if !both {
+			w.in.Close()
+			w.stdout.Close()
+		}
+		w.in, w.stdout = nil, nil
+	case transport.ReadOnly:
+		if !both {
+			w.out.Close()
+			w.stdin.Close()
+		}
+		w.out, w.stdin = nil, nil
+	}
 }
 
 // close closes our side. A socket with something unread in it would be reset, which
 // to a program is an error and not the end of its reader; so it is emptied first.
 func (w *wire) close() {
 	if w.socket {
-		_ = term.Control(w.in, func(fd int) error { // fails if it is closed already
+		_ = term.Control(w.file(), func(fd int) error { // fails if it is closed already
 			if err := unix.Shutdown(fd, unix.SHUT_RDWR); err != nil {
 				return err
 			}
@@ -112,6 +141,18 @@ func newPTY(o *Options, rows, cols int, owner *identity) (*wire, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// isDeaf tells whether nobody can read any more what is written to f: no process has
+// the other side open (POLLERR of a pipe and POLLHUP of a socket, poll(2)).
+func isDeaf(f *os.File) (deaf bool) {
+	_ = term.Control(f, func(fd int) error { // fails if we have closed f
+		fds := []unix.PollFd{{Fd: int32(fd)}}
+		_, err := unix.Poll(fds, 0)
+		deaf = err == nil && fds[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+		return err
+	})
+	return deaf
 }
 
 // shutdown ends one direction of a socket.
