@@ -90,29 +90,14 @@ func escape(s string) string {
 	return b.String()
 }
 
-// hostField is the value of Host: without the port if that is the usual one.
-func (l *Layer) hostField(secure bool) string {
-	if len(l.Hosts) > 0 {
-		return l.Hosts[0]
-	}
-	switch host := l.host; {
-	case host == "":
-		return "localhost"
-	case secure:
-		return strings.TrimSuffix(host, ":443")
-	default:
-		return strings.TrimSuffix(host, ":80")
-	}
-}
-
 // authorization is the value of Authorization, "" for none.
 func (l *Layer) authorization() string {
 	user, password := l.User, l.Password
 	if user == "" {
-		user = l.user
+		user = l.at.User
 	}
 	if password == "" {
-		password = l.password
+		password = l.at.Password
 	}
 	switch {
 	case l.Token != "":

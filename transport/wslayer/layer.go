@@ -68,8 +68,7 @@ type Layer struct {
 
 	memory memory // of all connections
 
-	host           string // of the target, "name:port"
-	user, password string // of the target
+	at address.Host // the target
 }
 
 var (
@@ -96,13 +95,10 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Duration(&l.PingTimeout, "ping-timeout", DefaultPingTimeout, -1, "give up if nothing is heard for so long after a ping")
 	s.Duration(&l.CloseTimeout, "close-timeout", DefaultCloseTimeout, -1, "wait so long for the other side to say goodbye")
 	s.OnHost(func(h address.Host) error {
-		if l.host = h.Name; h.Port != "" && h.Name != "" {
-			l.host = h.HostPort()
-		}
+		l.at = h
 		if h.Path != "" && l.Path == "" {
 			l.Path = h.Path
 		}
-		l.user, l.password = h.User, h.Password
 		return nil
 	})
 }
@@ -125,7 +121,7 @@ func (l *Layer) validate() error {
 			return fmt.Errorf("protocol=: %q is not a token", p)
 		}
 	}
-	for name, values := range map[string][]string{"host": append(l.Hosts[:len(l.Hosts):len(l.Hosts)], l.host), "origin": l.Origins} {
+	for name, values := range map[string][]string{"host": append(l.Hosts[:len(l.Hosts):len(l.Hosts)], l.at.Name), "origin": l.Origins} {
 		for _, v := range values {
 			if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 				return fmt.Errorf("%s=: a space or control character cannot be sent", name)

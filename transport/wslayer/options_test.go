@@ -119,10 +119,13 @@ func wantRequest(t *testing.T, text, want string) {
 	b.Close()
 }
 
-// atLoopback is a stream that has a local address.
-type atLoopback struct{ transport.Filter }
+// located is a stream that has a local address.
+type located struct {
+	transport.Filter
+	local net.Addr
+}
 
-func (atLoopback) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+func (l *located) LocalAddr() net.Addr { return l.local }
 
 // wantAnswer sends the head of a request, completed with what a WebSocket needs,
 // and checks the status of the answer.
@@ -134,6 +137,12 @@ func wantAnswer(t *testing.T, text, head, status string) string {
 
 func wantRawAnswer(t *testing.T, text, request, status string) string {
 	t.Helper()
+	return wantAnswerAt(t, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}, text, request, status)
+}
+
+// wantAnswerAt has the listener at an address.
+func wantAnswerAt(t *testing.T, local net.Addr, text, request, status string) string {
+	t.Helper()
 	a, b := mem.Pair()
 	defer a.Close()
 	go io.WriteString(a, request)
@@ -143,7 +152,7 @@ func wantRawAnswer(t *testing.T, text, request, status string) string {
 	}
 	wrapped := make(chan result, 1)
 	go func() {
-		c, err := fill(t, text).Wrap(context.Background(), &atLoopback{transport.Filter{Stream: b}}, transport.Accepted)
+		c, err := fill(t, text).Wrap(context.Background(), &located{transport.Filter{Stream: b}, local}, transport.Accepted)
 		wrapped <- result{c, err}
 	}()
 	got := readAnswer(t, a)
