@@ -2,6 +2,7 @@ package tenon
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"strings"
 
@@ -77,7 +78,9 @@ func (d *Dialer) Dial(network, addr string) (net.Conn, error) {
 
 // NetListener makes a net.Listener of an Acceptor, for http.Serve and its like. Ends
 // that carry messages are made Streams; see [StreamOf]. Clients of a proxy
-// (socks5-listen) are still to be answered; see [transport.Caller].
+// (socks5-listen) are still to be answered; see [transport.Caller]. Those of tls-listen
+// are *tls.Conn, so that package net/http fills in Request.TLS, and speaks HTTP/2 if the
+// address says alpn='h2 http/1.1'.
 func NetListener(a transport.Acceptor) net.Listener { return netListener{a} }
 
 type netListener struct{ transport.Acceptor }
@@ -87,6 +90,9 @@ func (l netListener) Accept() (net.Conn, error) {
 	c, err := l.Acceptor.Accept()
 	if err != nil {
 		return nil, err
+	}
+	if t, ok := transport.As[interface{ TLS() *tls.Conn }](c); ok {
+		return t.TLS(), nil
 	}
 	return StreamOf(c), nil
 }

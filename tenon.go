@@ -138,12 +138,12 @@ func Join(ctx context.Context, a, b string, jo join.Options) (join.Result, error
 	return std.Join(ctx, a, b, jo)
 }
 
-// plan works out what addr stands for, and tells what is unsafe about it.
+// plan works out what addr stands for, and tells what people should know of it.
 func (o *Opener) plan(addr string) (*plan.Plan, error) {
 	s := o.serve()
 	p, err := plan.Parse(addr, o.kinds)
 	if err == nil {
-		s.Warn(p)
+		s.Prepare(p)
 	}
 	return p, err
 }

@@ -342,13 +342,23 @@ func (p *Plan) validate() error {
 		}
 	}
 	for _, part := range p.Parts {
-		v, ok := part.End.(transport.Validator)
-		if !ok {
-			continue
-		}
-		if err := v.Validate(); err != nil {
+		if err := p.validatePart(part.End); err != nil {
 			return &transport.Error{Op: "parse", End: p.Name(), Err: err}
 		}
+	}
+	return nil
+}
+
+func (p *Plan) validatePart(e transport.Endpoint) error {
+	side := transport.Dialed
+	if p.Listens() {
+		side = transport.Accepted
+	}
+	switch v := e.(type) {
+	case transport.SideValidator:
+		return v.ValidateSide(side)
+	case transport.Validator:
+		return v.Validate()
 	}
 	return nil
 }

@@ -51,9 +51,13 @@ func (o *Opener) announce(p *plan.Plan) error {
 	return nil
 }
 
-// Warn tells what is unsafe about an end that is about to be opened.
-func (o *Opener) Warn(p *plan.Plan) {
+// Prepare tells what is unsafe about an end that is about to be opened, and has it tell
+// what it has to say while it is in use.
+func (o *Opener) Prepare(p *plan.Plan) {
 	for part := range p.All() {
+		if n, ok := part.End.(transport.Noticer); ok {
+			n.Notify(func(line string) { o.watch().Notice(p.Name(), line) })
+		}
 		if w, ok := part.End.(interface{ Warnings() []string }); ok {
 			for _, line := range w.Warnings() {
 				o.watch().Notice(p.Name(), line)

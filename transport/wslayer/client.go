@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,31 +127,33 @@ func readHeadError(err error) error {
 }
 
 // refused is the error for an answer that is not 101. What the server wrote is
-// quoted: it may hold anything.
+// quoted: it may hold anything. No advice repeats it.
 func (l *Layer) refused(status int, line string, fields textproto.MIMEHeader) error {
 	_, said, _ := strings.Cut(line, " ")
-	err := fmt.Errorf("the server answered %q", said)
+	err := fmt.Errorf("the server answered %s", quote(said))
+	path, _, _ := strings.Cut(l.target(), "?") // the query may be secret
 	switch {
 	case status == 401 || status == 407:
 		return transport.Mark(transport.WithHint(err, "it wants user= and password=, or token="), transport.ErrDenied)
 	case status == 403:
 		return transport.Mark(transport.WithHint(err, "it may want another origin= or host="), transport.ErrDenied)
-	case status >= 300 && status < 400:
-		if u, uerr := url.Parse(fields.Get("Location")); uerr == nil && u.String() != "" {
-			switch u.Scheme {
-			case "http":
-				u.Scheme = "ws"
-			case "https":
-				u.Scheme = "wss"
-			}
-			return transport.WithHint(err, fmt.Sprintf("it sends you to %q, and redirects are not followed", u.Redacted()))
-		}
+	case status >= 300 && status < 400 && fields.Get("Location") != "":
+		err = fmt.Errorf("%w and sends us to %s", err, quote(fields.Get("Location")))
+		return transport.WithHint(err, "redirects are not followed")
 	case status == 404:
-		return transport.WithHint(err, fmt.Sprintf("there is no WebSocket at %q", l.target()))
+		return transport.WithHint(err, fmt.Sprintf("there is no WebSocket at %q", path))
 	case status == 200:
-		return transport.WithHint(err, fmt.Sprintf("there is a page and no WebSocket at %q", l.target()))
+		return transport.WithHint(err, fmt.Sprintf("there is a page and no WebSocket at %q", path))
 	}
 	return err
+}
+
+// quote makes a text of the other side's fit for an error.
+func quote(s string) string {
+	if len(s) > 200 {
+		return fmt.Sprintf("%q...", s[:200])
+	}
+	return fmt.Sprintf("%q", s)
 }
 
 // agreed reads what the server chose. It may only choose what was offered
@@ -161,7 +162,7 @@ func (l *Layer) agreed(fields textproto.MIMEHeader) (agreement, error) {
 	var a agreement
 	if chosen := tokens(fields["Sec-Websocket-Protocol"]); len(chosen) > 0 {
 		if len(chosen) > 1 || !slices.Contains(l.Protocols, chosen[0]) {
-			return a, fmt.Errorf("the server chose the subprotocol %q, which was not offered", chosen)
+			return a, fmt.Errorf("the server chose the subprotocol %s, which was not offered", quote(strings.Join(chosen, ", ")))
 		}
 		a.protocol = chosen[0]
 	}
@@ -170,7 +171,7 @@ func (l *Layer) agreed(fields textproto.MIMEHeader) (agreement, error) {
 		return a, nil
 	}
 	if !l.Deflate || !deflateAccepted(exts) {
-		return a, fmt.Errorf("the server chose the extensions %q, which were not offered", exts)
+		return a, fmt.Errorf("the server chose the extensions %s, which were not offered", quote(strings.Join(exts, ", ")))
 	}
 	a.deflate = deflateOffer
 	return a, nil

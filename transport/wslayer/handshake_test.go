@@ -68,7 +68,7 @@ func TestServerAnswers(t *testing.T) {
 	}{
 		"HTTP/1.1 401 Unauthorized\r\n\r\n":                              {transport.ErrDenied, "password="},
 		"HTTP/1.1 403 Forbidden\r\n\r\n":                                 {transport.ErrDenied, "origin="},
-		"HTTP/1.1 302 Found\r\nLocation: https://h/x\r\n\r\n":            {nil, `"wss://h/x"`},
+		"HTTP/1.1 302 Found\r\nLocation: https://h/x\r\n\r\n":            {nil, "redirects"},
 		"HTTP/1.1 404 Not Found\r\n\r\n":                                 {nil, `"/"`},
 		"HTTP/1.1 200 OK\r\n\r\n":                                        {nil, "page"},
 		"HTTP/1.1 500 \x1b[2J\r\n\r\n":                                   {nil, ""},

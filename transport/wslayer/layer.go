@@ -17,13 +17,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"net/textproto"
-	"strings"
 	"time"
 
 	"github.com/tenon-net/tenon/address"
-	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -36,18 +32,19 @@ const (
 )
 
 // A Layer is WebSocket. The zero Layer asks for "/", and accepts any path from
-// clients that are not web pages of other sites.
+// clients that are not web pages of other sites. All connections of a Layer share its
+// Memory, so that it must not be copied once it has been used.
 type Layer struct {
 	// Path is what is asked for, with its query. A listener with a Path
 	// answers others with 404.
 	Path string
 
-	// Hosts replaces the Host of a request with its first element. A listener
-	// accepts requests for these hosts, with or without port, besides its own
-	// address and names of loopback; "*" is any.
+	// Hosts replaces the Host of a request, which has one. A listener accepts
+	// requests for these hosts, besides its own address and names of loopback: for
+	// any port, where none is written; "*" is any.
 	Hosts []string
 
-	// Origins are sent with a request: the first. A listener accepts web pages
+	// Origins is sent with a request, which has one. A listener accepts web pages
 	// from these sites, such as "https://example.org", besides its own; "*" is any.
 	Origins []string
 
@@ -55,12 +52,21 @@ type Layer struct {
 	Protocols []string // subprotocols offered, or accepted, the best first
 
 	// User and Password, or Token, are sent with a request. A listener that has
-	// a Password or a Token answers requests without it with 401. A web page,
-	// which cannot send headers, puts it into the query: ?token=...
+	// a Password or a Token answers requests without it with 401; if it has a User,
+	// it must have a Password. A web page, which cannot send headers, puts the token
+	// into the query: ?token=...
 	User, Password, Token string
 
-	MaxMessage   int64         // longest message in bytes, after decompression; 0 means DefaultMaxMessage
-	Memory       int64         // what all connections hold together of messages; see below; 0 means DefaultMemory
+	MaxMessage int64 // longest message in bytes, after decompression; 0 means DefaultMaxMessage
+
+	// Memory is what all connections may hold together, in bytes, of messages that are
+	// longer than 64 KiB, as they come and until the next one is read, also where the
+	// joint waits for the other end to take them. Besides, a connection has at most
+	// 256 KiB for itself. One that finds no memory left reads nothing until there is,
+	// and is closed with status 1013 after half a minute. 0 means DefaultMemory, or
+	// three times MaxMessage if that is more.
+	Memory int64
+
 	Deflate      bool          // compress messages if the other side can (RFC 7692)
 	Ping         time.Duration // send a ping so often; 0 means never
 	PingTimeout  time.Duration // how long after one nothing need be heard; 0 means DefaultPingTimeout
@@ -76,69 +82,6 @@ var (
 	_ transport.Validator = (*Layer)(nil)
 	_ transport.Guard     = (*Layer)(nil)
 )
-
-// Bind binds the options and learns host, path and credentials from the target.
-func (l *Layer) Bind(s *opt.Set) {
-	s.Group("WebSocket")
-	s.String(&l.Path, "path", "path", "ask for this path, or accept requests for it only (default: the target's)").Mask = maskQuery
-	s.Strings(&l.Hosts, "host", "name", "send this Host; listening: accept it too, * for any")
-	s.Strings(&l.Origins, "origin", "url", "send this Origin; listening: accept pages from there, * for any")
-	s.Strings(&l.Headers, "header", "name: value", "add a header to the request or the answer")
-	s.Strings(&l.Protocols, "protocol", "name", "offer or accept this subprotocol").Alias("subprotocol")
-	s.String(&l.User, "user", "name", "name for basic authentication; listening: the only one accepted")
-	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
-	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
-	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
-	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may hold of long messages")
-	s.Bool(&l.Deflate, "deflate", "compress messages if the other side can")
-	s.Duration(&l.Ping, "ping", 0, 0, "send a ping so often")
-	s.Duration(&l.PingTimeout, "ping-timeout", DefaultPingTimeout, -1, "give up if nothing is heard for so long after a ping")
-	s.Duration(&l.CloseTimeout, "close-timeout", DefaultCloseTimeout, -1, "wait so long for the other side to say goodbye")
-	s.OnHost(func(h address.Host) error {
-		l.at = h
-		if h.Path != "" && l.Path == "" {
-			l.Path = h.Path
-		}
-		return nil
-	})
-}
-
-// Validate checks what goes into a header.
-func (l *Layer) Validate() error { return transport.Mark(l.validate(), transport.ErrUsage) }
-
-func (l *Layer) validate() error {
-	for _, h := range l.Headers {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok || !isToken(name) || !isFieldValue(value) {
-			return errors.New("header= is written 'Name: value'")
-		}
-		if reservedHeader(name) {
-			return fmt.Errorf("header=: %s is part of the handshake", textproto.CanonicalMIMEHeaderKey(name))
-		}
-	}
-	for _, p := range l.Protocols {
-		if !isToken(p) {
-			return fmt.Errorf("protocol=: %q is not a token", p)
-		}
-	}
-	for name, values := range map[string][]string{"host": append(l.Hosts[:len(l.Hosts):len(l.Hosts)], l.at.Name), "origin": l.Origins} {
-		for _, v := range values {
-			if strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-				return fmt.Errorf("%s=: a space or control character cannot be sent", name)
-			}
-		}
-	}
-	if l.Memory > 0 && l.Memory < minMemory*l.maxMessage() {
-		return fmt.Errorf("memory= must be at least %d times max-message=, which is %s", minMemory, opt.FormatSize(l.maxMessage()))
-	}
-	if strings.ContainsFunc(l.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return errors.New("token= must be letters, digits and marks of ASCII")
-	}
-	if strings.Contains(l.User, ":") {
-		return errors.New("user=: a name for basic authentication has no colon") // RFC 7617, section 2
-	}
-	return nil
-}
 
 // Authenticates tells whether clients need a password or a token.
 func (l *Layer) Authenticates() bool { return l.Password != "" || l.Token != "" }
@@ -158,7 +101,7 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	if !ok {
 		return nil, transport.Mark(errors.New("ws goes over streams of bytes, not over messages"), transport.ErrUsage)
 	}
-	if err := l.Validate(); err != nil {
+	if err := l.ValidateSide(side); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -174,7 +117,11 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	} else {
 		agreed, err = l.answer(br, stream)
 	}
-	if !stop() {
+	inTime := stop()
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return nil, err // told or not, that is what became of it
+	}
+	if !inTime {
 		return nil, ctx.Err()
 	}
 	if err != nil {
@@ -182,13 +129,4 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	}
 	src.left = -1
 	return newConn(l, stream, src, br, side, agreed), nil
-}
-
-// maskQuery leaves out the query of a path, in which tokens travel.
-func maskQuery(path string) string {
-	before, _, found := strings.Cut(path, "?")
-	if found {
-		before += "?…"
-	}
-	return before
 }

@@ -156,6 +156,7 @@ func wantAnswerAt(t *testing.T, local net.Addr, text, request, status string) st
 		wrapped <- result{c, err}
 	}()
 	got := readAnswer(t, a)
+	a.Close() // the listener lingers until then
 	r := <-wrapped
 	if r.err == nil {
 		r.c.(transport.Aborter).Abort(nil)

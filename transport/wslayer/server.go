@@ -47,6 +47,7 @@ func (l *Layer) answer(br *bufio.Reader, inner transport.Stream) (agreement, err
 	return agreement{}, err
 }
 
+// refuse answers, and closes inner when the client has had the chance to read that.
 func (l *Layer) refuse(inner transport.Stream, r *refusal) error {
 	var b strings.Builder
 	b.WriteString("HTTP/1.1 " + r.status + "\r\n")
@@ -54,9 +55,8 @@ func (l *Layer) refuse(inner transport.Stream, r *refusal) error {
 		b.WriteString(r.field + "\r\n")
 	}
 	fmt.Fprintf(&b, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n", len(r.why)+1, r.why)
-	_, err := inner.Write([]byte(b.String()))
-	if err == nil {
-		_ = inner.CloseWrite() // the refusal itself is the error
+	if _, err := inner.Write([]byte(b.String())); err == nil {
+		_ = transport.LingeringClose(inner) // the refusal itself is the error
 	}
 	if r.denied {
 		return transport.Mark(r, transport.ErrDenied)
