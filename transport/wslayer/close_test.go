@@ -259,7 +259,9 @@ func TestFailureIsHeard(t *testing.T) {
 		io.WriteString(raw, request)
 		readAnswer(t, raw)
 		frame := binary.BigEndian.AppendUint64([]byte{0x82, 0xff}, 4<<20)
-		raw.Write(append(frame, make([]byte, 4+4<<20)...))
+		if _, err := raw.Write(append(frame, make([]byte, 4+4<<20)...)); err != nil {
+			t.Fatalf("the client is cut off: %v", err) // many then do not read, either
+		}
 		var head [4]byte
 		if _, err := io.ReadFull(raw, head[:]); err != nil || binary.BigEndian.Uint16(head[2:]) != 1009 {
 			t.Fatalf("the client hears %x, %v; want status 1009", head, err)

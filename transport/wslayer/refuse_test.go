@@ -59,7 +59,7 @@ func TestRefusalsArrive(t *testing.T) {
 			io.WriteString(c, head+"\r\n")
 			for range 64 {
 				if _, err := c.Write(make([]byte, 64<<10)); err != nil {
-					break
+					t.Fatalf("%.60q: the client is cut off: %v", head, err) // many then do not read, either
 				}
 			}
 			r, err := http.ReadResponse(bufio.NewReader(c), nil)
