@@ -179,7 +179,7 @@ func TestHabits(t *testing.T) {
 		"connect h:80 -x p:1":  "via=",
 		"connect h:80 -X 5":    "via=",
 		"-x - tcp:h:1":         "--dump hex",
-		"-t 5 - tcp:h:1":       "drain=",
+		"-t 5 - tcp:h:1":       "eof-timeout=",
 		"-T5 - tcp:h:1":        "--idle",
 		"-d -d - tcp:h:1":      "-v tells",
 		"-ddd - tcp:h:1":       "-v tells",

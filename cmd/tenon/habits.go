@@ -30,7 +30,7 @@ var habits = map[string]string{
 	"o": "--tee FILE copies what passes, --dump hex:FILE with time and direction",
 	"r": "--tee out:FILE copies what passes from the first end to the second",
 	"R": "--tee in:FILE copies what passes from the second end to the first",
-	"t": "the option drain=TIME is how long to wait for the rest when the other end has ended, and this one cannot be told",
+	"t": "the option eof-timeout=TIME is how long to wait for the rest when the other end has ended, and this one cannot be told",
 	"T": "--idle TIME ends a silent joint",
 	"b": "buffers grow as they are needed",
 	"d": "-v tells what happens",

@@ -127,18 +127,18 @@ func corners() []corner {
 		{name: "tls+unix", open: dialedKind("tls+unix", "tls+unix-listen", "insecure")},
 		{name: "quic", open: dialedKind("quic", "quic-listen", "insecure")},
 		{name: "quic-listen", open: listenKind("quic-listen", "quic", "", "insecure")},
-		{name: "ws", open: dialedKind("ws", "ws-listen", "drain=300ms"), msgs: true, noEOF: true},
-		{name: "ws-listen", open: listenKind("ws-listen", "ws", "drain=300ms"), msgs: true, noEOF: true},
-		{name: "wss-listen", open: listenKind("wss-listen", "wss", "drain=300ms", "insecure"), msgs: true, noEOF: true},
+		{name: "ws", open: dialedKind("ws", "ws-listen", "eof-timeout=300ms"), msgs: true, noEOF: true},
+		{name: "ws-listen", open: listenKind("ws-listen", "ws", "eof-timeout=300ms"), msgs: true, noEOF: true},
+		{name: "wss-listen", open: listenKind("wss-listen", "wss", "eof-timeout=300ms", "insecure"), msgs: true, noEOF: true},
 		{name: "unixpacket", open: dialedKind("unixpacket", "unixpacket-listen"), msgs: true},
 		{name: "unixpacket-listen", open: listenKind("unixpacket-listen", "unixpacket"), msgs: true},
 		{name: "shm", open: dialedKind("shm", "shm-listen")},
 		{name: "shm-listen", open: listenKind("shm-listen", "shm")},
 		{name: "shm-msg", open: dialedKind("shm-msg", "shm-msg-listen"), msgs: true},
-		{name: "udp", open: dialedKind("udp", "udp-listen", "drain=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true, endless: true},
-		{name: "udp-listen", open: listenKind("udp-listen", "udp", "drain=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
+		{name: "udp", open: dialedKind("udp", "udp-listen", "eof-timeout=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true, endless: true},
+		{name: "udp-listen", open: listenKind("udp-listen", "udp", "eof-timeout=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
 		{name: "exec", open: openProgram("")},
-		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,drain=300ms"), noEOF: true},
+		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,eof-timeout=300ms"), noEOF: true},
 		{name: "fifo", open: openFIFOs},
 		{name: "pty", open: openPTY, noEOF: true, endless: true},
 	}
@@ -388,7 +388,7 @@ func openFIFOs(x *matrix) (string, func() transport.Conn) {
 // openPTY is a pseudo terminal, of which the far side opens the terminal's end.
 func openPTY(x *matrix) (string, func() transport.Conn) {
 	link := filepath.Join(x.dir, fmt.Sprintf("pty%d", x.next()))
-	return "pty:,raw,link=" + link + ",drain=300ms", func() transport.Conn {
+	return "pty:,raw,link=" + link + ",eof-timeout=300ms", func() transport.Conn {
 		ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 		defer cancel()
 		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=12,interval=10ms")

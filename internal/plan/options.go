@@ -34,7 +34,7 @@ type Options struct {
 	Connect    time.Duration // connect-timeout
 	Idle       time.Duration
 	HalfClosed time.Duration
-	Drain      time.Duration
+	EOFTimeout time.Duration
 	Rate       int64
 	Limit      int64
 	ReadBytes  int64
@@ -64,7 +64,7 @@ func (o *Options) Bind(s *opt.Set) {
 	s.Duration(&o.Connect, "connect-timeout", DefaultConnectTimeout, -1, "give up opening the end after so long")
 	s.Duration(&o.Idle, "idle", 0, 0, "cut the joint after so long without a byte either way").Alias("idle-timeout")
 	s.Duration(&o.HalfClosed, "half-closed", 0, -1, "cut the joint when one direction has ended and the other is silent for so long; services: "+opt.FormatDuration(join.DefaultHalfClosed)+", else never").Alias("half-closed-timeout")
-	s.Duration(&o.Drain, "drain", join.DefaultLinger, -1, "how long to wait for more after the other end has ended, where this end cannot be told so")
+	s.Duration(&o.EOFTimeout, "eof-timeout", join.DefaultLinger, -1, "how long to wait for more after the other end has ended, where this end cannot be told so")
 	s.Rate(&o.Rate, "rate", "bytes a second, each way, of each connection")
 	s.Size(&o.Limit, "limit", 0, "cut the joint after so many bytes in one direction")
 	s.Size(&o.ReadBytes, "readbytes", 0, "after so many bytes read here, take it for the end of file")

@@ -74,8 +74,8 @@ func merge(jo join.Options, plans ...*plan.Plan) join.Options {
 		jo.Idle = stricter(jo.Idle, c.Idle)
 		jo.HalfClosed = stricter(jo.HalfClosed, c.HalfClosed)
 		jo.Limit = stricter(jo.Limit, c.Limit)
-		if c.Drain != 0 {
-			jo.Linger = c.Drain
+		if c.EOFTimeout != 0 {
+			jo.Linger = c.EOFTimeout
 		}
 		if c.Frame != 0 {
 			jo.Framing = c.Frame

@@ -69,13 +69,14 @@ func (h Harness) testOtherCloses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, start(b.Close), Patience, "Close of the other side")
+	closed := start(b.Close) // which may wait until what was written has been read
 	if in.r != nil && (h.Kind.Traits.EndsBoth || h.Kind.Traits.HalfClose && !h.Farewell) {
 		got := start(func() error { return readToEnd(a, "last words") })
 		if err := await(t, got, Patience, "reading to the end of file"); err != nil {
 			t.Error(err)
 		}
 	}
+	await(t, closed, Patience, "Close of the other side")
 	if h.Kind.Traits.EndsBoth {
 		await(t, e.Ended(), Patience, "Ended, after the other side was closed and the end of file read,")
 	} else {

@@ -14,7 +14,7 @@ import (
 
 // rootOptions are bound for every end by package tenon. A kind that binds one of
 // them would clash.
-var rootOptions = strings.Fields(`connect-timeout handshake-timeout idle half-closed drain retry
+var rootOptions = strings.Fields(`connect-timeout handshake-timeout idle half-closed eof-timeout retry
 	interval forever max max-per-ip allow deny rate once many fork crlf frame via
 	send-proxy accept-proxy limit ignoreeof allow-exec dump`)
 
