@@ -55,7 +55,7 @@ func (c *MsgConn) readMsgs(ms []transport.Msg) (n int, err error) {
 		}
 	}
 	if c.in.c.due() {
-		c.taken()
+		c.publishTaken()
 	}
 	return n, nil
 }
@@ -89,7 +89,7 @@ func (c *MsgConn) WriteMsgs(ms []transport.Msg) (n int, err error) {
 	}
 	for n < len(ms) && err == nil {
 		if need := c.out.p.needs(len(ms[n].Buf)); c.out.p.free() < need && n%showMsgs != 0 {
-			if err = c.shown(); err != nil { // before it waits
+			if err = c.publishPut(); err != nil { // before it waits
 				break
 			}
 		}
@@ -97,11 +97,11 @@ func (c *MsgConn) WriteMsgs(ms []transport.Msg) (n int, err error) {
 			break
 		}
 		if n++; n%showMsgs == 0 {
-			err = c.shown()
+			err = c.publishPut()
 		}
 	}
 	if n%showMsgs != 0 {
-		if serr := c.shown(); err == nil {
+		if serr := c.publishPut(); err == nil {
 			err = serr
 		}
 	}

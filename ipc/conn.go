@@ -37,7 +37,7 @@ func (c *Conn) read(b []byte) (n int, err error) {
 	}
 	n = c.in.c.take(b)
 	if c.in.c.due() {
-		c.taken()
+		c.publishTaken()
 	}
 	return n, nil
 }
@@ -61,7 +61,7 @@ func (c *Conn) write(b []byte) (n int, err error) {
 			}
 		}
 		n += c.out.p.put(b[n:min(len(b), n+publishEvery)])
-		if err := c.shown(); err != nil {
+		if err := c.publishPut(); err != nil {
 			return n, err
 		}
 	}

@@ -59,7 +59,7 @@ func (c *Conn) readFrom(r io.Reader) (n int, err error) {
 			return 0, c.opError("write", c.why())
 		}
 		c.out.p.tail += uint64(n)
-		if err := c.shown(); err != nil {
+		if err := c.publishPut(); err != nil {
 			return n, c.opError("write", err)
 		}
 	}
@@ -106,7 +106,7 @@ func (c *Conn) writeTo(w io.Writer) (n int, err error) {
 	}
 	c.in.c.head += uint64(n)
 	if c.state.Load() != closed && c.in.c.due() {
-		c.taken()
+		c.publishTaken()
 	}
 	return n, err
 }

@@ -71,7 +71,7 @@ func play(at string, c *Conn) error {
 	case "asleep":
 		go func() { _, _ = c.Read(make([]byte, 1)) }()
 		go func() { _, _ = c.Write(make([]byte, 1<<20)) }()
-		for c.in.c.ctl.sleeper.load() == 0 || c.out.p.ctl.waiter.load() == 0 {
+		for c.in.c.ctl.consumerWaits.load() == 0 || c.out.p.ctl.producerWaits.load() == 0 {
 			time.Sleep(time.Millisecond)
 		}
 		stage(at)

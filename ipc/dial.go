@@ -135,7 +135,7 @@ func readGreeting(ctx context.Context, sock *os.File) (b [greetingSize]byte, mem
 	}
 	stop := context.AfterFunc(ctx, func() { _ = sock.SetReadDeadline(time.Unix(1, 0)) })
 	var (
-		m    mail
+		m    received
 		fds  []int
 		got  int
 		rerr error

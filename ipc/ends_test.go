@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -34,7 +35,7 @@ func TestAbortIsAReset(t *testing.T) {
 			}
 			reading = start(func() error { return readSome(b) })
 			writing = start(func() error { return writeMuch(b) })
-			until(t, "both sleep", func() bool { return b.in.c.ctl.sleeper.load() == 1 && b.out.p.ctl.waiter.load() == 1 })
+			until(t, "both sleep", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 && b.out.p.ctl.producerWaits.load() == 1 })
 		}
 		if err := a.Abort(errors.New("the other end failed")); err != nil {
 			t.Error(err)
@@ -75,7 +76,7 @@ func TestSetDeadlineWakes(t *testing.T) {
 	a, b := streams(t, MinSize)
 	reading := start(func() error { return readSome(a) })
 	writing := start(func() error { return writeMuch(a) })
-	until(t, "both sleep", func() bool { return a.in.c.ctl.sleeper.load() == 1 && a.out.p.ctl.waiter.load() == 1 })
+	until(t, "both sleep", func() bool { return a.in.c.ctl.consumerWaits.load() == 1 && a.out.p.ctl.producerWaits.load() == 1 })
 	if err := a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +181,21 @@ func TestNamesMeet(t *testing.T) {
 				t.Errorf("address %s %s, want shm %s", addr.Network(), addr, name)
 			}
 		}
+	}
+}
+
+// TestAddressesOfClients: a client has no name of its own, and is known by its process.
+func TestAddressesOfClients(t *testing.T) {
+	d, a := streams(t, MinSize)
+	want := fmt.Sprintf("process %d of user %d", os.Getpid(), os.Geteuid())
+	for _, addr := range []net.Addr{d.LocalAddr(), a.RemoteAddr()} {
+		if addr.String() != want || addr.Network() != "shm" {
+			t.Errorf("address %s %s, want shm %s", addr.Network(), addr, want)
+		}
+	}
+	a.info = &transport.Info{}
+	if a.RemoteAddr().String() == "" {
+		t.Error("a client that the system does not tell has an empty address")
 	}
 }
 

@@ -63,12 +63,12 @@ func (l *link) ReceiveFile() (*os.File, error) {
 func (l *link) receiveFile() (*os.File, error) {
 	fd := -1
 	var drained error
-	look := func(sock uintptr) bool {
+	ready := func(sock uintptr) bool {
 		for over := false; ; over = true {
 			if fd, drained = l.nextFile(int(sock)); fd >= 0 || drained != nil || over {
 				return true
 			}
-			if !l.ask(int(sock)) {
+			if !l.socketEnded(int(sock)) {
 				return false
 			}
 		}
@@ -76,7 +76,7 @@ func (l *link) receiveFile() (*os.File, error) {
 	for {
 		err := l.check(&l.in.deadline)
 		if err == nil {
-			err = l.sleep(&l.filebed, &l.in.half, true, look)
+			err = l.park(&l.fileQueue, &l.in.deadline, true, ready)
 		}
 		switch {
 		case fd >= 0:
@@ -94,7 +94,7 @@ func (l *link) receiveFile() (*os.File, error) {
 // nextFile takes a descriptor out of the inbox, or out of the socket; -1 if there
 // is none.
 func (l *link) nextFile(sock int) (fd int, err error) {
-	if err := l.drain(sock, l.filebed); err != nil {
+	if err := l.drain(sock, l.fileQueue); err != nil {
 		return -1, err
 	}
 	l.mu.Lock()
@@ -122,15 +122,15 @@ func (l *link) endOfFiles() error {
 }
 
 // drain reads what is in the socket: bytes that have no meaning, and descriptors.
-// The error is about a side that sends what it must not. Those who may sleep on
-// because of it are nudged, except who sleeps in the bed self, and looks next.
-func (l *link) drain(sock int, self *bed) error {
+// The error is about a side that sends what it must not. Waiters who would miss what
+// has been read are woken, except in the queue self, who checks next.
+func (l *link) drain(sock int, self *waitQueue) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state.Load() != live {
 		return nil
 	}
-	var m mail
+	var m received
 	for i := range maxReads {
 		n, fds, err := m.read(sock, len(m.data))
 		switch {
@@ -138,11 +138,11 @@ func (l *link) drain(sock int, self *bed) error {
 			continue
 		case err == errManyFiles:
 			return err
-		case err != nil || n == 0: // it is empty, or has ended; ask finds out
+		case err != nil || n == 0: // it is empty, or has ended; socketEnded finds out
 			return nil
 		}
 		if i == 0 {
-			l.nudge(self)
+			l.wakeOthers(self)
 		}
 		if l.inbox = append(l.inbox, fds...); len(l.inbox) > maxInbox {
 			return violation("%d descriptors that nobody has asked for", len(l.inbox))
@@ -157,15 +157,15 @@ const maxReads = 64
 
 var errManyFiles = violation("more than one descriptor at once")
 
-// A mail is the room for what arrives at a socket.
-type mail struct {
+// A received is the room for what arrives at a socket.
+type received struct {
 	data [256]byte
 	oob  [24]byte // CMSG_SPACE of one descriptor, where the kernel may put two
 }
 
 // read receives at most max bytes, and the descriptors that came with them: one, or
 // none.
-func (m *mail) read(sock, max int) (n int, fds []int, err error) {
+func (m *received) read(sock, max int) (n int, fds []int, err error) {
 	n, oobn, flags, _, err := unix.Recvmsg(sock, m.data[:min(max, len(m.data))], m.oob[:], unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
 		return 0, nil, err

@@ -121,7 +121,7 @@ func TestFilesWait(t *testing.T) {
 		sendPipe(t, a, fmt.Sprint(i))
 		for range 5 { // b sleeps, and reads its socket at times
 			read := start(func() error { return readSome(b) })
-			until(t, "the reader sleeps", func() bool { return b.in.c.ctl.sleeper.load() == 1 })
+			until(t, "the reader sleeps", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 })
 			if _, err := a.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -221,7 +221,7 @@ func TestFileBesideSleeper(t *testing.T) {
 func TestReceiveFileDeadline(t *testing.T) {
 	a, b := streams(t, MinSize)
 	waiting := start(func() error { _, err := a.ReceiveFile(); return err })
-	until(t, "it sleeps", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.filebed != nil && a.filebed.asleep > 0 })
+	until(t, "it sleeps", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.fileQueue != nil && a.fileQueue.waiters > 0 })
 	if err := a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}

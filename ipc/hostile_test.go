@@ -190,7 +190,7 @@ func TestScribbler(t *testing.T) {
 // scribble writes at random into controls and rings: words that are nearly right,
 // or any.
 func scribble(r *raw, rnd *rand.Rand, careful bool, stop chan struct{}) {
-	words := []int{tailAt, endAt, headAt, goneAt, sleeperAt, waiterAt}
+	words := []int{tailAt, endAt, headAt, goneAt, consumerWaitsAt, producerWaitsAt}
 	for {
 		select {
 		case <-stop:
@@ -202,7 +202,7 @@ func scribble(r *raw, rnd *rand.Rand, careful bool, stop chan struct{}) {
 		case careful && rnd.IntN(50) != 0:
 			if at == ctl0+tailAt || at == ctl1+headAt {
 				r.u64(at).Add(uint64(rnd.IntN(20)) * 8)
-			} else if at-ctl >= sleeperAt {
+			} else if at-ctl >= consumerWaitsAt {
 				r.u32(at).Store(uint32(rnd.IntN(2)))
 			}
 		case rnd.IntN(3) == 0:
@@ -228,7 +228,7 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := start(func() error { return readSome(c) })
-	until(t, "the reader sleeps", func() bool { return r.u32(ctl0+sleeperAt).Load() == 1 })
+	until(t, "the reader sleeps", func() bool { return r.u32(ctl0+consumerWaitsAt).Load() == 1 })
 	flood := make([]byte, 1000)
 	_ = r.sock.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 	for sent := 0; ; sent += len(flood) {

@@ -69,16 +69,16 @@ func violation(format string, args ...any) error {
 // A control is what the two sides of a ring tell each other. Each field is in a
 // pair of cache lines of its own, but for those that are written together.
 type control struct {
-	tail    word64 // bytes put in since the beginning; by the producer
-	end     word32 // by the producer
-	_       [116]byte
-	head    word64 // bytes taken out since the beginning; by the consumer
-	gone    word32 // by the consumer
-	_       [116]byte
-	sleeper word32 // 1 while the consumer sleeps
-	_       [124]byte
-	waiter  word32 // 1 while the producer sleeps
-	_       [controlSize - 388]byte
+	tail          word64 // bytes put in since the beginning; by the producer
+	end           word32 // by the producer
+	_             [116]byte
+	head          word64 // bytes taken out since the beginning; by the consumer
+	gone          word32 // by the consumer
+	_             [116]byte
+	consumerWaits word32 // 1 while the consumer is parked, or about to be
+	_             [124]byte
+	producerWaits word32 // 1 while the producer is parked, or about to be
+	_             [controlSize - 388]byte
 }
 
 // A greeting is what the listener says with the descriptor of the memory.

@@ -67,7 +67,7 @@ func (c *Conn) Commit(n int) error {
 		return c.opError("write", c.why())
 	}
 	c.out.p.tail += uint64(n)
-	return c.opError("write", c.shown())
+	return c.opError("write", c.publishPut())
 }
 
 // Peek waits until there is something to read and returns it where it is, in the
@@ -106,7 +106,7 @@ func (c *Conn) Release(n int) error {
 	}
 	c.in.c.head += uint64(n)
 	if c.in.c.due() {
-		c.taken()
+		c.publishTaken()
 	}
 	return nil
 }
@@ -142,7 +142,7 @@ func (c *MsgConn) Commit(n int, m transport.Meta) error {
 		return nil
 	}
 	c.out.p.seal(n, m.Text)
-	return c.opError("write", c.shown())
+	return c.opError("write", c.publishPut())
 }
 
 // Peek waits for a message and returns it where it is, in the ring. The other side

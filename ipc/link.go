@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -18,17 +19,17 @@ import (
 // A link is what a Conn and a MsgConn have in common: two rings and the socket
 // beside them.
 //
-//	live --- breakOff: the other side lies ---> broken
-//	  \                                           |
-//	   `------------- Close, Abort ------------> closed
+//	live --- breakOff: the other side broke the rules ---> broken
+//	  \                                                       |
+//	   `------------------- Close, Abort ------------------> closed
 //
 // Whoever reads holds in.mu, whoever writes holds out.mu, from the beginning of the
-// call to its end. mu comes after them and is held for moments. The memory goes
+// call to its end. mu is locked after them and held for moments. The memory is unmapped
 // when the reading half, the writing half and Close have left it.
 type link struct {
 	sock   *os.File
-	raw    syscall.RawConn // of sock
-	knock  func(fd uintptr)
+	raw    syscall.RawConn  // of sock
+	wake   func(fd uintptr) // sendWakeUp
 	region *region
 	mode   mode
 	dialed bool
@@ -38,15 +39,19 @@ type link struct {
 	state  atomic.Uint32         // live, broken or closed
 	dead   atomic.Bool           // the socket has ended
 	fault  atomic.Pointer[error] // why broken
-	unread atomic.Uint32         // times that the other side may have rung
+	unread atomic.Uint32         // wake-ups that may be in the socket
+
+	peerRuns atomic.Bool // its reader was not parked when it was last sent something
+	idle     idler
+	ending   ending
 
 	in  inlet
 	out outlet
 
-	mu      sync.Mutex // guards what follows, all beds, and changes of state
-	end     uint32     // what is in out.p.ctl.end
-	inbox   []int      // descriptors that nobody has received yet
-	filebed *bed       // where ReceiveFile sleeps; nil until it has to
+	mu        sync.Mutex // guards what follows, all wait queues, and changes of state
+	end       uint32     // what is in out.p.ctl.end
+	inbox     []int      // descriptors that nobody has received yet
+	fileQueue *waitQueue // where ReceiveFile parks; nil until it has to
 }
 
 // The states.
@@ -63,8 +68,8 @@ type half struct {
 	lent     bool // a slice of the ring is with the caller
 	left     bool // the region
 	deadline atomic.Pointer[time.Time]
-	look     func(fd uintptr) bool // lookIn or lookOut, once somebody has slept
-	bed      *bed                  // nil until somebody has to sleep; the link's mu guards it
+	ready    func(fd uintptr) bool // pollIn or pollOut, once somebody has parked
+	queue    *waitQueue            // nil until somebody has to park; the link's mu guards it
 }
 
 type inlet struct {
@@ -79,7 +84,7 @@ type outlet struct {
 	p      producer
 	ended  bool   // by CloseWrite
 	puts   uint32 // until the socket is asked
-	need   uint64 // room that the one who sleeps waits for
+	need   uint64 // room that the one who is parked waits for
 	booked int    // bytes lent by Reserve
 }
 
@@ -87,7 +92,7 @@ type outlet struct {
 func (l *link) start(sock *os.File, r *region, m mode, dialed bool, info *transport.Info, name string) {
 	l.sock, l.region, l.mode, l.dialed, l.info, l.name = sock, r, m, dialed, info, name
 	l.raw, _ = sock.SyscallConn() // it fails for a nil file only
-	l.knock = l.tell
+	l.wake = l.sendWakeUp
 	mine, theirs := 1, 0 // ring 0 is from the dialer to the listener
 	if dialed {
 		mine, theirs = 0, 1
@@ -123,23 +128,24 @@ func (l *link) breakOff(err error) error {
 		l.fault.Store(&err)
 		l.state.Store(broken)
 		l.finish(aborted)
-		_ = l.raw.Control(shutdown) // wakes all who sleep, on both sides
+		_ = l.raw.Control(shutdown) // wakes all who are parked, on both sides
 	}
 	return l.why()
 }
 
-// finish tells the other side how its two rings end. The caller holds mu, and the
-// region is still there.
+// finish tells the other side how its two rings end. That nothing more is taken out
+// comes first: who reads the end sees whether it is that of both directions. The
+// caller holds mu, and the region is still mapped.
 func (l *link) finish(end uint32) {
+	in := l.in.c.ctl
+	in.gone.publish(ended)
+	l.wakePeer(&in.producerWaits)
+	in.consumerWaits.publish(1) // so that the next write wakes, and finds the socket closed
 	if l.end == open || end == aborted {
 		l.end = end
 		l.out.p.ctl.end.publish(end)
 	}
-	l.ring(&l.out.p.ctl.sleeper)
-	in := l.in.c.ctl
-	in.gone.publish(ended)
-	l.ring(&in.waiter)
-	in.sleeper.publish(1) // so that the next write rings, and finds the socket closed
+	l.wakePeer(&l.out.p.ctl.consumerWaits)
 }
 
 // CloseWrite says that nothing more comes. It waits for a Write in progress.
@@ -155,7 +161,7 @@ func (l *link) CloseWrite() error {
 	if l.end == open {
 		l.end = ended
 		l.out.p.ctl.end.publish(ended)
-		l.ring(&l.out.p.ctl.sleeper)
+		l.wakePeer(&l.out.p.ctl.consumerWaits)
 	}
 	return nil
 }
@@ -183,14 +189,18 @@ func (l *link) shut(end uint32) {
 	if l.state.Swap(closed) == live {
 		l.finish(end)
 	}
-	fds, beds := l.inbox, [...]*bed{l.out.bed, l.filebed}
+	fds, queues := l.inbox, [...]*waitQueue{l.out.queue, l.fileQueue, l.ending.queue}
 	l.inbox = nil
+	if l.idle.timer != nil {
+		l.idle.timer.Stop()
+	}
 	l.mu.Unlock()
 	closeAll(fds)
-	for _, b := range beds {
-		b.close()
+	for _, q := range queues {
+		q.close()
 	}
 	l.sock.Close()
+	l.ending.watchers.Wait()
 	l.in.leave(l.region)
 	l.out.leave(l.region)
 	l.region.leave()
@@ -226,18 +236,32 @@ func (h *half) leave(r *region) {
 // Info tells the kind and who is at the other side.
 func (l *link) Info() *transport.Info { return l.info }
 
-// LocalAddr has the name as it was written, at the side that listens.
-func (l *link) LocalAddr() net.Addr { return l.addr(!l.dialed) }
-
-// RemoteAddr has the name as it was written, at the side that dialed.
-func (l *link) RemoteAddr() net.Addr { return l.addr(l.dialed) }
-
-func (l *link) addr(named bool) net.Addr {
-	a := transport.Addr{Net: dialKind(l.mode)}
-	if named {
-		a.Name = l.name
+// LocalAddr is the name as it was written at the side that listens, and else this
+// process.
+func (l *link) LocalAddr() net.Addr {
+	if l.dialed {
+		return l.addr(process(&transport.Cred{PID: os.Getpid(), UID: os.Geteuid()}))
 	}
-	return a
+	return l.addr(l.name)
+}
+
+// RemoteAddr is the name as it was written at the side that dialed, and else the
+// process that did.
+func (l *link) RemoteAddr() net.Addr {
+	if l.dialed {
+		return l.addr(l.name)
+	}
+	return l.addr(process(l.info.Cred))
+}
+
+func (l *link) addr(name string) net.Addr { return transport.Addr{Net: dialKind(l.mode), Name: name} }
+
+// process names a client, which has no name of its own.
+func process(who *transport.Cred) string {
+	if who == nil {
+		return "a program that the system does not tell"
+	}
+	return fmt.Sprintf("process %d of user %d", who.PID, who.UID)
 }
 
 func (l *link) SetDeadline(t time.Time) error {
@@ -246,7 +270,7 @@ func (l *link) SetDeadline(t time.Time) error {
 
 // SetReadDeadline also bounds ReceiveFile.
 func (l *link) SetReadDeadline(t time.Time) error {
-	return l.setDeadline(t, &l.in.half, &l.filebed)
+	return l.setDeadline(t, &l.in.half, &l.fileQueue)
 }
 
 // SetWriteDeadline also bounds SendFile.
@@ -258,9 +282,9 @@ func (l *link) SetWriteDeadline(t time.Time) error {
 	return err
 }
 
-// setDeadline sets the deadline of h: for those who do not sleep, and for those who
-// do, except one who is nudged, who will look.
-func (l *link) setDeadline(t time.Time, h *half, other **bed) error {
+// setDeadline sets the deadline of h: for those who are not parked, and for those who
+// are, except in a queue that is being woken, who will check it.
+func (l *link) setDeadline(t time.Time, h *half, other **waitQueue) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state.Load() == closed {
@@ -271,13 +295,13 @@ func (l *link) setDeadline(t time.Time, h *half, other **bed) error {
 	} else {
 		h.deadline.Store(&t)
 	}
-	beds := [2]*bed{h.bed}
+	queues := [2]*waitQueue{h.queue}
 	if other != nil {
-		beds[1] = *other
+		queues[1] = *other
 	}
-	for _, b := range beds {
-		if b != nil && !b.nudged {
-			_ = b.set(t) // it fails for a closed file only
+	for _, q := range queues {
+		if q != nil && !q.woken {
+			_ = q.setDeadline(t) // it fails for a closed file only
 		}
 	}
 	return nil

@@ -61,7 +61,7 @@ func (c *MsgConn) nextRecord() (r record, err error) {
 func (c *MsgConn) drop(n int) {
 	c.in.c.drop(n)
 	if c.in.c.due() {
-		c.taken()
+		c.publishTaken()
 	}
 }
 
@@ -73,7 +73,7 @@ func (c *MsgConn) WriteMsg(p []byte, m transport.Meta) error {
 		err = c.putMsg(p, m)
 	}
 	if err == nil {
-		err = c.shown()
+		err = c.publishPut()
 	}
 	c.unlockOut()
 	return c.opError("write", err)

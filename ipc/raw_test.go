@@ -67,12 +67,12 @@ const (
 	ctl0 = 1024
 	ctl1 = 2048
 
-	tailAt    = 0
-	endAt     = 8
-	headAt    = 128
-	goneAt    = 136
-	sleeperAt = 256
-	waiterAt  = 384
+	tailAt          = 0
+	endAt           = 8
+	headAt          = 128
+	goneAt          = 136
+	consumerWaitsAt = 256
+	producerWaitsAt = 384
 )
 
 // ring wakes the other side, if it is still there.

@@ -99,6 +99,11 @@ func (r *region) ring(i int) (*control, []byte) {
 	return ctl, unsafe.Slice((*byte)(unsafe.Add(r.base, headSize+uintptr(i)*uintptr(r.size))), int(r.size))
 }
 
+// bytes is all of the region.
+func (r *region) bytes() []byte {
+	return unsafe.Slice((*byte)(r.base), int(greeting{size: r.size}.fileSize()))
+}
+
 // leave is called once by each user. The last one unmaps the memory.
 func (r *region) leave() {
 	if r.users.Add(-1) == 0 {

@@ -175,7 +175,7 @@ func TestBothWritersAsleep(t *testing.T) {
 		}))
 	}
 	for _, c := range []*Conn{a, b} {
-		until(t, "a writer sleeps", func() bool { return c.out.p.ctl.waiter.load() == 1 })
+		until(t, "a writer sleeps", func() bool { return c.out.p.ctl.producerWaits.load() == 1 })
 	}
 	for _, c := range []*Conn{a, b} {
 		done = append(done, start(func() error {
@@ -204,7 +204,7 @@ func TestReaderAndWriterAsleep(t *testing.T) {
 	p := make([]byte, 3)
 	read := start(func() error { _, err := io.ReadFull(a, p); return err })
 	until(t, "both sleep", func() bool {
-		return a.out.p.ctl.waiter.load() == 1 && a.in.c.ctl.sleeper.load() == 1
+		return a.out.p.ctl.producerWaits.load() == 1 && a.in.c.ctl.consumerWaits.load() == 1
 	})
 	if _, err := b.Write([]byte("abc")); err != nil {
 		t.Fatal(err)

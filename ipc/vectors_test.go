@@ -195,7 +195,7 @@ func TestVectors(t *testing.T) {
 // TestControlLayout compares the struct with the table of the document.
 func TestControlLayout(t *testing.T) {
 	ty := reflect.TypeFor[control]()
-	for name, want := range map[string]uintptr{"tail": 0, "end": 8, "head": 128, "gone": 136, "sleeper": 256, "waiter": 384} {
+	for name, want := range map[string]uintptr{"tail": 0, "end": 8, "head": 128, "gone": 136, "consumerWaits": 256, "producerWaits": 384} {
 		if f, ok := ty.FieldByName(name); !ok || f.Offset != want {
 			t.Errorf("%s is at %d, want %d", name, f.Offset, want)
 		}

@@ -4,6 +4,7 @@ package ipc
 
 import (
 	"errors"
+	"io"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,9 @@ func (l *link) readable() (bool, error) {
 	switch err := c.look(l.mode); {
 	case errors.Is(err, ErrProtocol):
 		return true, l.breakOff(err)
+	case err == io.EOF:
+		l.sawEOF()
+		return true, err
 	case err != nil:
 		return true, err
 	case c.filled() > 0:
@@ -61,32 +65,33 @@ func (l *link) awaitData() error {
 			return err
 		}
 		if h.c.shown != h.c.head {
-			l.taken()
+			l.publishTaken()
 		}
-		if h.spin.spin(&h.c.ctl.tail, h.c.tail, &h.c.ctl.end, &l.state) {
+		if h.spin.spin(&h.c.ctl.tail, h.c.tail, &h.c.ctl.end, &l.state, l.peerRuns.Load()) {
 			continue
 		}
-		if h.look == nil {
-			h.look = l.lookIn
+		l.armIdle()
+		if h.ready == nil {
+			h.ready = l.pollIn
 		}
-		if err := l.sleep(&h.bed, &h.half, false, h.look); err != nil {
+		if err := l.park(&h.queue, &h.deadline, false, h.ready); err != nil {
 			return err
 		}
-		h.c.ctl.sleeper.publish(0)
+		h.c.ctl.consumerWaits.publish(0)
 	}
 }
 
-// lookIn is what a reader does before it sleeps, and each time it is woken.
-func (l *link) lookIn(fd uintptr) bool {
+// pollIn is what a reader does before it parks, and each time that it is woken.
+func (l *link) pollIn(fd uintptr) bool {
 	if ready, _ := l.readable(); ready {
 		return true
 	}
-	l.rung(int(fd), l.in.bed)
-	l.in.c.ctl.sleeper.publish(1)
+	l.expectWakeUp(int(fd), l.in.queue)
+	l.in.c.ctl.consumerWaits.publish(1)
 	if ready, _ := l.readable(); ready {
 		return true
 	}
-	return l.ask(int(fd))
+	return l.socketEnded(int(fd))
 }
 
 // awaitRoom returns when there is room for n bytes. The caller holds out.mu.
@@ -99,71 +104,74 @@ func (l *link) awaitRoom(n uint64) error {
 		if ready, err := l.writable(n); ready {
 			return err
 		}
-		if h.spin.spin(&h.p.ctl.head, h.p.head, &h.p.ctl.gone, &l.state) {
+		if h.spin.spin(&h.p.ctl.head, h.p.head, &h.p.ctl.gone, &l.state, true) {
 			continue
 		}
-		if h.look == nil {
-			h.look = l.lookOut
+		if h.ready == nil {
+			h.ready = l.pollOut
 		}
 		h.need = n
-		if err := l.sleep(&h.bed, &h.half, true, h.look); err != nil {
+		if err := l.park(&h.queue, &h.deadline, true, h.ready); err != nil {
 			return err
 		}
-		h.p.ctl.waiter.publish(0)
+		h.p.ctl.producerWaits.publish(0)
 	}
 }
 
-// lookOut is what a writer does before it sleeps, and each time it is woken.
-func (l *link) lookOut(fd uintptr) bool {
+// pollOut is what a writer does before it parks, and each time that it is woken.
+func (l *link) pollOut(fd uintptr) bool {
 	if ready, _ := l.writable(l.out.need); ready {
 		return true
 	}
-	l.rung(int(fd), l.out.bed)
-	l.out.p.ctl.waiter.publish(1)
+	l.expectWakeUp(int(fd), l.out.queue)
+	l.out.p.ctl.producerWaits.publish(1)
 	if ready, _ := l.writable(l.out.need); ready {
 		return true
 	}
-	return l.ask(int(fd))
+	return l.socketEnded(int(fd))
 }
 
-// ask looks whether the socket has ended.
-func (l *link) ask(fd int) (over bool) {
+// socketEnded tells whether the socket has ended, and takes note of it.
+func (l *link) socketEnded(fd int) bool {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 	if n, err := unix.Poll(fds[:], 0); n == 0 || err != nil {
 		return false
 	}
-	l.tidy(fd, nil) // there may be descriptors in it
+	l.emptySocket(fd, nil) // there may be descriptors in it
 	l.dead.Store(true)
 	return true
 }
 
-// rung is called whenever a flag is set, for which the other side may ring once, by
-// who sleeps in the bed self. What is sent need not be read for us to wake up, since
-// each arrival makes an event; but the socket must not become full, for then nothing
-// arrives any more.
-func (l *link) rung(fd int, self *bed) {
+// expectWakeUp is called whenever a flag is set, for which the other side may send one
+// byte, by who parks in the queue self. What is sent need not be read for us to wake,
+// since each arrival makes an event; but the socket must not become full, for then
+// nothing arrives any more.
+func (l *link) expectWakeUp(fd int, self *waitQueue) {
 	if l.unread.Add(1)%maxUnread == 0 {
-		l.tidy(fd, self)
+		l.emptySocket(fd, self)
 	}
 }
 
-// tidy reads what is in the socket; see drain.
-func (l *link) tidy(fd int, self *bed) {
+// emptySocket reads what is in the socket; see drain.
+func (l *link) emptySocket(fd int, self *waitQueue) {
 	if err := l.drain(fd, self); err != nil {
 		_ = l.breakOff(err)
 	}
 }
 
-// maxUnread is how many times the other side may ring until the socket is read.
+// maxUnread is how many wake-ups may be expected until the socket is read.
 const maxUnread = 32
 
-// shown shows what was put into the ring, and wakes the consumer if it sleeps. The
-// error is that there is none any more.
-func (l *link) shown() error {
+// publishPut shows what was put into the ring to the consumer, and wakes it if it is
+// parked. The error is that there is none any more.
+func (l *link) publishPut() error {
 	l.out.p.publish()
-	l.ring(&l.out.p.ctl.sleeper)
+	runs := !l.wakePeer(&l.out.p.ctl.consumerWaits)
+	if l.peerRuns.Load() != runs {
+		l.peerRuns.Store(runs)
+	}
 	if l.out.puts++; l.out.puts%writesUnasked == 0 && !l.dead.Load() {
-		_ = l.raw.Control(func(fd uintptr) { l.ask(int(fd)) })
+		_ = l.raw.Control(func(fd uintptr) { l.socketEnded(int(fd)) })
 	}
 	if l.dead.Load() {
 		return errPipe
@@ -172,35 +180,38 @@ func (l *link) shown() error {
 }
 
 // writesUnasked is how many writes may go by until the socket is asked whether the
-// other side is still there. Mostly it is found out earlier: by whoever reads
-// here, by a full ring, or because who reads there slept when it died.
+// other side is still there. Mostly it is found out earlier: by whoever reads here, by a
+// full ring, or because the other side's reader was parked when it died.
 const writesUnasked = 256
 
-// taken shows what was taken out of the ring, and wakes the producer if it sleeps.
-func (l *link) taken() {
+// publishTaken shows what was taken out of the ring to the producer, and wakes it if it
+// is parked.
+func (l *link) publishTaken() {
 	l.in.c.publish()
-	l.ring(&l.in.c.ctl.waiter)
+	l.wakePeer(&l.in.c.ctl.producerWaits)
 }
 
-// ring wakes the other side if flag says that it sleeps. What the other side waits for
-// has been published before: see word32.
-func (l *link) ring(flag *word32) {
-	if flag.load() == 1 && flag.claim() {
-		_ = l.raw.Control(l.knock)
+// wakePeer wakes the other side if flag says that it is parked, and tells whether it
+// was. What the other side waits for has been published before: see word32.
+func (l *link) wakePeer(flag *word32) (parked bool) {
+	if flag.load() != 1 || !flag.claim() {
+		return false
 	}
+	_ = l.raw.Control(l.wake)
+	return true
 }
 
-// tell sends the byte that wakes. A socket that takes no more has something to be
+// sendWakeUp sends the byte that wakes. A socket that takes no more has something to be
 // read in it.
-func (l *link) tell(fd uintptr) {
-	switch err := unix.Send(int(fd), bell[:], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err {
+func (l *link) sendWakeUp(fd uintptr) {
+	switch err := unix.Send(int(fd), wakeUp[:], unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL); err {
 	case nil, unix.EAGAIN, unix.EINTR:
 	default:
 		l.dead.Store(true)
 	}
 }
 
-// bell is what is sent; its value has no meaning.
-var bell = [1]byte{}
+// wakeUp is what is sent; its value has no meaning.
+var wakeUp = [1]byte{}
 
 func shutdown(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) }

@@ -133,7 +133,7 @@ func TestCAndGo(t *testing.T) {
 	}
 }
 
-// Round trips, where both sides go to sleep and are woken many times.
+// Round trips, where both sides park and are woken many times.
 func TestRoundTripsWithGo(t *testing.T) {
 	for _, role := range []string{"listen", "dial"} {
 		p, conn := joinGo(t, howto{role: role, messages: true, ring: 4096, action: "echo"})

@@ -144,8 +144,8 @@ func TestSilentListener(t *testing.T) {
 	p.ends(t, "dial: ETIMEDOUT", 3)
 }
 
-// A liar does what the protocol forbids, on a connection that works.
-type liar struct {
+// A breach is something that the protocol forbids, on a connection that works.
+type breach struct {
 	name     string
 	messages bool
 	action   string // what the C program does meanwhile
@@ -167,7 +167,7 @@ func (r *raw) show(tail uint64) *raw {
 	return r.wake()
 }
 
-func liars() []liar {
+func breaches() []breach {
 	tail := func(v uint64) func(*testing.T, *raw) {
 		return func(_ *testing.T, r *raw) { r.show(v) }
 	}
@@ -181,7 +181,7 @@ func liars() []liar {
 	record := func(length, flags uint32, shown uint64) func(*testing.T, *raw) {
 		return func(_ *testing.T, r *raw) { r.record(0, length, flags).show(shown) }
 	}
-	return []liar{
+	return []breach{
 		{"tail above the ring", false, "sink", tail(4097), "read: EPROTO", 0},
 		{"tail far above", false, "sink", tail(1 << 63), "read: EPROTO", 0},
 		{"tail of all ones", false, "sink", tail(^uint64(0)), "read: EPROTO", 0},
@@ -192,7 +192,7 @@ func liars() []liar {
 		}, "read: EPROTO", 100},
 		{"tail goes back, to what has not been read", true, "echo", func(t *testing.T, r *raw) {
 			// The program has read five messages and knows of two more when it
-			// sleeps because there is no room for the answer to the fifth.
+			// waits because there is no room for the answer to the fifth.
 			for at := uint64(0); at < 7*1024; at += 1024 {
 				r.record(int(at%4096), 1016, 0)
 				if at == 2*1024 || at == 6*1024 {
@@ -202,7 +202,7 @@ func liars() []liar {
 					r.until(t, "head", func() bool { return r.out.u64(headAt).Load() == at+1024 })
 				}
 			}
-			r.until(t, "waiter", func() bool { return r.in.u32(waiterAt).Load() == 1 && r.out.u64(headAt).Load() == 5*1024 })
+			r.until(t, "waiter", func() bool { return r.in.u32(producerWaitsAt).Load() == 1 && r.out.u64(headAt).Load() == 5*1024 })
 			r.out.u64(tailAt).Store(6 * 1024)
 			r.in.u64(headAt).Store(4096)
 			r.wake()
@@ -292,9 +292,9 @@ func pairRaw(t *testing.T, role string, how howto) (*program, *raw) {
 	return p, acceptRaw(t, ln).say(t, greet(mode, how.ring), sealed(t, 4096+2*how.ring))
 }
 
-// A peer that lies ends its connection with an error, and the program goes on.
+// A peer that breaks the rules ends its connection with an error, and the program goes on.
 func TestHostilePeers(t *testing.T) {
-	for _, v := range liars() {
+	for _, v := range breaches() {
 		for _, role := range []string{"listen", "dial"} {
 			t.Run(v.name+" "+role, func(t *testing.T) {
 				t.Parallel()
@@ -342,7 +342,7 @@ func TestDataBeforeDeath(t *testing.T) {
 	p.ends(t, "recv_msg: ECONNRESET", 3)
 }
 
-// A peer that rings and never says anything does not keep a program from looking at
+// A peer that wakes a program and never says anything does not keep a program from looking at
 // its clock.
 func TestRingingForNothing(t *testing.T) {
 	p, r := pairRaw(t, "listen", howto{action: "sink", timeout: 100 * time.Millisecond})
@@ -355,16 +355,16 @@ func TestRingingForNothing(t *testing.T) {
 }
 
 // A ring that comes late, for something that has been read long ago, takes the flag of
-// a reader that sleeps again. It must not miss the next one.
+// a reader that waits again. It must not miss the next one.
 func TestLateRing(t *testing.T) {
 	p, r := pairRaw(t, "listen", howto{action: "sink"})
 	for i := range uint64(50) {
-		r.until(t, "the flag", func() bool { return r.out.u32(sleeperAt).Load() == 1 })
-		r.out.u32(sleeperAt).Store(0)
+		r.until(t, "the flag", func() bool { return r.out.u32(consumerWaitsAt).Load() == 1 })
+		r.out.u32(consumerWaitsAt).Store(0)
 		r.wake() // for nothing
-		r.until(t, "the flag", func() bool { return r.out.u32(sleeperAt).Load() == 1 })
+		r.until(t, "the flag", func() bool { return r.out.u32(consumerWaitsAt).Load() == 1 })
 		r.out.u64(tailAt).Store(i + 1)
-		if r.out.u32(sleeperAt).Swap(0) == 1 {
+		if r.out.u32(consumerWaitsAt).Swap(0) == 1 {
 			r.wake()
 		}
 		r.until(t, "head", func() bool { return r.out.u64(headAt).Load() == i+1 })

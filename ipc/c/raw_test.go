@@ -17,12 +17,12 @@ import (
 
 // Offsets in a control: docs/protocol/shm.md, "The file".
 const (
-	tailAt    = 0
-	endAt     = 8
-	headAt    = 128
-	goneAt    = 136
-	sleeperAt = 256
-	waiterAt  = 384
+	tailAt          = 0
+	endAt           = 8
+	headAt          = 128
+	goneAt          = 136
+	consumerWaitsAt = 256
+	producerWaitsAt = 384
 )
 
 // A raw is a peer of a C program that writes into the memory whatever a test wants.

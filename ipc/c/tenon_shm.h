@@ -69,7 +69,7 @@
  *     }
  *
  * SPINNING
- *   A call that has nothing to do looks again for some time before it sleeps: 20
+ *   A call that has nothing to do polls memory for some time before it blocks: 20
  *   microseconds at most, seldom if it was in vain before, and never on a machine of one
  *   processor or with a timeout of 0.
  *
@@ -219,14 +219,14 @@ int tenon_shm_send_msg(tenon_shm *c, const void *buf, size_t n, int flags);
  *
  * tenon_shm_peek waits until there is something, points *p at it, says in *n how many
  * bytes it is, and returns 1; at the end, 0. It is a whole message, or as many
- * bytes as lie in one piece. They stay there until tenon_shm_release, which gives n
+ * bytes as are in one piece. They stay there until tenon_shm_release, which gives n
  * of them back, or the whole message, whatever n is. flags may be NULL.
  *
  * The other side can change those bytes while they are looked at. Who checks them
  * and relies on what was checked copies them first.
  *
  * tenon_shm_reserve waits for room and returns where to write: for a message of up
- * to n bytes; or for some bytes, at least one and at most n, that lie in one
+ * to n bytes; or for some bytes, at least one and at most n, that are in one
  * piece. *room says how many. tenon_shm_commit sends the first n of them. To reserve
  * or to write something else before that is to forget it.
  */
@@ -311,8 +311,8 @@ enum {
 	TSM_END = 8,
 	TSM_HEAD = 128,
 	TSM_GONE = 136,
-	TSM_SLEEPER = 256,
-	TSM_WAITER = 384,
+	TSM_CONSUMER_WAITS = 256,
+	TSM_PRODUCER_WAITS = 384,
 	TSM_FDS = 16,        /* descriptors that nobody has taken, at most */
 	TSM_CHUNK = 1 << 17, /* bytes after which a long write lets the reader begin */
 	TSM_TMPFS = 0x01021994,
@@ -343,7 +343,7 @@ enum tsm_state {
  */
 struct tsm_side {
 	unsigned char *control, *bytes;
-	uint32_t *flag;  /* 1 while this side sleeps */
+	uint32_t *flag;  /* 1 while this side waits */
 	uint32_t *other; /* 1 while the other one does */
 	uint64_t mine, theirs;
 	uint64_t shown; /* what the other side has been told of mine */
@@ -366,11 +366,11 @@ struct tenon_shm {
 	int dead;   /* atomic: the socket has ended */
 	int broken; /* atomic: why this side has cut the connection, an errno, or 0 */
 
-	/* Of the threads that sleep, one polls the socket, and wakes the others
+	/* Of the threads that wait, one polls the socket, and wakes the others
 	   when it has read from it. */
 	uint32_t polling;   /* atomic: some thread does */
-	uint32_t rings;     /* atomic: counts how often; a futex */
-	uint32_t followers; /* atomic: threads that wait for `rings` */
+	uint32_t polls;     /* atomic: how many have ended; a futex */
+	uint32_t followers; /* atomic: threads that wait for `polls` */
 
 	/* Descriptors: a ring of its own, from who polls to tenon_shm_recv_fd. */
 	uint32_t fds_in, fds_out; /* atomic: counters */
@@ -422,16 +422,16 @@ static int tsm_left(int64_t until)
 	return left <= 0 ? 0 : left / 1000000 >= INT_MAX ? INT_MAX : (int)(left / 1000000) + 1;
 }
 
-/* ---- ringing ---- */
+/* ---- waking the other side ---- */
 
 static void tsm_drain(tenon_shm *c);
 static int tsm_take_poll(tenon_shm *c);
 static void tsm_give_poll(tenon_shm *c);
 
-/* Wakes the other side if it sleeps. The fence stands between what was written
-   before the call and the look at the flag. A socket that takes no more rings already;
-   one that has ended is read, so that `dead` is known. */
-static void tsm_ring(tenon_shm *c, uint32_t *flag)
+/* Wakes the other side if it waits. The fence stands between what was written
+   before the call and the look at the flag. A socket that takes no more has something to be
+   read in it; one that has ended is read, so that `dead` is known. */
+static void tsm_wake(tenon_shm *c, uint32_t *flag)
 {
 	char byte = 0;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -452,7 +452,7 @@ static void tsm_publish(tenon_shm *c, struct tsm_side *s)
 		return;
 	s->shown = s->mine;
 	__atomic_store_n(tsm_u64(s->control + (s == &c->out ? TSM_TAIL : TSM_HEAD)), s->mine, __ATOMIC_RELEASE);
-	tsm_ring(c, s->other);
+	tsm_wake(c, s->other);
 }
 
 /* Says that the producer has ended (1) or aborted (2). */
@@ -464,15 +464,15 @@ static void tsm_say_end(tenon_shm *c, uint32_t how)
 			return;
 	} while (!__atomic_compare_exchange_n(&c->out.over, &was, how, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	tsm_store(tsm_u32(c->out.control + TSM_END), how);
-	tsm_ring(c, c->out.other);
+	tsm_wake(c, c->out.other);
 }
 
 /* Says that the consumer takes no more. It leaves its flag set: a producer that looks at
-   nothing else rings after its next write, and finds the socket closed. */
+   nothing else wakes it after its next write, and finds the socket closed. */
 static void tsm_say_gone(tenon_shm *c)
 {
 	tsm_store(tsm_u32(c->in.control + TSM_GONE), 1);
-	tsm_ring(c, c->in.other);
+	tsm_wake(c, c->in.other);
 	tsm_store(c->in.flag, 1);
 }
 
@@ -483,12 +483,12 @@ static void tsm_cut(tenon_shm *c, int why)
 	int none = 0;
 	if (!__atomic_compare_exchange_n(&c->broken, &none, why, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return;
-	tsm_say_end(c, 2);
 	tsm_say_gone(c);
+	tsm_say_end(c, 2);
 	shutdown(c->fd, SHUT_RDWR);
 }
 
-static enum tsm_state tsm_liar(tenon_shm *c)
+static enum tsm_state tsm_violation(tenon_shm *c)
 {
 	tsm_cut(c, EPROTO);
 	errno = tsm_load(&c->broken);
@@ -568,7 +568,7 @@ static void tsm_drain(tenon_shm *c)
 	}
 }
 
-/* ---- sleeping ---- */
+/* ---- waiting ---- */
 
 static long tsm_futex(uint32_t *word, int op, uint32_t value, const struct timespec *t)
 {
@@ -584,12 +584,12 @@ static int tsm_take_poll(tenon_shm *c)
 static void tsm_give_poll(tenon_shm *c)
 {
 	tsm_store(&c->polling, 0);
-	__atomic_add_fetch(&c->rings, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&c->polls, 1, __ATOMIC_SEQ_CST);
 	if (tsm_load(&c->followers))
-		tsm_futex(&c->rings, TSM_FUTEX_WAKE, INT_MAX, NULL);
+		tsm_futex(&c->polls, TSM_FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* Waits until something was read from the socket after `rings` was seen, by this
+/* Waits until something was read from the socket after `polls` was seen, by this
    thread or by another one. */
 static int tsm_wait(tenon_shm *c, uint32_t seen, int64_t until)
 {
@@ -613,7 +613,7 @@ static int tsm_wait(tenon_shm *c, uint32_t seen, int64_t until)
 		t.tv_sec = ms / 1000;
 		t.tv_nsec = (long)(ms % 1000) * 1000000;
 		__atomic_add_fetch(&c->followers, 1, __ATOMIC_SEQ_CST);
-		if (tsm_futex(&c->rings, TSM_FUTEX_WAIT, seen, ms < 0 ? NULL : &t) < 0 && errno == EINTR)
+		if (tsm_futex(&c->polls, TSM_FUTEX_WAIT, seen, ms < 0 ? NULL : &t) < 0 && errno == EINTR)
 			e = EINTR;
 		__atomic_sub_fetch(&c->followers, 1, __ATOMIC_SEQ_CST);
 	}
@@ -629,8 +629,8 @@ static void tsm_pause(void)
 #endif
 }
 
-/* Looks again and again for a little while. After it was in vain n times in
-   succession, the next 2^n waits, 64 at most, go to sleep at once. */
+/* Polls for a little while. After it was in vain n times in succession, the next 2^n
+   waits, 64 at most, block at once. */
 static enum tsm_state tsm_spin(tenon_shm *c, struct tsm_side *s, uint64_t need)
 {
 	enum tsm_state r = TSM_NOTHING;
@@ -654,7 +654,7 @@ static enum tsm_state tsm_spin(tenon_shm *c, struct tsm_side *s, uint64_t need)
 	return r;
 }
 
-/* Says that this side sleeps, or does not. The fence stands between that and the look
+/* Says that this side waits, or does not. The fence stands between that and the look
    that follows. */
 static void tsm_set_flag(struct tsm_side *s, uint32_t value)
 {
@@ -665,9 +665,9 @@ static void tsm_set_flag(struct tsm_side *s, uint32_t value)
 }
 
 /*
- * Waits until there is something to do on a side: docs/protocol/shm.md, "Sleeping
- * and ringing". The flag is set again before every look, because a ring that was
- * late for something already done may have taken it away. *until is 0 at first,
+ * Waits until there is something to do on a side: docs/protocol/shm.md, "Waiting and
+ * waking". The flag is set again before every look, because a wake-up that was late for
+ * something already done may have taken it away. *until is 0 at first,
  * and then when the call has waited long enough.
  */
 static enum tsm_state tsm_await(tenon_shm *c, struct tsm_side *s, uint64_t need, int64_t *until)
@@ -685,7 +685,7 @@ static enum tsm_state tsm_await(tenon_shm *c, struct tsm_side *s, uint64_t need,
 	if (r != TSM_NOTHING)
 		return r;
 	for (;;) {
-		uint32_t seen = tsm_load(&c->rings);
+		uint32_t seen = tsm_load(&c->polls);
 		tsm_set_flag(s, 1);
 		r = s->look(c, need);
 		if (r == TSM_NOTHING && tsm_wait(c, seen, *until) == 0)
@@ -716,7 +716,7 @@ static enum tsm_state tsm_look_in(tenon_shm *c, uint64_t need)
 	if (end == 2)
 		return tsm_failed(ECONNRESET);
 	if (end > 2 || tail < s->theirs || tail - s->mine > c->size || (c->mode == TENON_SHM_MESSAGES && tail % 8))
-		return tsm_liar(c);
+		return tsm_violation(c);
 	s->theirs = tail;
 	if (tail != s->mine)
 		return TSM_READY;
@@ -739,7 +739,7 @@ static enum tsm_state tsm_look_out(tenon_shm *c, uint64_t need)
 	gone = __atomic_load_n(tsm_u32(s->control + TSM_GONE), __ATOMIC_ACQUIRE);
 	head = __atomic_load_n(tsm_u64(s->control + TSM_HEAD), __ATOMIC_ACQUIRE);
 	if (gone > 1 || head < s->theirs || head > s->mine)
-		return tsm_liar(c);
+		return tsm_violation(c);
 	s->theirs = head;
 	if (gone == 1 || tsm_load(&s->over) || tsm_load(&c->dead))
 		return tsm_failed(EPIPE);
@@ -782,8 +782,8 @@ static void tsm_side_init(struct tsm_side *s, unsigned char *map, uint64_t size,
 {
 	s->control = map + TSM_CONTROL * (1 + ring);
 	s->bytes = map + TSM_HEADER + (ring ? size : 0);
-	s->flag = tsm_u32(s->control + (consumer ? TSM_SLEEPER : TSM_WAITER));
-	s->other = tsm_u32(s->control + (consumer ? TSM_WAITER : TSM_SLEEPER));
+	s->flag = tsm_u32(s->control + (consumer ? TSM_CONSUMER_WAITS : TSM_PRODUCER_WAITS));
+	s->other = tsm_u32(s->control + (consumer ? TSM_PRODUCER_WAITS : TSM_CONSUMER_WAITS));
 	s->look = consumer ? tsm_look_in : tsm_look_out;
 	s->timeout = -1;
 	s->need = 1;
@@ -1339,12 +1339,12 @@ static enum tsm_state tsm_record(tenon_shm *c, uint32_t *n, uint32_t *flags)
 		*flags = __atomic_load_n(tsm_u32(s->bytes + at + 4), __ATOMIC_RELAXED);
 		if (*n != TSM_SKIP) {
 			if (*n > tenon_shm_max_msg(c) || tsm_up8(*n) + 8 > tsm_min(there, c->size - at) || *flags > 1)
-				return tsm_liar(c);
+				return tsm_violation(c);
 			return TSM_READY;
 		}
 		/* At the beginning of the ring there is room for every message. */
 		if (at == 0 || c->size - at > there)
-			return tsm_liar(c);
+			return tsm_violation(c);
 		s->mine += c->size - at;
 		tsm_publish(c, s);
 	}
@@ -1579,8 +1579,9 @@ void tenon_shm_close(tenon_shm *c)
 {
 	if (!c)
 		return;
-	tsm_say_end(c, 1);
+	/* In this order: who reads the end sees whether it is that of both directions. */
 	tsm_say_gone(c);
+	tsm_say_end(c, 1);
 	for (; c->fds_out != c->fds_in; c->fds_out++)
 		close(c->fds[c->fds_out % TSM_FDS]);
 	close(c->fd);
