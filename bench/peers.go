@@ -15,6 +15,7 @@ type peer struct {
 	command string   // split at spaces, then filled in
 	config  string
 	program string // the name of the source in C that {program} stands for
+	library string // what it is linked with
 	idle    int    // how many idle joints to try, if fewer than asked for
 }
 

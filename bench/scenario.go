@@ -24,7 +24,7 @@ var scenarios = []scenario{
 	{"tls-throughput", inTLS, "TLS from the client to the relay, plain TCP behind it", tlsThroughput},
 	{"tls-handshake", inTLS, "full handshakes, ECDSA P-256 and RSA 2048", tlsHandshake},
 	{"udp-relay", inUDP, "datagrams of 64 and 1200 bytes that arrive, flood and window", udpRelay},
-	{"ipc-rtt", inTrips, "two programs of one machine: round trips of 64 bytes, hot, parked, and on one core", ipcRTT},
+	{"ipc-rtt", inHot, "two programs of one machine: round trips of 64 bytes, hot, parked, and on one core", ipcRTT},
 	{"ipc-throughput", inBulk, "two programs of one machine: bytes one way, in writes of 64 KiB and 1 MiB", ipcThroughput},
 	{"ipc-messages", inMessages, "two programs of one machine: 64 bytes at a time, one way", ipcMessages},
 	{"ipc-memory", inIdle, "two programs of one machine: what an idle connection costs", ipcMemory},

@@ -43,10 +43,11 @@ const messageSize = 64
 // ipcRTT has both programs free to run where they like, hot and with a pause before each round trip that
 // is longer than anybody spins, and then both on one core.
 func ipcRTT(ctx context.Context, b *bench) error {
-	s := pairs{scenario: "ipc-rtt", list: inTrips, role: "echo"}
+	s := pairs{scenario: "ipc-rtt", list: inHot, role: "echo"}
 	if err := b.roundTrips(ctx, s, ipcHot, "0"); err != nil {
 		return err
 	}
+	s.list = inTrips
 	if err := b.roundTrips(ctx, s, ipcParked, "1000000ns"); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tenon-net/tenon/bench/internal/child"
 	"github.com/tenon-net/tenon/bench/internal/figures"
@@ -14,16 +15,18 @@ type idleCase struct {
 	figures.Case
 	role   string // of the server
 	silent bool   // the client sends nothing
+	rest   time.Duration
 }
 
-func ipcIdle(variant, role string, silent bool) idleCase {
-	return idleCase{figures.Case{Scenario: "ipc-memory", Variant: variant}, role, silent}
+func ipcIdle(variant, role string, silent bool, rest time.Duration) idleCase {
+	return idleCase{figures.Case{Scenario: "ipc-memory", Variant: variant}, role, silent, rest}
 }
 
 var (
-	ipcUnread = ipcIdle("nobody reads", "keep", true)
-	ipcSilent = ipcIdle("the server reads, nothing was sent", "echo", true)
-	ipcProved = ipcIdle("the server reads, a byte went each way", "echo", false)
+	ipcUnread = ipcIdle("nobody reads", "keep", true, 0)
+	ipcSilent = ipcIdle("the server reads, nothing was sent", "echo", true, 0)
+	ipcProved = ipcIdle("the server reads, a byte went each way", "echo", false, 0)
+	ipcRested = ipcIdle("the server reads, a byte went each way 5 s ago", "echo", false, 5*time.Second)
 
 	ipcTouched = figures.Metric{Name: "both programs' memory per connection", Unit: "KiB", Scale: 1024}
 	ipcShared  = figures.Metric{Name: "of it shared", Unit: "KiB", Scale: 1024}
@@ -33,7 +36,7 @@ var (
 
 // ipcMemory opens one lane after the other, each with programs of its own.
 func ipcMemory(ctx context.Context, b *bench) error {
-	for _, c := range []idleCase{ipcUnread, ipcSilent, ipcProved} {
+	for _, c := range []idleCase{ipcUnread, ipcSilent, ipcProved, ipcRested} {
 		byName := map[string]peer{}
 		var lanes []*lane
 		for _, p := range b.installed(ways, inIdle) {
@@ -75,6 +78,11 @@ func (b *bench) idlePairs(ctx context.Context, round int, l *lane, p peer, c idl
 	}
 	if err := awaitCount(ctx, l.server, load.Warm+b.conns); err != nil {
 		return err
+	}
+	select {
+	case <-time.After(c.rest):
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	after, err := footprintOf(ctx, both)
 	if err != nil {

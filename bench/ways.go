@@ -14,6 +14,7 @@ import (
 
 // The lists of the scenarios of two programs on one machine.
 const (
+	inHot      = "ipc round trips, hot"
 	inTrips    = "ipc round trips"
 	inBulk     = "ipc bulk"
 	inMessages = "ipc messages"
@@ -22,6 +23,13 @@ const (
 
 // unixWay is what the others are compared with.
 const unixWay = "unix"
+
+// What is divided by the limits in the same round says how near a way is to what the processors and the
+// memory can do, wherever the host has put them.
+const (
+	bareLine = "bare line" // a cache line that goes there and back
+	bareRing = "bare ring" // memory copied into a ring and out of it, with nothing checked
+)
 
 // The send buffer of a unix socket has 208 KiB unless it is told otherwise, and a message must fit into it.
 const (
@@ -40,33 +48,37 @@ const (
 // server are the same program in another role, which stands in {role}; {program} is compiled from the C
 // source of the same name in c/, with the library of that name.
 var ways = []peer{
-	{name: tenon, in: []string{inTrips, inBulk, inIdle}, command: "{self} @{role} -way shm"},
+	{name: tenon, in: []string{inHot, inTrips, inBulk, inIdle}, command: "{self} @{role} -way shm"},
 	{name: tenon, in: []string{inMessages}, command: "{self} @{role} -way shm-msg"},
 	{name: "tenon bytes", in: []string{inMessages}, command: "{self} @{role} -way shm"},
-	{name: unixWay, in: []string{inTrips, inBulk, inMessages, inIdle}, command: "{self} @{role} -way unix"},
+	{name: unixWay, in: []string{inHot, inTrips, inBulk, inMessages, inIdle}, command: "{self} @{role} -way unix"},
 	{name: unix2M, in: []string{inBulk}, command: "{self} @{role} -way unix" + sndbuf2M},
-	{name: "seqpacket", in: []string{inTrips, inMessages}, command: "{self} @{role} -way seqpacket"},
+	{name: "seqpacket", in: []string{inHot, inTrips, inMessages}, command: "{self} @{role} -way seqpacket"},
 	{name: seqpacket2M, in: []string{inBulk}, command: "{self} @{role} -way seqpacket" + sndbuf2M},
 	{name: "pipes", in: oneConn, command: "{self} @{role} -way pipes"},
-	{name: "TCP", in: []string{inTrips, inBulk, inMessages, inIdle}, command: "{self} @{role} -way tcp"},
+	{name: "TCP", in: []string{inHot, inTrips, inBulk, inMessages, inIdle}, command: "{self} @{role} -way tcp"},
 	{name: "ZeroMQ", in: oneConn, needs: []string{"gcc", zmqHeader}, debian: "gcc libc6-dev libzmq3-dev",
-		command: "{program} {role}", program: "zmq"},
+		command: "{program} {role}", program: "zmq", library: "zmq"},
 	{name: "nng", in: oneConn, needs: []string{"gcc", nngHeader}, debian: "gcc libc6-dev libnng-dev",
-		command: "{program} {role}", program: "nng"},
+		command: "{program} {role}", program: "nng", library: "nng"},
+	// The limits. They spin, so they have no part in what is measured on one core or with pauses.
+	{name: bareLine, in: []string{inHot}, needs: []string{"gcc"}, debian: "gcc libc6-dev", command: "{program} {role}", program: "bareline"},
+	{name: bareRing, in: []string{inBulk, inMessages}, needs: []string{"gcc"}, debian: "gcc libc6-dev", command: "{program} {role}", program: "barering"},
 	// One session of it takes 32 MiB and carries many connections, so it has no part in memory.
 	{name: "shmipc-go", in: oneConn, command: "{self} @{role} -way shmipc"},
 }
 
 // oneConn is the lists of the scenarios that have one connection, and so all but inIdle.
-var oneConn = []string{inTrips, inBulk, inMessages}
+var oneConn = []string{inHot, inTrips, inBulk, inMessages}
 
 // cSources is the load programs that are not in Go.
 //
 //go:embed c
 var cSources embed.FS
 
-// compile builds a load program in C once in a run and returns its path.
-func (b *bench) compile(ctx context.Context, name string) (string, error) {
+// compile builds the load program of p, in C, once in a run and returns its path.
+func (b *bench) compile(ctx context.Context, p peer) (string, error) {
+	name := p.program
 	program := filepath.Join(b.dir, name)
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
@@ -79,7 +91,11 @@ func (b *bench) compile(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	source := filepath.Join(sources, "c", name+".c")
-	out, err := exec.CommandContext(ctx, "gcc", "-O2", "-o", program, source, "-l"+name, "-lpthread").CombinedOutput()
+	args := []string{"-O2", "-o", program, source, "-lpthread"}
+	if p.library != "" {
+		args = append(args, "-l"+p.library)
+	}
+	out, err := exec.CommandContext(ctx, "gcc", args...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("gcc %s.c: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}
@@ -116,7 +132,7 @@ func (b *bench) openPairs(ctx context.Context, s pairs) (lanes []*lane, closeAll
 func (b *bench) startPair(ctx context.Context, l *lane, p peer, s pairs) (err error) {
 	program := ""
 	if p.program != "" {
-		if program, err = b.compile(ctx, p.program); err != nil {
+		if program, err = b.compile(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 func TestWaysMeasure(t *testing.T) {
 	b := newTestBench(t)
 	for _, s := range []pairs{
-		{list: inTrips, role: "echo"}, {list: inTrips, role: "echo", pinned: true}, {list: inBulk, role: "sink"}, {list: inMessages, role: "sink"},
+		{list: inHot, role: "echo"}, {list: inTrips, role: "echo", pinned: true}, {list: inBulk, role: "sink"}, {list: inMessages, role: "sink"},
 	} {
 		lanes, closeAll, err := b.openPairs(t.Context(), s)
 		if err != nil {

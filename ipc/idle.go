@@ -27,11 +27,15 @@ type idler struct {
 	before [2]uint64 // the tails of both rings when the timer fired last
 }
 
-// armIdle has idleTick called. A reader that parks calls it.
+// armIdle has idleTick called. Whoever puts something into the ring, or finds nothing
+// there, calls it.
 func (l *link) armIdle() {
-	if l.idle.armed.Load() {
-		return
+	if !l.idle.armed.Load() {
+		l.arm()
 	}
+}
+
+func (l *link) arm() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {

@@ -84,13 +84,43 @@ func mapRegion(fd int, g greeting) (*region, error) {
 	if g.fileSize() != uint64(uintptr(g.fileSize())) {
 		return nil, fmt.Errorf("a ring of %d bytes is too large for this processor", g.size)
 	}
-	p, err := unix.MmapPtr(fd, 0, nil, uintptr(g.fileSize()), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	p, err := mapAligned(fd, uintptr(g.fileSize()))
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
 	r := &region{base: p, size: g.size}
 	r.users.Store(regionUsers)
 	return r, nil
+}
+
+// tableSpan is how much memory a page of page tables maps, with pages of 4 KiB.
+const tableSpan = 2 << 20
+
+// mapAligned maps a file at a multiple of tableSpan. giveBack frees page tables, and the
+// system does so for spans that lie wholly within a mapping: the first is where the
+// control and the beginning of a ring are.
+func mapAligned(fd int, size uintptr) (unsafe.Pointer, error) {
+	const access = unix.PROT_READ | unix.PROT_WRITE
+	if size < tableSpan {
+		return unix.MmapPtr(fd, 0, nil, size, access, unix.MAP_SHARED)
+	}
+	room, err := unix.MmapPtr(-1, 0, nil, size+tableSpan, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
+	if err != nil {
+		return nil, err
+	}
+	before := -uintptr(room) % tableSpan
+	p, err := unix.MmapPtr(fd, 0, unsafe.Add(room, before), size, access, unix.MAP_SHARED|unix.MAP_FIXED)
+	if err != nil {
+		_ = unix.MunmapPtr(room, size+tableSpan)
+		return nil, err
+	}
+	if before > 0 {
+		_ = unix.MunmapPtr(room, before)
+	}
+	page := uintptr(os.Getpagesize())
+	end := (size + page - 1) &^ (page - 1)
+	_ = unix.MunmapPtr(unsafe.Add(p, end), size+tableSpan-before-end)
+	return p, nil
 }
 
 // ring returns the control and the bytes of ring i.

@@ -67,10 +67,10 @@ func (l *link) awaitData() error {
 		if h.c.shown != h.c.head {
 			l.publishTaken()
 		}
+		l.armIdle()
 		if h.spin.spin(&h.c.ctl.tail, h.c.tail, &h.c.ctl.end, &l.state, l.peerRuns.Load()) {
 			continue
 		}
-		l.armIdle()
 		if h.ready == nil {
 			h.ready = l.pollIn
 		}
@@ -166,6 +166,7 @@ const maxUnread = 32
 // parked. The error is that there is none any more.
 func (l *link) publishPut() error {
 	l.out.p.publish()
+	l.armIdle()
 	runs := !l.wakePeer(&l.out.p.ctl.consumerWaits)
 	if l.peerRuns.Load() != runs {
 		l.peerRuns.Store(runs)

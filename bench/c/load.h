@@ -45,7 +45,7 @@ static void fail(const char *what, const char *why)
 }
 
 /* Queues hold 1000 messages, which is ZeroMQ's default, or 16 MiB if that is less. */
-static int queue_length(void)
+static inline int queue_length(void)
 {
 	size_t n = (16 << 20) / opt.block;
 	return n < 1000 ? n : 1000;

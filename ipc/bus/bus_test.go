@@ -112,6 +112,33 @@ func testAllow(t *testing.T, a local.Access) {
 	}
 }
 
+// A member that has said goodbye has ended both directions, what it has received can
+// still be read, and the others go on.
+func TestFarewellEndsBoth(t *testing.T) {
+	ms := members(t, 3, Bus{Name: at(t), Last: opt.Off})
+	if transport.HasEnded(ms[0]) {
+		t.Error("it has ended before it has begun")
+	}
+	if err := ms[1].WriteMsg([]byte("before"), transport.Meta{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ms[1].CloseWrite(); err != nil { // returns when all others have it
+		t.Fatal(err)
+	}
+	if err := ms[0].CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if !transport.HasEnded(ms[0]) || !transport.HasEnded(ms[1]) || transport.HasEnded(ms[2]) {
+		t.Errorf("ended: %v, %v and %v; want those that have said goodbye", transport.HasEnded(ms[0]), transport.HasEnded(ms[1]), transport.HasEnded(ms[2]))
+	}
+	if msg, _, err := ms[0].LendMsg(); string(msg) != "before" || err != nil {
+		t.Errorf("what has arrived before is %q, %v", msg, err)
+	}
+	if _, _, err := ms[0].LendMsg(); err != io.EOF {
+		t.Errorf("then comes %v, want io.EOF", err)
+	}
+}
+
 func TestAllHearEachOtherInOneOrder(t *testing.T) {
 	const n, each = 8, 200
 	ms := members(t, n, Bus{Name: at(t), Slow: Wait})

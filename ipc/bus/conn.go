@@ -48,6 +48,7 @@ type Conn struct {
 
 	cancel context.CancelFunc // ends run
 	done   chan struct{}      // closed when run has returned
+	over   chan struct{}      // closed when CloseWrite has been acknowledged
 
 	closing  sync.Once
 	closeErr error
@@ -74,6 +75,7 @@ var (
 	_ transport.MsgConn     = (*Conn)(nil)
 	_ transport.MsgLender   = (*Conn)(nil)
 	_ transport.DropCounter = (*Conn)(nil)
+	_ transport.Ender       = (*Conn)(nil)
 )
 
 func newConn(b *Bus) *Conn {
@@ -83,6 +85,7 @@ func newConn(b *Bus) *Conn {
 		remote: transport.Addr{Net: kindName, Name: b.Name},
 		in:     inbox{limits: b.limits()},
 		done:   make(chan struct{}),
+		over:   make(chan struct{}),
 	}
 	c.origin = c.secret.origin()
 	return c
@@ -173,6 +176,10 @@ func (c *Conn) CloseWrite() error {
 		return c.ended, nil
 	})
 }
+
+// Ended implements [transport.Ender]. A bus has no end but a member's own: both
+// directions end together, when CloseWrite has been acknowledged.
+func (c *Conn) Ended() <-chan struct{} { return c.over }
 
 // await calls try, with mu held, until it is done or fails, whenever something for
 // writes has changed.

@@ -7,7 +7,7 @@ func Kinds() transport.Kinds {
 	return transport.Kinds{{
 		Name: kindName, Syntax: "bus:NAME|PATH|@NAME", Example: "bus:events",
 		Doc:    "Joins any number of programs of this machine: what one publishes, every other one receives.",
-		Traits: transport.Traits{Messages: true, HalfClose: true, Deadlines: true},
+		Traits: transport.Traits{Messages: true, HalfClose: true, Deadlines: true, EndsBoth: true},
 		New:    func() transport.Endpoint { return new(Bus) },
 	}}
 }

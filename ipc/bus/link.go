@@ -176,7 +176,10 @@ func (c *Conn) control(s sort, body []byte) error {
 		if !c.ending {
 			return fmt.Errorf("%w: a farewell that nobody asked for", errFrame)
 		}
-		c.ended = true
+		if !c.ended {
+			c.ended = true
+			close(c.over)
+		}
 		c.wake()
 		return errEnded
 	}
