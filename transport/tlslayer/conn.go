@@ -35,6 +35,7 @@ type Conn struct {
 	rmu sync.Mutex // held by Read: guards wire.noWait
 	wmu sync.Mutex // held by Write and CloseWrite: guards the calls of tls.Write
 
+	hasRead atomic.Bool  // Read has been called
 	writeBy atomic.Int64 // the write deadline in Unix nanoseconds; 0 is none
 	done    atomic.Int32 // 0, or one of the following
 	close   sync.Once
@@ -56,6 +57,10 @@ var (
 // Read fills p with the contents of as many records as have arrived. It waits for
 // one only.
 func (c *Conn) Read(p []byte) (int, error) {
+	c.hasRead.Store(true)
+	if c.done.Load() != 0 {
+		return 0, c.explain(net.ErrClosed)
+	}
 	c.rmu.Lock()
 	defer c.rmu.Unlock()
 	n, err := c.tls.Read(p)
@@ -137,7 +142,9 @@ func (c *Conn) Ended() <-chan struct{} {
 }
 
 // Close sends a close_notify alert, unless a write is in progress, and closes the
-// connection.
+// connection. If nobody has ever read, there may be session tickets that a server
+// sends after the handshake (RFC 8446, section 4.6.1): TCP would answer them with a
+// reset, which destroys what is still on its way to the other side.
 func (c *Conn) Close() error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, doneClosed)
@@ -145,7 +152,11 @@ func (c *Conn) Close() error {
 			c.sayGoodbye()
 			c.wmu.Unlock()
 		}
-		c.err = c.wire.inner.Close()
+		if c.hasRead.Load() {
+			c.err = c.wire.inner.Close()
+		} else {
+			c.err = transport.LingeringClose(c.wire.inner)
+		}
 	})
 	return c.err
 }

@@ -45,6 +45,44 @@ func TestRefusedClientReadsTheAlert(t *testing.T) {
 	}
 }
 
+// A side that only writes has the session tickets of TLS 1.3 unread when it closes.
+// That must not reset the connection: the other side would lose the last bytes.
+func TestWriteOnlyEndsClean(t *testing.T) {
+	ca := tlstest.New(t)
+	client, server := layer(t, ",insecure"), layer(t, ",client-auth=want,ca="+ca.File) // crypto/tls sends tickets late then
+	for range 20 {
+		a, b := tcpPair(t)
+		accepted := make(chan transport.Conn, 1)
+		go func() {
+			s, err := server.Wrap(context.Background(), b, transport.Accepted)
+			if err != nil {
+				t.Error(err)
+				b.Close()
+			}
+			accepted <- s
+		}()
+		c, err := client.Wrap(context.Background(), a, transport.Dialed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := <-accepted
+		sent := bytes.Repeat([]byte("x"), 512<<10) // the buffers of the system take that
+		if _, err := c.(transport.Stream).Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close() }()
+		got, err := io.ReadAll(s.(transport.Stream))
+		if err != nil || len(got) != len(sent) {
+			t.Fatalf("got %d of %d bytes, %v", len(got), len(sent), err)
+		}
+		s.Close()
+		if err := <-closed; err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}
+
 // The end of the context also bounds the wait for a client that was refused and
 // stays.
 func TestRefusalIsBounded(t *testing.T) {
