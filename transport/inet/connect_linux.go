@@ -20,10 +20,10 @@ type attempt struct {
 // begin starts to connect. On the loopback interface, or with early data, the
 // connection is often there at once: then it is returned. Otherwise the attempt
 // is to be waited for, or given up.
-func (d *Dial) begin(to netip.AddrPort) (*Conn, *attempt, error) {
+func (d *Dial) begin(to netip.AddrPort, local localAddr) (*Conn, *attempt, error) {
 	a := attempt{to: to, sa: newSockaddr(to)}
 	var err error
-	if a.fd, err = d.socket(to); err != nil {
+	if a.fd, err = d.socket(to, local); err != nil {
 		return nil, nil, dialError(to, err)
 	}
 	errno := connect(a.fd, &a.sa)
@@ -85,7 +85,7 @@ func (a *attempt) done() (*Conn, error) {
 
 // socket makes a socket that is ready to connect. It sets only what differs from
 // the system's defaults, since each call counts.
-func (d *Dial) socket(to netip.AddrPort) (int, error) {
+func (d *Dial) socket(to netip.AddrPort, local localAddr) (int, error) {
 	family := unix.AF_INET
 	v6 := !to.Addr().Is4()
 	if v6 {
@@ -95,7 +95,7 @@ func (d *Dial) socket(to netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	err = d.prepare(fd, v6, to.Addr().IsLoopback())
+	err = d.prepare(fd, v6, to.Addr().IsLoopback(), local)
 	if err != nil {
 		unix.Close(fd)
 		return -1, err
@@ -103,25 +103,22 @@ func (d *Dial) socket(to netip.AddrPort) (int, error) {
 	return fd, nil
 }
 
-func (d *Dial) prepare(fd int, v6, loopback bool) error {
+func (d *Dial) prepare(fd int, v6, loopback bool, from localAddr) error {
 	if err := d.Socket.set(fd, v6); err != nil {
 		return err
 	}
 	if err := d.Tuning.set(fd, loopback, false); err != nil {
 		return err
 	}
-	local, ok := d.localAddr(v6)
-	if !ok {
-		return nil
-	}
+	local, bound := from.of(v6)
 	err := setAll(fd,
 		// A port that was in use a moment ago may be used again.
-		sockopt{name: "reuseaddr", level: unix.SOL_SOCKET, opt: unix.SO_REUSEADDR, value: 1, skip: !d.ReuseAddr.Or(local.Port() != 0)},
+		sockopt{name: "reuseaddr", level: unix.SOL_SOCKET, opt: unix.SO_REUSEADDR, value: 1, skip: !d.ReuseAddr.Or(bound && local.Port() != 0)},
 		sockopt{name: "reuseport", level: unix.SOL_SOCKET, opt: unix.SO_REUSEPORT, value: 1, skip: !d.ReusePort},
 		// The system picks the port when it knows the other side too.
-		sockopt{name: "bind", level: unix.SOL_IP, opt: unix.IP_BIND_ADDRESS_NO_PORT, value: 1, mayFail: true, skip: local.Port() != 0},
+		sockopt{name: "bind", level: unix.SOL_IP, opt: unix.IP_BIND_ADDRESS_NO_PORT, value: 1, mayFail: true, skip: !bound || local.Port() != 0},
 	)
-	if err != nil {
+	if err != nil || !bound {
 		return err
 	}
 	sa := newSockaddr(local)

@@ -13,13 +13,14 @@ import (
 
 // attempt is a connection that is going to be made.
 type attempt struct {
-	dial *Dial
-	to   netip.AddrPort
+	dial  *Dial
+	to    netip.AddrPort
+	local localAddr
 }
 
 // begin leaves everything to wait.
-func (d *Dial) begin(to netip.AddrPort) (*Conn, *attempt, error) {
-	return nil, &attempt{d, to}, nil
+func (d *Dial) begin(to netip.AddrPort, local localAddr) (*Conn, *attempt, error) {
+	return nil, &attempt{d, to, local}, nil
 }
 
 // wait connects.
@@ -37,7 +38,7 @@ func (a *attempt) wait(ctx context.Context) (*Conn, error) {
 		}
 		return d.Tuning.set(fd, on, false)
 	})}
-	if local, ok := d.localAddr(!a.to.Addr().Is4()); ok {
+	if local, ok := a.local.of(!a.to.Addr().Is4()); ok {
 		nd.LocalAddr = net.TCPAddrFromAddrPort(local)
 	}
 	idle, interval, count := d.Tuning.probes(on)

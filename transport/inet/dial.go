@@ -7,7 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
+	"syscall"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
@@ -21,8 +21,8 @@ type Dial struct {
 	// end asked to go; see [transport.Caller].
 	Addr string
 
-	// LocalAddr is the IP address to connect from, with or without a port;
-	// "" leaves it to the system. Only addresses of its family are tried.
+	// LocalAddr is where to connect from, [HOST][:PORT]; "" leaves it to the
+	// system. Only addresses of its family are tried.
 	LocalAddr  string
 	SourcePort int // port to connect from; 0 is the one in LocalAddr, or any
 
@@ -72,8 +72,7 @@ func (d *Dial) Bind(s *opt.Set) {
 		d.Addr = h.HostPort()
 		return nil
 	})
-	s.String(&d.LocalAddr, "bind", "address", "connect from this address, with or without a port")
-	s.Int(&d.SourcePort, "sourceport", 0, 1, 65535, "connect from this port").Alias("sp")
+	bindDialed(s, &d.LocalAddr, &d.SourcePort, "connect from")
 	s.Switch(&d.ReuseAddr, "reuseaddr", false, "connect from a port that was in use a moment ago; yes with a source port").Alias("so-reuseaddr")
 	s.Bool(&d.ReusePort, "reuseport", "share the source port with other sockets").Alias("so-reuseport")
 	s.Embed(&d.Socket)
@@ -82,10 +81,11 @@ func (d *Dial) Bind(s *opt.Set) {
 
 // Validate looks at the parts that are addresses.
 func (d *Dial) Validate() error {
-	if d.LocalAddr != "" {
-		if _, err := parseLocal(d.LocalAddr); err != nil {
-			return err
-		}
+	if _, err := parseLocal(d.LocalAddr, d.SourcePort); err != nil {
+		return err
+	}
+	if err := d.Tuning.validate(); err != nil {
+		return err
 	}
 	if d.Addr == "" {
 		return nil
@@ -109,11 +109,15 @@ func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
 		}
 		target, permit = caller.Target(), caller.Permit
 	}
-	addrs, err := d.lookup(ctx, target)
+	local, err := findLocal(ctx, d.Resolver, "tcp", d.Family, d.LocalAddr, d.SourcePort)
 	if err != nil {
 		return nil, err
 	}
-	c, err := d.race(ctx, addrs, permit)
+	addrs, err := d.lookup(ctx, target, local)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.race(ctx, addrs, local, permit)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +128,10 @@ func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
 // number of a port.
 func (d *Dial) Begin() (transport.Conn, func(context.Context) (transport.Conn, error), error) {
 	to, err := netip.ParseAddrPort(d.Addr)
-	if err != nil || to.Addr().IsUnspecified() || d.Family != AnyFamily || d.LocalAddr != "" || d.SourcePort != 0 {
+	if err != nil || to.Addr().IsUnspecified() || to.Addr().Zone() != "" || d.Family != AnyFamily || d.LocalAddr != "" || d.SourcePort != 0 {
 		return nil, nil, nil
 	}
-	c, a, err := d.begin(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()))
+	c, a, err := d.begin(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), localAddr{})
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -145,18 +149,12 @@ func (d *Dial) Begin() (transport.Conn, func(context.Context) (transport.Conn, e
 
 // lookup returns the addresses that target may mean, in the order in which to
 // try them. There is at least one.
-func (d *Dial) lookup(ctx context.Context, target string) ([]netip.AddrPort, error) {
+func (d *Dial) lookup(ctx context.Context, target string, local localAddr) ([]netip.AddrPort, error) {
 	host, service, err := splitHostPort(target)
 	if err != nil {
 		return nil, err
 	}
-	family := d.Family
-	if local, ok := d.localAddr(false); ok && !local.Addr().IsUnspecified() {
-		family = IPv4
-	} else if local, ok := d.localAddr(true); ok && !local.Addr().IsUnspecified() {
-		family = IPv6
-	}
-	addrs, err := lookup(ctx, d.Resolver, family, host, service)
+	addrs, err := lookup(ctx, d.Resolver, local.family(d.Family), host, service)
 	if err != nil {
 		return nil, err
 	}
@@ -171,38 +169,6 @@ func (d *Dial) lookup(ctx context.Context, target string) ([]netip.AddrPort, err
 	return interleave(addrs), nil
 }
 
-// localAddr returns the address of the family to connect from, if one was given.
-// It relies on Validate.
-func (d *Dial) localAddr(v6 bool) (local netip.AddrPort, ok bool) {
-	if d.LocalAddr != "" {
-		local, _ = parseLocal(d.LocalAddr)
-		ok = local.Addr().Is6() == v6
-	} else if d.SourcePort != 0 {
-		ok = true
-		local = netip.AddrPortFrom(unspecified(v6), 0)
-	}
-	if d.SourcePort != 0 {
-		local = netip.AddrPortFrom(local.Addr(), uint16(d.SourcePort))
-	}
-	return local, ok
-}
-
-// parseLocal reads "ip", "ip:port", "[ip]" and "[ip]:port".
-func parseLocal(text string) (netip.AddrPort, error) {
-	if a, err := netip.ParseAddrPort(text); err == nil {
-		return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()), nil
-	}
-	bare := text
-	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
-		bare = text[1 : len(text)-1]
-	}
-	ip, err := netip.ParseAddr(bare)
-	if err != nil {
-		return netip.AddrPort{}, usage(fmt.Sprintf("bind=%s is not an IP address, with or without a port", text), "")
-	}
-	return netip.AddrPortFrom(ip.Unmap(), 0), nil
-}
-
 // dialError says where the error came from.
 func dialError(to netip.AddrPort, err error) error {
 	mark := error(nil)
@@ -212,6 +178,9 @@ func dialError(to netip.AddrPort, err error) error {
 	err = &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: err}
 	if mark != nil {
 		err = transport.Mark(err, mark)
+	}
+	if ip := to.Addr(); ip.IsLinkLocalUnicast() && ip.Is6() && ip.Zone() == "" && errors.Is(err, syscall.EINVAL) {
+		return transport.WithHint(err, fmt.Sprintf("a link-local address needs its interface: [%s%%eth0]:%d", ip, to.Port()))
 	}
 	return transport.WithHint(err, hint(err, strconv.Itoa(int(to.Port()))))
 }

@@ -44,6 +44,7 @@ func interleave(addrs []netip.AddrPort) []netip.AddrPort {
 type race struct {
 	dial   *Dial
 	addrs  []netip.AddrPort // not tried yet
+	local  localAddr        // to connect from
 	permit func(netip.AddrPort) error
 	err    error // the most telling one so far
 
@@ -59,8 +60,8 @@ type result struct {
 
 // race connects to the first of addrs that answers. When it returns, nothing of
 // the other attempts is left.
-func (d *Dial) race(ctx context.Context, addrs []netip.AddrPort, permit func(netip.AddrPort) error) (*Conn, error) {
-	r := &race{dial: d, addrs: addrs, permit: permit}
+func (d *Dial) race(ctx context.Context, addrs []netip.AddrPort, local localAddr, permit func(netip.AddrPort) error) (*Conn, error) {
+	r := &race{dial: d, addrs: addrs, local: local, permit: permit}
 	defer r.finish()
 	attempts := ctx
 	for ctx.Err() == nil {
@@ -105,7 +106,7 @@ func (r *race) begin() (*Conn, *attempt) {
 		r.note(err)
 		return nil, nil
 	}
-	conn, a, err := r.dial.begin(to)
+	conn, a, err := r.dial.begin(to, r.local)
 	r.note(err)
 	return conn, a
 }

@@ -33,23 +33,3 @@ func TestInterleave(t *testing.T) {
 		}
 	}
 }
-
-func TestParseLocal(t *testing.T) {
-	for in, want := range map[string]string{
-		"10.0.0.1":        "10.0.0.1:0",
-		"10.0.0.1:53":     "10.0.0.1:53",
-		"::1":             "[::1]:0",
-		"[::1]":           "[::1]:0",
-		"[::1]:53":        "[::1]:53",
-		"::ffff:10.0.0.1": "10.0.0.1:0",
-		"localhost":       "",
-		"10.0.0.1:http":   "",
-		"[10.0.0.1":       "",
-		"":                "",
-	} {
-		a, err := parseLocal(in)
-		if got := a.String(); err == nil && got != want || err != nil && want != "" {
-			t.Errorf("%q: got %s, error %v, want %q", in, got, err, want)
-		}
-	}
-}

@@ -3,6 +3,7 @@ package inet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -21,7 +22,7 @@ type Listen struct {
 	// are listened on. Port 0 lets the system choose.
 	Addr string
 
-	// Host takes the place of the host in Addr; "" leaves it.
+	// Host is a host where Addr has none, [HOST][:PORT]; "" leaves it.
 	Host string
 
 	Backlog   int        // connections that may wait to be accepted; 0 is as many as the system allows
@@ -55,7 +56,7 @@ func (l *Listen) Bind(s *opt.Set) {
 		l.Addr = h.HostPort()
 		return nil
 	})
-	s.String(&l.Host, "bind", "address", "listen on this address, as if it stood before the port")
+	bindListener(s, &l.Host)
 	s.Int(&l.Backlog, "backlog", 0, 1, 1<<20, "connections that may wait to be accepted")
 	s.Switch(&l.ReuseAddr, "reuseaddr", true, "take over a port whose last user has just ended").Alias("so-reuseaddr")
 	s.Bool(&l.ReusePort, "reuseport", "share the port with other programs of the same user").Alias("so-reuseport")
@@ -66,8 +67,18 @@ func (l *Listen) Bind(s *opt.Set) {
 
 // Validate looks at the parts that are addresses.
 func (l *Listen) Validate() error {
-	_, _, err := l.hostPort()
-	return err
+	host, _, err := l.hostPort()
+	if err != nil {
+		return err
+	}
+	ip, _ := netip.ParseAddr(host)
+	if l.IPv6Only != opt.Default && (l.Family == IPv4 || ip.Is4()) {
+		return usage("ipv6only is about sockets of IPv6, and there is none", "")
+	}
+	if l.IPv6Only == opt.Off && ip.Is6() && !ip.IsUnspecified() {
+		return usage(fmt.Sprintf("ipv6only=no has no effect: a socket of %s cannot take IPv4", host), "listen on [::]")
+	}
+	return l.Tuning.validate()
 }
 
 // hostPort returns what to listen on.
@@ -75,16 +86,7 @@ func (l *Listen) hostPort() (host, port string, err error) {
 	if l.Addr == "" {
 		return "", "", usage("there is no port to listen on", listenHint)
 	}
-	if host, port, err = splitHostPort(l.Addr); err != nil {
-		return "", "", err
-	}
-	if l.Host != "" {
-		host = l.Host
-		if n := len(host); n > 2 && host[0] == '[' && host[n-1] == ']' {
-			host = host[1 : n-1]
-		}
-	}
-	return host, port, nil
+	return listenHostPort(l.Addr, l.Host)
 }
 
 // Listen opens the sockets. What it returns also has a method
@@ -118,6 +120,9 @@ func (l *Listen) Listen(ctx context.Context) (transport.Acceptor, error) {
 
 // addrs returns the addresses to listen on; there is at least one.
 func (l *Listen) addrs(ctx context.Context) ([]netip.AddrPort, error) {
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
 	host, service, err := l.hostPort()
 	if err != nil {
 		return nil, err
@@ -128,7 +133,7 @@ func (l *Listen) addrs(ctx context.Context) ([]netip.AddrPort, error) {
 	case host == "*":
 		host = "::"
 	case host == "":
-		port, err := lookupPort(ctx, resolver(l.Resolver), service)
+		port, err := lookupPort(ctx, resolver(l.Resolver), "tcp", service)
 		if err != nil {
 			return nil, err
 		}

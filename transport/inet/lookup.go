@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/tenon-net/tenon/transport"
@@ -34,13 +35,16 @@ func splitHostPort(text string) (host, port string, err error) {
 func lookup(ctx context.Context, r Resolver, family Family, host, service string) ([]netip.AddrPort, error) {
 	asked := r != nil
 	r = resolver(r)
-	port, err := lookupPort(ctx, r, service)
+	port, err := lookupPort(ctx, r, "tcp", service)
 	if err != nil {
 		return nil, err
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip = ip.Unmap(); !family.has(ip.Is6()) {
 			return nil, usage(fmt.Sprintf("%s is not an address of family %s", host, family), "")
+		}
+		if err := checkZone(ip.Zone()); err != nil {
+			return nil, err
 		}
 		return []netip.AddrPort{netip.AddrPortFrom(ip, port)}, nil
 	}
@@ -67,6 +71,16 @@ func lookup(ctx context.Context, r Resolver, family Family, host, service string
 	return addrs, nil
 }
 
+// checkZone refuses the zone of an interface that is not there, which the system calls
+// an invalid argument.
+func checkZone(zone string) error {
+	if _, err := strconv.Atoi(zone); zone == "" || err == nil {
+		return nil
+	}
+	_, err := interfaceIndex(zone)
+	return err
+}
+
 // resolver is r or, if it is nil, that of package net.
 func resolver(r Resolver) Resolver {
 	if r == nil {
@@ -75,13 +89,15 @@ func resolver(r Resolver) Resolver {
 	return r
 }
 
-func lookupPort(ctx context.Context, r Resolver, service string) (uint16, error) {
+// lookupPort returns the port that a number or the name of a service stands for, for
+// network "tcp" or "udp".
+func lookupPort(ctx context.Context, r Resolver, network, service string) (uint16, error) {
 	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
 		return uint16(n), nil
 	}
-	n, err := r.LookupPort(ctx, "tcp", service)
+	n, err := r.LookupPort(ctx, network, service)
 	if err != nil || n < 0 || n > 65535 {
-		return 0, usage(fmt.Sprintf("%q is not a port or a service of TCP", service), "ports are numbers from 0 to 65535; services are in /etc/services")
+		return 0, usage(fmt.Sprintf("%q is not a port or a service of %s", service, strings.ToUpper(network)), "ports are numbers from 0 to 65535; services are in /etc/services")
 	}
 	return uint16(n), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/tenon-net/tenon/opt"
@@ -60,24 +61,30 @@ func (g Groups) validate() error {
 }
 
 // matching returns those of addrs that are of a family of which there is a group;
-// all of them if there is no group.
+// all of them if there is no group. Each group must have an address of its family.
 func (g Groups) matching(addrs []netip.AddrPort) ([]netip.AddrPort, error) {
 	if len(g) == 0 {
 		return addrs, nil
 	}
-	var kept []netip.AddrPort
-	for _, a := range addrs {
-		for _, text := range g {
-			if m, err := parseGroup(text); err == nil && m.addr.Is6() == a.Addr().Is6() {
-				kept = append(kept, a)
-				break
-			}
+	var joined [2]bool // whether there is a group of IPv4, and of IPv6
+	for _, text := range g {
+		m, err := parseGroup(text)
+		if err != nil {
+			return nil, err
+		}
+		v6 := m.addr.Is6()
+		if !slices.ContainsFunc(addrs, func(a netip.AddrPort) bool { return a.Addr().Is6() == v6 }) {
+			return nil, usage(fmt.Sprintf("join=%s is of another family than the address", text), "")
+		}
+		if v6 {
+			joined[1] = true
+		} else {
+			joined[0] = true
 		}
 	}
-	if len(kept) == 0 {
-		return nil, usage("the groups to join are of another family than the address", "")
-	}
-	return kept, nil
+	return slices.DeleteFunc(slices.Clone(addrs), func(a netip.AddrPort) bool {
+		return a.Addr().Is6() && !joined[1] || a.Addr().Is4() && !joined[0]
+	}), nil
 }
 
 // join makes a socket a member of the groups of its family.
@@ -126,7 +133,7 @@ func interfaceIndex(name string) (int, error) {
 // broadcast, and receives from anybody: Meta.From tells from whom.
 type UDPSendTo struct {
 	Addr       string     // "host:port" to send to
-	LocalAddr  string     // IP address to be bound to, with or without a port; "" is any
+	LocalAddr  string     // where to be bound to, [HOST][:PORT]; "" is anywhere
 	SourcePort int        // port to be bound to; 0 is the one in LocalAddr, or any
 	ReuseAddr  opt.Switch // share the port with sockets that share it too; on with Groups
 	Broadcast  opt.Switch // allow sending to broadcast addresses; on, for whoever writes one means it
@@ -147,8 +154,7 @@ var (
 // Bind binds the target and the options.
 func (u *UDPSendTo) Bind(s *opt.Set) {
 	bindUDPTarget(s, &u.Addr)
-	s.String(&u.LocalAddr, "bind", "address", "be bound to this address, with or without a port")
-	s.Int(&u.SourcePort, "sourceport", 0, 1, 65535, "be bound to this port").Alias("sp")
+	bindDialed(s, &u.LocalAddr, &u.SourcePort, "send from")
 	s.Switch(&u.ReuseAddr, "reuseaddr", false, "share the port with sockets that share it too; yes with join").Alias("so-reuseaddr")
 	s.Switch(&u.Broadcast, "broadcast", true, "allow sending to broadcast addresses").Alias("so-broadcast")
 	s.Embed(&u.Socket)
@@ -169,7 +175,7 @@ func (u *UDPSendTo) Validate() error {
 			return err
 		}
 	}
-	_, err := (&UDP{LocalAddr: u.LocalAddr, SourcePort: u.SourcePort}).local()
+	_, err := parseLocal(u.LocalAddr, u.SourcePort)
 	return err
 }
 
@@ -178,20 +184,21 @@ func (u *UDPSendTo) Dial(ctx context.Context) (transport.Conn, error) {
 	if err := u.Validate(); err != nil {
 		return nil, err
 	}
-	addrs, err := lookupUDP(ctx, u.Resolver, u.Family, u.Addr)
+	local, err := findLocal(ctx, u.Resolver, "udp", u.Family, u.LocalAddr, u.SourcePort)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := lookupUDP(ctx, u.Resolver, local.family(u.Family), u.Addr)
 	if err != nil {
 		return nil, err
 	}
 	to := addrs[0]
 	v6 := to.Addr().Is6()
-	at, _ := (&UDP{LocalAddr: u.LocalAddr, SourcePort: u.SourcePort}).local()
-	if !at.Addr().IsValid() {
-		at = netip.AddrPortFrom(unspecified(v6), at.Port())
+	at, ok := local.of(v6)
+	if !ok {
+		at = netip.AddrPortFrom(unspecified(v6), 0)
 	}
-	if at.Addr().Is6() != v6 {
-		return nil, usage(fmt.Sprintf("bind=%s is of another family than %s", u.LocalAddr, to.Addr()), "")
-	}
-	if _, err := u.Groups.matching([]netip.AddrPort{to}); err != nil {
+	if err := u.fits(to.Addr()); err != nil {
 		return nil, err
 	}
 	s, err := listenUDP(ctx, at, u.set)
@@ -199,6 +206,21 @@ func (u *UDPSendTo) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, err
 	}
 	return newUDPConn(s, udpSendKind, net.UDPAddrFromAddrPort(to), target{addr: to}), nil
+}
+
+// fits refuses the options that have no effect on what is sent to an address.
+func (u *UDPSendTo) fits(to netip.Addr) error {
+	group := u.HopLimit != 0 || u.Loop != opt.Default || u.OutIf != ""
+	switch {
+	case group && !to.IsMulticast():
+		return usage(fmt.Sprintf("multicast-ttl, multicast-loop and multicast-if are about groups, and %s is none", to), "")
+	case u.TTL != 0 && to.IsMulticast():
+		return usage("ttl has no effect on what is sent to a group", "write multicast-ttl")
+	case u.Broadcast == opt.On && to.Is6():
+		return usage("IPv6 has no broadcast", "")
+	}
+	_, err := u.Groups.matching([]netip.AddrPort{netip.AddrPortFrom(to, 0)})
+	return err
 }
 
 func (u *UDPSendTo) set(fd int, v6 bool) error {

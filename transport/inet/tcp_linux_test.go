@@ -28,7 +28,7 @@ func TestTCP(t *testing.T) {
 			"tcp:::1:80":              "an IPv6 address is written in brackets: [::1]:80",
 			"tcp:h:65536":             "port 65536 is out of range: 0 to 65535",
 			"tcp:h:1,family=7":        "family: must be any, ipv4 or ipv6",
-			"tcp:h:1,bind=eth0":       "bind=eth0 is not an IP address, with or without a port",
+			"tcp:h:1,bind=5000":       "bind: must be [HOST][:PORT], as in 10.0.0.1, [::1]:5000 or :5000; a port alone is written :5000",
 			"tcp:h:1,tos=256":         "tos: must be a whole number from 0 to 255, or 0x0 to 0xff",
 			"tcp:h:1,ttl=0":           "ttl: must be a whole number from 1 to 255",
 			"tcp:h:1,sourceport=0":    "sourceport: must be a whole number from 1 to 65535",

@@ -8,7 +8,8 @@ import (
 
 // DefaultKeepAlive is how long a connection of TCP is idle before the other side
 // is asked whether it is still there. Connections of the loopback interface are
-// not asked unless KeepAlive is set: a process that is gone there is noticed.
+// not asked unless one of the fields about it is set: a process that is gone there
+// is noticed.
 const DefaultKeepAlive = time.Minute
 
 // Of the probes of an idle connection.
@@ -64,6 +65,14 @@ func (t *Tuning) Bind(s *opt.Set) {
 	s.Bool(&t.FastOpen, "fastopen", "data in the first packet, where the system allows it").Alias("tcp-fastopen")
 }
 
+// validate refuses what would have no effect.
+func (t *Tuning) validate() error {
+	if t.KeepAlive < 0 && (t.KeepInterval != 0 || t.KeepCount != 0) {
+		return usage("keepintvl and keepcnt are about probes, and keepalive=no sends none", "")
+	}
+	return nil
+}
+
 // keepAlive reads yes, no or a duration.
 type keepAlive time.Duration
 
@@ -93,7 +102,8 @@ func (k *keepAlive) UnmarshalText(text []byte) error {
 // probes returns what the system is to be told, in seconds; idle 0 means that
 // connections are not probed.
 func (t *Tuning) probes(loopback bool) (idle, interval, count int) {
-	if t.KeepAlive < 0 || t.KeepAlive == 0 && loopback {
+	wanted := t.KeepAlive > 0 || t.KeepInterval != 0 || t.KeepCount != 0
+	if t.KeepAlive < 0 || loopback && !wanted {
 		return 0, 0, 0
 	}
 	after := t.KeepAlive

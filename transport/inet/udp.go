@@ -55,7 +55,7 @@ const (
 // Write after that fails once with ECONNREFUSED.
 type UDP struct {
 	Addr       string // "host:port"
-	LocalAddr  string // IP address to send from, with or without a port; "" leaves it to the system
+	LocalAddr  string // where to send from, [HOST][:PORT]; "" leaves it to the system
 	SourcePort int    // port to send from; 0 is the one in LocalAddr, or any
 	ReuseAddr  bool   // share the source port with sockets that share it too
 	Socket
@@ -71,8 +71,7 @@ var (
 // Bind binds the target and the options.
 func (u *UDP) Bind(s *opt.Set) {
 	bindUDPTarget(s, &u.Addr)
-	s.String(&u.LocalAddr, "bind", "address", "send from this address, with or without a port")
-	s.Int(&u.SourcePort, "sourceport", 0, 1, 65535, "send from this port").Alias("sp")
+	bindDialed(s, &u.LocalAddr, &u.SourcePort, "send from")
 	s.Bool(&u.ReuseAddr, "reuseaddr", "share the source port with sockets that share it too").Alias("so-reuseaddr")
 	s.Embed(&u.Socket)
 }
@@ -94,21 +93,8 @@ func bindUDPTarget(s *opt.Set, addr *string) {
 
 // Validate looks at the parts that are addresses.
 func (u *UDP) Validate() error {
-	_, err := u.local()
+	_, err := parseLocal(u.LocalAddr, u.SourcePort)
 	return err
-}
-
-// local is the address to send from; the zero AddrPort is any.
-func (u *UDP) local() (local netip.AddrPort, err error) {
-	if u.LocalAddr != "" {
-		if local, err = parseLocal(u.LocalAddr); err != nil {
-			return local, err
-		}
-	}
-	if u.SourcePort != 0 {
-		local = netip.AddrPortFrom(local.Addr(), uint16(u.SourcePort))
-	}
-	return local, nil
 }
 
 // Dial connects a socket. Of the addresses of a name it takes the first to which
@@ -117,11 +103,11 @@ func (u *UDP) Dial(ctx context.Context) (transport.Conn, error) {
 	if ctx.Err() != nil {
 		return nil, contextError(ctx)
 	}
-	local, err := u.local()
+	local, err := findLocal(ctx, u.Resolver, "udp", u.Family, u.LocalAddr, u.SourcePort)
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := lookupUDP(ctx, u.Resolver, u.Family, u.Addr)
+	addrs, err := lookupUDP(ctx, u.Resolver, local.family(u.Family), u.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -137,14 +123,10 @@ func (u *UDP) Dial(ctx context.Context) (transport.Conn, error) {
 	return nil, err
 }
 
-func (u *UDP) connect(ctx context.Context, local, to netip.AddrPort) (transport.Conn, error) {
+func (u *UDP) connect(ctx context.Context, local localAddr, to netip.AddrPort) (transport.Conn, error) {
 	v6 := to.Addr().Is6()
 	d := net.Dialer{Control: control(func(fd int, v6 bool) error { return u.set(fd, v6) })}
-	if local != (netip.AddrPort{}) {
-		from := local
-		if !from.Addr().IsValid() {
-			from = netip.AddrPortFrom(unspecified(v6), local.Port())
-		}
+	if from, ok := local.of(v6); ok {
 		d.LocalAddr = net.UDPAddrFromAddrPort(from)
 	}
 	c, err := d.DialContext(ctx, udpNetwork(v6), to.String())
@@ -173,19 +155,11 @@ func lookupUDP(ctx context.Context, r Resolver, family Family, hostPort string) 
 	if err != nil {
 		return nil, err
 	}
-	port, err := lookupUDPPort(ctx, r, service)
+	port, err := lookupPort(ctx, resolver(r), "udp", service)
 	if err != nil {
 		return nil, err
 	}
-	return lookup(ctx, r, family, host, strconv.Itoa(port))
-}
-
-func lookupUDPPort(ctx context.Context, r Resolver, service string) (int, error) {
-	n, err := resolver(r).LookupPort(ctx, "udp", service)
-	if err != nil || n < 0 || n > 65535 {
-		return 0, usage(fmt.Sprintf("%q is not a port or a service of UDP", service), "ports are numbers from 0 to 65535; services are in /etc/services")
-	}
-	return n, nil
+	return lookup(ctx, r, family, host, strconv.Itoa(int(port)))
 }
 
 // udpError adds to the error of opening a socket what can be done about it.

@@ -50,7 +50,10 @@ type UDPListen struct {
 	Amplify int
 }
 
-var _ transport.Listener = (*UDPListen)(nil)
+var (
+	_ transport.Listener  = (*UDPListen)(nil)
+	_ transport.Validator = (*UDPListen)(nil)
+)
 
 // Bind binds the target and the options.
 func (l *UDPListen) Bind(s *opt.Set) {

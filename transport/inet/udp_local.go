@@ -19,7 +19,7 @@ type UDPLocal struct {
 	// that is free.
 	Addr string
 
-	// Host takes the place of the host in Addr; "" leaves it.
+	// Host is a host where Addr has none, [HOST][:PORT]; "" leaves it.
 	Host string
 
 	ReuseAddr bool // share the port with sockets that share it too; one of them gets each datagram
@@ -41,37 +41,48 @@ func (l *UDPLocal) Bind(s *opt.Set) {
 		l.Addr = h.HostPort()
 		return nil
 	})
-	s.String(&l.Host, "bind", "address", "listen on this address, as if it stood before the port").Alias("so-bindhost")
+	bindListener(s, &l.Host).Alias("so-bindhost")
 	s.Bool(&l.ReuseAddr, "reuseaddr", "share the port with sockets that share it too").Alias("so-reuseaddr")
 	s.Bool(&l.ReusePort, "reuseport", "share the port, each sender always with the same socket").Alias("so-reuseport")
 	s.Embed(&l.Socket)
 }
 
+// Validate looks at the parts that are addresses.
+func (l *UDPLocal) Validate() error {
+	_, _, err := l.hostPort()
+	return err
+}
+
+// hostPort returns what to listen on.
+func (l *UDPLocal) hostPort() (host, port string, err error) {
+	if l.Addr == "" {
+		return "", "", usage("there is no port to listen on", udpListenHint)
+	}
+	return listenHostPort(l.Addr, l.Host)
+}
+
 // addrs returns the addresses to wait at; there is at least one. Without a host
 // they are those that anyHost gives for a family.
 func (l *UDPLocal) addrs(ctx context.Context, anyHost func(v6 bool) netip.Addr) ([]netip.AddrPort, error) {
-	host, service, err := splitHostPort(l.Addr)
-	if err != nil {
-		return nil, usage("there is no port to listen on", udpListenHint)
-	}
-	port, err := lookupUDPPort(ctx, l.Resolver, service)
+	host, service, err := l.hostPort()
 	if err != nil {
 		return nil, err
 	}
-	if l.Host != "" {
-		host = l.Host
+	port, err := lookupPort(ctx, resolver(l.Resolver), "udp", service)
+	if err != nil {
+		return nil, err
 	}
 	switch host {
 	case "*":
 		anyHost = unspecified
 	case "":
 	default:
-		return lookup(ctx, l.Resolver, l.Family, host, strconv.Itoa(port))
+		return lookup(ctx, l.Resolver, l.Family, host, strconv.Itoa(int(port)))
 	}
 	var addrs []netip.AddrPort
 	for _, v6 := range []bool{false, true} {
 		if l.Family.has(v6) {
-			addrs = append(addrs, netip.AddrPortFrom(anyHost(v6), uint16(port)))
+			addrs = append(addrs, netip.AddrPortFrom(anyHost(v6), port))
 		}
 	}
 	return addrs, nil

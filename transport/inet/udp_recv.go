@@ -34,8 +34,13 @@ func (r *UDPRecv) Bind(s *opt.Set) {
 	s.Embed(&r.Groups)
 }
 
-// Validate looks at the groups.
-func (r *UDPRecv) Validate() error { return r.Groups.validate() }
+// Validate looks at the parts that are addresses, and at the groups.
+func (r *UDPRecv) Validate() error {
+	if err := r.UDPLocal.Validate(); err != nil {
+		return err
+	}
+	return r.Groups.validate()
+}
 
 // Dial opens the sockets. Without a host in Addr they receive what comes from this
 // machine only; as a member of groups, what comes from any.

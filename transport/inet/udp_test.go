@@ -108,7 +108,7 @@ func TestUDPConformance(t *testing.T) {
 			},
 			Addresses: []string{"udp:localhost:53", "udp://[::1]:53", "udp-connect:h:domain,bind=127.0.0.1,sp=53"},
 			Bad: map[string]string{"udp::53": "there is no host to send to", "udp:h": "there is no port after the host",
-				"udp:h:1,bind=x": "bind=x is not an IP address, with or without a port"},
+				"udp:h:1,bind=::1:x": "bind: must be [HOST][:PORT], as in 10.0.0.1, [::1]:5000 or :5000; an IPv6 address is written in brackets: [::1]:x"},
 			Options: udpSocketOptions("udp:127.0.0.1:9", map[string]func(*testing.T){
 				"bind": func(t *testing.T) { wantLocal(t, "udp:127.0.0.1:9,bind=127.0.0.2", "127.0.0.2:") },
 				"sourceport": func(t *testing.T) {
