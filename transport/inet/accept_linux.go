@@ -1,6 +1,7 @@
 package inet
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -142,9 +143,24 @@ func (l *listening) conn(fd int, sa *sockaddr) *Conn {
 		if cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
 			info.Cred = &transport.Cred{PID: int(cred.Pid), UID: int(cred.Uid), GID: int(cred.Gid)}
 		}
-		c.info = &info
+		c.info, c.remote.other = &info, unixPeer(fd, info.Cred)
 	}
 	return c
+}
+
+// unixPeer is the address of the other side of a unix socket: its name or, as most have
+// none, which process the kernel knows there.
+func unixPeer(fd int, cred *transport.Cred) net.Addr {
+	if sa, err := unix.Getpeername(fd); err == nil {
+		if u, ok := sa.(*unix.SockaddrUnix); ok && u.Name != "" && u.Name != "@" {
+			return &net.UnixAddr{Net: "unix", Name: u.Name}
+		}
+	}
+	name := "unnamed"
+	if cred != nil {
+		name = fmt.Sprintf("unnamed (pid %d, uid %d)", cred.PID, cred.UID)
+	}
+	return transport.Addr{Net: "unix", Name: name}
 }
 
 // Addr returns the first address.

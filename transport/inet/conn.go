@@ -153,7 +153,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 // Info tells the kind and, for unix sockets, who is at the other side.
 func (c *Conn) Info() *transport.Info { return c.info }
 
-// RemoteAddr is a [net.TCPAddr] or, for unix sockets, a [net.UnixAddr].
+// RemoteAddr is a [net.TCPAddr] or, for unix sockets, a [net.UnixAddr] if the other
+// side has a name and a [transport.Addr] if it has none.
 func (c *Conn) RemoteAddr() net.Addr { return c.remote.addr() }
 
 // LocalAddr is a [net.TCPAddr] or, for unix sockets, a [net.UnixAddr].

@@ -177,8 +177,8 @@ func TestAcceptFDUnix(t *testing.T) {
 	if got := a.LocalAddr().String(); !strings.HasSuffix(got, "/s") {
 		t.Errorf("LocalAddr is %q", got)
 	}
-	if a.RemoteAddr().Network() != "unix" {
-		t.Errorf("RemoteAddr is of network %q", a.RemoteAddr().Network())
+	if got := a.RemoteAddr(); got.Network() != "unix" || got.String() != fmt.Sprintf("unnamed (pid %d, uid %d)", os.Getpid(), os.Getuid()) {
+		t.Errorf("RemoteAddr is %q of network %q", got, got.Network())
 	}
 	if _, err := b.(*inet.Conn).Write([]byte("over")); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/tenon-net/tenon/transport"
 	"golang.org/x/sys/unix"
 )
 
@@ -87,8 +88,8 @@ func (sa *sockaddr) endpoint() endpoint {
 			ip = ip.WithZone(zoneName(sa.scope))
 		}
 		return endpoint{tcp: netip.AddrPortFrom(ip, port)}
-	case unix.AF_UNIX:
-		return endpoint{other: &net.UnixAddr{Net: "unix"}}
+	case unix.AF_UNIX: // whoever needs the name asks for it
+		return endpoint{other: transport.Addr{Net: "unix", Name: "unnamed"}}
 	}
 	return endpoint{}
 }

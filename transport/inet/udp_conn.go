@@ -168,13 +168,14 @@ func (c *udpConn) SetWriteDeadline(t time.Time) error { return c.s.c.SetWriteDea
 // senders makes net.Addrs of addresses, the same one for the same address, so that
 // a run of messages from one sender makes no garbage.
 type senders struct {
-	last netip.AddrPort
-	name net.Addr
+	last  netip.AddrPort
+	name  net.Addr
+	zones zones
 }
 
 func (s *senders) addr(from netip.AddrPort) net.Addr {
 	if from != s.last {
-		s.last, s.name = from, net.UDPAddrFromAddrPort(from)
+		s.last, s.name = from, s.zones.addr(from)
 	}
 	return s.name
 }

@@ -120,6 +120,7 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 	in := newBatchReader(s)
 	defer in.release()
 	var out outbox
+	var z zones
 	for {
 		batch, err := in.wait(rxSlots)
 		if isClosed(err) {
@@ -135,7 +136,7 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 			d := &batch[i]
 			if last == nil || last.to.addr != d.from {
 				var ok bool
-				if last, ok = a.session(s, d, now); !ok {
+				if last, ok = a.session(s, d, now, &z); !ok {
 					a.dropped.Add(int64(d.messages()))
 					continue
 				}
@@ -151,12 +152,12 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 
 // session returns the session that a datagram belongs to and pays for, if there is
 // room for it.
-func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time) (*udpSession, bool) {
+func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time, z *zones) (*udpSession, bool) {
 	fresh := false
 	d.at = s
 	c, ok := a.table.Get(&d.udpSender, now, func() (*udpSession, *udpEntry) {
 		fresh = true
-		c := newUDPSession(a, s, target{d.from, source(d.to)})
+		c := newUDPSession(a, s, target{d.from, source(d.to)}, z)
 		c.earn(d) // before somebody accepts it, and answers
 		return c, &c.entry
 	})

@@ -18,7 +18,7 @@ type udpSession struct {
 	a      *udpAcceptor
 	s      *udpSocket
 	to     target
-	remote net.Addr
+	remote *net.UDPAddr
 	queue  *msgQueue
 	credit atomic.Int64 // bytes that may be sent, if a.amplify is not 0
 
@@ -37,8 +37,8 @@ var (
 	_ transport.Ender       = (*udpSession)(nil)
 )
 
-func newUDPSession(a *udpAcceptor, s *udpSocket, to target) *udpSession {
-	return &udpSession{a: a, s: s, to: to, remote: net.UDPAddrFromAddrPort(to.addr), queue: newMsgQueue(a.queue, &a.dropped)}
+func newUDPSession(a *udpAcceptor, s *udpSocket, to target, z *zones) *udpSession {
+	return &udpSession{a: a, s: s, to: to, remote: z.addr(to.addr), queue: newMsgQueue(a.queue, &a.dropped)}
 }
 
 // End implements [sessions.Session].
@@ -186,7 +186,11 @@ func (c *udpSession) LocalAddr() net.Addr {
 	if !c.to.from.IsValid() {
 		return c.s.local
 	}
-	return &net.UDPAddr{IP: c.to.from.AsSlice(), Port: c.s.local.(*net.UDPAddr).Port}
+	local := &net.UDPAddr{IP: c.to.from.AsSlice(), Port: c.s.local.(*net.UDPAddr).Port}
+	if c.to.from.IsLinkLocalUnicast() {
+		local.Zone = c.remote.Zone
+	}
+	return local
 }
 
 func (c *udpSession) SetDeadline(t time.Time) error {
