@@ -129,14 +129,15 @@ func interfaceIndex(name string) (int, error) {
 		"ip link shows the names of the interfaces")
 }
 
-// UDPSendTo sends datagrams to an address, which may be a multicast group or a
+// UDPDatagram sends datagrams to an address, which may be a multicast group or a
 // broadcast, and receives from anybody: Meta.From tells from whom.
-type UDPSendTo struct {
+type UDPDatagram struct {
 	Addr       string     // "host:port" to send to
 	LocalAddr  string     // where to be bound to, [HOST][:PORT]; "" is anywhere
 	SourcePort int        // port to be bound to; 0 is the one in LocalAddr, or any
 	ReuseAddr  opt.Switch // share the port with sockets that share it too; on with Groups
 	Broadcast  opt.Switch // allow sending to broadcast addresses; on, for whoever writes one means it
+	OnlyTarget bool       // receive from Addr only
 	HopLimit   int        // routers that may pass on what is sent to a group; 0 is 1, which is none
 	Loop       opt.Switch // this machine receives what it sends to a group, if it is a member; on
 	OutIf      string     // interface for what is sent to groups; "" lets the system choose
@@ -147,12 +148,12 @@ type UDPSendTo struct {
 }
 
 var (
-	_ transport.Dialer    = (*UDPSendTo)(nil)
-	_ transport.Validator = (*UDPSendTo)(nil)
+	_ transport.Dialer    = (*UDPDatagram)(nil)
+	_ transport.Validator = (*UDPDatagram)(nil)
 )
 
 // Bind binds the target and the options.
-func (u *UDPSendTo) Bind(s *opt.Set) {
+func (u *UDPDatagram) Bind(s *opt.Set) {
 	bindUDPTarget(s, &u.Addr)
 	bindDialed(s, &u.LocalAddr, &u.SourcePort, "send from")
 	s.Switch(&u.ReuseAddr, "reuseaddr", false, "share the port with sockets that share it too; yes with join").Alias("so-reuseaddr")
@@ -166,7 +167,7 @@ func (u *UDPSendTo) Bind(s *opt.Set) {
 }
 
 // Validate looks at the parts that are addresses.
-func (u *UDPSendTo) Validate() error {
+func (u *UDPDatagram) Validate() error {
 	if err := u.Groups.validate(); err != nil {
 		return err
 	}
@@ -180,7 +181,7 @@ func (u *UDPSendTo) Validate() error {
 }
 
 // Dial opens a socket for the first address of the target.
-func (u *UDPSendTo) Dial(ctx context.Context) (transport.Conn, error) {
+func (u *UDPDatagram) Dial(ctx context.Context) (transport.Conn, error) {
 	if err := u.Validate(); err != nil {
 		return nil, err
 	}
@@ -205,11 +206,21 @@ func (u *UDPSendTo) Dial(ctx context.Context) (transport.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newUDPConn(s, udpSendKind, net.UDPAddrFromAddrPort(to), target{addr: to}), nil
+	return u.conn(s, to), nil
+}
+
+func (u *UDPDatagram) conn(s *udpSocket, to netip.AddrPort) *udpConn {
+	kind := udpDatagramKind
+	if u.OnlyTarget {
+		kind = udpSendKind
+	}
+	c := newUDPConn(s, kind, net.UDPAddrFromAddrPort(to), target{addr: to})
+	c.only = u.OnlyTarget
+	return c
 }
 
 // fits refuses the options that have no effect on what is sent to an address.
-func (u *UDPSendTo) fits(to netip.Addr) error {
+func (u *UDPDatagram) fits(to netip.Addr) error {
 	group := u.HopLimit != 0 || u.Loop != opt.Default || u.OutIf != ""
 	switch {
 	case group && !to.IsMulticast():
@@ -223,7 +234,7 @@ func (u *UDPSendTo) fits(to netip.Addr) error {
 	return err
 }
 
-func (u *UDPSendTo) set(fd int, v6 bool) error {
+func (u *UDPDatagram) set(fd int, v6 bool) error {
 	if err := setUDP(fd, v6, &u.Socket, u.ReuseAddr.Or(len(u.Groups) > 0), false); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func joinGroup(fd int, g group) error {
 }
 
 // setMulticast makes the options hold for what fd sends.
-func (u *UDPSendTo) setMulticast(fd int, v6 bool) error {
+func (u *UDPDatagram) setMulticast(fd int, v6 bool) error {
 	ifi := 0
 	if u.OutIf != "" {
 		var err error

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/tenon-net/tenon/address"
@@ -21,31 +22,44 @@ func udpKinds() transport.Kinds {
 	traits := transport.Traits{Messages: true, Deadlines: true}
 	listens, recv := traits, traits
 	listens.Listens, listens.EndsBoth, recv.OneWay = true, true, true
-	return transport.Kinds{
+	kinds := transport.Kinds{
 		{Name: udpKind, Aliases: []string{"udp-connect"}, Syntax: "udp:HOST:PORT", Example: "udp:localhost:53",
 			Doc: "Exchanges datagrams with one address by UDP.", Traits: traits, New: func() transport.Endpoint { return new(UDP) }},
-		{Name: "udp4", Aliases: []string{"udp4-connect"}, Syntax: "udp4:HOST:PORT", Example: "udp4:localhost:53",
-			Doc: "Is udp over IPv4 only.", Traits: traits, Stack: udpKind, With: "family=ipv4"},
-		{Name: "udp6", Aliases: []string{"udp6-connect"}, Syntax: "udp6:HOST:PORT", Example: "udp6:localhost:53",
-			Doc: "Is udp over IPv6 only.", Traits: traits, Stack: udpKind, With: "family=ipv6"},
 		{Name: udpListenKind, Aliases: []string{"udp-l", "udp-recvfrom"}, Syntax: "udp-listen:[HOST:]PORT", Example: "udp-listen:5353",
 			Doc: "Waits for datagrams and opens a session for each sender.", Traits: listens, New: func() transport.Endpoint { return new(UDPListen) }},
-		{Name: "udp4-listen", Aliases: []string{"udp4-l", "udp4-recvfrom"}, Syntax: "udp4-listen:[HOST:]PORT", Example: "udp4-listen:5353",
-			Doc: "Is udp-listen over IPv4 only.", Traits: listens, Stack: udpListenKind, With: "family=ipv4"},
-		{Name: "udp6-listen", Aliases: []string{"udp6-l", "udp6-recvfrom"}, Syntax: "udp6-listen:[HOST:]PORT", Example: "udp6-listen:5353",
-			Doc: "Is udp-listen over IPv6 only.", Traits: listens, Stack: udpListenKind, With: "family=ipv6"},
 		{Name: udpRecvKind, Aliases: []string{"udp-receive"}, Syntax: "udp-recv:[HOST:]PORT", Example: "udp-recv:514",
 			Doc: "Receives datagrams from anybody and sends none.", Traits: recv, New: func() transport.Endpoint { return new(UDPRecv) }},
-		{Name: udpSendKind, Aliases: []string{"udp-datagram"}, Syntax: "udp-sendto:HOST:PORT", Example: "udp-sendto:239.255.0.1:5000,join=239.255.0.1",
-			Doc: "Sends datagrams to an address, which may be a group or a broadcast, and receives from anybody.", Traits: traits, New: func() transport.Endpoint { return new(UDPSendTo) }},
+		{Name: udpDatagramKind, Aliases: []string{"udp-dgram"}, Syntax: "udp-datagram:HOST:PORT", Example: "udp-datagram:239.255.0.1:5000,join=239.255.0.1",
+			Doc: "Sends datagrams to an address, which may be a group or a broadcast, and receives from anybody.", Traits: traits, New: func() transport.Endpoint { return new(UDPDatagram) }},
+		{Name: udpSendKind, Syntax: "udp-sendto:HOST:PORT", Example: "udp-sendto:192.0.2.7:514",
+			Doc: "Sends datagrams to an address, whether somebody is there or not, and receives from that address only.", Traits: traits, New: func() transport.Endpoint { return &UDPDatagram{OnlyTarget: true} }},
 	}
+	for _, k := range kinds {
+		kinds = append(kinds, udpPreset(k, "4", IPv4), udpPreset(k, "6", IPv6))
+	}
+	return kinds
+}
+
+// udpPreset is a kind that is another with a fixed family: udp4-listen, for udp-listen.
+func udpPreset(k transport.Kind, digit string, family Family) transport.Kind {
+	renamed := func(text string) string { return strings.Replace(text, "udp", "udp"+digit, 1) }
+	p := transport.Kind{Name: renamed(k.Name), Syntax: renamed(k.Syntax), Example: renamed(k.Example),
+		Doc: "Is " + k.Name + " over IPv" + digit + " only.", Traits: k.Traits, Stack: k.Name, With: "family=" + string(family)}
+	if family == IPv6 {
+		p.Example = strings.NewReplacer("239.255.0.1", "[ff02::114]", "192.0.2.7", "[2001:db8::7]").Replace(p.Example)
+	}
+	for _, alias := range k.Aliases {
+		p.Aliases = append(p.Aliases, renamed(alias))
+	}
+	return p
 }
 
 const (
-	udpKind       = "udp"
-	udpListenKind = "udp-listen"
-	udpRecvKind   = "udp-recv"
-	udpSendKind   = "udp-sendto"
+	udpKind         = "udp"
+	udpListenKind   = "udp-listen"
+	udpRecvKind     = "udp-recv"
+	udpSendKind     = "udp-sendto"
+	udpDatagramKind = "udp-datagram"
 
 	udpHint = "write HOST:PORT, as in udp:localhost:53"
 )

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ type udpConn struct {
 	info   *transport.Info
 	remote net.Addr
 	to     target // the zero target on a connected socket
+	only   bool   // receive from to only
 
 	closing  sync.Once
 	closed   atomic.Bool
@@ -54,6 +56,9 @@ func (c *udpConn) ReadMsg(p []byte) (int, transport.Meta, error) {
 		return copyMsg(p, msg, meta)
 	}
 	n, from, cut, err := c.s.receiveOne(p)
+	for err == nil && !c.wants(from) {
+		n, from, cut, err = c.s.receiveOne(p)
+	}
 	if err != nil {
 		return 0, transport.Meta{}, err
 	}
@@ -94,6 +99,9 @@ func (c *udpConn) take(max int) (msg []byte, meta transport.Meta, err error) {
 		if c.left, err = c.in.wait(max); err != nil {
 			return nil, meta, err
 		}
+		if c.only {
+			c.left = slices.DeleteFunc(c.left, func(d datagram) bool { return !c.wants(d.from) })
+		}
 	}
 	d := &c.left[0]
 	meta = c.meta(d.from)
@@ -102,6 +110,16 @@ func (c *udpConn) take(max int) (msg []byte, meta transport.Meta, err error) {
 		c.left = c.left[1:]
 	}
 	return msg, meta, nil
+}
+
+// wants tells whether a datagram of that sender is for whoever reads.
+func (c *udpConn) wants(from netip.AddrPort) bool {
+	if !c.only {
+		return true
+	}
+	to, zone := c.to.addr, from.Addr().Zone()
+	return from.Port() == to.Port() && from.Addr().Unmap().WithZone("") == to.Addr().WithZone("") &&
+		(to.Addr().Zone() == "" || sameZone(zone, to.Addr().Zone()))
 }
 
 // meta names the sender, if it is not the one that the socket is connected to.

@@ -243,7 +243,7 @@ func udpRecvOptions() map[string]func(*testing.T) {
 		"join": func(t *testing.T) {
 			r := udpOpen(t, "udp-recv:0,join=239.255.77.1@lo")
 			port := r.LocalAddr().(*net.UDPAddr).Port
-			c := udpOpen(t, fmt.Sprintf("udp-sendto:239.255.77.1:%d,multicast-if=lo", port))
+			c := udpOpen(t, fmt.Sprintf("udp-datagram:239.255.77.1:%d,multicast-if=lo", port))
 			udpSend(t, c, "to the group")
 			m := udpReceive(t, r, "to the group")
 			if from, ok := m.From.(*net.UDPAddr); !ok || from.Port != c.LocalAddr().(*net.UDPAddr).Port {
@@ -253,21 +253,21 @@ func udpRecvOptions() map[string]func(*testing.T) {
 	})
 }
 
-func udpSendToOptions() map[string]func(*testing.T) {
-	group := "udp-sendto:239.255.77.2:9"
-	return udpSocketOptions("udp-sendto:127.0.0.1:9", map[string]func(*testing.T){
-		"bind": func(t *testing.T) { wantLocal(t, "udp-sendto:127.0.0.1:9,bind=127.0.0.2", "127.0.0.2:") },
+func udpSendToOptions(kind string) map[string]func(*testing.T) {
+	group := kind + ":239.255.77.2:9"
+	return udpSocketOptions(kind+":127.0.0.1:9", map[string]func(*testing.T){
+		"bind": func(t *testing.T) { wantLocal(t, kind+":127.0.0.1:9,bind=127.0.0.2", "127.0.0.2:") },
 		"sourceport": func(t *testing.T) {
 			p := freeUDPPort(t)
-			wantLocal(t, fmt.Sprintf("udp-sendto:127.0.0.1:9,sp=%d", p), fmt.Sprintf(":%d", p))
+			wantLocal(t, fmt.Sprintf(kind+":127.0.0.1:9,sp=%d", p), fmt.Sprintf(":%d", p))
 		},
 		"reuseaddr": func(t *testing.T) { wantSockopt(t, group+",reuseaddr", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) },
 		"broadcast": func(t *testing.T) {
 			r := udpOpen(t, "udp-recv:*:0,family=ipv4")
 			to := fmt.Sprintf("127.255.255.255:%d", r.LocalAddr().(*net.UDPAddr).Port)
-			udpSend(t, udpOpen(t, "udp-sendto:"+to), "to all")
+			udpSend(t, udpOpen(t, kind+":"+to), "to all")
 			udpReceive(t, r, "to all")
-			c := udpOpen(t, "udp-sendto:"+to+",broadcast=no").(transport.MsgConn)
+			c := udpOpen(t, kind+":"+to+",broadcast=no").(transport.MsgConn)
 			if err := c.WriteMsg([]byte("x"), transport.Meta{}); !errors.Is(err, syscall.EACCES) {
 				t.Errorf("with broadcast=no: error %v, want EACCES", err)
 			}
@@ -280,7 +280,7 @@ func udpSendToOptions() map[string]func(*testing.T) {
 		},
 		"join": func(t *testing.T) {
 			p := freeUDPPort(t)
-			text := fmt.Sprintf("udp-sendto:239.255.77.3:%d,multicast-if=lo,join=239.255.77.3@lo,sp=%d", p, p)
+			text := fmt.Sprintf("udp-datagram:239.255.77.3:%d,multicast-if=lo,join=239.255.77.3@lo,sp=%d", p, p)
 			a, b := udpOpen(t, text), udpOpen(t, text)
 			udpSend(t, a, "among members")
 			udpReceive(t, b, "among members")

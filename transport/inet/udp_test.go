@@ -135,17 +135,8 @@ func TestUDPConformance(t *testing.T) {
 			Bad:       map[string]string{"udp-recv:1,join=10.0.0.1": "join=10.0.0.1 is not a multicast group", "udp-recv:1,join=224.0.0.1@nope9": "there is no network interface nope9"},
 			Options:   udpRecvOptions(),
 		},
-		"udp-sendto": {
-			Pair: func(t testing.TB) (transport.Conn, transport.Conn) {
-				a := udpListen(t, "udp-listen:127.0.0.1:0")
-				c := udpOpen(t, "udp-sendto:"+a.Addr().String())
-				return c, udpSession(t, a, c)
-			},
-			Endpoint:  func(t testing.TB) transport.Endpoint { return &inet.UDPSendTo{Addr: "127.0.0.1:9"} },
-			Addresses: []string{"udp-sendto:239.255.0.1:5000,join=239.255.0.1,multicast-ttl=4,multicast-loop=no", "udp-datagram:192.0.2.255:9,broadcast"},
-			Bad:       map[string]string{"udp-sendto:h:1,multicast-if=nope9": "there is no network interface nope9"},
-			Options:   udpSendToOptions(),
-		},
+		"udp-datagram": sendToHarness("udp-datagram", "udp-datagram:239.255.0.1:5000,join=239.255.0.1,multicast-ttl=4,multicast-loop=no"),
+		"udp-sendto":   sendToHarness("udp-sendto", "udp-sendto:192.0.2.7:514,bind=:514"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.Kind = udpKind(t, name)
@@ -154,12 +145,29 @@ func TestUDPConformance(t *testing.T) {
 	}
 }
 
+// sendToHarness is of the kinds that send to one address without being connected.
+func sendToHarness(kind string, addresses ...string) transporttest.Harness {
+	return transporttest.Harness{
+		Pair: func(t testing.TB) (transport.Conn, transport.Conn) {
+			a := udpListen(t, "udp-listen:127.0.0.1:0")
+			c := udpOpen(t, kind+":"+a.Addr().String())
+			return c, udpSession(t, a, c)
+		},
+		Endpoint: func(t testing.TB) transport.Endpoint {
+			return &inet.UDPDatagram{Addr: "127.0.0.1:9", OnlyTarget: kind == "udp-sendto"}
+		},
+		Addresses: append(addresses, kind+":192.0.2.255:9,broadcast"),
+		Bad:       map[string]string{kind + ":h:1,multicast-if=nope9": "there is no network interface nope9"},
+		Options:   udpSendToOptions(kind),
+	}
+}
+
 func FuzzUDPBind(f *testing.F) {
 	f.Add("udp-recv:1,join=224.0.0.1@lo")
-	f.Add("udp-sendto:h:1,join=[ff02::1%1]@9")
+	f.Add("udp-datagram:h:1,join=[ff02::1%1]@9")
 	f.Add("udp-listen:*:1,session-idle=1s,queue=1k")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, name := range []string{"udp", "udp-listen", "udp-recv", "udp-sendto"} {
+		for _, name := range []string{"udp", "udp-listen", "udp-recv", "udp-datagram"} {
 			if e, err := transporttest.Fill(udpKind(t, name), text); err == nil {
 				if v, ok := e.(transport.Validator); ok {
 					_ = v.Validate()

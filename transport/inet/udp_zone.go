@@ -6,6 +6,25 @@ import (
 	"strconv"
 )
 
+// sameZone tells whether two zones, numbers or names, are the same interface.
+func sameZone(a, b string) bool {
+	if a == b {
+		return true
+	}
+	number := func(zone string) int {
+		if n, err := strconv.Atoi(zone); err == nil {
+			return n
+		}
+		ifi, err := net.InterfaceByName(zone)
+		if err != nil {
+			return -1
+		}
+		return ifi.Index
+	}
+	n := number(a)
+	return n >= 0 && n == number(b)
+}
+
 // zones has the names of network interfaces by their numbers. It is used by one
 // goroutine at a time, and remembers what it takes a system call to find out.
 type zones map[string]string
