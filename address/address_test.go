@@ -151,15 +151,17 @@ func TestHost(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"h:99999":          "out of range",
-		"h:-1":             "not a port",
-		"::1:80":           "brackets: [::1]:80",
-		"[::1:80":          "never closed",
-		"[::1]80":          "colon and the port",
-		"[db]:80":          "brackets are for IPv6",
-		"[1::2::3]:80":     "not an IPv6 address",
-		"[fe80::1%]:80":    "not a zone",
-		"[fe80::1%a b]:80": "not a zone",
+		"h:99999":                   "out of range",
+		"h:-1":                      "not a port",
+		"127.0.0.1:1080:0.0.0.0:80": "more than one colon",
+		"proxy:1080:h:80":           "more than one colon",
+		"::1:80":                    "brackets: [::1]:80",
+		"[::1:80":                   "never closed",
+		"[::1]80":                   "colon and the port",
+		"[db]:80":                   "brackets are for IPv6",
+		"[1::2::3]:80":              "not an IPv6 address",
+		"[fe80::1%]:80":             "not a zone",
+		"[fe80::1%a b]:80":          "not a zone",
 		"[fe80::1%" + strings.Repeat("a", 300) + "]:80": "not a zone",
 		"a b:80":   "no spaces",
 		"u%zz@h:1": "%-escape",
@@ -256,6 +258,7 @@ func TestPrefixes(t *testing.T) {
 		{"10.0.0.0/8 192.0.2.7", "10.1.1.1 ::ffff:10.1.1.1 ::ffff:10.1.1.1%x 192.0.2.7", "11.0.0.1 192.0.2.8 ::10.1.1.1"},
 		{"::ffff:10.0.0.0/104 ::ffff:1.2.3.4", "10.1.1.1 ::ffff:10.1.1.1 1.2.3.4", "11.0.0.1 1.2.3.5"},
 		{"10.1.2.3/8", "10.9.9.9", "11.0.0.0"},
+		{"10.0.0.0:255.0.0.0 [fd00::/8] [fe80::]/10 [::1]", "10.9.9.9 fd00::1 fe80::1%x ::1", "11.0.0.0 fe00::1 ::2"}, // as socat writes them
 		{"::/0", "::1 fe80::1%eth0", "10.0.0.1 ::ffff:10.0.0.1"},
 		{"0.0.0.0/0", "10.0.0.1 ::ffff:10.0.0.1", "::1"},
 	} {
@@ -277,6 +280,7 @@ func TestPrefixes(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "must be", "x": "must be", "10.0.0.0/33": "must be", "fe80::1%eth0": "zone", "fe80::%eth0/64": "zone", "::ffff:0:0/90": "larger",
+		"10.0.0.0:255.0.255.0": "must be", "fd00:::255.0.0.0": "must be", "[::1": "must be", "[[::1]]": "must be",
 	} {
 		if err := new(Prefixes).UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one that says %q", text, err, want)

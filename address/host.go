@@ -125,6 +125,10 @@ func (h *Host) setNamePort(text string) error {
 		h.Name, h.Port, _ = strings.Cut(text, ":")
 	default:
 		i := strings.LastIndexByte(text, ':')
+		_, err := netip.ParseAddr(text[:i])
+		if _, whole := netip.ParseAddr(text); err != nil && whole != nil {
+			return errors.New("has more than one colon: it is HOST:PORT, with an IPv6 address in brackets")
+		}
 		return fmt.Errorf("an IPv6 address is written in brackets: [%s]:%s", text[:i], text[i+1:])
 	}
 	if strings.ContainsAny(h.Name, " \t") {

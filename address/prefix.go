@@ -2,7 +2,9 @@ package address
 
 import (
 	"errors"
+	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -13,10 +15,19 @@ import (
 func Canonical(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 // ParsePrefix reads a network such as 10.0.0.0/8, or an address, in the form in which
-// [Canonical] addresses are compared with it.
+// [Canonical] addresses are compared with it. What socat's option range takes is read,
+// too: 10.0.0.0:255.0.0.0, [fd00::/8] and [fd00::]/8.
 func ParsePrefix(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "%") {
 		return netip.Prefix{}, errors.New("a zone is not compared: write the address without what follows %")
+	}
+	if rest, ok := strings.CutPrefix(text, "["); ok && strings.Count(rest, "]") == 1 {
+		text = strings.Replace(rest, "]", "", 1)
+	}
+	if addr, mask, ok := strings.Cut(text, ":"); ok {
+		if bits, ok := maskBits(mask); ok {
+			text = addr + "/" + strconv.Itoa(bits)
+		}
 	}
 	if addr, err := netip.ParseAddr(text); err == nil {
 		addr = addr.Unmap()
@@ -33,6 +44,17 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	return p.Masked(), nil
+}
+
+// maskBits is the length of a mask such as 255.255.0.0.
+func maskBits(text string) (bits int, ok bool) {
+	mask, err := netip.ParseAddr(text)
+	if err != nil || !mask.Is4() {
+		return 0, false
+	}
+	b := mask.As4()
+	bits, size := net.IPMask(b[:]).Size()
+	return bits, size != 0
 }
 
 // Prefixes is a list of networks, as the value of an option or of several.

@@ -136,9 +136,10 @@ func TestConformance(t *testing.T) {
 				"proxy:p:h:80,proxy-header=x": "proxy-header: must be a header such as 'X-Name: value'",
 			},
 			Options: map[string]func(*testing.T){
-				"proxyport":    testProxyPort,
-				"proxyauth":    testProxyAuth,
-				"proxy-header": testProxyHeader,
+				"proxyport":     testProxyPort,
+				"proxyauth":     testProxyAuth,
+				"proxy-header":  testProxyHeader,
+				"proxy-resolve": testProxyResolve,
 			},
 		})
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ type HTTPConnect struct {
 	User     string   // for basic authentication (RFC 7617); "" means none
 	Password string   //
 	Header   []string // more lines for the request, each "Name: value"
+	Resolve  bool     // look the target up here and send the proxy an address
 }
 
 var (
@@ -54,6 +56,7 @@ func (l *HTTPConnect) Bind(s *opt.Set) {
 		return nil
 	})
 	header.Secret = true
+	s.Bool(&l.Resolve, "proxy-resolve", "look the target up here, and send the proxy its address").Alias("resolve")
 }
 
 // Validate finds a user name or a header that cannot be sent.
@@ -86,6 +89,13 @@ func (l *HTTPConnect) Wrap(ctx context.Context, inner transport.Conn, side trans
 		}
 		if to, err = clientTarget(ctx, l.Target); err != nil {
 			return err
+		}
+		if l.Resolve && !to.addr.IsValid() {
+			addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", to.name)
+			if err != nil {
+				return err
+			}
+			to = target{name: addrs[0].Unmap().String(), addr: addrs[0].Unmap(), port: to.port}
 		}
 		if _, err := s.Write(l.request(to)); err != nil {
 			return err

@@ -124,3 +124,15 @@ func testProxyHeader(t *testing.T) {
 		t.Errorf("got X-A %q", got)
 	}
 }
+
+func testProxyResolve(t *testing.T) {
+	for _, option := range []string{"proxy-resolve", "resolve"} {
+		port, heads := startHTTPHead(t)
+		if _, err := dialAddress(t, "proxy:127.0.0.1:localhost:80,"+option+",proxyport="+port); err != nil {
+			t.Fatal(err)
+		}
+		if got := (<-heads).Host; got != "127.0.0.1:80" && got != "[::1]:80" {
+			t.Errorf("%s: the proxy is asked for %q, want an address", option, got)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -19,6 +21,18 @@ var (
 	_ transport.Guard     = (*SOCKSServer)(nil)
 	_ transport.Validator = (*SOCKSServer)(nil)
 )
+
+// Bind binds the options. It refuses the target of socat's SOCKS5-LISTEN.
+func (l *SOCKSServer) Bind(s *opt.Set) {
+	s.Target(opt.Host, "", func(t address.Target) error {
+		if len(splitColons(t.Text)) > 2 {
+			return transport.WithHint(usage("this is a SOCKS proxy, and takes [HOST:]PORT"),
+				"to have another SOCKS proxy listen, as socat's SOCKS5-LISTEN does, is not offered")
+		}
+		return nil
+	})
+	l.Access.Bind(s)
+}
 
 // Wrap reads the client's request. The Conn is a [transport.Caller]. A request
 // that Access refuses is answered, and its error matches [transport.ErrDenied].
