@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenon-net/tenon"
@@ -21,9 +23,6 @@ import (
 const (
 	// giveExt is what the names of giving sockets end with; see package rundir.
 	giveExt = ".give"
-
-	// giftPatience is how long a taker may take to say that it has all.
-	giftPatience = 10 * time.Second
 
 	// given is the event that a taker has taken.
 	given tenon.EventType = "given"
@@ -43,7 +42,9 @@ type giver struct {
 	items  []*item
 	many   bool
 	tell   func(who *transport.Cred) // that somebody has taken
-	takers int                       // so far
+	turns  *turns
+	work   sync.WaitGroup // for each taker that is there
+	takers atomic.Int64   // that have taken so far
 }
 
 // runGive is "tenon give RENDEZVOUS ADDRESS...".
@@ -51,7 +52,8 @@ func runGive(p *program, c *call) error {
 	if len(c.args) < 2 || c.rest != nil {
 		return usageError("a rendezvous and an address are needed", "for example: tenon give web tcp-listen:8080, and there: tenon take web -- PROGRAM")
 	}
-	g := &giver{program: p, name: c.args[0], many: c.give.many, access: local.Access{AllowUID: c.give.allowUID, AllowGID: c.give.allowGID}}
+	g := &giver{program: p, name: c.args[0], many: c.give.many, turns: newTurns(c.give.many),
+		access: local.Access{AllowUID: c.give.allowUID, AllowGID: c.give.allowGID}}
 	if err := g.access.Validate(); err != nil {
 		return err
 	}
@@ -122,12 +124,16 @@ func defaultName(rendezvous string) string {
 	return name
 }
 
+// errAllTaken is the cause of a context that has ended because there is no more to
+// give.
+var errAllTaken = errors.New("it is taken")
+
 // run opens what is to be given, and then the rendezvous: who finds it finds all
 // else ready.
 func (g *giver) run(ctx context.Context, meeting string) (err error) {
 	defer func() {
 		for _, i := range g.items {
-			i.finish(g.takers > 0)
+			i.finish(g.takers.Load() > 0)
 		}
 	}()
 	for _, i := range g.items {
@@ -141,24 +147,20 @@ func (g *giver) run(ctx context.Context, meeting string) (err error) {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	defer acc.Close()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer g.work.Wait()
+	defer stop(nil) // cuts those that are there
 	defer context.AfterFunc(ctx, func() { acc.Close() })()
+	defer acc.Close()
 	for {
 		conn, err := acc.Accept()
-		switch {
-		case ctx.Err() != nil && g.takers > 0 && errors.Is(context.Cause(ctx), errNotTaken):
+		switch cause := context.Cause(ctx); {
+		case cause == errAllTaken, g.takers.Load() > 0 && errors.Is(cause, errNotTaken):
 			return nil
 		case err != nil:
 			return interruptedOr(ctx, err)
 		}
-		if err := g.serve(ctx, conn); err != nil {
-			g.opener.Events(tenon.Event{Time: time.Now(), Type: tenon.Refused, End: "give " + g.name, Addr: conn.RemoteAddr(), Err: err})
-			continue
-		}
-		g.tell(conn.Info().Cred)
-		if g.takers++; !g.many {
-			return nil
-		}
+		g.work.Go(func() { g.serve(ctx, conn, stop) })
 	}
 }
 
@@ -170,11 +172,17 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// serve gives to one taker, or says why not. Takers come one after another: what
-// can be given once must not be on its way to two.
-func (g *giver) serve(ctx context.Context, conn transport.Conn) error {
+// serve gives to one taker, and stops if there is no more to give.
+func (g *giver) serve(ctx context.Context, conn transport.Conn, stop context.CancelCauseFunc) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if err := g.grant(ctx, conn, stop); err != nil && ctx.Err() == nil {
+		g.opener.Events(tenon.Event{Time: time.Now(), Type: tenon.Refused, End: "give " + g.name, Addr: conn.RemoteAddr(), Err: err})
+	}
+}
+
+// grant gives to one taker when its turn has come, or says why not.
+func (g *giver) grant(ctx context.Context, conn transport.Conn, stop context.CancelCauseFunc) error {
 	c, ok := transport.As[gift.Conn](conn)
 	if !ok {
 		return errors.ErrUnsupported
@@ -182,11 +190,15 @@ func (g *giver) serve(ctx context.Context, conn transport.Conn) error {
 	if err := g.access.Admit(conn); err != nil {
 		return refuse(conn, c, err)
 	}
+	turn, err := g.turns.wait(ctx, conn)
+	if err != nil {
+		return refuse(conn, c, err)
+	}
+	defer turn.end()
 	var gifts []gift.Gift
 	for _, i := range g.items {
 		o := i.open
 		if o == nil {
-			var err error
 			if o, err = i.openOnce(ctx, g.opener); err != nil {
 				return refuse(conn, c, err)
 			}
@@ -199,16 +211,21 @@ func (g *giver) serve(ctx context.Context, conn transport.Conn) error {
 	if len(gifts) > gift.Max {
 		return refuse(conn, c, fmt.Errorf("%d descriptors, and there may be %d", len(gifts), gift.Max))
 	}
-	conn.SetDeadline(time.Now().Add(giftPatience))
+	turn.begin()
 	if err := gift.Give(c, gifts); err != nil {
 		return fmt.Errorf("%w: %w", errTakerGone, err)
+	}
+	g.tell(conn.Info().Cred)
+	g.takers.Add(1)
+	if !g.many {
+		stop(errAllTaken)
 	}
 	return nil
 }
 
 // refuse tells the taker why it gets nothing, and returns that.
 func refuse(conn transport.Conn, c gift.Conn, why error) error {
-	conn.SetDeadline(time.Now().Add(giftPatience))
+	conn.SetDeadline(time.Now().Add(giftHaste))
 	_ = gift.Refuse(c, why) // it may be gone already
 	return why
 }

@@ -138,42 +138,12 @@ func TestGiveToOtherUser(t *testing.T) {
 // Takers that lie, go away or want nothing leave nothing behind, and the next one is
 // served.
 func TestGiverSurvivesTakers(t *testing.T) {
-	dir := t.TempDir()
-	place, file := filepath.Join(dir, "meet"), filepath.Join(dir, "file")
-	if err := os.WriteFile(file, []byte("data"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	p := &program{ctx: ctx, stdout: newConsole(io.Discard), stderr: newConsole(io.Discard)}
-	done := make(chan error, 1)
-	go func() { done <- p.main([]string{"give", "--many", place, "file:" + file, "tcp-listen:127.0.0.1:0"}) }()
-	defer func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("give ends with %v", err)
-		}
-		if _, err := os.Lstat(place); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the rendezvous is left: %v", err)
-		}
-	}()
-	meet := func() gift.Conn {
-		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // until the giver is there
-			c, err := (&local.Unix{Path: place}).Dial(ctx)
-			if err == nil {
-				t.Cleanup(func() { c.Close() })
-				return c.(gift.Conn)
-			}
-			if time.Now().After(end) {
-				t.Fatal(err)
-			}
-		}
-	}
+	place, file := giveData(t, "--many", "tcp-listen:127.0.0.1:0")
 	take := func(end func(c gift.Conn)) {
 		t.Helper()
-		c := meet()
+		c := meet(t, place)
 		gifts, err := gift.Receive(c)
-		if err != nil || len(gifts) != 2 || gifts[0].Name != "meet" {
+		if err != nil || len(gifts) != 2 || gifts[0].Name != "meet" || gifts[0].What != "file:"+file {
 			t.Fatalf("%+v, %v", gifts, err)
 		}
 		end(c)
@@ -187,8 +157,8 @@ func TestGiverSurvivesTakers(t *testing.T) {
 		take(accept)
 		take(func(gift.Conn) {})
 		take(func(c gift.Conn) { c.Write([]byte("something else")) })
-		meet().(transport.Conn).Close()
-		c := meet()
+		meet(t, place).(transport.Conn).Close()
+		c := meet(t, place)
 		c.Write([]byte{0})
 		c.(transport.Conn).Close()
 	}
@@ -196,6 +166,76 @@ func TestGiverSurvivesTakers(t *testing.T) {
 	for end := time.Now().Add(20 * time.Second); openFiles(t) > before; time.Sleep(time.Millisecond) { // the giver closes its side
 		if time.Now().After(end) {
 			t.Fatalf("%d descriptors are open, and %d were before", openFiles(t), before)
+		}
+	}
+}
+
+// Takers that say nothing do not keep the others waiting for as long as they have
+// themselves: as many as are served at a time not at all, and more, or one where
+// there is one thing to give, for a moment.
+func TestSilentTakers(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags  []string
+		silent int
+	}{
+		"some": {[]string{"--many"}, maxGrants - 1},
+		"more": {[]string{"--many"}, maxGrants + 20},
+		"one":  {nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place, _ := giveData(t, c.flags...)
+			for range c.silent {
+				meet(t, place)
+			}
+			taker := meet(t, place)
+			taker.(transport.Conn).SetDeadline(time.Now().Add(giftPatience - time.Second))
+			gifts, err := gift.Receive(taker)
+			if err != nil {
+				t.Fatal("behind silent takers: ", err)
+			}
+			gift.Accept(taker)
+			gift.Close(gifts)
+		})
+	}
+}
+
+// giveData has this process give a file, and more, until the test ends.
+func giveData(t *testing.T, args ...string) (place, file string) {
+	t.Helper()
+	dir := t.TempDir()
+	place, file = filepath.Join(dir, "meet"), filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &program{ctx: ctx, stdout: newConsole(io.Discard), stderr: newConsole(io.Discard)}
+	line := []string{"give", place, "file:" + file}
+	done := make(chan error, 1)
+	go func() { done <- p.main(append(line, args...)) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("give ends with %v", err)
+		}
+		if _, err := os.Lstat(place); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the rendezvous is left: %v", err)
+		}
+	})
+	return place, file
+}
+
+// meet connects to a giver as soon as it is there.
+func meet(t *testing.T, place string) gift.Conn {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // until the giver is there
+		c, err := (&local.Unix{Path: place}).Dial(t.Context())
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+			return c.(gift.Conn)
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
 		}
 	}
 }

@@ -28,6 +28,14 @@ tenon help COMMAND   one command with its flags
 
 Exit status: 0 both directions ended well, 1 network error, 2 wrong usage, 3 not
 allowed, 4 cut by a limit or a time-out; that of the program, where an end is one.
+
+` + onSignals
+
+const onSignals constant = `Signals: INT and TERM end all joints, remove sockets and restore the terminal; a
+second one ends tenon at once. HUP has a service, which is a listener that serves
+many, read its certificates, keys and lists of users again: all of them, or none
+if one is wrong. Without a service, or when its terminal has gone, HUP ends tenon
+as TERM does; under nohup it is ignored.
 `
 
 // runHelp is "tenon help [TOPIC]".

@@ -10,10 +10,9 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/tenon-net/tenon/opt"
 )
@@ -24,6 +23,8 @@ type program struct {
 	stdout *console
 	stderr *console
 	json   bool // errors, too, are JSON
+
+	reloads atomic.Pointer[chan struct{}] // for SIGHUP; nil if there is no service
 }
 
 // A command is a verb.
@@ -72,36 +73,12 @@ func main() { os.Exit(tenonMain()) }
 func tenonMain() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	watchSignals(cancel)
 	p := &program{ctx: ctx, stdout: newConsole(os.Stdout), stderr: newConsole(os.Stderr)}
+	p.watchSignals(cancel)
 	log.SetOutput(p.stderr.lines()) // of libraries that use it
 	log.SetFlags(0)
 	log.SetPrefix("tenon: ")
 	return p.exit(p.main(os.Args[1:]))
-}
-
-// An interrupted is the cause of a context that a signal has cancelled.
-type interrupted struct{ sig syscall.Signal }
-
-func (i interrupted) Error() string { return i.sig.String() }
-
-// watchSignals cancels at the first signal from now on: joints are cut, sockets
-// removed, programs ended, the terminal restored. The second ends the process at
-// once.
-func watchSignals(cancel context.CancelCauseFunc) {
-	// SIGPIPE is caught, not ignored: a write to a closed pipe is then an error
-	// like any other, and programs that are started do not inherit it.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	c := make(chan os.Signal, 2)
-	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go obeySignals(c, cancel)
-}
-
-func obeySignals(c <-chan os.Signal, cancel context.CancelCauseFunc) {
-	first := (<-c).(syscall.Signal)
-	cancel(interrupted{first})
-	second := (<-c).(syscall.Signal)
-	os.Exit(128 + int(second))
 }
 
 // main finds the command and runs it.

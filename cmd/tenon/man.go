@@ -58,6 +58,8 @@ func writeMan(line func(string)) error {
 		r.line(status)
 		r.text(meaning)
 	}
+	r.line(".SH SIGNALS")
+	r.text(strings.TrimPrefix(string(onSignals), "Signals: "))
 	return nil
 }
 

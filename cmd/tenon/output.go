@@ -53,7 +53,12 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 	if d := c.joint.forTime; d > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errForTime)
 	}
+	stop := func() {}
+	if c.joint.chat || c.joint.broadcast || serves(ends) {
+		stop = p.reloadOnHangUp(ctx, o)
+	}
 	done = func(err error) error {
+		stop()
 		cancel()
 		if out.stats != nil {
 			out.stats.summary()
@@ -107,6 +112,12 @@ func (o *output) text(e tenon.Event) string {
 		if !quiet {
 			return e.End + ": " + e.Text
 		}
+	case reloaded:
+		if !quiet {
+			return e.Text
+		}
+	case notReloaded:
+		return withError(e.Text, e.Err)
 	case tenon.Down, tenon.Up:
 		if !quiet {
 			return withError(e.End+": "+e.Text, e.Err)

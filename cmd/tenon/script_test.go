@@ -90,6 +90,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"start":      cmdStart,
 		"halt":       cmdHalt,
+		"signal":     cmdSignal,
 		"await":      cmdAwait,
 		"status":     cmdStatus,
 		"reaches":    cmdReaches,
@@ -193,14 +194,21 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+var signals = map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}
+
 // cmdHalt is "halt NAME [SIGNAL]": it ends a program and waits for it.
 func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
 	sig := syscall.SIGTERM
 	if len(args) == 2 {
-		sig = map[string]syscall.Signal{"INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
+		sig = signals[args[1]]
 	}
 	r := find(ts, args[0])
 	r.end(sig)
+}
+
+// cmdSignal is "signal NAME SIGNAL": it sends a program a signal.
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(syscall.Kill(find(ts, args[0]).cmd.Process.Pid, signals[args[1]]))
 }
 
 // cmdAwait is "await NAME [STATUS]": it waits until a program has ended by itself,
