@@ -30,6 +30,10 @@ func (j *joint) flow(f *flow) {
 		tap.End(f.dir, f.err())
 	}
 	if f.Read == io.EOF && f.Write == nil {
+		if err := j.opt.tapErr(); err != nil {
+			f.Read = err // the end is not recorded
+			return
+		}
 		transport.PassCloseStatus(from, to)
 		f.passEnd(to)
 	}

@@ -94,9 +94,6 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
 	j.closeEnd(A)
 	j.closeEnd(B)
-	if j.cause == nil {
-		j.cause = j.opt.tapErr() // the end itself was not recorded
-	}
 	return r, verdict(&r, j.cause, j.closed)
 }
 

@@ -129,14 +129,15 @@ func TestTapFailsAtMessage(t *testing.T) {
 	}
 }
 
-// A record that fails at the very end is not whole, and the joint says so.
+// A record that fails at the very end is not whole: the other side does not see a clean
+// end, and the joint says so.
 func TestTapFailsAtEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(disk)
 		x := start(t, t.Context(), Options{Taps: []Tap{TextDump(w).Joint("1")}, TapRequired: true})
 		w.full = true
 		x.a.CloseWrite()
-		x.b.CloseWrite()
+		x.readError(x.b, mem.ErrReset)
 		x.wantTapError()
 	})
 }

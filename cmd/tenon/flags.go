@@ -40,6 +40,7 @@ type jointFlags struct {
 	dump      []string
 	pcap      string
 	tee       []string
+	required  bool // a tap that fails ends the call
 	broadcast bool
 	chat      bool
 	slow      string
@@ -62,6 +63,7 @@ func bindJoint(c *call, s *opt.Set) {
 	s.Strings(&f.dump, "dump", "hex|text|FILE|hex:FILE|text:FILE", "show what passes, on standard error or in a file")
 	s.String(&f.pcap, "pcap", "FILE", "record what passes, as it is inside TLS and the like, for Wireshark")
 	s.Strings(&f.tee, "tee", "FILE|in:FILE|out:FILE", "copy the bytes that pass both ways, towards the first end, or towards the second")
+	s.Bool(&f.required, "tap-required", "end all joints, and accept no more, when a dump, a tee or a pcap cannot be written")
 	s.Int(&f.readyFD, "ready-fd", 0, 1, 1<<20, "write the address of each listener to this descriptor when it accepts, a line each, and close it")
 	s.Bool(&f.printPort, "print-port", "write the port of the listener to standard output when it accepts")
 }

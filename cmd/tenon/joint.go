@@ -220,7 +220,7 @@ func (p *program) join(c *call, a, b string) error {
 	if err != nil {
 		return err
 	}
-	jo := join.Options{Idle: c.joint.idle, OneWay: c.joint.oneWay}
+	jo := join.Options{Idle: c.joint.idle, OneWay: c.joint.oneWay, TapRequired: c.joint.required}
 	if c.joint.reverse {
 		ends[0], ends[1] = ends[1], ends[0]
 		jo.OneWay = true

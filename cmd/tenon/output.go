@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // An output tells people, or a script, what happens during a call.
@@ -40,7 +43,13 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 			return nil, nil, nil, err
 		}
 	}
-	t, err := newTaps(p.stderr.lines(), &c.joint)
+	ctx, cut := context.WithCancelCause(p.ctx)
+	t, err := newTaps(p.stderr.lines(), &c.joint, func(err error) {
+		out.tapFailed(err)
+		if c.joint.required {
+			cut(err)
+		}
+	})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -49,7 +58,7 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 	}
 	o = &tenon.Opener{Kinds: kinds(), Events: out.event, Taps: t.of}
 	o.NoJoints = !c.global.json && !c.global.verbose && out.stats == nil && c.joint.forTime == 0
-	ctx, cancel := p.ctx, context.CancelFunc(func() {})
+	cancel := context.CancelFunc(func() { cut(nil) })
 	if d := c.joint.forTime; d > 0 {
 		ctx, cancel = context.WithTimeoutCause(ctx, d, errForTime)
 	}
@@ -63,10 +72,7 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 		if out.stats != nil {
 			out.stats.summary()
 		}
-		if terr := t.close(); err == nil {
-			err = terr
-		}
-		return err
+		return t.end(err)
 	}
 	return ctx, o, done, nil
 }
@@ -95,6 +101,23 @@ func (o *output) event(e tenon.Event) {
 	if text := o.text(e); text != "" {
 		o.p.stderr.line("tenon: " + text)
 	}
+	if bug := (*transport.BugError)(nil); errors.As(e.Err, &bug) && o.c.global.verbose {
+		_, _ = o.p.stderr.lines().Write(bug.Stack) // failed tells
+	}
+}
+
+// tapFailed tells that a tap does not record any more, also those who want to hear of
+// errors only.
+func (o *output) tapFailed(err error) {
+	text := "what passes is not recorded any more"
+	if o.c.joint.required {
+		text = "all joints end"
+	}
+	if o.c.global.json {
+		o.event(tenon.Event{Time: time.Now(), Type: tenon.Notice, Text: text, Err: err})
+		return
+	}
+	o.p.stderr.line("tenon: " + err.Error() + "; " + text)
 }
 
 // text is what a person is told of e; "" for nothing.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
@@ -13,30 +14,56 @@ import (
 
 // taps are those who look on at the joints of a call: --dump, --tee and --pcap.
 type taps struct {
-	each  []func(joint uint64, a, b transport.Conn) join.Tap
-	errs  []func() error // why a tap has stopped writing
-	files []*os.File
+	each    []func(joint uint64, a, b transport.Conn) join.Tap
+	records []*record
+	failed  func(error)
 }
 
-// newTaps opens the files that the flags name.
-func newTaps(stderr io.Writer, f *jointFlags) (*taps, error) {
-	t := &taps{}
+// newTaps opens the files that the flags name. It calls failed when one of them cannot
+// be written any more, and again at the end of a call that has failed otherwise.
+func newTaps(stderr io.Writer, f *jointFlags, failed func(error)) (*taps, error) {
+	if err := tapUsage(f); err != nil {
+		return nil, err
+	}
+	t := &taps{failed: failed}
+	if err := t.open(stderr, f); err != nil {
+		t.close()
+		return nil, err
+	}
+	for _, r := range t.records {
+		r.failed = failed
+	}
+	return t, nil
+}
+
+// tapUsage refuses flags that would do nothing.
+func tapUsage(f *jointFlags) error {
+	some := len(f.dump) > 0 || len(f.tee) > 0 || f.pcap != ""
+	switch {
+	case f.required && !some:
+		return usageError("--tap-required needs --dump, --tee or --pcap", "for example: --pcap file.pcapng --tap-required")
+	case some && (f.chat || f.broadcast):
+		return usageError("--dump, --tee and --pcap look on at joints of two ends; --chat and --broadcast have many",
+			"another end can listen: tenon listen 9000 FILE --broadcast")
+	}
+	return nil
+}
+
+func (t *taps) open(stderr io.Writer, f *jointFlags) error {
 	for _, spec := range f.dump {
 		if err := t.dump(stderr, spec); err != nil {
-			return nil, errors.Join(err, t.close())
+			return err
 		}
 	}
 	for _, spec := range f.tee {
 		if err := t.tee(spec); err != nil {
-			return nil, errors.Join(err, t.close())
+			return err
 		}
 	}
 	if f.pcap != "" {
-		if err := t.pcap(f.pcap); err != nil {
-			return nil, errors.Join(err, t.close())
-		}
+		return t.pcap(f.pcap)
 	}
-	return t, nil
+	return nil
 }
 
 // of returns the taps of a joint.
@@ -48,24 +75,113 @@ func (t *taps) of(joint uint64, a, b transport.Conn) []join.Tap {
 	return out
 }
 
-// close closes the files. All joints have ended.
-func (t *taps) close() error {
-	var errs []error
-	for _, err := range t.errs {
-		errs = append(errs, err())
+// end closes the files when all joints have ended, and says which of them are not whole.
+// Err is how the call ended; if it ended well, that is its error.
+func (t *taps) end(err error) error {
+	t.close()
+	var lost []error
+	for _, r := range t.records {
+		if r.Err() != nil && !errors.Is(err, r.Err()) {
+			lost = append(lost, fmt.Errorf("not all was recorded: %w", r.Err()))
+		}
 	}
-	for _, f := range t.files {
-		errs = append(errs, f.Close())
+	if err == nil {
+		return errors.Join(lost...)
 	}
-	return errors.Join(errs...)
+	for _, l := range lost {
+		t.failed(l)
+	}
+	return err
 }
 
-func (t *taps) create(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err == nil {
-		t.files = append(t.files, f)
+func (t *taps) close() {
+	for _, r := range t.records {
+		r.close()
 	}
-	return f, err
+}
+
+// A record is a file that a tap writes, or standard error.
+type record struct {
+	flag   string // by which the user asked for it
+	file   *os.File
+	w      io.Writer
+	failed func(error) // if not nil, told of the first error
+
+	mu  sync.Mutex // guards err
+	err error      // the first
+}
+
+// record returns a writer of the file, or of w if there is no path.
+func (t *taps) record(flag, path string, w io.Writer) (*record, error) {
+	r := &record{flag: flag, w: w}
+	if path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		r.file, r.w = f, f
+		for _, other := range t.records {
+			if other.shares(f) {
+				f.Close()
+				return nil, usageError(other.flag+" and "+flag+" write to the same file", "each needs one of its own")
+			}
+		}
+	}
+	t.records = append(t.records, r)
+	return r, nil
+}
+
+// shares tells whether f is the same file, in which each would write over the other.
+func (r *record) shares(f *os.File) bool {
+	if r.file == nil {
+		return false
+	}
+	a, errA := r.file.Stat()
+	b, errB := f.Stat()
+	return errA == nil && errB == nil && a.Mode().IsRegular() && os.SameFile(a, b)
+}
+
+// Write writes p, and tells of the first error. A tap writes no more after that.
+func (r *record) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	if r.keep(err) && r.failed != nil {
+		r.failed(r.Err())
+	}
+	return n, r.Err()
+}
+
+// keep keeps the first error.
+func (r *record) keep(err error) (first bool) {
+	if at := (*os.PathError)(nil); errors.As(err, &at) {
+		err = at.Err // flag has the path
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return false
+	}
+	r.err = fmt.Errorf("%s: %w", r.flag, err)
+	return true
+}
+
+// Err returns the first error, or nil.
+func (r *record) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+// close closes the file. A file on another machine may say only now that it is full.
+func (r *record) close() {
+	if r.file == nil {
+		return
+	}
+	if err := r.file.Close(); err != nil {
+		r.keep(err)
+	}
 }
 
 // dump adds --dump hex, text, hex:FILE, text:FILE or FILE.
@@ -77,19 +193,14 @@ func (t *taps) dump(stderr io.Writer, spec string) error {
 	case named && path == "":
 		return usageError("--dump "+spec+": the name of the file is missing", "")
 	}
-	w := stderr
-	if path != "" {
-		f, err := t.create(path)
-		if err != nil {
-			return err
-		}
-		w = f
+	w, err := t.record("--dump "+spec, path, stderr)
+	if err != nil {
+		return err
 	}
 	d := join.HexDump(w)
 	if format == "text" {
 		d = join.TextDump(w)
 	}
-	t.errs = append(t.errs, d.Err)
 	t.each = append(t.each, func(joint uint64, _, _ transport.Conn) join.Tap { return d.Joint(fmt.Sprint(joint)) })
 	return nil
 }
@@ -103,27 +214,28 @@ func (t *taps) tee(spec string) error {
 	} else if rest, ok := strings.CutPrefix(spec, "in:"); ok {
 		path, directions = rest, []join.Direction{join.BA}
 	}
-	f, err := t.create(path)
+	if path == "" {
+		return usageError("--tee "+spec+": the name of the file is missing", "")
+	}
+	w, err := t.record("--tee "+spec, path, nil)
 	if err != nil {
 		return err
 	}
-	r := join.Tee(f, directions...)
-	t.errs = append(t.errs, r.Err)
+	r := join.Tee(w, directions...)
 	t.each = append(t.each, func(uint64, transport.Conn, transport.Conn) join.Tap { return r })
 	return nil
 }
 
 // pcap adds --pcap FILE.
 func (t *taps) pcap(path string) error {
-	f, err := t.create(path)
+	w, err := t.record("--pcap "+path, path, nil)
 	if err != nil {
 		return err
 	}
-	p, err := join.NewPcap(f)
+	p, err := join.NewPcap(w)
 	if err != nil {
 		return err
 	}
-	t.errs = append(t.errs, p.Err)
 	t.each = append(t.each, func(_ uint64, a, b transport.Conn) join.Tap {
 		_, msgs := a.(transport.MsgConn)
 		_, others := b.(transport.MsgConn)
