@@ -67,30 +67,21 @@ const (
 	notReloaded tenon.EventType = "reload-failed"
 )
 
-// A reloader reads the files of its ends again, all of them or none.
-type reloader interface {
-	Reload(ctx context.Context) error
-}
-
 // reloadOnHangUp has SIGHUP reload o, until stop.
 func (p *program) reloadOnHangUp(ctx context.Context, o *tenon.Opener) (stop func()) {
-	r, ok := any(o).(reloader)
-	if !ok {
-		r = nothingToReload{}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	again := make(chan struct{}, 1)
 	p.reloads.Store(&again)
 	var work sync.WaitGroup
-	work.Go(func() { reloads(ctx, again, r, o.Events) })
+	work.Go(func() { reloads(ctx, again, o.Reload, o.Events) })
 	return func() {
 		cancel()
 		work.Wait()
 	}
 }
 
-// reloads reloads r each time it hears from again, and tells how that went.
-func reloads(ctx context.Context, again <-chan struct{}, r reloader, tell func(tenon.Event)) {
+// reloads calls reload each time it hears from again, and tells how that went.
+func reloads(ctx context.Context, again <-chan struct{}, reload func() error, tell func(tenon.Event)) {
 	for {
 		select {
 		case <-again:
@@ -98,13 +89,9 @@ func reloads(ctx context.Context, again <-chan struct{}, r reloader, tell func(t
 			return
 		}
 		e := tenon.Event{Time: time.Now(), Type: reloaded, Text: "reloaded: who connects from now on meets what the files say now"}
-		if err := r.Reload(ctx); err != nil {
+		if err := reload(); err != nil {
 			e.Type, e.Text, e.Err = notReloaded, "not reloaded, all stays as it was", err
 		}
 		tell(e)
 	}
 }
-
-type nothingToReload struct{}
-
-func (nothingToReload) Reload(context.Context) error { return nil }

@@ -9,10 +9,6 @@ import (
 	"github.com/tenon-net/tenon"
 )
 
-type reloadFunc func() error
-
-func (f reloadFunc) Reload(context.Context) error { return f() }
-
 // A reload that fails is told, with -q, too; one that succeeds is what was wanted.
 func TestReloadIsTold(t *testing.T) {
 	for _, c := range []struct {
@@ -30,7 +26,7 @@ func TestReloadIsTold(t *testing.T) {
 		out := &output{p: &program{stderr: newConsole(&buf)}, c: &call{global: c.global}}
 		again := make(chan struct{}, 1)
 		again <- struct{}{}
-		reloads(ctx, again, reloadFunc(func() error { return c.err }), func(e tenon.Event) {
+		reloads(ctx, again, func() error { return c.err }, func(e tenon.Event) {
 			out.event(e)
 			cancel()
 		})

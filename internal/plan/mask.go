@@ -133,7 +133,7 @@ func (p *Plan) mayBeSecret(o address.Option) bool {
 			break
 		}
 		if d := p.Lookup(other.Name); d != nil {
-			secret = d.Secret
+			secret = d.Secret || d.Mask != nil
 		}
 	}
 	return secret

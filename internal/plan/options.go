@@ -81,7 +81,8 @@ func (o *Options) Bind(s *opt.Set) {
 	s.Text(&o.Retry, "retry", "N|forever", "try again when it cannot be opened; forever also opens it again when it is lost, and keeps the other end", o.Retry.String)
 	s.Func("forever", "", "the same as retry=forever", func(string) error { o.Retry = Forever; return nil })
 	s.Duration(&o.Interval, "interval", DefaultInterval, 0, "wait before the first new try; doubles up to 30s")
-	s.Text(&o.Via, "via", "PROXY", "the way there: socks5://, socks4a://, http:// or https:// proxy; once for each, in order", o.Via.String).Multi = true
+	via := s.Text(&o.Via, "via", "PROXY", "the way there: socks5://, socks4a://, http:// or https:// proxy; once for each, in order", o.Via.String)
+	via.Multi, via.Mask = true, maskVia
 	s.Enum(&o.Resolve, "resolve", "who looks up the host name: the last proxy, or this machine", "remote", "local")
 	s.Func("send-proxy", "v1|v2", "begin with a PROXY protocol header that says who the other end is", o.setSendProxy)
 

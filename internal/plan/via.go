@@ -18,6 +18,17 @@ func (w *Way) UnmarshalText(text []byte) error {
 	return err
 }
 
+// maskVia shows proxies without their passwords, and nothing of what is not one.
+func maskVia(text string) string {
+	var w Way
+	for word := range strings.FieldsSeq(text) {
+		if w.UnmarshalText([]byte(word)) != nil {
+			return "…"
+		}
+	}
+	return w.String()
+}
+
 // String names the proxies, without their passwords.
 func (w *Way) String() string {
 	var words []string
