@@ -12,43 +12,44 @@ import (
 // A WebSocket is closed in both directions at once, by a close frame from each side
 // (RFC 6455, sections 5.5.1 and 7.1), and then the server closes TCP:
 //
-//	open --CloseWrite, Close, Abort with a status--> told  --their close frame--> closed
-//	  |                                                                             ^
-//	  '----their close frame (io.EOF or *CloseError)--> heard --our answer, at once-'
+//	open --CloseWrite, Close, Abort with a status--> close sent --peer's close frame--> closed
+//	  |                                                                               ^
+//	  '---peer's close frame: io.EOF or *CloseError--> close received --our reply-----'
 //
-// After told, reading goes on: the other side may finish what it is sending. Close
-// waits in told, and a client in closed for the end of TCP, for CloseTimeout in all.
+// Reading goes on after our close frame: the peer may finish what it is sending. Close
+// waits for the peer's close frame, and a client then for the server to close TCP, for
+// CloseTimeout in all.
 
-// lastWrite is how long the close frame of a Conn that waits for nothing may take.
-const lastWrite = 100 * time.Millisecond
+// minCloseTimeout bounds the write of the close frame where CloseTimeout is negative.
+const minCloseTimeout = 100 * time.Millisecond
 
-// Ended returns a channel that is closed when the other side's close frame has been
-// read: it ends both directions (section 5.5.1).
+// Ended returns a channel that is closed when the peer's close frame has been read. It
+// ends both directions (section 5.5.1).
 func (c *Conn) Ended() <-chan struct{} { return c.ended }
 
 // CloseProtocol returns "websocket".
 func (c *Conn) CloseProtocol() string { return "websocket" }
 
-// CloseStatus returns the status and the reason in the other side's close frame. The
-// code of one without a status is [StatusNone].
+// CloseStatus returns the status and the reason in the peer's close frame. The code of
+// one without a status is [StatusNone].
 func (c *Conn) CloseStatus() (transport.CloseStatus, bool) {
-	if s := c.heard.Load(); s != nil {
+	if s := c.peerClose.Load(); s != nil {
 		return *s, true
 	}
 	return transport.CloseStatus{}, false
 }
 
-// SetCloseStatus chooses what our close frame says, where nobody has chosen
-// [StatusNormal]. It makes CloseWrite possible, and has Abort send a close frame. A
-// code that must not be sent (section 7.4) becomes [StatusInternal], but 1005 becomes
-// a close frame without status; the reason is cut to 123 bytes.
+// SetCloseStatus sets the status and the reason of our close frame; the default is
+// [StatusNormal]. It makes CloseWrite possible, and Abort send a close frame. A code
+// that must not be sent (section 7.4) becomes [StatusInternal], except 1005, which means
+// a close frame without status. The reason is cut to 123 bytes.
 func (c *Conn) SetCloseStatus(s transport.CloseStatus) {
-	c.omu.Lock()
-	defer c.omu.Unlock()
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
 	c.chosen = &s
 }
 
-// status is what our close frame is to say. The caller holds omu.
+// status returns the status for our close frame. The caller holds cmu.
 func (c *Conn) status() transport.CloseStatus {
 	if c.chosen != nil {
 		return *c.chosen
@@ -56,51 +57,51 @@ func (c *Conn) status() transport.CloseStatus {
 	return transport.CloseStatus{Code: uint64(StatusNormal)}
 }
 
-// CloseWrite sends a close frame, if SetCloseStatus has chosen its status: that asks
-// the other side to end, too, and what it sends until then can still be read. Without
-// a status it is not possible: a WebSocket has no half-close.
+// CloseWrite sends a close frame, if SetCloseStatus has set its status. The peer
+// answers with its own, and what it sends before that can still be read. Without a
+// status it is unsupported: a WebSocket has no half-close.
 func (c *Conn) CloseWrite() error {
-	c.omu.Lock()
-	told, chosen, s := c.told != nil, c.chosen != nil, c.status()
-	c.omu.Unlock()
+	c.cmu.Lock()
+	sent, chosen, s := c.closeCode != nil, c.chosen != nil, c.status()
+	c.cmu.Unlock()
 	switch {
 	case c.done.Load() != 0:
 		return net.ErrClosed
-	case told:
+	case sent:
 		return nil
 	case !chosen:
 		return &net.OpError{Op: "close", Net: "ws", Err: errors.ErrUnsupported}
 	}
-	c.oweClose(s)
+	c.queueClose(s)
 	return nil
 }
 
-// Close sends a close frame and waits a while for the other side's, if it has not
-// come yet. What arrives until then is lost. A write in progress is cut off, and then
-// there is no close frame.
+// Close sends a close frame and waits for the peer's, if that has not come yet, for at
+// most CloseTimeout. What arrives meanwhile is dropped. A write in progress is cut off,
+// and then no close frame can be sent.
 func (c *Conn) Close() error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, doneClosed)
 		c.pinger.stop()
-		c.account.close()
-		c.finish()
+		c.share.close()
+		c.closeHandshake()
 		c.err = c.inner.Close()
 	})
 	return c.err
 }
 
-// Abort ends the connection beneath without a close frame, by its own Abort if it
-// has one: the other side sees a failure (status 1006). If SetCloseStatus has chosen
-// a status or a close frame has passed, that says why, and Abort does what Close
-// does.
+// Abort ends the connection beneath without a close frame, by its own Abort if it has
+// one: the peer sees a failure (status 1006). If SetCloseStatus has set a status, or a
+// close frame has been sent or received, that tells the peer more than a reset would,
+// and Abort does what Close does.
 func (c *Conn) Abort(cause error) error { return c.abort(cause, doneAborted) }
 
 func (c *Conn) abort(cause error, why int32) error {
 	c.close.Do(func() {
 		c.done.CompareAndSwap(0, why)
 		c.pinger.stop()
-		c.account.close()
-		if why == doneAborted && c.speaks() && c.finish() {
+		c.share.close()
+		if why == doneAborted && c.hasStatus() && c.closeHandshake() {
 			c.err = c.inner.Close()
 		} else {
 			c.err = transport.Abort(c.inner, cause)
@@ -109,16 +110,16 @@ func (c *Conn) abort(cause error, why int32) error {
 	return c.err
 }
 
-// speaks tells whether there is more to say at the end than that something failed.
-func (c *Conn) speaks() bool {
-	c.omu.Lock()
-	defer c.omu.Unlock()
-	return c.chosen != nil || c.told != nil
+// hasStatus tells whether a close frame has been sent, or is to be.
+func (c *Conn) hasStatus() bool {
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
+	return c.chosen != nil || c.closeCode != nil
 }
 
-// finish does what is left of the closing handshake, up to the point where the
+// closeHandshake does what is left of the closing handshake, up to the point where the
 // connection beneath is to be closed, and tells whether our close frame was sent.
-func (c *Conn) finish() (sent bool) {
+func (c *Conn) closeHandshake() (sent bool) {
 	timer := time.AfterFunc(c.closeLimit(), func() { c.inner.Close() })
 	defer timer.Stop()
 	canRead := true
@@ -128,44 +129,44 @@ func (c *Conn) finish() (sent bool) {
 		canRead = c.rmu.TryLock()
 	}
 	if canRead {
-		c.over = true
+		c.closing = true
 		c.rmu.Unlock()
 	}
 	c.wmu.Lock()
-	_ = c.inner.SetDeadline(time.Time{}) // the limit is enough
-	if p, owed := c.lastWords(); owed && c.writeErr == nil {
+	_ = c.inner.SetDeadline(time.Time{}) // the timer is enough
+	if p, ok := c.pendingClose(); ok && c.writeErr == nil {
 		c.writeClose(p)
 	}
 	sent = c.closeSent
 	c.wmu.Unlock()
 	if canRead && sent && c.closeTimeout >= 0 {
-		c.awaitEnd()
+		c.awaitPeer()
 	}
 	return sent
 }
 
-// closeLimit is how long all of the closing may take.
+// closeLimit returns how long all of the closing may take.
 func (c *Conn) closeLimit() time.Duration {
 	if c.closeTimeout < 0 {
-		return lastWrite
+		return minCloseTimeout
 	}
 	return c.closeTimeout
 }
 
-// lastWords returns the payload of the close frame that has not been written yet.
-func (c *Conn) lastWords() (payload []byte, owed bool) {
-	o := c.takeOwed()
-	c.omu.Lock()
-	defer c.omu.Unlock()
-	if c.told == nil {
-		return c.tell(c.status()), true
+// pendingClose returns the payload of our close frame, if that has not been written yet.
+func (c *Conn) pendingClose() (payload []byte, ok bool) {
+	p := c.takePending()
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
+	if c.closeCode == nil {
+		return c.makeClose(c.status()), true
 	}
-	return o.close, o.hasClose
+	return p.close, p.hasClose
 }
 
-// awaitEnd reads on after our close frame, until the other side's, and then until
-// the connection beneath may be closed. The reading is the caller's alone.
-func (c *Conn) awaitEnd() {
+// awaitPeer reads on after our close frame until the peer's, and then until the
+// connection beneath may be closed. Nobody else reads.
+func (c *Conn) awaitPeer() {
 	err := c.readErr
 	for err == nil && !c.in.skip(c.br) {
 		if c.in.whole() {
@@ -176,28 +177,28 @@ func (c *Conn) awaitEnd() {
 	var f *failure
 	switch {
 	case errors.As(err, &f):
-		// What the other side goes on sending would have TCP reset the connection,
-		// and our close frame with it.
+		// If TCP were closed now, what the peer goes on sending would be answered by
+		// a reset, which may destroy our close frame.
 		if c.inner.CloseWrite() != nil {
 			return
 		}
-	case c.heard.Load() == nil || !c.client:
+	case c.peerClose.Load() == nil || !c.client:
 		return
 	}
-	_, _ = c.br.WriteTo(io.Discard) // up to the end of TCP, or to the limit
+	_, _ = c.br.WriteTo(io.Discard) // to the end of TCP, or of closeLimit
 }
 
-// closed takes note of the other side's close frame and answers it. It returns how
-// reading ends: [io.EOF], a [CloseError] or a failure.
-func (c *Conn) closed(payload []byte) error {
+// receiveClose records the peer's close frame and replies to it. It returns how reading
+// ends: [io.EOF], a [CloseError] or a failure.
+func (c *Conn) receiveClose(payload []byte) error {
 	status, reason, err := parseClose(payload)
 	if err == nil {
-		c.omu.Lock()
-		c.heard.Store(&transport.CloseStatus{Code: uint64(status), Reason: reason})
-		answer := c.told != nil && *c.told == status
-		c.omu.Unlock()
-		c.oweClose(transport.CloseStatus{Code: uint64(status)}) // section 5.5.1: with the same status
-		if err = io.EOF; !status.clean() && !answer {
+		c.cmu.Lock()
+		c.peerClose.Store(&transport.CloseStatus{Code: uint64(status), Reason: reason})
+		reply := c.closeCode != nil && *c.closeCode == status
+		c.cmu.Unlock()
+		c.queueClose(transport.CloseStatus{Code: uint64(status)}) // section 5.5.1: with the same status
+		if err = io.EOF; !status.clean() && !reply {
 			err = &CloseError{status, reason}
 		}
 	}

@@ -29,27 +29,27 @@ type Conn struct {
 	protocol     string
 	closeTimeout time.Duration
 	pinger       *pinger // nil without pings
-	account      account // of the Layer's memory
-	readBy       moment
+	share        share   // of the Layer's budget
+	deadline     readDeadline
 
 	rmu     sync.Mutex // held by readers: guards what follows
 	br      *bufio.Reader
 	in      incoming
-	lent    hold  // what LendMsg returned last
-	readErr error // why there will be no more messages; io.EOF after a clean close
-	over    bool  // Close or Abort has taken the reading over: the rest is its own
+	lent    msgBuffer // what LendMsg returned last
+	readErr error     // why there will be no more messages; io.EOF after a clean close
+	closing bool      // Close or Abort reads from now on, and nobody else
 
 	wmu       sync.Mutex // held while a frame is written: guards what follows
 	writeErr  error      // why nothing more can be written
 	closeSent bool       // our close frame has been written
 
-	omu    sync.Mutex // guards what follows; held for a moment only
-	owed   owed
-	told   *Status                // of our close frame, which is owed or written; nil before
-	chosen *transport.CloseStatus // by SetCloseStatus, or nil
+	cmu       sync.Mutex // guards what follows; held for a moment only
+	pending   pending
+	closeCode *Status                // of our close frame, pending or written; nil before
+	chosen    *transport.CloseStatus // by SetCloseStatus, or nil
 
-	ended chan struct{}                         // closed when the other side's close frame has arrived
-	heard atomic.Pointer[transport.CloseStatus] // what it said
+	ended     chan struct{}                         // closed when the peer's close frame has been read
+	peerClose atomic.Pointer[transport.CloseStatus] // what it said
 
 	done  atomic.Int32 // 0, or what ended the Conn
 	close sync.Once
@@ -84,8 +84,8 @@ func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, si
 		closeTimeout: l.CloseTimeout,
 		br:           br,
 		ended:        make(chan struct{}),
-		account:      account{from: &l.memory, limit: l.memoryLimit()},
-		readBy:       moment{moved: make(chan struct{}, 1)},
+		share:        share{budget: &l.budget, limit: l.budgetLimit()},
+		deadline:     readDeadline{moved: make(chan struct{}, 1)},
 	}
 	c.info.Kind = "ws+" + c.info.Kind
 	if a.user != "" {
@@ -106,17 +106,11 @@ func newConn(l *Layer, inner transport.Stream, src *source, br *bufio.Reader, si
 }
 
 func (l *Layer) maxMessage() int64 {
-	if l.MaxMessage > 0 {
-		return min(l.MaxMessage, 1<<31-1-maxHeader)
-	}
-	return DefaultMaxMessage
+	return cmp.Or(l.MaxMessage, DefaultMaxMessage)
 }
 
-func (l *Layer) memoryLimit() int64 {
-	if l.Memory > 0 {
-		return l.Memory
-	}
-	return max(DefaultMemory, minMemory*l.maxMessage())
+func (l *Layer) budgetLimit() int64 {
+	return cmp.Or(l.Memory, max(DefaultMemory, minMemory*l.maxMessage()))
 }
 
 // Subprotocol returns the subprotocol that was agreed on; "" is none.
@@ -159,7 +153,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	if c.done.Load() != 0 {
 		return net.ErrClosed
 	}
-	c.readBy.set(t)
+	c.deadline.set(t)
 	return c.inner.SetReadDeadline(t)
 }
 

@@ -15,48 +15,49 @@ import (
 // deflateMin is the length in bytes from which compression is tried.
 const deflateMin = 128
 
-// deflateTail ends each message on the wire and is left away (section 7.2.1). The
+// deflateTail ends each message on the wire and is left out (section 7.2.1). The
 // last block after it makes the end known to package flate.
 const (
 	deflateTail  = "\x00\x00\xff\xff"
 	deflateFinal = "\x01\x00\x00\xff\xff"
 )
 
-// crunching bounds how many messages are compressed and decompressed at the same
-// time: a [flate.Writer] has more than a megabyte. Whoever is in it never waits.
-var crunching = make(chan struct{}, runtime.NumCPU())
+// compressing is a semaphore that bounds how many messages are compressed or
+// decompressed at the same time: a [flate.Writer] is more than a megabyte. Nobody waits
+// for anything while holding it.
+var compressing = make(chan struct{}, runtime.NumCPU())
 
 var packers = sync.Pool{New: func() any {
 	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is in range
 	return w
 }}
 
-// pack compresses p into a hold that the caller frees. It returns false if that does
-// not make it shorter, or takes more memory than there is: then p goes as it is.
-func (c *Conn) pack(p []byte) (hold, bool) {
-	crunching <- struct{}{}
-	defer func() { <-crunching }()
+// pack compresses p into a buffer that the caller frees. It returns false if that is no
+// shorter than p, or if there is no memory for it: then p is sent as it is.
+func (c *Conn) pack(p []byte) (msgBuffer, bool) {
+	compressing <- struct{}{}
+	defer func() { <-compressing }()
 	w := packers.Get().(*flate.Writer)
 	defer func() { w.Reset(io.Discard); packers.Put(w) }()
-	out := packed{c: c, hold: hold{b: takeBuffer()}, limit: len(p)}
+	out := packed{c: c, msgBuffer: msgBuffer{b: takeBuffer()}, limit: len(p)}
 	for rest, piece := p, c.window; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
-		w.Reset(&out) // what came before is out of the window
+		w.Reset(&out) // the window does not reach back into the piece before
 		_, err := w.Write(rest[:min(piece, len(rest))])
 		if err == nil {
 			err = w.Flush()
 		}
 		if err != nil {
-			c.free(&out.hold)
-			return hold{}, false
+			c.free(&out.msgBuffer)
+			return msgBuffer{}, false
 		}
 	}
 	out.b = out.b[:len(out.b)-len(deflateTail)]
-	return out.hold, true
+	return out.msgBuffer, true
 }
 
-// packed takes what is compressed, up to the limit.
+// packed collects compressed data, up to the limit.
 type packed struct {
-	hold
+	msgBuffer
 	c     *Conn
 	limit int
 }
@@ -70,10 +71,10 @@ func (o *packed) Write(p []byte) (int, error) {
 	}
 	if n > cap(o.b) {
 		size := int64(max(n, min(2*n, o.limit+len(deflateTail))))
-		if !o.c.account.try(size) {
+		if !o.c.share.tryReserve(size) {
 			return 0, errNoMemory
 		}
-		o.c.resize(&o.hold, size)
+		o.c.resize(&o.msgBuffer, size)
 	}
 	o.b = append(o.b, p...)
 	return len(p), nil
@@ -137,12 +138,11 @@ func (i *inflater) next(p []byte) (int, error) {
 	return n, err
 }
 
-// inflate decompresses msg into dst, up to its capacity, and returns how long it is
-// in all. What does not fit is looked at and lost; more than the limit is a failure,
-// so that a small message cannot become a large one.
+// inflate decompresses msg into dst, up to its capacity, and returns the length of the
+// whole. What does not fit is checked and dropped; more than the limit is a failure.
 func (c *Conn) inflate(dst, msg []byte) (total int64, err error) {
-	crunching <- struct{}{}
-	defer func() { <-crunching }()
+	compressing <- struct{}{}
+	defer func() { <-compressing }()
 	i := inflaters.Get().(*inflater)
 	defer func() { i.msg = nil; inflaters.Put(i) }()
 	if len(msg) == 0 {
@@ -175,22 +175,23 @@ func (c *Conn) inflate(dst, msg []byte) (total int64, err error) {
 	return total, nil
 }
 
-// inflateAll decompresses the message in c.in.saved. How long it is is known before
-// memory is taken for it.
-func (c *Conn) inflateAll() (hold, error) {
+// inflateAll decompresses the message in c.in.saved. A long one is decompressed twice:
+// the first time only measures it, so that exactly as much memory is reserved as it needs
+// before any is used.
+func (c *Conn) inflateAll() (msgBuffer, error) {
 	msg := c.in.saved.b
-	out := hold{b: takeBuffer()}
+	out := msgBuffer{b: takeBuffer()}
 	total, err := c.inflate(out.b, msg)
 	if err == nil && total > int64(cap(out.b)) {
 		c.in.text = utf8Check{}
-		if err = c.borrow(total); err == nil {
+		if err = c.reserve(total); err == nil {
 			c.resize(&out, total)
 			_, err = c.inflate(out.b, msg)
 		}
 	}
 	if err != nil {
 		c.free(&out)
-		return hold{}, err
+		return msgBuffer{}, err
 	}
 	out.b = out.b[:total]
 	c.free(&c.in.saved)

@@ -72,7 +72,7 @@ type Layer struct {
 	PingTimeout  time.Duration // how long after one nothing need be heard; 0 means DefaultPingTimeout
 	CloseTimeout time.Duration // how long Close waits for the other side's; 0 means DefaultCloseTimeout, negative not at all
 
-	memory memory // of all connections
+	budget budget // of all connections
 
 	at address.Host // the target
 }
@@ -119,7 +119,7 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	}
 	inTime := stop()
 	if r := (*refusal)(nil); errors.As(err, &r) {
-		return nil, err // told or not, that is what became of it
+		return nil, err // whether or not the client was told in time
 	}
 	if !inTime {
 		return nil, ctx.Err()

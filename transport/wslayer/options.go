@@ -3,7 +3,6 @@ package wslayer
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/textproto"
 	"slices"
 	"strings"
@@ -12,6 +11,9 @@ import (
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
+
+// maxMaxMessage is the greatest MaxMessage, which fits into an int everywhere.
+const maxMaxMessage = 1 << 30
 
 // Bind binds the options and learns host, path and credentials from the target.
 func (l *Layer) Bind(s *opt.Set) {
@@ -25,7 +27,7 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
 	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
 	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
-	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may hold of long messages")
+	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may msgBuffer of long messages")
 	s.Bool(&l.Deflate, "deflate", "compress messages if the other side can")
 	s.Duration(&l.Ping, "ping", 0, 0, "send a ping so often")
 	s.Duration(&l.PingTimeout, "ping-timeout", DefaultPingTimeout, -1, "give up if nothing is heard for so long after a ping")
@@ -121,9 +123,9 @@ func (l *Layer) validateTexts() error {
 
 func (l *Layer) validateLimits() error {
 	switch {
-	case l.MaxMessage > math.MaxInt32:
-		return errors.New("max-message= must be less than 2G")
-	case l.Memory > 0 && l.Memory < minMemory*l.maxMessage():
+	case l.MaxMessage < 0 || l.MaxMessage > maxMaxMessage:
+		return errors.New("max-message= must be at most " + opt.FormatSize(maxMaxMessage))
+	case l.Memory != 0 && l.Memory < minMemory*l.maxMessage():
 		return fmt.Errorf("memory= must be at least %d times max-message=, which is %s", minMemory, opt.FormatSize(l.maxMessage()))
 	case l.PingTimeout != 0 && l.Ping <= 0:
 		return errors.New("ping-timeout= does nothing without ping=")

@@ -1,8 +1,10 @@
 package wslayer_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"testing"
@@ -29,7 +31,14 @@ func asStream(c net.Conn) transport.Conn {
 
 type echoing struct {
 	gws.BuiltinEventHandler
-	got chan string
+	got    chan string
+	closed chan error
+}
+
+func (e *echoing) OnClose(c *gws.Conn, err error) {
+	if e.closed != nil {
+		e.closed <- err
+	}
 }
 
 func (e *echoing) OnMessage(c *gws.Conn, m *gws.Message) {
@@ -131,5 +140,74 @@ func TestAgainstOtherClient(t *testing.T) {
 	c.WriteClose(1000, nil)
 	if err := <-served; err == nil || err.Error() != "EOF" {
 		t.Errorf("the end: %v, want EOF", err)
+	}
+}
+
+// TestStatusAgainstOther closes with a status on either side of another
+// implementation, in either role.
+func TestStatusAgainstOther(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, role := range []string{"client", "server"} {
+		for _, first := range []string{"ours", "theirs"} {
+			e := &echoing{closed: make(chan error, 1)}
+			ours, theirs := make(chan *wslayer.Conn, 1), make(chan *gws.Conn, 1)
+			near, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			far, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			side := map[string]transport.Side{"client": transport.Dialed, "server": transport.Accepted}[role]
+			go func() {
+				c, err := new(wslayer.Layer).Wrap(context.Background(), asStream(near), side)
+				if err != nil {
+					t.Error(err)
+				}
+				ours <- c.(*wslayer.Conn)
+			}()
+			go func() {
+				var c *gws.Conn
+				var err error
+				if role == "client" {
+					br := bufio.NewReader(far)
+					var r *http.Request
+					if r, err = http.ReadRequest(br); err == nil {
+						c, err = gws.NewUpgrader(e, nil).UpgradeFromConn(far, br, r)
+					}
+				} else {
+					c, _, err = gws.NewClientFromConn(e, &gws.ClientOption{Addr: "ws://" + l.Addr().String() + "/"}, far)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				go c.ReadLoop()
+				theirs <- c
+			}()
+			c, peer := <-ours, <-theirs
+			if first == "ours" {
+				c.SetCloseStatus(transport.CloseStatus{Code: 4001, Reason: "token expired"})
+				go c.Abort(nil)
+				var closed *gws.CloseError
+				if err := <-e.closed; !errors.As(err, &closed) || closed.Code != 4001 || string(closed.Reason) != "token expired" {
+					t.Errorf("as a %s, the other side hears %v", role, err)
+				}
+				continue
+			}
+			peer.WriteClose(4001, []byte("token expired"))
+			var closed *wslayer.CloseError
+			if _, _, err := c.LendMsg(); !errors.As(err, &closed) || closed.Status != 4001 || closed.Reason != "token expired" {
+				t.Errorf("as a %s, we hear %v", role, err)
+			}
+			begin := time.Now()
+			if c.Close(); time.Since(begin) > time.Second {
+				t.Errorf("as a %s, closing takes %v", role, time.Since(begin))
+			}
+		}
 	}
 }

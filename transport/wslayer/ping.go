@@ -59,7 +59,7 @@ func (p *pinger) tick() {
 	}
 	p.mu.Unlock()
 	if due {
-		p.c.owePing()
+		p.c.queuePing()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,7 +18,7 @@ type incoming struct {
 	key        [4]byte
 	pos        int   // of the mask
 	total      int64 // payload of all its frames up to the current one
-	saved      hold
+	saved      msgBuffer
 	text       utf8Check
 }
 
@@ -62,7 +62,7 @@ func (c *Conn) LendMsg() ([]byte, transport.Meta, error) {
 
 // unreadable returns why no message can be read, or nil. The caller holds rmu.
 func (c *Conn) unreadable() error {
-	if c.over {
+	if c.closing {
 		return net.ErrClosed
 	}
 	return c.readErr
@@ -80,14 +80,14 @@ func (c *Conn) failed(err error) error {
 	c.readErr = err
 	c.free(&c.in.saved)
 	if f := (*failure)(nil); errors.As(err, &f) {
-		c.oweClose(transport.CloseStatus{Code: uint64(f.status), Reason: f.msg})
+		c.queueClose(transport.CloseStatus{Code: uint64(f.status), Reason: f.msg})
 	}
 	return c.explain(err)
 }
 
 // gather reads up to the end of a message into memory of the Conn's own. On a
 // time-out it leaves what it has in c.in.saved.
-func (c *Conn) gather() (p hold, err error) {
+func (c *Conn) gather() (p msgBuffer, err error) {
 	for !c.in.whole() {
 		if c.in.left == 0 {
 			err = c.nextFrame()
@@ -95,17 +95,17 @@ func (c *Conn) gather() (p hold, err error) {
 			err = c.collect()
 		}
 		if err != nil {
-			return hold{}, err
+			return msgBuffer{}, err
 		}
 	}
 	if !c.in.compressed {
-		p, c.in.saved = c.in.saved, hold{}
+		p, c.in.saved = c.in.saved, msgBuffer{}
 	} else if p, err = c.inflateAll(); err != nil {
-		return hold{}, err
+		return msgBuffer{}, err
 	}
 	if c.in.op == opText && !c.in.text.done() {
 		c.free(&p)
-		return hold{}, errBadText
+		return msgBuffer{}, errBadText
 	}
 	return p, nil
 }
@@ -154,7 +154,7 @@ func (c *Conn) readMsg(p []byte) (n int, short bool, err error) {
 func (c *Conn) save(p []byte, err error) error {
 	c.in.saved.b = takeBuffer()
 	if n := int64(len(p)); n > chunkSize {
-		if !c.account.try(n) {
+		if !c.share.tryReserve(n) {
 			return errNoMemory
 		}
 		c.resize(&c.in.saved, n)
@@ -195,7 +195,7 @@ func (c *Conn) collect() error {
 		if c.in.fin {
 			size = int64(n) + c.in.left
 		}
-		if err := c.borrow(size); err != nil {
+		if err := c.reserve(size); err != nil {
 			return err
 		}
 		c.resize(h, size)
@@ -289,9 +289,9 @@ func (c *Conn) control(h header, size int) error {
 	mask(payload, h.key, 0)
 	switch h.op {
 	case opPing:
-		c.owePong(payload)
+		c.queuePong(payload)
 	case opClose:
-		return c.closed(payload)
+		return c.receiveClose(payload)
 	}
 	return nil
 }

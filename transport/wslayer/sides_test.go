@@ -38,7 +38,7 @@ var sides = []struct{ options, dialed, accepted string }{
 	{"password=p,token=t", "not both", ""},
 	{"token=t", "", ""},
 	{"max-message=1k", "", ""},
-	{"max-message=4G", "less than 2G", "less than 2G"},
+	{"max-message=4G", "at most 1G", "at most 1G"},
 	{"memory=100M", "", ""},
 	{"memory=1M", "at least 3 times max-message=, which is 16M", "at least 3 times"},
 	{"memory=1M,max-message=1k", "", ""},

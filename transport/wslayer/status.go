@@ -56,8 +56,8 @@ var ErrNotText = errors.New("a text message must be UTF-8")
 
 // What WriteMsg says after a close frame. Both match [io.ErrClosedPipe].
 var (
-	errSaid  error = closedError("the WebSocket is closed for writing")
-	errEnded error = closedError("the other side has closed the WebSocket")
+	errCloseSent  error = closedError("the WebSocket is closed for writing")
+	errPeerClosed error = closedError("the other side has closed the WebSocket")
 )
 
 type closedError string

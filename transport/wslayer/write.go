@@ -75,108 +75,108 @@ func (c *Conn) writeFrame(h header, p []byte) error {
 
 // unwritable returns why no message can be written, or nil. The caller holds wmu.
 func (c *Conn) unwritable() error {
-	c.omu.Lock()
-	defer c.omu.Unlock()
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
 	switch {
 	case c.done.Load() != 0:
 		return net.ErrClosed
-	case c.heard.Load() != nil:
-		return errEnded
-	case c.told != nil:
-		return errSaid
+	case c.peerClose.Load() != nil:
+		return errPeerClosed
+	case c.closeCode != nil:
+		return errCloseSent
 	}
 	return c.writeErr
 }
 
-// writeClose writes a close frame, the last of all, and does not wait for ever for a
-// side that does not read. The caller holds wmu.
+// writeClose writes a close frame, the last frame of all. The write is bounded, for the
+// peer may not read. The caller holds wmu.
 func (c *Conn) writeClose(payload []byte) {
 	_ = c.inner.SetWriteDeadline(time.Now().Add(c.closeLimit())) // without deadlines, Close ends it
 	c.closeSent = c.writeFrame(header{fin: true, op: opClose}, payload) == nil
-	c.writeErr = errSaid
+	c.writeErr = errCloseSent
 }
 
-// owed is what a reader wants to have written. It does not wait until it can be:
-// with both sides stuck in a write, nobody would read any more.
-type owed struct {
-	pong, close             []byte
+// pending is the control frames that are to be written. A reader does not wait until
+// they can be: with both sides stuck in a write, nobody would read any more.
+type pending struct {
+	pong, close             []byte // payloads
 	hasPong, hasClose, ping bool
 }
 
-// owePong has a pong sent now, or after the frame that is being written. Of several
+// queuePong has a pong sent now, or after the frame that is being written. Of several
 // pings, only the last need be answered (section 5.5.3).
-func (c *Conn) owePong(payload []byte) {
-	c.omu.Lock()
-	c.owed.pong, c.owed.hasPong = payload, true
-	c.omu.Unlock()
-	c.payUp()
+func (c *Conn) queuePong(payload []byte) {
+	c.cmu.Lock()
+	c.pending.pong, c.pending.hasPong = payload, true
+	c.cmu.Unlock()
+	c.flush()
 }
 
-// owePing has a ping sent now, or after the frame that is being written.
-func (c *Conn) owePing() {
-	c.omu.Lock()
-	c.owed.ping = true
-	c.omu.Unlock()
-	c.payUp()
+// queuePing has a ping sent now, or after the frame that is being written.
+func (c *Conn) queuePing() {
+	c.cmu.Lock()
+	c.pending.ping = true
+	c.cmu.Unlock()
+	c.flush()
 }
 
-// oweClose has a close frame sent now, or after the frame that is being written. Only
+// queueClose has a close frame sent now, or after the frame that is being written. Only
 // the first one is.
-func (c *Conn) oweClose(s transport.CloseStatus) {
-	c.omu.Lock()
-	if c.told == nil {
-		c.owed.close, c.owed.hasClose = c.tell(s), true
+func (c *Conn) queueClose(s transport.CloseStatus) {
+	c.cmu.Lock()
+	if c.closeCode == nil {
+		c.pending.close, c.pending.hasClose = c.makeClose(s), true
 	}
-	c.omu.Unlock()
-	c.payUp()
+	c.cmu.Unlock()
+	c.flush()
 }
 
-// tell notes that the Conn closes with s and returns the payload of the close frame.
-// The caller holds omu.
-func (c *Conn) tell(s transport.CloseStatus) []byte {
+// makeClose records that the Conn closes with s and returns the payload of the close
+// frame. The caller holds cmu.
+func (c *Conn) makeClose(s transport.CloseStatus) []byte {
 	status, reason := legal(s)
-	c.told = &status
+	c.closeCode = &status
 	return closePayload(status, reason)
 }
 
-// payUp sends what is owed, unless somebody is writing, who then does it.
-func (c *Conn) payUp() {
+// flush writes what is pending, unless somebody else is writing, who then does it.
+func (c *Conn) flush() {
 	if c.wmu.TryLock() {
 		c.unlockWrite()
 	}
 }
 
-func (c *Conn) takeOwed() owed {
-	c.omu.Lock()
-	defer c.omu.Unlock()
-	o := c.owed
-	c.owed = owed{}
-	return o
+func (c *Conn) takePending() pending {
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
+	p := c.pending
+	c.pending = pending{}
+	return p
 }
 
-func (c *Conn) owes() bool {
-	c.omu.Lock()
-	defer c.omu.Unlock()
-	return c.owed.hasPong || c.owed.hasClose || c.owed.ping
+func (c *Conn) hasPending() bool {
+	c.cmu.Lock()
+	defer c.cmu.Unlock()
+	return c.pending.hasPong || c.pending.hasClose || c.pending.ping
 }
 
-// unlockWrite sends what is owed and releases wmu. Somebody who could not get wmu
-// meanwhile has left what they owe, so it looks again.
+// unlockWrite writes what is pending and releases wmu. Somebody who failed to lock it
+// meanwhile has left a frame behind, so it looks again.
 func (c *Conn) unlockWrite() {
 	for {
-		o := c.takeOwed()
-		if o.hasPong && c.writeErr == nil {
-			_ = c.writeFrame(header{fin: true, op: opPong}, o.pong)
+		p := c.takePending()
+		if p.hasPong && c.writeErr == nil {
+			_ = c.writeFrame(header{fin: true, op: opPong}, p.pong)
 		}
-		if o.ping && c.writeErr == nil {
+		if p.ping && c.writeErr == nil {
 			c.pinger.pinged()
 			_ = c.writeFrame(header{fin: true, op: opPing}, nil)
 		}
-		if o.hasClose && c.writeErr == nil {
-			c.writeClose(o.close)
+		if p.hasClose && c.writeErr == nil {
+			c.writeClose(p.close)
 		}
 		c.wmu.Unlock()
-		if !c.owes() || !c.wmu.TryLock() {
+		if !c.hasPending() || !c.wmu.TryLock() {
 			return
 		}
 	}
