@@ -20,13 +20,15 @@ import (
 // datagram, an empty one included, and none is cut without saying so.
 func udpKinds() transport.Kinds {
 	traits := transport.Traits{Messages: true, Deadlines: true}
-	listens, recv := traits, traits
-	listens.Listens, listens.EndsBoth, recv.OneWay = true, true, true
+	listens, each, recv := traits, traits, traits
+	listens.Listens, listens.EndsBoth, each.Listens, recv.OneWay = true, true, true, true
 	kinds := transport.Kinds{
 		{Name: udpKind, Aliases: []string{"udp-connect"}, Syntax: "udp:HOST:PORT", Example: "udp:localhost:53",
 			Doc: "Exchanges datagrams with one address by UDP.", Traits: traits, New: func() transport.Endpoint { return new(UDP) }},
-		{Name: udpListenKind, Aliases: []string{"udp-l", "udp-recvfrom"}, Syntax: "udp-listen:[HOST:]PORT", Example: "udp-listen:5353",
+		{Name: udpListenKind, Aliases: []string{"udp-l"}, Syntax: "udp-listen:[HOST:]PORT", Example: "udp-listen:5353",
 			Doc: "Waits for datagrams and opens a session for each sender.", Traits: listens, New: func() transport.Endpoint { return new(UDPListen) }},
+		{Name: "udp-recvfrom", Syntax: "udp-recvfrom:[HOST:]PORT", Example: "udp-recvfrom:5353",
+			Doc: "Waits for datagrams and opens a session for each one, to answer it.", Traits: each, Stack: udpListenKind, With: "per-datagram"},
 		{Name: udpRecvKind, Aliases: []string{"udp-receive"}, Syntax: "udp-recv:[HOST:]PORT", Example: "udp-recv:514",
 			Doc: "Receives datagrams from anybody and sends none.", Traits: recv, New: func() transport.Endpoint { return new(UDPRecv) }},
 		{Name: udpDatagramKind, Aliases: []string{"udp-dgram"}, Syntax: "udp-datagram:HOST:PORT", Example: "udp-datagram:239.255.0.1:5000,join=239.255.0.1",
@@ -45,6 +47,9 @@ func udpPreset(k transport.Kind, digit string, family Family) transport.Kind {
 	renamed := func(text string) string { return strings.Replace(text, "udp", "udp"+digit, 1) }
 	p := transport.Kind{Name: renamed(k.Name), Syntax: renamed(k.Syntax), Example: renamed(k.Example),
 		Doc: "Is " + k.Name + " over IPv" + digit + " only.", Traits: k.Traits, Stack: k.Name, With: "family=" + string(family)}
+	if k.Stack != "" {
+		p.Stack, p.With = k.Stack, k.With+","+p.With
+	}
 	if family == IPv6 {
 		p.Example = strings.NewReplacer("239.255.0.1", "[ff02::114]", "192.0.2.7", "[2001:db8::7]").Replace(p.Example)
 	}

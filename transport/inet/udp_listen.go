@@ -3,6 +3,7 @@ package inet
 import (
 	"cmp"
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -48,6 +49,10 @@ type UDPListen struct {
 	// in bytes with their headers, for the address of a sender may be forged, and
 	// what is sent to it strike somebody else. 0 is no bound.
 	Amplify int
+
+	// PerDatagram makes every datagram a session of its own, which it is all that
+	// can be read from: a request, to be answered or not.
+	PerDatagram bool
 }
 
 var (
@@ -63,6 +68,7 @@ func (l *UDPListen) Bind(s *opt.Set) {
 	s.Int(&l.Sessions, "sessions", DefaultSessions, 1, 1<<20, "senders that are served at a time")
 	s.Size(&l.Queue, "queue", DefaultQueue, "bytes of each sender that may wait; what comes then is dropped")
 	s.Int(&l.Amplify, "amplify", 0, 1, 1<<16, "send each sender at most so many times the bytes that came from it; what is more is dropped")
+	s.Bool(&l.PerDatagram, "per-datagram", "every datagram is a session of its own, as for socat's udp-recvfrom")
 	s.Group("")
 }
 
@@ -79,7 +85,7 @@ func (l *UDPListen) Listen(ctx context.Context) (transport.Acceptor, error) {
 		return nil, err
 	}
 	limits := sessions.Limits{Idle: cmp.Or(l.SessionIdle, DefaultSessionIdle), Open: cmp.Or(l.Sessions, DefaultSessions), Pending: maxPending}
-	a := &udpAcceptor{info: &transport.Info{Kind: udpListenKind}, socks: socks, queue: int(cmp.Or(l.Queue, DefaultQueue)), amplify: int64(l.Amplify)}
+	a := &udpAcceptor{info: &transport.Info{Kind: udpListenKind}, socks: socks, queue: int(cmp.Or(l.Queue, DefaultQueue)), amplify: int64(l.Amplify), single: l.PerDatagram}
 	a.table = sessions.NewTable[udpSender, *udpSession](limits, a.release)
 	for _, s := range socks {
 		a.readers.Go(func() { a.receive(s) })
@@ -101,7 +107,9 @@ type udpAcceptor struct {
 	socks   []*udpSocket
 	queue   int
 	amplify int64 // 0 is no bound
+	single  bool  // a session for each datagram
 	dropped atomic.Int64
+	numbers atomic.Uint64 // of datagrams, where each is a session
 	readers sync.WaitGroup
 	table   *sessions.Table[udpSender, *udpSession]
 }
@@ -109,8 +117,9 @@ type udpAcceptor struct {
 // A udpSender is what has a session: an answer must come from the address that the
 // sender knows, so one that uses two of ours has two.
 type udpSender struct {
-	from netip.AddrPort // not valid on a connected socket
-	at   *udpSocket     // set where there are sessions
+	from   netip.AddrPort // not valid on a connected socket
+	at     *udpSocket     // set where there are sessions
+	number uint64         // of the datagram, where each is a session
 }
 
 var _ transport.DropCounter = (*udpAcceptor)(nil)
@@ -134,6 +143,10 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 		var last *udpSession
 		for i := range batch {
 			d := &batch[i]
+			if a.single {
+				a.each(s, d, now, &z)
+				continue
+			}
 			if last == nil || last.to.addr != d.from {
 				var ok bool
 				if last, ok = a.session(s, d, now, &z); !ok {
@@ -168,6 +181,22 @@ func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time, z *zones
 		c.entry.Again()
 	}
 	return c, ok
+}
+
+// each hands out the datagrams of d as sessions of their own.
+func (a *udpAcceptor) each(s *udpSocket, d *datagram, now time.Time, z *zones) {
+	for more := true; more; {
+		one := *d
+		one.data, more = d.next()
+		one.seg, one.number = len(one.data), a.numbers.Add(1)
+		c, ok := a.session(s, &one, now, z)
+		if !ok {
+			a.dropped.Add(1)
+			continue
+		}
+		c.queue.put(&one, nil)
+		c.queue.finish(io.EOF, false)
+	}
 }
 
 // source is the address to answer from, if it is one to send from.

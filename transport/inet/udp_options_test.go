@@ -147,6 +147,29 @@ func udpListenOptions() map[string]func(*testing.T) {
 			wantDropped(t, a, 1)
 		},
 		"amplify": testAmplify,
+		"per-datagram": func(t *testing.T) {
+			a := udpListen(t, "udp-listen:0,per-datagram")
+			c := udpOpen(t, "udp:"+a.Addr().String())
+			for _, text := range []string{"one", "two", "", "three"} {
+				udpSend(t, c, text)
+			}
+			for _, text := range []string{"one", "two", "", "three"} {
+				s, err := a.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				udpReceive(t, s, text)
+				if n, _, err := s.(transport.MsgConn).ReadMsg(make([]byte, 9)); n != 0 || err != io.EOF {
+					t.Errorf("after %q: %d bytes, error %v, want io.EOF", text, n, err)
+				}
+				if transport.HasEnded(s) {
+					t.Errorf("the session of %q has ended both ways", text)
+				}
+				udpSend(t, s, "answer to "+text)
+				udpReceive(t, c, "answer to "+text)
+			}
+		},
 		"queue": func(t *testing.T) {
 			a := udpListen(t, "udp-listen:0,queue=1k")
 			c := udpOpen(t, "udp:"+a.Addr().String())
