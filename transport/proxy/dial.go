@@ -122,7 +122,9 @@ func dial(ctx context.Context, kind, host, port string, layer transport.Layer) (
 func setProxy(t address.Target, proxy, port, target *string) error {
 	parts := splitColons(t.Text)
 	if len(parts) == 4 {
-		*port = parts[1]
+		if err := setPort(port, parts[1]); err != nil {
+			return err
+		}
 		parts = append(parts[:1], parts[2:]...)
 	}
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
@@ -157,8 +159,17 @@ func splitColons(text string) []string {
 }
 
 func bindPort(s *opt.Set, p *string, name, def string) {
-	d := s.String(p, name, "port", "port of the proxy")
-	d.Default = def
+	d := s.Func(name, "port", "port of the proxy", func(v string) error { return setPort(p, v) })
+	d.Default, d.Multi = def, false
+}
+
+// setPort refuses a second port, for the target and an option may both name one.
+func setPort(p *string, port string) error {
+	if port == "" || *p != "" && *p != port {
+		return &opt.ValueError{Msg: "must be one port for the proxy"}
+	}
+	*p = port
+	return nil
 }
 
 func or(s, def string) string {

@@ -162,8 +162,23 @@ func (l *Header) Bind(s *opt.Set) {
 	s.Embed(&l.Accept)
 }
 
+// ValidateSide refuses the options of the other side, which would have no effect.
+func (l *Header) ValidateSide(side transport.Side) error {
+	switch {
+	case side == transport.Dialed && (len(l.Accept.Trust) > 0 || l.Accept.Optional):
+		return usage("proxy-trust and proxy-optional are for ends that listen")
+	case side == transport.Accepted && l.Send.Version != 0:
+		return usage("proxy-version is for ends that are dialed")
+	}
+	return nil
+}
+
 // Wrap sends or reads the header.
 func (l *Header) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {
+	if err := l.ValidateSide(side); err != nil {
+		inner.Close()
+		return nil, err
+	}
 	if side == transport.Accepted {
 		return l.Accept.Wrap(ctx, inner, side)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
+	"github.com/tenon-net/tenon/transport/transporttest"
 )
 
 // other is the end that a header is about.
@@ -284,4 +285,42 @@ func TestGluedBytesAndDetach(t *testing.T) {
 		t.Fatalf("Detach afterwards: %v", err)
 	}
 	closeDescriptor(t, fd)
+}
+
+// An option of the other side would have no effect, and is refused.
+func TestOptionsOfTheOtherSide(t *testing.T) {
+	for _, c := range []struct {
+		end  transport.Endpoint
+		opt  string
+		side transport.Side
+		ok   bool
+	}{
+		{new(Header), "proxy-version=2", transport.Dialed, true},
+		{new(Header), "proxy-version=2", transport.Accepted, false},
+		{new(Header), "proxy-trust=10.0.0.0/8", transport.Accepted, true},
+		{new(Header), "proxy-trust=10.0.0.0/8", transport.Dialed, false},
+		{new(Header), "proxy-optional", transport.Accepted, true},
+		{new(Header), "proxy-optional", transport.Dialed, false},
+		{new(SOCKSServer), "allow-private", transport.Dialed, false},
+		{new(HTTPServer), "allow-private", transport.Dialed, false},
+		{new(HTTPServer), "allow-private", transport.Accepted, true},
+	} {
+		bind(t, c.end, c.opt)
+		if err := c.end.(interface{ ValidateSide(transport.Side) error }).ValidateSide(c.side); (err == nil) != c.ok || err != nil && !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%T, %s, side %d: %v", c.end, c.opt, c.side, err)
+		}
+		if c.ok {
+			continue
+		}
+		a, _ := mem.Pair()
+		if _, err := c.end.(transport.Layer).Wrap(t.Context(), a, c.side); !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%T, %s, side %d: Wrap: error %v", c.end, c.opt, c.side, err)
+		}
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%T, %s: Wrap failed and left the end beneath open: %v", c.end, c.opt, err)
+		}
+	}
+	if _, err := transporttest.Fill(kind(t, kindSOCKS5), "socks5:p:1081:h:80,socksport=1082"); err == nil {
+		t.Error("two ports for one proxy are taken")
+	}
 }

@@ -24,6 +24,14 @@ var (
 	_ transport.Validator = (*HTTPServer)(nil)
 )
 
+// ValidateSide refuses to be put on an end that is dialed.
+func (l *HTTPServer) ValidateSide(side transport.Side) error {
+	if side != transport.Accepted {
+		return usage(kindHTTPServer + " is for ends that listen")
+	}
+	return nil
+}
+
 // Wrap reads the head of the client's request. The Conn is a [transport.Caller]. A
 // request that Access refuses is answered, and its error matches
 // [transport.ErrDenied]. Info().Peer is the name under which the client logged in.

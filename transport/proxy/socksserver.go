@@ -34,6 +34,14 @@ func (l *SOCKSServer) Bind(s *opt.Set) {
 	l.Access.Bind(s)
 }
 
+// ValidateSide refuses to be put on an end that is dialed.
+func (l *SOCKSServer) ValidateSide(side transport.Side) error {
+	if side != transport.Accepted {
+		return usage(kindSOCKSServer + " is for ends that listen")
+	}
+	return nil
+}
+
 // Wrap reads the client's request. The Conn is a [transport.Caller]. A request
 // that Access refuses is answered, and its error matches [transport.ErrDenied].
 // Info().Peer is the name under which the client logged in.
