@@ -35,6 +35,7 @@ type Traits struct {
 	Terminal  bool // a person or a terminal is at the other side
 	Once      bool // it can be opened one time only: stdio, an inherited descriptor
 	Path      bool // it is a layer that takes the path of a URL
+	Adapts    bool // it carries bytes or messages as the end does that it is opened for, and so is opened after it
 	EndsBoth  bool // its end of file ends both directions, and it is an [Ender]
 }
 

@@ -14,6 +14,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/tenon-net/tenon/opt"
@@ -104,6 +105,10 @@ type Info struct {
 	// Socket is the address that the system vouches for, where RemoteAddr is
 	// one that the other side only announced. Layers hand it on.
 	Socket net.Addr
+
+	// Reads and Writes are the regular files that the end is, in each direction;
+	// see [CheckSameFile].
+	Reads, Writes os.FileInfo
 }
 
 // PeerAddr returns the address of the socket at the other side, whatever the other

@@ -34,13 +34,16 @@ func (e *FIFO) Bind(s *opt.Set) {
 	s.Bool(&e.Write, "write", "write to the FIFO; otherwise it is read").Alias("wronly")
 	s.Bool(&e.Create, "create", "make the FIFO if it does not exist").Alias("creat")
 	s.Text(&e.Mode, "mode", "octal", "permissions of a FIFO that is made", e.Mode.String).Alias("perm").Default = "0600"
-	s.Switch(&e.Unlink, "unlink", true, "at the end, remove a FIFO that was made").Alias("unlink-close")
+	s.Switch(&e.Unlink, "unlink-close", true, "at the end, remove a FIFO that was made")
 }
 
 // Validate finds fault with the combination of options.
 func (e *FIFO) Validate() error {
 	if e.Path == "" && (e.Write || e.Create || e.Mode != 0) {
 		return transport.Mark(errors.New("a path is missing"), transport.ErrUsage)
+	}
+	if !e.Create && (e.Mode != 0 || e.Unlink != opt.Default) {
+		return transport.Mark(errors.New("mode and unlink-close are for a FIFO that is made, with create"), transport.ErrUsage)
 	}
 	return nil
 }

@@ -24,13 +24,13 @@ func TestFIFOConformance(t *testing.T) {
 			return a, dialed(t, &FIFO{Path: path, Write: true})
 		},
 		Endpoint:  func(t testing.TB) transport.Endpoint { return &FIFO{Path: madeFIFO(t)} },
-		Addresses: []string{"fifo:/tmp/a", "pipe:a:b,create", "fifo:", "fifo:x,create,mode=0620,unlink=no,write"},
+		Addresses: []string{"fifo:/tmp/a", "pipe:a:b,create", "fifo:", "fifo:x,create,mode=0620,unlink-close=no,write"},
 		Bad: map[string]string{
 			"fifo:,write":    "a path is missing",
 			"fifo:x,mode=-1": "mode: must be an octal number such as 0640",
 		},
 		Options: map[string]func(*testing.T){
-			"write": testFIFOWrite, "create": testFIFOCreate, "mode": testFIFOMode, "unlink": testFIFOUnlink,
+			"write": testFIFOWrite, "create": testFIFOCreate, "mode": testFIFOMode, "unlink-close": testFIFOUnlink,
 		},
 	}
 	t.Run("read", func(t *testing.T) { transporttest.Run(t, h) })
@@ -158,7 +158,7 @@ func testFIFOMode(t *testing.T) {
 
 func testFIFOUnlink(t *testing.T) {
 	path := absent(t)
-	opened(t, "fifo:"+path+",create,unlink=no").Close()
+	opened(t, "fifo:"+path+",create,unlink-close=no").Close()
 	if _, err := os.Lstat(path); err != nil {
 		t.Errorf("after Close: %v", err)
 	}

@@ -23,7 +23,8 @@ type File struct {
 	Mode      Mode       // permissions, if not 0; a new file has 0666 less the umask
 	Seek      Offset     // where reading and writing begin
 	Follow    bool       // go on reading as the file grows, until Close
-	Lock      bool       // flock(2) it, shared for reading only; an error if somebody else has it
+	Lock      bool       // flock(2) it, and wait while somebody else has it
+	LockNow   bool       // flock(2) it, or fail if somebody else has it
 	Atomic    bool       // like Create, but under another name until CloseWrite has been called
 	Sync      bool       // CloseWrite waits until the disk has it
 }
@@ -46,9 +47,10 @@ func (e *File) Bind(s *opt.Set) {
 	s.Text(&e.Mode, "mode", "octal", "permissions of the file, such as 0640", e.Mode.String).Alias("perm")
 	s.Text(&e.Seek, "seek", "size|-size|end", "where to begin; from the end if negative", e.Seek.String).Alias("seek-set")
 	s.Bool(&e.Follow, "follow", "go on reading as the file grows, as tail -f does")
-	s.Bool(&e.Lock, "lock", "lock the file, or fail if another program has").Alias("flock", "flock-nb")
+	s.Bool(&e.Lock, "flock", "lock the file, and wait while another program has it locked").Alias("flock-ex")
+	s.Bool(&e.LockNow, "flock-nb", "lock the file, or fail if another program has it locked").Alias("flock-ex-nb")
 	s.Bool(&e.Atomic, "atomic", "let the file appear, or replace the one that is there, when all of it has been written")
-	s.Bool(&e.Sync, "sync", "at the end, wait until the disk has it").Alias("o-sync", "fsync")
+	s.Bool(&e.Sync, "fsync", "at the end, wait until the disk has it")
 }
 
 // Validate finds fault with the combination of options.
@@ -63,10 +65,14 @@ func (e *File) Validate() error {
 		err = errors.New("write and rdwr exclude each other")
 	case e.Follow && !e.reads():
 		err = errors.New("follow is for reading")
-	case e.Atomic && (e.ReadWrite || e.Append || e.Exclusive || e.Lock || e.Seek.set() || e.Truncate == opt.Off):
-		err = errors.New("atomic goes with none of rdwr, append, excl, lock, seek and trunc=no")
-	case !e.writes() && (e.Truncate == opt.On || e.Sync || e.Mode != 0):
-		err = errors.New("trunc, mode and sync are for writing")
+	case e.Lock && e.LockNow:
+		err = errors.New("flock and flock-nb exclude each other")
+	case e.Atomic && (e.ReadWrite || e.Append || e.Exclusive || e.Lock || e.LockNow || e.Seek.set() || e.Truncate == opt.Off):
+		err = errors.New("atomic goes with none of rdwr, append, excl, flock, seek and trunc=no")
+	case e.Append && e.Seek.set() && !e.ReadWrite:
+		err = errors.New("append and seek exclude each other: all is written at the end")
+	case !e.writes() && (e.Truncate != opt.Default || e.Sync || e.Mode != 0):
+		err = errors.New("trunc, mode and fsync are for writing")
 	}
 	return transport.Mark(err, transport.ErrUsage)
 }

@@ -132,23 +132,23 @@ func TestFileConformance(t *testing.T) {
 			return dialed(t, &File{Path: path, Follow: true}), dialed(t, &File{Path: path, Append: true})
 		},
 		Endpoint: func(t testing.TB) transport.Endpoint { return &File{Path: written(t, "text")} },
-		Addresses: []string{"file:a", "file:/a/b:c", "file:'a,b',append,sync", "open:x,create,excl,mode=0600", "file:x,seek=-4k,follow",
-			"file:x,wronly,creat,seek=end", "file:x,rdwr,lock", "file:x,atomic,perm=640"},
+		Addresses: []string{"file:a", "file:/a/b:c", "file:'a,b',append,fsync", "open:x,create,excl,mode=0600", "file:x,seek=-4k,follow",
+			"file:x,wronly,creat,seek=end", "file:x,rdwr,flock", "file:x,flock-ex-nb", "file:x,atomic,perm=640"},
 		Bad: map[string]string{
 			"file:":               "a path is missing",
 			"file:x,rdonly,write": both, "file:x,rdonly,atomic": both,
 			"file:x,write,rdwr":    "write and rdwr exclude each other",
 			"file:x,append,follow": "follow is for reading",
-			"file:x,sync":          "trunc, mode and sync are for writing",
-			"file:x,mode=600":      "trunc, mode and sync are for writing",
+			"file:x,fsync":         "trunc, mode and fsync are for writing",
+			"file:x,mode=600":      "trunc, mode and fsync are for writing",
 			"file:x,mode=9":        "mode: must be an octal number such as 0640",
 			"file:x,seek=far":      "seek: must be a size such as 4096, 64k or 16M",
-			"file:x,atomic,append": "atomic goes with none of rdwr, append, excl, lock, seek and trunc=no",
+			"file:x,atomic,append": "atomic goes with none of rdwr, append, excl, flock, seek and trunc=no",
 		},
 		Options: map[string]func(*testing.T){
 			"rdonly": testReadOnly, "write": testWrite, "rdwr": testReadWrite, "append": testAppend, "create": testCreate,
-			"excl": testExcl, "trunc": testTrunc, "mode": testMode, "seek": testSeek, "follow": testFollow, "lock": testLock,
-			"atomic": testAtomic, "sync": testSync,
+			"excl": testExcl, "trunc": testTrunc, "mode": testMode, "seek": testSeek, "follow": testFollow, "flock": testLock, "flock-nb": testLockNow,
+			"atomic": testAtomic, "fsync": testSync,
 		},
 	}
 	t.Run("read", func(t *testing.T) { transporttest.Run(t, h) })
@@ -166,6 +166,40 @@ func TestFileConformance(t *testing.T) {
 	t.Run("atomic", func(t *testing.T) { transporttest.Run(t, h) })
 	create := transporttest.Harness{Kind: kindOf(t, "create"), Addresses: []string{"create:a,append"}}
 	t.Run("create", func(t *testing.T) { transporttest.Run(t, create) })
+}
+
+// Options that would do nothing are refused, and so are those that mean something else
+// in socat.
+func TestOptionsThatWouldDoNothing(t *testing.T) {
+	for text, want := range map[string]string{
+		"file:x,trunc=no":        "trunc, mode and fsync are for writing",
+		"file:x,trunc":           "trunc, mode and fsync are for writing",
+		"file:x,fsync":           "trunc, mode and fsync are for writing",
+		"file:x,append,seek=5":   "append and seek exclude each other: all is written at the end",
+		"file:x,flock,flock-nb":  "flock and flock-nb exclude each other",
+		"file:x,lock":            `unknown option "lock"`, // socat's is a lock of fcntl(2)
+		"file:x,create,sync":     `unknown option "sync"`, // socat's is O_SYNC
+		"fifo:x,mode=600":        "mode and unlink-close are for a FIFO that is made, with create",
+		"fifo:x,unlink-close=no": "mode and unlink-close are for a FIFO that is made, with create",
+		"fifo:x,create,unlink":   `unknown option "unlink"`, // socat's removes what is there before
+		"pty:,link=":             "link: must not be empty",
+		"random:,seed=":          "seed: must not be empty",
+		"tty:,escape=0":          "escape: must be a key such as ^] or ctrl-a, a byte such as 0x1d, or none",
+	} {
+		name, _, _ := strings.Cut(text, ":")
+		e, err := transporttest.Fill(kindOf(t, name), text)
+		if v, ok := e.(transport.Validator); ok && err == nil {
+			err = v.Validate()
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %s", text, err, want)
+		}
+	}
+	for _, text := range []string{"file:/dev/null,seek=5", "file:" + madeFIFO(t) + ",seek=5"} {
+		if err := refused(t, text); !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%s: error %v, want one about usage", text, err)
+		}
+	}
 }
 
 // noOptions is a File whose options another run of the suite checks.
@@ -313,15 +347,41 @@ func testFollow(t *testing.T) {
 }
 
 // A file that somebody else has locked is not emptied either.
-func testLock(t *testing.T) {
+func testLockNow(t *testing.T) {
 	path := written(t, "precious")
-	first := opened(t, "file:"+path+",append,lock")
-	if err := refused(t, "file:"+path+",create,lock"); !errors.Is(err, errLocked) {
+	first := opened(t, "file:"+path+",append,flock-nb")
+	if err := refused(t, "file:"+path+",create,flock-nb"); !errors.Is(err, errLocked) {
 		t.Errorf("a locked file: error %v, want errLocked", err)
 	}
 	wantContent(t, path, "precious")
 	first.Close()
-	put(t, opened(t, "file:"+path+",create,lock"), "x")
+	put(t, opened(t, "file:"+path+",create,flock-nb"), "x")
+}
+
+// flock waits, as flock(1) and socat do, until it has the file or is told to stop.
+func testLock(t *testing.T) {
+	path := written(t, "precious")
+	first := opened(t, "file:"+path+",append,flock")
+	second := &File{Path: path, Create: true, Lock: true}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := second.Dial(ctx); !errors.Is(err, context.DeadlineExceeded) || transport.Hint(err) == "" {
+		t.Errorf("a locked file: error %v, hint %q; want the deadline, and a hint", err, transport.Hint(err))
+	}
+	wantContent(t, path, "precious")
+	got := make(chan error, 1)
+	go func() {
+		c, err := second.Dial(context.Background())
+		if err == nil {
+			err = c.Close()
+		}
+		got <- err
+	}()
+	first.Close()
+	if err := <-got; err != nil {
+		t.Errorf("once the lock is free: %v", err)
+	}
+	wantContent(t, path, "")
 }
 
 // The file is there, whole, after a clean end, and as before after any other.
@@ -376,17 +436,17 @@ func TestFileAtomicAfterFailedWrite(t *testing.T) {
 	}
 }
 
-// What sync does cannot be seen from outside, save where it cannot be done.
+// What fsync does cannot be seen from outside, save where it cannot be done.
 func testSync(t *testing.T) {
 	path := absent(t)
-	s := opened(t, "file:"+path+",create,sync")
+	s := opened(t, "file:"+path+",create,fsync")
 	w := s.(*stream).out.(fileOut)
 	if _, err := io.WriteString(s, "x"); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
 	if err := s.CloseWrite(); !errors.Is(err, fs.ErrClosed) {
-		t.Errorf("CloseWrite with sync and a file that is gone: error %v, want that of fsync", err)
+		t.Errorf("CloseWrite with fsync and a file that is gone: error %v, want that of fsync", err)
 	}
 }
 

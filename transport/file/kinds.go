@@ -35,8 +35,8 @@ func Kinds() transport.Kinds {
 			New:     func() transport.Endpoint { return new(Random) },
 		},
 		{
-			Name: "echo", Aliases: []string{"mirror"}, Syntax: "echo:", Traits: transport.Traits{HalfClose: true, Deadlines: true},
-			Doc:     "Gives back what is written to it.",
+			Name: "echo", Aliases: []string{"mirror"}, Syntax: "echo:", Traits: transport.Traits{HalfClose: true, Deadlines: true, Adapts: true},
+			Doc:     "Gives back what is written to it, messages as messages.",
 			Example: "echo:",
 			New:     func() transport.Endpoint { return new(Echo) },
 		},

@@ -70,13 +70,13 @@ func systemKinds() transport.Kinds {
 			New:     func() transport.Endpoint { return new(TTY) },
 		},
 		{
-			Name: "pty", Syntax: "pty:", Traits: transport.Traits{Deadlines: true},
+			Name: "pty", Syntax: "pty:", Traits: transport.Traits{Deadlines: true, EndsBoth: true},
 			Doc:     "A new pseudo terminal, for another program to open.",
 			Example: "pty:,link=/tmp/modem",
 			New:     func() transport.Endpoint { return new(PTY) },
 		},
 		{
-			Name: "serial", Syntax: "serial:DEVICE", Traits: transport.Traits{Deadlines: true},
+			Name: "serial", Syntax: "serial:DEVICE", Traits: transport.Traits{Deadlines: true, EndsBoth: true},
 			Doc:     "A serial line.",
 			Example: "serial:/dev/ttyUSB0,baud=9600",
 			New:     func() transport.Endpoint { return new(Serial) },

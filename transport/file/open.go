@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/internal/term"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -36,7 +37,7 @@ func (e *File) Dial(ctx context.Context) (transport.Conn, error) {
 	if err != nil {
 		return nil, e.hint(bare(err))
 	}
-	s, err := e.stream(f)
+	s, err := e.stream(ctx, f)
 	if err != nil {
 		f.Close()
 		return nil, e.hint(bare(err))
@@ -87,7 +88,7 @@ func isType(path string, t fs.FileMode) bool {
 }
 
 // stream makes an end of an open file.
-func (e *File) stream(f *os.File) (transport.Conn, error) {
+func (e *File) stream(ctx context.Context, f *os.File) (transport.Conn, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -95,11 +96,23 @@ func (e *File) stream(f *os.File) (transport.Conn, error) {
 	if info.IsDir() {
 		return nil, syscall.EISDIR
 	}
-	if err := e.prepare(f, info.Mode().IsRegular()); err != nil {
-		return nil, err
+	if e.Seek.set() && !info.Mode().IsRegular() {
+		return nil, transport.Mark(errors.New("seek is for regular files"), transport.ErrUsage)
 	}
 	s := newStream("file", e.Path, nil, nil)
 	s.noDeadlines = true
+	if e.reads() {
+		s.info.Reads = transport.RegularFile(f)
+	}
+	if e.writes() {
+		s.info.Writes = transport.RegularFile(f)
+	}
+	if err := transport.CheckSameFile(ctx, &s.info); err != nil {
+		return nil, err
+	}
+	if err := e.prepare(ctx, f, info.Mode().IsRegular()); err != nil {
+		return nil, err
+	}
 	start, err := e.Seek.resolve(f)
 	switch {
 	case e.Seek.set() && err != nil:
@@ -146,9 +159,9 @@ func keepOpen(path string) (release func() error, err error) {
 }
 
 // prepare locks, empties and marks the file, in that order.
-func (e *File) prepare(f *os.File, regular bool) error {
-	if e.Lock {
-		if err := lock(f, e.writes()); err != nil {
+func (e *File) prepare(ctx context.Context, f *os.File, regular bool) error {
+	if e.Lock || e.LockNow {
+		if err := lock(ctx, f, e.LockNow); err != nil {
 			return err
 		}
 	}
@@ -202,24 +215,29 @@ func (e *File) hint(err error) error {
 // errLocked is the error for a file that somebody else has locked.
 var errLocked = errors.New("locked by another program")
 
-func lock(f *os.File, exclusive bool) error {
-	how := unix.LOCK_SH
-	if exclusive {
-		how = unix.LOCK_EX
+// lockPoll is how often a lock is tried again that somebody has: flock(2) has no way to
+// wait that can be given up.
+const lockPoll = 20 * time.Millisecond
+
+// lock locks f exclusively. If somebody else has it locked it waits until ctx is done,
+// or not at all with now.
+func lock(ctx context.Context, f *os.File, now bool) error {
+	for {
+		err := term.Control(f, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+		switch {
+		case err == nil:
+			return nil
+		case err == unix.EINTR:
+			continue
+		case err != unix.EWOULDBLOCK:
+			return fmt.Errorf("lock: %w", err)
+		case now:
+			return errLocked
+		}
+		select {
+		case <-ctx.Done():
+			return transport.WithHint(context.Cause(ctx), "another program has the file locked")
+		case <-time.After(lockPoll):
+		}
 	}
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var lerr error
-	if err := raw.Control(func(fd uintptr) { lerr = unix.Flock(int(fd), how|unix.LOCK_NB) }); err != nil {
-		return err
-	}
-	if lerr == unix.EWOULDBLOCK {
-		return errLocked
-	}
-	if lerr != nil {
-		return fmt.Errorf("lock: %w", lerr)
-	}
-	return nil
 }

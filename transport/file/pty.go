@@ -91,7 +91,7 @@ func (e *PTY) open(ctx context.Context, master, slave *os.File, path string) (tr
 		}
 		return unlink()
 	}
-	return &virtual{s, master}, nil
+	return &virtual{newEnder(s, always), master}, nil
 }
 
 // prepare sets the terminal up while we have the slave: what is set before stays
@@ -165,7 +165,7 @@ func (m masterIn) Read(p []byte) (int, error) {
 
 // A virtual is the stream of a pseudo terminal.
 type virtual struct {
-	*stream
+	*ender
 	master *os.File
 }
 

@@ -80,7 +80,7 @@ func (e *Serial) Dial(ctx context.Context) (transport.Conn, error) {
 		return nil, err
 	}
 	s := newStream("serial", e.Path, f, fileOut{f, unsupported})
-	return &line{stream: s, f: f, before: before}, nil
+	return &line{ender: newEnder(s, always), f: f, before: before}, nil
 }
 
 // setUp changes the settings of the line and returns what they were.
@@ -162,7 +162,7 @@ func wire(fd int, v opt.Switch, bit int, name string) error {
 
 // A line is an open serial line.
 type line struct {
-	*stream
+	*ender
 	f      *os.File
 	before *term.State
 }

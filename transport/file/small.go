@@ -11,13 +11,16 @@ import (
 	"os"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
-// Null is at its end from the start, and discards what is written to it.
+// Null is at its end from the start, and discards what is written to it. Neither ends
+// the other: all that comes is discarded until its own end, as it is by [Text], [Zero]
+// and [Random].
 type Null struct{}
 
 // Text has a text to read, and discards what is written to it.
@@ -37,16 +40,12 @@ type Random struct {
 	Seed string // if not "", the bytes are the same every time
 }
 
-// Echo gives back what is written to it.
-type Echo struct{}
-
 var (
 	_ transport.Dialer    = (*Null)(nil)
 	_ transport.Dialer    = (*Text)(nil)
 	_ transport.Validator = (*Text)(nil)
 	_ transport.Dialer    = (*Zero)(nil)
 	_ transport.Dialer    = (*Random)(nil)
-	_ transport.Dialer    = (*Echo)(nil)
 )
 
 // Bind binds nothing.
@@ -66,9 +65,6 @@ func (r *Random) Bind(s *opt.Set) {
 	s.Target(opt.Text, "[SIZE]", sizeTarget(&r.Size))
 	s.String(&r.Seed, "seed", "text", "bytes that are the same every time, for tests; not fit for secrets")
 }
-
-// Bind binds nothing.
-func (*Echo) Bind(*opt.Set) {}
 
 func pathTarget(p *string) func(address.Target) error {
 	return func(t address.Target) error { *p = t.Text; return nil }
@@ -100,8 +96,22 @@ func (t *Text) Dial(ctx context.Context) (transport.Conn, error) {
 	if err != nil {
 		return nil, transport.Mark(err, transport.ErrUsage)
 	}
-	return discarding(ctx, "text", "text", bytes.NewReader(text))
+	c, err := discarding(ctx, "text", "text", bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return &textStream{c.(*stream), utf8.Valid(text)}, nil
 }
+
+// A textStream is a stream of which somebody has written what is read.
+type textStream struct {
+	*stream
+	valid bool
+}
+
+// Textual tells whether what is read is text, so that an end which tells text messages
+// from binary ones gets it as such.
+func (t *textStream) Textual() bool { return t.valid }
 
 // Dial opens the end.
 func (z *Zero) Dial(ctx context.Context) (transport.Conn, error) {
@@ -115,19 +125,6 @@ func (r *Random) Dial(ctx context.Context) (transport.Conn, error) {
 		rand.Read(seed[:])
 	}
 	return discarding(ctx, "random", "random", limited(mathrand.NewChaCha8(seed), r.Size))
-}
-
-// Dial opens the end. What is written waits in a pipe of the system until it is
-// read.
-func (*Echo) Dial(ctx context.Context) (transport.Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	return newStream("echo", "echo", r, fileOut{File: w}), nil
 }
 
 // bytes returns the text with its escapes resolved.

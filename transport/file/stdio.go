@@ -5,10 +5,13 @@ package file
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/internal/inherit"
 	"github.com/tenon-net/tenon/internal/term"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
@@ -67,6 +70,10 @@ func takeOver(ctx context.Context, kind, name string, in, out int, raw bool) (tr
 		return nil, err
 	}
 	s := newStream(kind, name, nil, nil)
+	s.info.Reads, s.info.Writes = regular(in), regular(out)
+	if err := transport.CheckSameFile(ctx, &s.info); err != nil {
+		return nil, err
+	}
 	if in >= 0 {
 		h, err := newShared(in)
 		if err != nil {
@@ -86,11 +93,22 @@ func takeOver(ctx context.Context, kind, name string, in, out int, raw bool) (tr
 	if in == out || in < 0 || out < 0 {
 		s.pass = passing(max(in, out), name)
 	}
+	e := newEnder(s, func() bool { return out >= 0 && hungUp(out) })
 	if watched := terminalOf(in, out); watched >= 0 {
 		size := func() (int, int) { return term.SizeOf(watched) }
-		return &screen{s, newWindow(size), in >= 0 && term.IsTerminal(in)}, nil
+		return &screen{e, newWindow(size), in >= 0 && term.IsTerminal(in)}, nil
 	}
-	return s, nil
+	return e, nil
+}
+
+// regular returns which regular file fd is; nil if it is none, or there is no fd.
+func regular(fd int) os.FileInfo {
+	f, err := duplicate(fd, "")
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	return transport.RegularFile(f)
 }
 
 // release closes what is open still.
@@ -127,6 +145,7 @@ type sharedOut struct {
 	*shared
 	show    *neutralizer // nil: as it is
 	alone   bool         // nothing is read from the same descriptor
+	absent  error        // not nil: what writing returns, for a descriptor that was closed
 	retired bool         // the descriptor is gone; set by CloseWrite, read after it
 }
 
@@ -136,6 +155,10 @@ func newSharedOut(in, out int, raw bool) (*sharedOut, error) {
 		return nil, err
 	}
 	o := &sharedOut{shared: h, alone: in != out}
+	if inherit.WasClosed(out) {
+		name := [...]string{"input", "output", "error"}[out]
+		o.absent = transport.WithHint(fmt.Errorf("standard %s is closed", name), "to discard what comes, redirect it to /dev/null, or name the end null:")
+	}
 	if h.class == waits && !raw {
 		o.show = &neutralizer{w: h}
 	}
@@ -143,6 +166,9 @@ func newSharedOut(in, out int, raw bool) (*sharedOut, error) {
 }
 
 func (o *sharedOut) Write(p []byte) (int, error) {
+	if o.absent != nil {
+		return 0, o.absent
+	}
 	if o.show != nil {
 		return o.show.Write(p)
 	}

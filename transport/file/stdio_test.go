@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	f := map[string]func() error{
-		"cat": childCat, "unblock": childUnblock, "flood": childFlood, "modes": childModes, "tty": childTTY, "escapes": childEscapes,
+		"cat": childCat, "unblock": childUnblock, "flood": childFlood, "modes": childModes, "tty": childTTY, "escapes": childEscapes, "say": childSay,
 	}[what]
 	if err := f(); err != nil {
 		fmt.Fprint(os.Stderr, err)
@@ -75,6 +75,21 @@ func childCat() error {
 	}
 	_, err = io.Copy(s, s)
 	return errors.Join(err, s.CloseWrite(), s.CloseWrite(), s.Close())
+}
+
+// childSay writes to the end that is named, and reads from it.
+func childSay() error {
+	k, _ := Kinds().Lookup(os.Getenv("TENON_TEST_KIND"))
+	e, err := transporttest.Fill(k, os.Getenv("TENON_TEST_ADDRESS"))
+	if err != nil {
+		return err
+	}
+	c, err := e.(transport.Dialer).Dial(context.Background())
+	if err != nil {
+		return err
+	}
+	_, err = c.(transport.Stream).Write([]byte("said"))
+	return errors.Join(err, c.CloseWrite(), c.Close())
 }
 
 // childUnblock closes the end while it reads from something that says nothing.
@@ -204,8 +219,8 @@ func stdioPairs() map[string]func(testing.TB) (a, b transport.Conn) {
 		"pipes": overPipes,
 		"pipes of an old kernel": func(t testing.TB) (a, b transport.Conn) {
 			a, b = overPipes(t)
-			a.(*stream).in.(*shared).nowait.Store(true)
-			a.(*stream).out.(*sharedOut).nowait.Store(true)
+			a.(*ender).in.(*shared).nowait.Store(true)
+			a.(*ender).out.(*sharedOut).nowait.Store(true)
 			return a, b
 		},
 		"socket": func(t testing.TB) (a, b transport.Conn) {

@@ -73,7 +73,8 @@ func (e *TTY) Dial(ctx context.Context) (transport.Conn, error) {
 	}
 	s := newStream("tty", path, &escapable{File: f, key: byte(e.Escape)}, fileOut{f, unsupported})
 	person := e.Path == "" // at a terminal that is named may sit a machine
-	t := &terminal{screen: screen{s, newWindow(func() (int, int) { return term.Size(f) }), person}, f: f, before: before}
+	gone := func() bool { return fileHungUp(f) }
+	t := &terminal{screen: screen{newEnder(s, gone), newWindow(func() (int, int) { return term.Size(f) }), person}, f: f, before: before}
 	return t, nil
 }
 
@@ -155,11 +156,10 @@ func (k *Key) UnmarshalText(text []byte) error {
 			*k = Key(rest[0] & 0x1f)
 		}
 		return nil
-	case strings.HasPrefix(s, "0x"):
-		if n, err := strconv.ParseUint(s[2:], 16, 8); err == nil {
-			*k = Key(n)
-			return nil
-		}
+	}
+	if n, err := strconv.ParseUint(s, 0, 8); err == nil && n > 0 {
+		*k = Key(n)
+		return nil
 	}
 	return &opt.ValueError{Msg: "must be a key such as ^] or ctrl-a, a byte such as 0x1d, or none"}
 }

@@ -157,6 +157,22 @@ func TestPTY(t *testing.T) {
 			a = dialed(t, new(PTY))
 			return a, dialed(t, &Serial{Path: a.LocalAddr().String()})
 		},
+		HangsUp: true,
+		Ending: func(t testing.TB) (a, b transport.Conn) {
+			path := filepath.Join(t.TempDir(), "tty")
+			got := make(chan transport.Conn, 1)
+			go func() {
+				c, _ := (&PTY{WaitSlave: true, Link: path}).Dial(context.Background())
+				got <- c
+			}()
+			for end := time.Now().Add(transporttest.Patience); b == nil; time.Sleep(time.Millisecond) { // until the link is there
+				var err error
+				if b, err = (&Serial{Path: path}).Dial(t.Context()); err != nil && (!errors.Is(err, os.ErrNotExist) || time.Now().After(end)) {
+					t.Fatal(err)
+				}
+			}
+			return <-got, b
+		},
 		Endpoint:  func(testing.TB) transport.Endpoint { return new(PTY) },
 		Addresses: []string{"pty:", "pty:,link=/tmp/modem,raw,echo=no", "pty:,wait-slave,mode=0660"},
 		Bad:       map[string]string{"pty:x": "kind pty takes no target", "pty:,rows=0": "rows: must be a whole number from 1 to 65535"},
@@ -281,6 +297,7 @@ func TestSerial(t *testing.T) {
 			b = dialed(t, new(PTY))
 			return dialed(t, &Serial{Path: b.LocalAddr().String()}), b
 		},
+		HangsUp: true,
 		Endpoint: func(t testing.TB) transport.Endpoint {
 			_, path := openPTY(t)
 			return &Serial{Path: path, Exclusive: opt.Off}

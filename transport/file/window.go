@@ -65,7 +65,7 @@ func (w *window) close() {
 
 // A screen is a stream to our own terminal.
 type screen struct {
-	*stream
+	*ender
 	window *window
 	typed  bool // what is read is typed at it
 }

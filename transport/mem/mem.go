@@ -4,7 +4,13 @@
 // [Pair] and [MsgPair] make two ends joined to each other. A [Network] is a place
 // where ends listen and dial by name; [Network.Kinds] gives the kinds mem:NAME,
 // mem-listen:NAME and their siblings for messages, bound to that Network. Two
-// Networks know nothing of each other, and there is no global one.
+// Networks know nothing of each other, and there is no global one: [Kinds] makes one
+// for the list of kinds that it is put into, and ends meet whose addresses are opened
+// with the same list. They are for programs; the program tenon makes one joint, and
+// nobody would listen.
+//
+// An end of file ends one direction. A Conn here is no [transport.Ender], as one of TCP
+// is not: what is written to an end whose other side has gone fails.
 //
 // All blocking is on channels and conditions and all time is from package time,
 // so that testing/synctest understands it: an hour in a test takes no time. No

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -68,6 +69,44 @@ func listener(t testing.TB, l *mem.Listen) transport.Acceptor {
 func TestConformance(t *testing.T) {
 	for _, k := range new(mem.Network).Kinds() {
 		t.Run(k.Name, func(t *testing.T) { transporttest.Run(t, harness(k.Name)) })
+	}
+}
+
+// Ends whose kinds come from one list meet; those of another list do not.
+func TestKinds(t *testing.T) {
+	open := func(ks transport.Kinds, text string) transport.Endpoint {
+		name, _, _ := strings.Cut(text, ":")
+		k, ok := ks.Lookup(name)
+		if !ok {
+			t.Fatalf("no kind %s", name)
+		}
+		e, err := transporttest.Fill(k, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	ours, theirs := mem.Kinds(), mem.Kinds()
+	for _, suffix := range []string{"", "-msg"} {
+		a, err := open(ours, "mem"+suffix+"-listen:x").(transport.Listener).Listen(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		c, err := open(ours, "mem"+suffix+":x").(transport.Dialer).Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if got := c.RemoteAddr().String(); got != "x" {
+			t.Errorf("RemoteAddr is %q, want the name", got)
+		}
+		if c, err := open(theirs, "mem"+suffix+":x").(transport.Dialer).Dial(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("another list of kinds finds the name: error %v", err)
+			if err == nil {
+				c.Close()
+			}
+		}
 	}
 }
 

@@ -27,6 +27,9 @@ type key struct {
 	messages bool
 }
 
+// Kinds returns the kinds whose ends are in a new Network of their own.
+func Kinds() transport.Kinds { return new(Network).Kinds() }
+
 // Kinds returns the kinds whose ends are in n.
 func (n *Network) Kinds() transport.Kinds {
 	bytes := transport.Traits{HalfClose: true, Deadlines: true}
@@ -35,7 +38,7 @@ func (n *Network) Kinds() transport.Kinds {
 	listens.Listens, both.Listens = true, true
 	return transport.Kinds{
 		{Name: "mem", Syntax: "mem:NAME", Example: "mem:here", Traits: bytes,
-			Doc: "Connects to a name inside this program.",
+			Doc: "Connects to a name inside this program, for those who use Tenon as a library.",
 			New: func() transport.Endpoint { return &Dial{Network: n} }},
 		{Name: "mem-listen", Syntax: "mem-listen:NAME", Example: "mem-listen:here", Traits: listens,
 			Doc: "Waits for connections to a name inside this program.",

@@ -28,7 +28,7 @@ import (
 // The program's own end is another matter: exited is closed then.
 type conn struct {
 	*wire
-	info transport.Info
+	info *transport.Info
 	addr transport.Addr
 
 	process  *os.Process
@@ -63,10 +63,11 @@ var (
 	_ transport.Detacher = (*conn)(nil)
 )
 
-func newConn(kind string, args []string, p *os.Process, w *wire, o *Options) transport.Conn {
+func newConn(info *transport.Info, args []string, p *os.Process, w *wire, o *Options) transport.Conn {
+	kind := info.Kind
 	c := &conn{
 		wire: w, process: p, program: args[0], grouped: o.grouped(w), after: o.killAfter(), untilEnd: o.Until == "exit",
-		info:   transport.Info{Kind: kind},
+		info:   info,
 		addr:   transport.Addr{Net: kind, Name: name(kind, args)},
 		exited: make(chan struct{}), abort: make(chan struct{}), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
@@ -263,7 +264,7 @@ func (c *conn) hasExited() bool {
 	}
 }
 
-func (c *conn) Info() *transport.Info { return &c.info }
+func (c *conn) Info() *transport.Info { return c.info }
 func (c *conn) LocalAddr() net.Addr   { return c.addr }
 func (c *conn) RemoteAddr() net.Addr  { return c.addr }
 

@@ -55,6 +55,17 @@ func (o *Options) start(ctx context.Context, kind string, args []string) (transp
 	if o.Arg0 != "" {
 		argv[0] = o.Arg0
 	}
+	info := &transport.Info{Kind: kind}
+	if w.stdin == nil {
+		info.Reads = transport.RegularFile(stdin)
+	}
+	if w.stdout == nil {
+		info.Writes = transport.RegularFile(stdout)
+	}
+	if err := transport.CheckSameFile(ctx, info); err != nil {
+		w.close()
+		return nil, err
+	}
 	p, err := os.StartProcess(path, argv, &os.ProcAttr{
 		Dir:   o.Dir,
 		Env:   o.environ(other, owner),
@@ -65,7 +76,7 @@ func (o *Options) start(ctx context.Context, kind string, args []string) (transp
 		w.close()
 		return nil, o.startError(args[0], path, err)
 	}
-	return newConn(kind, args, p, w, o), nil
+	return newConn(info, args, p, w, o), nil
 }
 
 // find returns the path of the program. A name with a slash is relative to Dir.

@@ -77,6 +77,10 @@ type Harness struct {
 	// is not seen by b: many are joined, and one of them leaves.
 	Farewell bool
 
+	// HangsUp says that what b has written may be lost when it closes, as by a
+	// terminal.
+	HangsUp bool
+
 	NoEmpty bool // messages of no bytes are refused with errors.ErrUnsupported
 	Text    bool // Meta.Text arrives as it was sent
 	Cred    bool // Info().Cred of a is this process
