@@ -9,6 +9,7 @@ import (
 	"github.com/tenon-net/tenon/transport/file"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/local"
+	"github.com/tenon-net/tenon/transport/mem"
 	"github.com/tenon-net/tenon/transport/proc"
 	"github.com/tenon-net/tenon/transport/proxy"
 	"github.com/tenon-net/tenon/transport/quic"
@@ -17,7 +18,8 @@ import (
 )
 
 // DefaultKinds returns the kinds that Tenon comes with, in the order of help. The
-// slice is the caller's: append your own.
+// slice is the caller's: append your own. Ends in memory, mem:NAME, meet those of the
+// same slice, and so of the same Opener.
 func DefaultKinds() transport.Kinds {
 	return slices.Concat(
 		inet.Kinds(),
@@ -30,5 +32,6 @@ func DefaultKinds() transport.Kinds {
 		proxy.Kinds(),
 		ipc.Kinds(),
 		bus.Kinds(),
+		mem.Kinds(),
 	)
 }

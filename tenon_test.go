@@ -11,13 +11,12 @@ import (
 
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
-	"github.com/tenon-net/tenon/transport/mem"
 )
 
 // newOpener returns an Opener that knows ends in memory, too, and what it tells.
 func newOpener() (*Opener, *told) {
 	t := new(told)
-	return &Opener{Kinds: append(DefaultKinds(), new(mem.Network).Kinds()...), Events: t.event}, t
+	return &Opener{Events: t.event}, t
 }
 
 // told collects events.

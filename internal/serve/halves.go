@@ -21,7 +21,8 @@ func (o *Opener) dialHalves(ctx context.Context, p *plan.Plan) (transport.Conn, 
 		transport.Abort(in, err)
 		return nil, err
 	}
-	return &duplex{in, out, &transport.Info{Kind: in.Info().Kind + "!!" + out.Info().Kind}}, nil
+	info := &transport.Info{Kind: in.Info().Kind + "!!" + out.Info().Kind, Reads: in.Info().Reads, Writes: out.Info().Writes}
+	return &duplex{in, out, info}, nil
 }
 
 func (o *Opener) dialStream(ctx context.Context, p *plan.Plan) (transport.Stream, error) {

@@ -110,7 +110,7 @@ func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
 	}
 	var ends [2]transport.Conn
 	for _, side := range []join.Side{first, 1 - first} {
-		c, err := s.Dial(transport.WithOther(ctx, ends[1-side]), s.plans[side])
+		c, err := s.Dial(s.use(ctx, side, ends[1-side]), s.plans[side])
 		if err != nil {
 			if other := ends[1-side]; other != nil {
 				transport.Abort(other, err)
@@ -122,12 +122,28 @@ func (s *server) dialBoth(ctx context.Context) (join.Result, error) {
 	return s.joint(ctx, ends[0], ends[1])
 }
 
+// use returns a context for opening the end at side for other, with all that it may
+// want to know of the joint.
+func (s *server) use(ctx context.Context, side join.Side, other transport.Conn) context.Context {
+	switch {
+	case s.opt.OneWay && side == join.A:
+		ctx = transport.WithUse(ctx, transport.ReadOnly)
+	case s.opt.OneWay:
+		ctx = transport.WithUse(ctx, transport.WriteOnly)
+	}
+	return transport.WithOther(ctx, other)
+}
+
 // lastOf tells whether the end at side is opened after the other one. Standard input
 // and output are: whoever reads them, such as an ssh whose ProxyCommand this is,
 // takes their end for ours, and would not wait to hear why the other end is not
-// there. Programs and terminals come after what may tell them their size.
+// there. Programs and terminals come after what may tell them their size, and what
+// adapts to the other end comes after it.
 func (s *server) lastOf(side, other join.Side) bool {
 	mine, its := s.plans[side].Base().Kind.Traits, s.plans[other].Base().Kind.Traits
+	if mine.Adapts != its.Adapts {
+		return mine.Adapts
+	}
 	return mine.Once && !its.Once && !its.Programs && !its.Terminal
 }
 
@@ -193,7 +209,7 @@ func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (
 		}
 	}()
 	defer transport.CatchBug(&err)
-	d, err := s.Dial(transport.WithOther(ctx, c), s.plans[1-side])
+	d, err := s.Dial(s.use(ctx, 1-side, c), s.plans[1-side])
 	return s.meet(ctx, side, c, d, err)
 }
 
