@@ -47,9 +47,18 @@ func play(role, name string) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
+// access lets these users in, past the mode of a socket in the file system, too.
+func access(name string, uids ...string) local.Access {
+	a := local.Access{AllowUID: uids}
+	if !strings.HasPrefix(name, "@") {
+		a.Mode = 0o666
+	}
+	return a
+}
+
 // squat listens for anybody, and says so to all who come.
 func squat(name string) error {
-	a, err := (&local.UnixListen{Path: name, Access: local.Access{Mode: 0o666, AllowUID: []string{"*"}}}).Listen(context.Background())
+	a, err := (&local.UnixListen{Path: name, Access: access(name, "*")}).Listen(context.Background())
 	if err != nil {
 		return err
 	}
@@ -150,7 +159,7 @@ func TestOwnUserIsTrusted(t *testing.T) {
 	needUsers(t)
 	for _, name := range openPlaces(t) {
 		// A listener of root's, which lets nobody in.
-		l := Rendezvous{Name: name, Access: local.Access{Mode: 0o666, AllowUID: []string{"65534", "0"}}}
+		l := Rendezvous{Name: name, Access: access(name, "65534", "0")}
 		a, err := l.Listen(t.Context())
 		if err != nil {
 			t.Fatal(err)
