@@ -68,7 +68,7 @@ func play(at string, c *Conn) error {
 	case "connected":
 	case "silent", "greeted":
 		stage(at)
-	case "asleep":
+	case "parked":
 		go func() { _, _ = c.Read(make([]byte, 1)) }()
 		go func() { _, _ = c.Write(make([]byte, 1<<20)) }()
 		for c.in.c.ctl.consumerWaits.load() == 0 || c.out.p.ctl.producerWaits.load() == 0 {
@@ -108,7 +108,7 @@ func play(at string, c *Conn) error {
 // TestKilledDialer kills a program that dials, at every stage. Who accepts sees a
 // failure and not an end, nothing stays, and the next client is served.
 func TestKilledDialer(t *testing.T) {
-	for _, at := range []string{"connected", "greeted", "silent", "asleep", "reserved", "half-closed", "transfer"} {
+	for _, at := range []string{"connected", "greeted", "silent", "parked", "reserved", "half-closed", "transfer"} {
 		t.Run(at, func(t *testing.T) {
 			fds, maps := held(t)
 			t.Run("", func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestKilledDialer(t *testing.T) {
 // TestKilledListener kills a program that listens, at every stage. What it leaves is
 // its socket, which the next listener takes over.
 func TestKilledListener(t *testing.T) {
-	for _, at := range []string{"connected", "silent", "asleep", "reserved", "half-closed", "transfer"} {
+	for _, at := range []string{"connected", "silent", "parked", "reserved", "half-closed", "transfer"} {
 		t.Run(at, func(t *testing.T) {
 			fds, maps := held(t)
 			t.Run("", func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestKilledListener(t *testing.T) {
 	}
 }
 
-// outlive kills the other side while a reader and a writer are at work, or asleep.
+// outlive kills the other side while a reader and a writer are at work, or parked.
 func outlive(t *testing.T, at string, c *Conn, victim *child) {
 	t.Helper()
 	t.Cleanup(func() { c.Close() })

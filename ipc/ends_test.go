@@ -23,32 +23,32 @@ import (
 // TestAbortIsAReset: an abort is a connection reset to who reads, whatever is left
 // in the ring, and a broken pipe to who writes.
 func TestAbortIsAReset(t *testing.T) {
-	for _, asleep := range []bool{false, true} {
+	for _, parked := range []bool{false, true} {
 		a, b := streams(t, MinSize)
 		if _, err := a.Write([]byte("not to be taken for all")); err != nil {
 			t.Fatal(err)
 		}
 		var reading, writing <-chan error
-		if asleep {
+		if parked {
 			if _, err := io.ReadFull(b, make([]byte, 23)); err != nil {
 				t.Fatal(err)
 			}
 			reading = start(func() error { return readSome(b) })
 			writing = start(func() error { return writeMuch(b) })
-			until(t, "both sleep", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 && b.out.p.ctl.producerWaits.load() == 1 })
+			until(t, "both park", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 && b.out.p.ctl.producerWaits.load() == 1 })
 		}
 		if err := a.Abort(errors.New("the other end failed")); err != nil {
 			t.Error(err)
 		}
-		if !asleep {
+		if !parked {
 			reading = start(func() error { return readSome(b) })
 			writing = start(func() error { return writeMuch(b) })
 		}
 		if err := await(t, reading, "reading"); !errors.Is(err, syscall.ECONNRESET) {
-			t.Errorf("reading, asleep=%v: %v, want ECONNRESET", asleep, err)
+			t.Errorf("reading, parked=%v: %v, want ECONNRESET", parked, err)
 		}
 		if err := await(t, writing, "writing"); !errors.Is(err, syscall.EPIPE) {
-			t.Errorf("writing, asleep=%v: %v, want EPIPE", asleep, err)
+			t.Errorf("writing, parked=%v: %v, want EPIPE", parked, err)
 		}
 		a.Close()
 	}
@@ -70,13 +70,13 @@ func TestCloseIsAnEnd(t *testing.T) {
 	}
 }
 
-// TestSetDeadlineWakes: a deadline set while somebody sleeps counts, for the reader
+// TestSetDeadlineWakes: a deadline set while somebody is parked counts, for the reader
 // and for the writer, and only for the one.
 func TestSetDeadlineWakes(t *testing.T) {
 	a, b := streams(t, MinSize)
 	reading := start(func() error { return readSome(a) })
 	writing := start(func() error { return writeMuch(a) })
-	until(t, "both sleep", func() bool { return a.in.c.ctl.consumerWaits.load() == 1 && a.out.p.ctl.producerWaits.load() == 1 })
+	until(t, "both park", func() bool { return a.in.c.ctl.consumerWaits.load() == 1 && a.out.p.ctl.producerWaits.load() == 1 })
 	if err := a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +288,7 @@ func mapped(t *testing.T) int64 {
 	return sum / max(n, 1)
 }
 
-// TestNoAllocations: moving data makes no garbage, also for who sleeps.
+// TestNoAllocations: moving data makes no garbage, also for who parks.
 func TestNoAllocations(t *testing.T) {
 	a, b := streams(t, MinSize)
 	x, y := messages(t, MinSize)

@@ -119,9 +119,9 @@ func TestFilesWait(t *testing.T) {
 	park(a, b)
 	for i := range maxInbox {
 		sendPipe(t, a, fmt.Sprint(i))
-		for range 5 { // b sleeps, and reads its socket at times
+		for range 5 { // b parks, and reads its socket at times
 			read := start(func() error { return readSome(b) })
-			until(t, "the reader sleeps", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 })
+			until(t, "the reader parks", func() bool { return b.in.c.ctl.consumerWaits.load() == 1 })
 			if _, err := a.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}
@@ -163,9 +163,9 @@ func TestNobodyHoldsFiles(t *testing.T) {
 	}
 }
 
-// TestFileBesideSleeper: who receives a file reads the socket, and whoever sleeps
+// TestFileBesideWaiter: who receives a file reads the socket, and whoever is parked
 // beside him must not miss what he has read away.
-func TestFileBesideSleeper(t *testing.T) {
+func TestFileBesideWaiter(t *testing.T) {
 	a, b := streams(t, MinSize)
 	park(a, b)
 	const rounds = 500
@@ -221,7 +221,7 @@ func TestFileBesideSleeper(t *testing.T) {
 func TestReceiveFileDeadline(t *testing.T) {
 	a, b := streams(t, MinSize)
 	waiting := start(func() error { _, err := a.ReceiveFile(); return err })
-	until(t, "it sleeps", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.fileQueue != nil && a.fileQueue.waiters > 0 })
+	until(t, "it parks", func() bool { a.mu.Lock(); defer a.mu.Unlock(); return a.fileQueue != nil && a.fileQueue.waiters > 0 })
 	if err := a.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ type hostileRing struct {
 	m mode
 }
 
-// play does what the input says. All that a lie may lead to is an error that
+// play does what the input says. All that a breach of the rules may lead to is an error that
 // matches ErrProtocol; what an honest ring does is checked by other tests.
 func (h *hostileRing) play(in []byte) {
 	pfail, cfail := false, false
@@ -46,7 +46,7 @@ func (h *hostileRing) play(in []byte) {
 				pfail = pfail || errors.Is(err, ErrProtocol)
 				h.wantLie(err)
 			}
-			if !pfail { // a side that has met a lie does nothing more
+			if !pfail { // a side that has met a breach does nothing more
 				h.put(v)
 			}
 		case 1:
@@ -99,7 +99,7 @@ func (h *hostileRing) put(n int) {
 	h.p.publish()
 }
 
-// take tells whether it has met a lie.
+// take tells whether it has met a breach.
 func (h *hostileRing) take(n int) bool {
 	if h.c.filled() > uint64(len(h.c.data)) {
 		h.t.Fatalf("%d bytes are there", h.c.filled())

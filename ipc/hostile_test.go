@@ -29,42 +29,42 @@ func TestLies(t *testing.T) {
 		r.u32(headSize + at + 4).Store(flags)
 		r.u64(ctl0 + tailAt).Store(tail)
 	}
-	for name, lie := range map[string]struct {
+	for name, breach := range map[string]struct {
 		messages bool
-		tell     func(r *raw)
+		commit   func(r *raw)
 		writes   bool // it is found out by a writer
 	}{
-		"tail above the ring":     {tell: func(r *raw) { r.u64(ctl0 + tailAt).Store(MinSize + 10 + 1) }},
-		"tail at the end of time": {tell: func(r *raw) { r.u64(ctl0 + tailAt).Store(max) }},
-		"tail goes back":          {tell: func(r *raw) { r.u64(ctl0 + tailAt).Store(9) }},
-		"end":                     {tell: func(r *raw) { r.u32(ctl0 + endAt).Store(3) }},
-		"end is all ones":         {tell: func(r *raw) { r.u32(ctl0 + endAt).Store(1<<32 - 1) }},
-		"head above tail":         {writes: true, tell: func(r *raw) { r.u64(ctl1 + headAt).Store(MinSize + 11) }},
-		"head at the end of time": {writes: true, tell: func(r *raw) { r.u64(ctl1 + headAt).Store(max) }},
-		"head goes back":          {writes: true, tell: func(r *raw) { r.u64(ctl1 + headAt).Store(4) }},
-		"gone":                    {writes: true, tell: func(r *raw) { r.u32(ctl1 + goneAt).Store(2) }},
+		"tail above the ring":     {commit: func(r *raw) { r.u64(ctl0 + tailAt).Store(MinSize + 10 + 1) }},
+		"tail at the end of time": {commit: func(r *raw) { r.u64(ctl0 + tailAt).Store(max) }},
+		"tail goes back":          {commit: func(r *raw) { r.u64(ctl0 + tailAt).Store(9) }},
+		"end":                     {commit: func(r *raw) { r.u32(ctl0 + endAt).Store(3) }},
+		"end is all ones":         {commit: func(r *raw) { r.u32(ctl0 + endAt).Store(1<<32 - 1) }},
+		"head above tail":         {writes: true, commit: func(r *raw) { r.u64(ctl1 + headAt).Store(MinSize + 11) }},
+		"head at the end of time": {writes: true, commit: func(r *raw) { r.u64(ctl1 + headAt).Store(max) }},
+		"head goes back":          {writes: true, commit: func(r *raw) { r.u64(ctl1 + headAt).Store(4) }},
+		"gone":                    {writes: true, commit: func(r *raw) { r.u32(ctl1 + goneAt).Store(2) }},
 
-		"tail within a record":     {messages: true, tell: func(r *raw) { r.u64(ctl0 + tailAt).Store(32 + 4) }},
-		"message longer than tail": {messages: true, tell: func(r *raw) { record(r, 32, 9, 0, 32+16) }},
-		"message too long":         {messages: true, tell: func(r *raw) { record(r, 32, MinSize/4-7, 0, 32+2048) }},
-		"message of all but ones":  {messages: true, tell: func(r *raw) { record(r, 32, 0xFFFFFFFE, 0, 32+2048) }},
-		"message half of all":      {messages: true, tell: func(r *raw) { record(r, 32, 0x7FFFFFFF, 0, 32+2048) }},
-		"message 2 to the 31":      {messages: true, tell: func(r *raw) { record(r, 32, 0x80000000, 0, 32+2048) }},
-		"flags":                    {messages: true, tell: func(r *raw) { record(r, 32, 1, 2, 32+16) }},
-		"mark beyond tail":         {messages: true, tell: func(r *raw) { record(r, 32, skip, 0, 32+16) }},
+		"tail within a record":     {messages: true, commit: func(r *raw) { r.u64(ctl0 + tailAt).Store(32 + 4) }},
+		"message longer than tail": {messages: true, commit: func(r *raw) { record(r, 32, 9, 0, 32+16) }},
+		"message too long":         {messages: true, commit: func(r *raw) { record(r, 32, MinSize/4-7, 0, 32+2048) }},
+		"message of all but ones":  {messages: true, commit: func(r *raw) { record(r, 32, 0xFFFFFFFE, 0, 32+2048) }},
+		"message half of all":      {messages: true, commit: func(r *raw) { record(r, 32, 0x7FFFFFFF, 0, 32+2048) }},
+		"message 2 to the 31":      {messages: true, commit: func(r *raw) { record(r, 32, 0x80000000, 0, 32+2048) }},
+		"flags":                    {messages: true, commit: func(r *raw) { record(r, 32, 1, 2, 32+16) }},
+		"mark beyond tail":         {messages: true, commit: func(r *raw) { record(r, 32, skip, 0, 32+16) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fds, maps := held(t)
 			t.Run("", func(t *testing.T) {
-				r, c := rawPair(t, lie.messages)
-				other, same := pair(t, lie.messages, MinSize)
+				r, c := rawPair(t, breach.messages)
+				other, same := pair(t, breach.messages, MinSize)
 				honest(t, r, c)
 				call := func() error { return readSome(c) }
-				if lie.writes {
+				if breach.writes {
 					call = func() error { return writeMuch(c) }
 				}
-				running := start(call) // asleep, or about to be
-				lie.tell(r)
+				running := start(call) // parked, or about to be
+				breach.commit(r)
 				r.ring()
 				if err := await(t, running, "finding out"); !errors.Is(err, ErrProtocol) {
 					t.Errorf("error %v, want ErrProtocol", err)
@@ -228,7 +228,7 @@ func TestFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := start(func() error { return readSome(c) })
-	until(t, "the reader sleeps", func() bool { return r.u32(ctl0+consumerWaitsAt).Load() == 1 })
+	until(t, "the reader parks", func() bool { return r.u32(ctl0+consumerWaitsAt).Load() == 1 })
 	flood := make([]byte, 1000)
 	_ = r.sock.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
 	for sent := 0; ; sent += len(flood) {

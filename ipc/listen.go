@@ -25,7 +25,8 @@ type Listen struct {
 	// Size is that of each of the two rings of a connection, in bytes, from
 	// MinSize to MaxSize, rounded up to a power of two; 0 is DefaultSize. The
 	// longest message is a quarter of it less 8 bytes. Pages of a ring take
-	// memory from when they are first used until the connection ends.
+	// memory from when they are first used until the ring is empty and nothing has
+	// passed for some seconds.
 	Size int64
 
 	local.Access

@@ -97,7 +97,7 @@ func mapRegion(fd int, g greeting) (*region, error) {
 const tableSpan = 2 << 20
 
 // mapAligned maps a file at a multiple of tableSpan. giveBack frees page tables, and the
-// system does so for spans that lie wholly within a mapping: the first is where the
+// system does so for spans that are wholly within a mapping: the first is where the
 // control and the beginning of a ring are.
 func mapAligned(fd int, size uintptr) (unsafe.Pointer, error) {
 	const access = unix.PROT_READ | unix.PROT_WRITE

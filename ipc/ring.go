@@ -37,7 +37,7 @@ const (
 func (p *producer) free() uint64 { return uint64(len(p.data)) - (p.tail - p.head) }
 
 // look learns what the consumer has taken out since. The error is errPipe if it
-// takes no more, and else about a consumer that lies.
+// takes no more, and else about a consumer that breaks the rules.
 func (p *producer) look() error {
 	head := p.ctl.head.load()
 	if head-p.head > p.tail-p.head { // below the last one wraps around to far above
@@ -63,7 +63,7 @@ func (c *consumer) filled() uint64 { return c.tail - c.head }
 
 // look learns what the producer has put in since. The error, once all has been
 // taken out, is io.EOF at the end; errReset, at any time, if the producer has
-// aborted; and else about a producer that lies.
+// aborted; and else about a producer that breaks the rules.
 func (c *consumer) look(m mode) error {
 	tail := c.ctl.tail.load()
 	end := c.ctl.end.load()

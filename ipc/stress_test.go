@@ -77,7 +77,7 @@ func park(cs ...transport.Conn) {
 }
 
 // TestWakeUps sends both ways at once through the smallest rings, in pieces of
-// random sizes, so that everybody falls asleep and is woken thousands of times.
+// random sizes, so that everybody parks and is woken thousands of times.
 func TestWakeUps(t *testing.T) {
 	for _, parked := range []bool{false, true} {
 		for _, msgs := range []bool{false, true} {
@@ -158,9 +158,9 @@ func receiveAll(c transport.Conn, total int, r *rand.Rand) error {
 	return errors.New("more came than was sent")
 }
 
-// TestBothWritersAsleep fills both rings until both writers sleep, each of which
-// has a reader asleep beside it.
-func TestBothWritersAsleep(t *testing.T) {
+// TestBothWritersParked fills both rings until both writers park, each of which has
+// a reader parked beside it.
+func TestBothWritersParked(t *testing.T) {
 	a, b := streams(t, MinSize)
 	const total = 50_000
 	var sent atomic.Int64
@@ -175,7 +175,7 @@ func TestBothWritersAsleep(t *testing.T) {
 		}))
 	}
 	for _, c := range []*Conn{a, b} {
-		until(t, "a writer sleeps", func() bool { return c.out.p.ctl.producerWaits.load() == 1 })
+		until(t, "a writer parks", func() bool { return c.out.p.ctl.producerWaits.load() == 1 })
 	}
 	for _, c := range []*Conn{a, b} {
 		done = append(done, start(func() error {
@@ -196,14 +196,14 @@ func TestBothWritersAsleep(t *testing.T) {
 	}
 }
 
-// TestReaderAndWriterAsleep has a reader and a writer of the same end sleep at the
+// TestReaderAndWriterParked has a reader and a writer of the same end park at the
 // same time, and wakes the one, then the other.
-func TestReaderAndWriterAsleep(t *testing.T) {
+func TestReaderAndWriterParked(t *testing.T) {
 	a, b := streams(t, MinSize)
 	wrote := start(func() error { _, err := a.Write(make([]byte, 2*MinSize)); return err })
 	p := make([]byte, 3)
 	read := start(func() error { _, err := io.ReadFull(a, p); return err })
-	until(t, "both sleep", func() bool {
+	until(t, "both park", func() bool {
 		return a.out.p.ctl.producerWaits.load() == 1 && a.in.c.ctl.consumerWaits.load() == 1
 	})
 	if _, err := b.Write([]byte("abc")); err != nil {

@@ -9,7 +9,7 @@ import "sync/atomic"
 //
 // That is what waiting rests on: each side publishes (data, or that it is going to
 // wait) and then looks at what the other has published. If a processor delayed the
-// write beyond the look, both sides could miss each other, and one would sleep for
+// write beyond the look, both sides could miss each other, and one would wait for
 // ever. atomic.Store is not enough: a program built with -race keeps no order for
 // memory that is not Go's, and its Store is then a plain write with release order,
 // which x86 does delay. Swap is a barrier in every build, and costs the same: without

@@ -33,10 +33,10 @@ func TestPublishThenLook(t *testing.T) {
 	a, _ := streams(t, MinSize) // memory that is not Go's, which is what makes the difference
 	ctl := a.out.p.ctl
 	for name, words := range map[string][2]cell{
-		"tail, sleeper": {cell64(&ctl.tail), cell32(&ctl.consumerWaits)},
-		"end, sleeper":  {cell32(&ctl.end), cell32(&ctl.consumerWaits)},
-		"head, waiter":  {cell64(&ctl.head), cell32(&ctl.producerWaits)},
-		"gone, waiter":  {cell32(&ctl.gone), cell32(&ctl.producerWaits)},
+		"tail, consumerWaits": {cell64(&ctl.tail), cell32(&ctl.consumerWaits)},
+		"end, consumerWaits":  {cell32(&ctl.end), cell32(&ctl.consumerWaits)},
+		"head, producerWaits": {cell64(&ctl.head), cell32(&ctl.producerWaits)},
+		"gone, producerWaits": {cell32(&ctl.gone), cell32(&ctl.producerWaits)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rounds, missed := litmus(words)

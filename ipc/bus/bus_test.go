@@ -141,7 +141,7 @@ func TestFarewellEndsBoth(t *testing.T) {
 
 func TestAllHearEachOtherInOneOrder(t *testing.T) {
 	const n, each = 8, 200
-	ms := members(t, n, Bus{Name: at(t), Slow: Wait})
+	ms := members(t, n, patient(at(t)))
 	last := map[uint32]uint32{}
 	for i := range ms {
 		last[uint32(i)] = each

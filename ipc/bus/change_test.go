@@ -37,7 +37,8 @@ func child(what string) {
 	var count, who int
 	fmt.Sscan(what, &path, &count, &who)
 	for i := range count {
-		conn, err := (&Bus{Name: path, Slow: Wait}).Dial(context.Background())
+		b := patient(path)
+		conn, err := b.Dial(context.Background())
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -118,7 +119,7 @@ func TestHubIsKilledInTheMiddle(t *testing.T) {
 		children[c.Process.Pid] = c
 	}
 	const publishers, each = 3, 3000
-	ms := members(t, 5, Bus{Name: p, Slow: Wait})
+	ms := members(t, 5, patient(p))
 	last := map[uint32]uint32{}
 	var published []<-chan error
 	for i := range publishers {
@@ -192,7 +193,7 @@ func TestSurvivorsAgree(t *testing.T) {
 	for range 3 {
 		p := at(t)
 		hub := process(t, p, 1, 7)
-		ms := members(t, 6, Bus{Name: p, Slow: Wait})
+		ms := members(t, 6, patient(p))
 		var warm sync.WaitGroup
 		var collected []<-chan []heard
 		for i, c := range ms[1:] {
@@ -353,7 +354,7 @@ func TestLastLeavesWithoutAHub(t *testing.T) {
 func TestHubsLeave(t *testing.T) {
 	p := at(t)
 	old := members(t, 4, Bus{Name: p})
-	publisher, reader := member(t, Bus{Name: p, Slow: Wait}), member(t, Bus{Name: p, Slow: Wait})
+	publisher, reader := member(t, patient(p)), member(t, patient(p))
 	const messages = 5000
 	published := start(func() error { return publishNumbered(publisher, 1, 1, messages, 10) })
 	collected := start(func() error { _, err := collectAll(reader, map[uint32]uint32{1: messages}); return err })
@@ -430,7 +431,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.Run(fmt.Sprintf("members=%d/size=%d", n, size), func(b *testing.B) {
 				p := at(b)
 				publisher := member(b, Bus{Name: p})
-				ms := members(b, n, Bus{Name: p, Slow: Wait})
+				ms := members(b, n, patient(p))
 				done := make(chan struct{}, n)
 				for _, c := range ms {
 					go func() {

@@ -36,6 +36,9 @@
 // floods, or stops harms itself. One that plays the hub and is stopped, by Ctrl-Z
 // say, stops the bus: nobody takes over from a program that lives.
 //
+// A bus has no end of file but a member's own, which ends both directions: see
+// [Conn.CloseWrite].
+//
 // The protocol is described in docs/protocol/bus.md. Choose this package for events
 // and state that many programs want to know of; for two programs choose a unix
 // socket or shared memory, and across machines a server that all connect to.

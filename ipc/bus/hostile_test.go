@@ -95,7 +95,7 @@ func TestHostileMembers(t *testing.T) {
 		"a flood":              bytes.Repeat(publish(1, 0), 10000),
 	}
 	p := at(t)
-	first, second := member(t, Bus{Name: p, Slow: Wait}), member(t, Bus{Name: p, Slow: Wait})
+	first, second := member(t, patient(p)), member(t, patient(p))
 	ok := func(name string) {
 		t.Helper()
 		say(t, first, "go on")
@@ -154,7 +154,7 @@ func history(oseq, seq uint64) []byte {
 // kept for it, whatever it has asked for.
 func TestDeafMember(t *testing.T) {
 	p := at(t)
-	publisher, reader := member(t, Bus{Name: p}), member(t, Bus{Name: p, Slow: Wait})
+	publisher, reader := member(t, Bus{Name: p}), member(t, patient(p))
 	for _, r := range []rule{skipRule, cutRule} {
 		h := goodHello()
 		h.limits = limits{r, maxQueue, maxQueueSize}

@@ -74,27 +74,30 @@ func startHub(acc transport.Acceptor, j journal, gathers bool) *hub {
 	return h
 }
 
-// gather opens the hub when all who were members before seem to be there.
+// gather opens the hub when all who were members before seem to be there: when nobody
+// has come for a while. It counts ticks and not time. On a busy machine, where others
+// take longer to come, its own ticks take longer too.
 func (h *hub) gather() {
 	defer h.running.Done()
 	late := time.NewTimer(gatherTime)
 	defer late.Stop()
-	for quiet := false; !quiet; {
+	tick := time.NewTimer(gatherTick)
+	defer tick.Stop()
+	for quiet := 0; quiet < gatherQuiet; {
 		h.mu.Lock()
 		came := h.came.wait()
 		h.mu.Unlock()
-		timer := time.NewTimer(gatherQuiet)
 		select {
 		case <-came:
-		case <-timer.C:
-			quiet = true
+			quiet = 0
+		case <-tick.C:
+			quiet++
+			tick.Reset(gatherTick)
 		case <-late.C:
-			quiet = true
+			quiet = gatherQuiet
 		case <-h.quit:
-			timer.Stop()
 			return
 		}
-		timer.Stop()
 	}
 	h.open()
 }

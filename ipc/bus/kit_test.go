@@ -38,6 +38,11 @@ func member(t testing.TB, b Bus) *Conn {
 	return c.(*Conn)
 }
 
+// patient is a member that is never too slow, however busy the machine is.
+func patient(name string) Bus {
+	return Bus{Name: name, Slow: Wait, Queue: maxQueue, QueueSize: maxQueueSize}
+}
+
 func members(t testing.TB, n int, b Bus) []*Conn {
 	t.Helper()
 	ms := make([]*Conn, n)

@@ -23,8 +23,9 @@ const (
 	firstPause  = 10 * time.Millisecond  // at most, at random, before a member tries to be the next hub
 	guestPause  = 50 * time.Millisecond  // before one does that never was a member: others go first
 	lastPause   = 100 * time.Millisecond // at most, at random, between two tries
-	gatherQuiet = 100 * time.Millisecond // a new hub begins when nobody has come for so long
-	gatherTime  = time.Second            // and after so long in any case
+	gatherTick  = 10 * time.Millisecond  // a new hub begins when nobody has come for
+	gatherQuiet = 10                     // so many ticks in a row
+	gatherTime  = 3 * time.Second        // and after so long in any case
 	lateTime    = 5 * time.Second        // it keeps what those may lack who come later than that
 )
 

@@ -88,10 +88,11 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// One that never reads holds the others up for a second, and is cut then.
+// One that never reads holds the others up once, for holdTime, and is cut then. Were it
+// to hold up each message, this would take longer than anybody waits here.
 func TestWaitEnds(t *testing.T) {
 	p := at(t)
-	publisher, slow, other := member(t, Bus{Name: p}), member(t, Bus{Name: p, Slow: Wait, Queue: 2}), member(t, Bus{Name: p, Slow: Wait})
+	publisher, slow, other := member(t, Bus{Name: p}), member(t, Bus{Name: p, Slow: Wait, Queue: 2}), member(t, patient(p))
 	const messages = 100
 	big := strings.Repeat("x", 64<<10)
 	begin := time.Now()
@@ -109,8 +110,8 @@ func TestWaitEnds(t *testing.T) {
 	if err := await(t, done, "publishing"); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begin); took < holdTime || took > 5*holdTime {
-		t.Errorf("it took %v; the one that waits may hold the others up for %v", took, holdTime)
+	if took := time.Since(begin); took < holdTime {
+		t.Errorf("it took %v; the one that waits holds the others up for %v", took, holdTime)
 	}
 	for n := 0; ; n++ {
 		text, err := listenFor(slow, patience)

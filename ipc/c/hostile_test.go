@@ -149,7 +149,7 @@ type breach struct {
 	name     string
 	messages bool
 	action   string // what the C program does meanwhile
-	lie      func(t *testing.T, r *raw)
+	commit   func(t *testing.T, r *raw)
 	want     string
 	head     uint64 // up to where the program has shown that it has read
 }
@@ -299,7 +299,7 @@ func TestHostilePeers(t *testing.T) {
 			t.Run(v.name+" "+role, func(t *testing.T) {
 				t.Parallel()
 				p, r := pairRaw(t, role, howto{messages: v.messages, action: v.action})
-				v.lie(t, r)
+				v.commit(t, r)
 				p.ends(t, v.want, 3)
 				if got := r.out.u64(headAt).Load(); got != v.head && v.action != "flood" && v.want != "read: ECONNRESET" {
 					t.Errorf("the program has read up to %d, want %d", got, v.head)

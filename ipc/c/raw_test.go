@@ -178,7 +178,7 @@ func (r *raw) mapFile(t *testing.T, f *os.File, greeting []byte, listener bool) 
 	}
 }
 
-// wake rings, whether the other side sleeps or not. It may have gone.
+// wake sends a wake-up, whether the other side waits or not. It may have gone.
 func (r *raw) wake() *raw {
 	_, err := r.conn.Write([]byte{0})
 	_ = err // the test sees what the program says
