@@ -57,7 +57,7 @@ func (e *Entry[K, S]) list() int {
 // evict ends the session after it has been taken out of the table to make room.
 func (e *Entry[K, S]) evict() {
 	if e.unknown {
-		_ = e.session.Close() // nobody knows of it
+		_ = e.session.Close() // it was never accepted
 		return
 	}
 	e.end()

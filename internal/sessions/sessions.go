@@ -77,8 +77,8 @@ func NewTable[K comparable, S Session](l Limits, release func() error) *Table[K,
 		arrived: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// LimitOpen lowers Limits.Open to n: whoever accepts will have no more at a time, and
-// those that it cannot accept must not keep others out.
+// LimitOpen lowers Limits.Open to n, because its caller will not have more accepted
+// sessions at a time: then sessions make room as soon as that many are open.
 func (t *Table[K, S]) LimitOpen(n int) {
 	t.mu.Lock()
 	t.limits.Open = min(t.limits.Open, n)
@@ -253,7 +253,7 @@ func (t *Table[K, S]) Close() error {
 		}
 		t.mu.Unlock()
 		for _, s := range unknown {
-			_ = s.Close() // nobody knows of it
+			_ = s.Close() // it was never accepted
 		}
 		t.mu.Lock()
 		over := t.gone()

@@ -6,6 +6,11 @@
 //     "accept-fd".
 //   - What begins with UDP carries messages.
 //
+// The end of file of TCP ends one direction, and that of a session of [UDPListen] both
+// ([transport.Ender]). The other kinds of UDP have none: [UDP], [UDPDatagram] and
+// [UDPRecv] never read [io.EOF], and an error about a datagram that was sent, such as
+// ECONNREFUSED, is not the end either.
+//
 // Connections begin as bare descriptors, so that the kernel can be told to join
 // two of them without the runtime of Go between; see [Conn]. The package does not
 // encrypt and does not decide who may connect: layers and package tenon do.

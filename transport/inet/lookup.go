@@ -108,7 +108,7 @@ func lookupError(host string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		err = transport.Mark(err, transport.ErrTimeout)
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return transport.WithHint(err, "check the spelling of "+host)
+		return transport.WithHint(err, "check the spelling of the name")
 	}
 	return err
 }

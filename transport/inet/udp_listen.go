@@ -29,8 +29,8 @@ const (
 // Conn that carries what this sender sends, in order, and sends back to it.
 //
 // A session ends with [io.EOF] after SessionIdle without a datagram either way, or
-// when it has to make room; UDP has no other word for it, so that both directions
-// have ended then. After that, or its Close, the next datagram of the same sender opens
+// when it has to make room. UDP has no end of its own, so both directions have ended
+// then ([transport.Ender]). After that, or its Close, the next datagram of the same sender opens
 // a new one.
 //
 // Everything is bounded. When Sessions are open or 128 are not yet accepted, the
@@ -46,12 +46,12 @@ type UDPListen struct {
 	Queue       int64         // bytes that wait in one session to be read; 0 is DefaultQueue
 
 	// Amplify bounds what a session sends to so many times what it has received,
-	// in bytes with their headers, for the address of a sender may be forged, and
-	// what is sent to it strike somebody else. 0 is no bound.
+	// in bytes with their headers: the address of a sender may be forged, and the
+	// answers would hit a third party. 0 is no bound.
 	Amplify int
 
-	// PerDatagram makes every datagram a session of its own, which it is all that
-	// can be read from: a request, to be answered or not.
+	// PerDatagram makes every datagram a session of its own: it is read, then comes
+	// [io.EOF], and answers can be sent until the session is closed.
 	PerDatagram bool
 }
 

@@ -53,8 +53,8 @@ func (a *Access) Bind(s *opt.Set) {
 	s.Bool(&a.AllowPrivate, "allow-private", "let clients reach this machine and private networks")
 }
 
-// notEmpty refuses what a variable that is not set leaves behind: it must not open a
-// door.
+// notEmpty refuses the value that an unset variable leaves: it must not turn
+// authentication off.
 func notEmpty(v string) error {
 	if v == "" {
 		return &opt.ValueError{Msg: "must not be empty"}

@@ -13,6 +13,10 @@
 //
 // [SendHeader] and [AcceptHeader] carry the addresses of a client past a relay.
 //
+// Once a handshake is over, an end of file ends one direction, as it does beneath. So
+// it is for the client of an HTTP proxy whose request has been read to its end: the
+// answer still goes back.
+//
 // A handshake reads what it must and no byte more where the protocol allows that,
 // so that a joint can have the kernel move the rest. Where it does not, what came
 // too early is read again before what follows.

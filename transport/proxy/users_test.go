@@ -93,3 +93,22 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// What may hold a secret is never shown.
+func TestSecretsAreNotShown(t *testing.T) {
+	const secret = "hunter2"
+	for option, e := range map[string]transport.Endpoint{
+		"proxy-password=" + secret: new(SOCKSServer), "sockspass=" + secret: new(DialSOCKS), "proxyauth=u:" + secret: new(DialHTTP),
+		"proxy-header=Authorization: Bearer " + secret: new(DialHTTP),
+	} {
+		var s opt.Set
+		e.Bind(&s)
+		name, value, _ := strings.Cut(option, "=")
+		if err := s.Set(name, value, true); err != nil {
+			t.Fatal(err)
+		}
+		if d := s.Lookup(name); !d.Secret || strings.Contains(d.Value(), secret) {
+			t.Errorf("%s is shown as %q", name, d.Value())
+		}
+	}
+}
