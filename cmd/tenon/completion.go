@@ -9,10 +9,10 @@ import (
 
 // The scripts ask the program itself, so they never know less than it does: what
 // they pass to "tenon __complete" is the words up to the cursor.
-var scripts = map[string]constant{
+const (
 	// Bash breaks words at colons and equals signs; the script takes the whole
 	// word from the line, and gives back what stands behind the last break.
-	"bash": `_tenon() {
+	bashScript constant = `_tenon() {
     local line=${COMP_LINE:0:COMP_POINT} word words head
     read -ra words <<< "$line"
     [[ $line == *[[:space:]] ]] && words+=("")
@@ -23,8 +23,8 @@ var scripts = map[string]constant{
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[:=,] ]]; then compopt -o nospace; fi
 }
 complete -o default -F _tenon tenon
-`,
-	"zsh": `#compdef tenon
+`
+	zshScript constant = `#compdef tenon
 _tenon() {
     local -a found
     found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
@@ -32,21 +32,27 @@ _tenon() {
     if (( ${#found} )); then compadd -Q -S '' -- "${found[@]}"; else _files; fi
 }
 compdef _tenon tenon
-`,
-	"fish": `function __tenon_complete
+`
+	fishScript constant = `function __tenon_complete
     set -l words (commandline -opc) (commandline -ct)
     command tenon __complete $words[2..-1] 2>/dev/null
 end
 complete -c tenon -a '(__tenon_complete)'
-`,
-}
+`
+)
 
 // runCompletion is "tenon completion SHELL".
 func runCompletion(p *program, c *call) error {
-	if len(c.args) != 1 || scripts[c.args[0]] == "" {
+	switch {
+	case len(c.args) == 1 && c.args[0] == "bash":
+		p.stdout.text(bashScript)
+	case len(c.args) == 1 && c.args[0] == "zsh":
+		p.stdout.text(zshScript)
+	case len(c.args) == 1 && c.args[0] == "fish":
+		p.stdout.text(fishScript)
+	default:
 		return usageError("a shell is needed: bash, zsh or fish", `for example, in ~/.bashrc: source <(tenon completion bash)`)
 	}
-	p.stdout.text(scripts[c.args[0]])
 	return nil
 }
 

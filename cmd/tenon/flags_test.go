@@ -217,7 +217,7 @@ func TestHabits(t *testing.T) {
 // kind as well.
 func TestHabitsAreForeign(t *testing.T) {
 	s := bindFlags(commands()[2], &call{})
-	for name := range habits {
+	for name := range habits() {
 		if d := s.Lookup(name); d != nil {
 			t.Errorf("%s is a flag, and a habit", name)
 		}

@@ -39,21 +39,15 @@ func (f flagWord) in(s *opt.Set) *opt.Def {
 // firstWord returns the place of the first word that is neither a flag nor the
 // value of one. Flags may stand before the command, so those of all commands count.
 func firstWord(args []string) int {
-	var all []*opt.Set
 	for i := 0; i < len(args); i++ {
 		f, ok := parseFlag(args[i])
 		if !ok {
 			return i
 		}
-		if all == nil {
-			for _, cmd := range commands() {
-				all = append(all, bindFlags(cmd, &call{}))
-			}
-		}
 		var d *opt.Def
-		for _, s := range all {
-			if d == nil {
-				d = f.in(s)
+		for _, cmd := range commands() {
+			if d = f.in(bindFlags(cmd, &call{})); d != nil {
+				break
 			}
 		}
 		if d == nil && f.long {
@@ -169,7 +163,7 @@ func (c *call) unknownFlag(f flagWord, i int) error {
 		return usageError("unknown flag --"+known+"…", "a value stands behind --"+known+"=, or in the next word")
 	case len(near) > 0:
 		return usageError("unknown flag --"+f.name, "did you mean --"+strings.Join(near, " or --")+"?")
-	case habits[f.name] != "":
+	case habits()[f.name] != "":
 		return usageError("unknown flag --"+f.name, hint)
 	}
 	return usageError(fmt.Sprintf("word %d of the command line is not a flag of tenon %s", i+1, c.name), hint)
