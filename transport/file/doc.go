@@ -14,10 +14,23 @@
 // What arrives for a file that is only read changes nothing and is an error, so
 // that nothing is lost in silence: file:PATH!!null drops it.
 //
+// # Ends of file
+//
+// Of files, FIFOs, echo and stall an end of file ends one direction, and so it does of
+// null, text, zero and random, which go on discarding what is written. A terminal, a
+// pseudo terminal and a serial line end both directions when they are hung up
+// ([transport.Ender]). Standard input and the descriptors of fd: end one, unless nothing
+// that is written to the output can reach anybody by then: a socket that is closed at the
+// other side, a pipe without a reader.
+//
 // # Descriptors of others
 //
 // Descriptors 0, 1 and those of fd: are often shared with other processes: the
 // user's shell reads from the same terminal. A shared descriptor that is made
 // non-blocking makes the shell's reads fail, so these are left as they are.
 // Instead, reads and writes wait in poll(2), for the descriptor and for Close.
+//
+// Writing to standard output or error that was closed when the program was started is an
+// error, though Go has opened /dev/null there. Reading from a standard input that was
+// closed reads the end of file: nothing is lost, and containers start programs so.
 package file

@@ -14,7 +14,8 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// FIFO reads or writes a named pipe. Without a Path it is an [Echo].
+// FIFO reads or writes a named pipe. Without a Path it is an [Echo]. The end of file comes
+// when the last writer has gone.
 type FIFO struct {
 	Path   string
 	Write  bool       // write; by default it is read

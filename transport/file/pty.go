@@ -19,7 +19,8 @@ import (
 
 // PTY is a new pseudo terminal that another program opens as if it were a serial
 // line or a terminal. Programs may open and close it as often as they like: to us
-// it is open until Close, unless WaitSlave is set.
+// it is open until Close, unless WaitSlave is set: then an end of file, when the last of
+// them has gone, ends both directions.
 type PTY struct {
 	Link      string     // path of a symbolic link to the slave, made and removed by us
 	Raw       opt.Switch // on: all bytes pass unchanged; off leaves the settings of a new terminal

@@ -84,11 +84,11 @@ func (r *reader) Close() error {
 // gone, and not yet when the first has not come.
 type fifoReader struct {
 	*os.File
-	met bool // a writer
+	opened bool // by a writer, once
 }
 
 func (r *fifoReader) Read(p []byte) (int, error) {
-	if !r.met {
+	if !r.opened {
 		raw, err := r.SyscallConn()
 		if err != nil {
 			return 0, err
@@ -96,7 +96,7 @@ func (r *fifoReader) Read(p []byte) (int, error) {
 		if err := raw.Read(readable); err != nil {
 			return 0, err
 		}
-		r.met = true
+		r.opened = true
 	}
 	return r.File.Read(p)
 }

@@ -18,9 +18,10 @@ import (
 // DefaultBaud is the speed of a [Serial] line in bits a second.
 const DefaultBaud = 115200
 
-// Serial is a serial line, with all bytes passed unchanged. Close gives the line
-// its settings back. The settings are made directly, and not by a library, so that
-// reads and writes have deadlines and wait in the poller like all others.
+// Serial is a serial line, with all bytes passed unchanged. A line that is hung up, as
+// one that is unplugged, ends both directions. Close gives the line its settings back.
+// The settings are made directly, and not by a library, so that reads and writes have
+// deadlines and wait in the poller like all others.
 type Serial struct {
 	Path      string
 	Baud      int        // bits a second; 0 means DefaultBaud

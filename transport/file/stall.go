@@ -14,7 +14,7 @@ import (
 )
 
 // Stall never has anything to read, and never takes anything that is written: an
-// end that hangs, for tests of time limits.
+// end that hangs, for tests of time limits. It has no end of file.
 type Stall struct{}
 
 var _ transport.Dialer = (*Stall)(nil)

@@ -18,7 +18,8 @@ import (
 )
 
 // Stdio reads from standard input and writes to standard output. CloseWrite closes
-// standard output, so that the next program of a pipeline sees its end.
+// standard output, so that the next program of a pipeline sees its end. For what an end
+// of file ends see the package comment.
 type Stdio struct {
 	Raw bool // what a terminal might obey is passed on too
 }

@@ -21,7 +21,8 @@ import (
 
 // TTY is a terminal at which somebody sits, in raw mode so that every key goes to
 // the other side. Close gives the terminal its settings back; a program that can
-// be ended by a signal must see to it that Close is called.
+// be ended by a signal must see to it that Close is called. A hang-up ends both
+// directions; Escape, and the end-of-file character with Raw off, end reading.
 type TTY struct {
 	Path   string     // "" means the terminal that controls this process
 	Raw    opt.Switch // on; off leaves the settings alone

@@ -132,7 +132,7 @@ type gramConn struct {
 	c             *net.UnixConn
 	file          *socketFile // nil if it has none
 	info          *transport.Info
-	guard         *guard // nil on a connected socket, which hears nobody else
+	guard         *guard // nil on a connected socket, which receives from nobody else
 	local, remote net.Addr
 	writes        bool
 

@@ -10,6 +10,11 @@
 // Choose unix for bytes, unixpacket for messages with a connection, and unixgram
 // for messages to programs that know nothing else.
 //
+// An end of file ends one direction. On unix, unixpacket and vsock both have ended
+// ([transport.Ender]) if the other side has closed its socket by then, and has not only
+// half-closed it. Datagrams have no end of file, save that a session of unixgram-listen
+// runs out, which ends both directions.
+//
 // Systems other than Linux have unix alone, by path. Windows does not tell who is at
 // the other side; the permissions of the directory decide who that can be.
 package local

@@ -76,7 +76,7 @@ func describe(c transport.Conn, all bool) []string {
 		set("TENON_PEER", there.String())
 		set("TENON_PEER_HOST", there.Addr().String())
 		set("TENON_PEER_PORT", port(there))
-	} else if all {
+	} else if _, made := remote.(transport.Addr); all && !made { // what we call an end without a name is no path
 		set("TENON_PEER", remote.String())
 	}
 	if thereOK && strings.HasPrefix(remote.Network(), "tcp") {
