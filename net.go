@@ -91,7 +91,7 @@ func (l netListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t, ok := transport.As[interface{ TLS() *tls.Conn }](c); ok {
+	if t, ok := c.(interface{ TLS() *tls.Conn }); ok {
 		return t.TLS(), nil
 	}
 	return StreamOf(c), nil

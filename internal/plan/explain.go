@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/tenon-net/tenon/opt"
+import (
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
+)
 
 // A Setting is an option with the value that counts.
 type Setting struct {
@@ -41,7 +44,9 @@ func (p *Plan) Reach() string {
 		return ""
 	}
 	if bind, ok := p.Addr.Lookup("bind"); ok {
-		host.Name = bind.Value
+		if host, err = address.ParseLocal(bind.Value); err != nil {
+			return ""
+		}
 	}
 	switch host.Name {
 	case "", "localhost", "127.0.0.1", "::1":

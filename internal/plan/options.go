@@ -79,8 +79,8 @@ func (o *Options) Bind(s *opt.Set) {
 
 	s.Group(groupDialed)
 	s.Text(&o.Retry, "retry", "N|forever", "try again when it cannot be opened; forever also opens it again when it is lost, and keeps the other end", o.Retry.String)
-	s.Func("forever", "", "the same as retry=forever", func(string) error { o.Retry = Forever; return nil })
-	s.Duration(&o.Interval, "interval", DefaultInterval, 0, "wait before the first new try; doubles up to 30s")
+	s.Func("forever", "", "try again for ever until it is open, and not when it is lost, as in socat", func(string) error { o.Retry = UntilOpen; return nil })
+	s.Duration(&o.Interval, "interval", 0, 0, "wait between two tries (default: 1s, and twice as long each time, up to 30s)")
 	via := s.Text(&o.Via, "via", "PROXY", "the way there: socks5://, socks4a://, http:// or https:// proxy; once for each, in order", o.Via.String)
 	via.Multi, via.Mask = true, maskVia
 	s.Enum(&o.Resolve, "resolve", "who looks up the host name: the last proxy, or this machine", "remote", "local")
@@ -117,6 +117,9 @@ type Retries int
 // Forever is to try until it works, and to open the end again when it is lost.
 const Forever Retries = -1
 
+// UntilOpen is to try until it works, and no more than that.
+const UntilOpen Retries = -2
+
 // UnmarshalText reads a number or forever.
 func (r *Retries) UnmarshalText(text []byte) error {
 	if string(text) == "forever" {
@@ -137,6 +140,8 @@ func (r *Retries) String() string {
 		return ""
 	case Forever:
 		return "forever"
+	case UntilOpen:
+		return "until open"
 	}
 	return strconv.Itoa(int(*r))
 }
@@ -145,7 +150,12 @@ func (r *Retries) String() string {
 // restricts and cannot be enforced is refused, and so is what would do nothing.
 func (p *Plan) misplaced(d *opt.Def) string {
 	switch d.Name {
-	case "retry", "forever", "interval":
+	case "interval":
+		if p.Common.Retry == 0 {
+			return "needs retry or forever"
+		}
+		return ""
+	case "retry", "forever":
 		return "" // a listener may be opened again, too
 	case "crlf", "ignoreeof", "readbytes":
 		if p.Parts[0].Kind.Traits.Messages {

@@ -300,27 +300,25 @@ func (p *Plan) setTarget(t address.Target) error {
 	if base.Set.Style() == opt.None && t.Text != "" {
 		return errors.New("takes no target: the kind " + base.Kind.Name + " stands alone")
 	}
-	isHost := base.Set.Style() == opt.Host
-	var host address.Host
-	if isHost {
-		var err error
-		if host, err = t.Host(); err != nil {
-			return err
-		}
-		if host.Port == "" && host.Name != "" {
-			host.Port = p.port
-		}
-		if host.Path != "" && !p.takesPath() {
-			return errors.New("has a path, and " + p.KindName() + " knows no paths")
-		}
-	}
 	for _, part := range p.Parts {
 		if err := part.Set.SetTarget(t); err != nil {
 			return err
 		}
-		if !isHost {
-			continue
-		}
+	}
+	if base.Set.Style() != opt.Host {
+		return nil
+	}
+	host, err := t.Host()
+	if err != nil {
+		return err
+	}
+	if host.Port == "" && host.Name != "" {
+		host.Port = p.port
+	}
+	if host.Path != "" && !p.takesPath() {
+		return errors.New("has a path, and " + p.KindName() + " knows no paths")
+	}
+	for _, part := range p.Parts {
 		if err := part.Set.SetHost(host); err != nil {
 			return err
 		}

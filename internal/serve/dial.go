@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/tenon-net/tenon/address"
@@ -38,7 +39,7 @@ func (o *Opener) persist(ctx context.Context, p *plan.Plan, open func() (transpo
 			}
 			return c, nil
 		}
-		if p.Common.Retry != plan.Forever && try >= int(p.Common.Retry) || hopeless(err) {
+		if p.Common.Retry >= 0 && try >= int(p.Common.Retry) || hopeless(err) {
 			return nil, err
 		}
 		if try == 0 {
@@ -47,7 +48,9 @@ func (o *Opener) persist(ctx context.Context, p *plan.Plan, open func() (transpo
 		if err := sleep(ctx, wait); err != nil {
 			return nil, transport.Failed("dial", p.Name(), context.Cause(ctx))
 		}
-		wait = min(2*wait, max(plan.MaxInterval, p.Common.Interval))
+		if p.Common.Interval == 0 {
+			wait = min(2*wait, plan.MaxInterval)
+		}
 	}
 }
 
@@ -148,7 +151,8 @@ func through(ctx context.Context, c transport.Conn, hop proxy.Hop, next string) 
 // up here, or the place that the client of a proxy asked for.
 func viaTarget(ctx context.Context, p *plan.Plan, base *inet.Dial) (string, error) {
 	target := base.Addr
-	if caller, ok := otherCaller(ctx); ok && target == "" {
+	caller, called := otherCaller(ctx)
+	if called = called && target == ""; called {
 		target = caller.Target()
 	}
 	if target == "" || p.Common.Resolve != "local" {
@@ -161,6 +165,15 @@ func viaTarget(ctx context.Context, p *plan.Plan, base *inet.Dial) (string, erro
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return "", err
+	}
+	if called {
+		n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+		if err != nil {
+			return "", err
+		}
+		if err := caller.Permit(netip.AddrPortFrom(ips[0], uint16(n))); err != nil {
+			return "", err
+		}
 	}
 	return address.Host{Name: ips[0].Unmap().String(), Port: port}.HostPort(), nil
 }

@@ -42,6 +42,9 @@ func newGate(o *Opener, p *plan.Plan, inner transport.Acceptor) *gate {
 	if limit == 0 {
 		limit = plan.DefaultMax
 	}
+	if l, ok := inner.(interface{ LimitSessions(n int) }); ok {
+		l.LimitSessions(limit) // so that forged senders make room for new ones
+	}
 	g := &gate{
 		opener: o, plan: p, inner: inner, done: o.hold(p),
 		slots:  make(chan struct{}, limit),
