@@ -17,7 +17,7 @@ var (
 
 // publishEvery is how many bytes a long Write puts in until it shows them, so that
 // the reader takes them out at the same time.
-const publishEvery = 64 << 10
+const publishEvery = 32 << 10
 
 // Read reads what is there, and waits until something is.
 func (c *Conn) Read(b []byte) (n int, err error) {

@@ -448,15 +448,17 @@ func TestBadListeners(t *testing.T) {
 				if f.do != nil {
 					do = f.do(mine)
 				}
-				patience := time.Second
+				path := rawServer(t, do)
+				dial := func(ctx context.Context) error { _, err := dialFor(path, false, ctx); return err }
+				var err error
 				if f.want == context.DeadlineExceeded {
-					patience = 50 * time.Millisecond
+					err = untilBound(dial)
+				} else {
+					ctx, cancel := context.WithTimeout(context.Background(), patience)
+					defer cancel()
+					err = dial(ctx)
 				}
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				defer cancel()
-				c, err := dialFor(rawServer(t, do), false, ctx)
 				if err == nil {
-					c.Close()
 					t.Fatal("it was taken for a listener")
 				}
 				if f.want != nil && !errors.Is(err, f.want) {
