@@ -472,31 +472,3 @@ func TestBadListeners(t *testing.T) {
 		})
 	}
 }
-
-// TestGreetingInPieces: the greeting may come byte by byte.
-func TestGreetingInPieces(t *testing.T) {
-	g := greeting{bytesMode, MinSize}
-	r, fd, err := createRegion(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.unmap()
-	defer unix.Close(fd)
-	path := rawServer(t, func(c *net.UnixConn) {
-		b := g.encode()
-		for i := range b {
-			var oob []byte
-			if i == 20 {
-				oob = unix.UnixRights(fd)
-			}
-			_, _, _ = c.WriteMsgUnix(b[i:i+1], oob, nil)
-		}
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	c, err := dialFor(path, false, ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-}
