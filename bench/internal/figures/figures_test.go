@@ -128,11 +128,28 @@ func TestJudge(t *testing.T) {
 		"fast|nginx|1.40 (1.20..1.60)|met",
 		"fast|socat|-|not measured",
 		"half|direct|0.70 (0.60..0.80)|missed|crossed",
-		"best|best of direct, nginx|1.40 (1.20..1.60)|met|crossed",
+		"best|best of direct, nginx: nginx|1.40 (1.20..1.60)|met|crossed",
 		"small||20.0|missed",
 		"none|direct|-|not measured",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// The best of others is one of them, not whoever had luck in a round: here the three are
+// alike, and the lowest of each round would give a ratio of 2.
+func TestBestIsOnePeer(t *testing.T) {
+	var b Book
+	luck := map[string][]float64{"tenon": {1, 2, 3}, "nginx": {2, 3, 1}, "haproxy": {3, 1, 2}}
+	for peer, values := range luck {
+		for round, v := range values {
+			b.Add(fast, Metric{Name: "p99"}, peer, round, v)
+		}
+	}
+	target := Target{Case: fast, Metric: "p99", Against: []string{"nginx", "haproxy"}, Best: true, Op: AtMost, Limit: 1}
+	v := Judge(&b, "tenon", []Target{target})[0]
+	if v.Against != "best of nginx, haproxy: nginx" || v.Got.String() != "0.67 (0.50..3.00)" {
+		t.Errorf("against %s: %s", v.Against, v.Got)
 	}
 }

@@ -33,7 +33,7 @@ type Target struct {
 	Case
 	Metric  string
 	Against []string // the peers to divide by, each a verdict of its own; none: the shown value itself
-	Best    bool     // instead: divide by the lowest of Against in each round, one verdict
+	Best    bool     // instead: divide by the best of Against, one verdict; of what is better low
 	Op      Op
 	Limit   float64
 }
@@ -73,7 +73,11 @@ func Judge(b *Book, subject string, targets []Target) []Verdict {
 		case len(t.Against) == 0:
 			out = append(out, t.verdict("", col.shown(subject)))
 		case t.Best:
-			out = append(out, t.verdict("best of "+strings.Join(t.Against, ", "), col.ratiosToLowest(subject, t.Against)))
+			best, of := col.lowest(t.Against), "best of "+strings.Join(t.Against, ", ")
+			if best != "" {
+				of += ": " + best
+			}
+			out = append(out, t.verdict(of, col.Ratios(subject, best)))
 		default:
 			for _, peer := range t.Against {
 				out = append(out, t.verdict(peer, col.Ratios(subject, peer)))
@@ -83,21 +87,19 @@ func Judge(b *Book, subject string, targets []Target) []Verdict {
 	return out
 }
 
-// ratiosToLowest divides by the lowest value that any of the others has in the round.
-func (c *Column) ratiosToLowest(peer string, others []string) []float64 {
-	var out []float64
-	for _, round := range c.rounds(peer) {
-		lowest := 0.0
-		for _, o := range others {
-			if v, ok := c.Value[o][round]; ok && (lowest == 0 || v < lowest) {
-				lowest = v
-			}
-		}
-		if lowest > 0 {
-			out = append(out, c.Value[peer][round]/lowest)
+// lowest returns the peer whose median is the lowest over the run, or "" if none was
+// measured. To take the lowest of each round instead would compare with whoever had
+// luck in it: where values spread, no peer reaches that, not even one of them against
+// itself and the others.
+func (c *Column) lowest(peers []string) string {
+	best, lowest := "", 0.0
+	for _, p := range peers {
+		s := c.Shown(p)
+		if s.N > 0 && (best == "" || s.Median < lowest) {
+			best, lowest = p, s.Median
 		}
 	}
-	return out
+	return best
 }
 
 func (t Target) verdict(against string, got []float64) Verdict {
