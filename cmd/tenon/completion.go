@@ -72,25 +72,27 @@ func (p *program) complete(words []string) error {
 
 // candidates returns what may stand behind the words before.
 func candidates(before []string, last string) []string {
-	if len(before) == 0 && !strings.ContainsAny(last, ":,") {
+	first := firstWord(before)
+	if first >= len(before) && !strings.ContainsAny(last, ":,") && (last == "" || last[0] != '-') {
 		var out []string
 		for _, cmd := range commands() {
 			out = append(out, cmd.name)
 		}
 		return append(out, completeAddress(last)...)
 	}
-	cmd := commands()[0]
+	cmd, words := commands()[0], before[min(first, len(before)):]
 	for _, other := range commands() {
-		if len(before) > 0 && before[0] == other.name {
-			cmd = other
+		if len(words) > 0 && words[0] == other.name {
+			cmd, words = other, words[1:]
+			break
 		}
 	}
 	switch {
 	case strings.HasPrefix(last, "-") && last != "-":
-		return completeFlag(cmd)
+		return completeFlag(cmd, words)
 	case cmd.name == "help":
 		return append(kinds().Names(), "kinds", "options")
-	case cmd.name == "take" && len(before) == 1:
+	case cmd.name == "take" && len(words) == 0:
 		return givenNames()
 	case cmd.name == "completion":
 		return []string{"bash", "zsh", "fish"}
@@ -98,14 +100,25 @@ func candidates(before []string, last string) []string {
 	return completeAddress(last)
 }
 
-func completeFlag(cmd command) []string {
+// completeFlag returns the flags of a command, and the options of the address among
+// words, if the command takes them as flags.
+func completeFlag(cmd command, words []string) []string {
+	c := &call{command: cmd, args: words}
+	defs := slices.Collect(bindFlags(cmd, c).All())
+	if c.target() != "" {
+		if options, err := newOpener().Options(c.target()); err == nil {
+			defs = append(defs, options...)
+		}
+	}
 	var out []string
-	for d := range bindFlags(cmd, &call{command: cmd}).All() {
+	for _, d := range defs {
 		name := "--" + d.Name
 		if !d.Flag() {
 			name += "="
 		}
-		out = append(out, name)
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
 	}
 	return out
 }

@@ -54,8 +54,8 @@ func harmlessLines(text string) string {
 	return b.String()
 }
 
-// json prints v as one line of JSON. The strings in it are made harmless, too:
-// whoever takes them out shows them to somebody.
+// json prints v as one line of JSON. The strings in it are made harmless, too,
+// because the next program may print them.
 func (c *console) json(v any) error {
 	b, err := json.Marshal(v)
 	if err == nil {

@@ -78,9 +78,9 @@ func (p *program) exit(err error) int {
 	return status(err)
 }
 
-// written tells whether all that was to be on standard output is there. Who has
-// closed the other end of a pipe, such as head, has seen enough: that is a silent
-// SIGPIPE, as of other programs.
+// written returns the error of writing to standard output, if there was one. A reader
+// that has closed its end of a pipe, such as head, has seen enough: the status is
+// that of SIGPIPE then, and nothing is said, as with other programs.
 func (p *program) written() error {
 	err := p.stdout.failed()
 	switch {

@@ -21,7 +21,7 @@ const hosts = `127.0.0.1 localhost db host example.org
 // does nothing.
 func enterSandbox() {
 	if os.Getenv("TENON_SANDBOX") != "" {
-		if err := furnish(); err != nil {
+		if err := setUpSandbox(); err != nil {
 			fmt.Fprintln(os.Stderr, "sandbox:", err)
 			os.Exit(1)
 		}
@@ -52,8 +52,8 @@ func enterSandbox() {
 	os.Exit(0)
 }
 
-// furnish brings up loopback and puts the list of hosts in its place.
-func furnish() error {
+// setUpSandbox brings up loopback and puts the list of hosts in its place.
+func setUpSandbox() error {
 	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
 	}

@@ -40,7 +40,7 @@ func newStats(out *console, json bool) *stats {
 	return s
 }
 
-// event keeps the books.
+// event counts what e says.
 func (s *stats) event(e tenon.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
