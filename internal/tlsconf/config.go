@@ -82,7 +82,11 @@ func (o *Options) Server(f Files, self *SelfSigned) (*tls.Config, error) {
 
 // base returns what both sides have in common.
 func (o *Options) base(side transport.Side) (*tls.Config, error) {
-	if err := errors.Join(o.check(), o.checkSide(side)); err != nil {
+	err := o.checkSide(side)
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
 		return nil, usage(err)
 	}
 	c := &tls.Config{NextProtos: o.ALPN, DynamicRecordSizingDisabled: true}

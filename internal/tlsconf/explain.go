@@ -120,7 +120,7 @@ func explainCertificate(e *tls.CertificateVerificationError) error {
 	var authority x509.UnknownAuthorityError
 	switch {
 	case errors.As(e.Err, &host) && host.Certificate != nil:
-		return denied(&failure{(&errName{host.Host, host.Certificate}).Error(), e}, nameHint)
+		return denied(&failure{(&errName{host.Host, altNames(host.Certificate)}).Error(), e}, nameHint)
 	case errors.As(e.Err, &authority):
 		return denied(&failure{"the certificate of the other side was not signed by an authority that is trusted here", e}, caHint)
 	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
@@ -129,13 +129,13 @@ func explainCertificate(e *tls.CertificateVerificationError) error {
 	return denied(Harmless(e), pinHint)
 }
 
-// quoted lists names, each in quotes and not too long.
+// quoted lists names, each in quotes: not too many and not too long.
 func quoted(names []string) string {
 	if len(names) == 0 {
-		return "no name"
+		return "nobody (it has no subjectAltName)"
 	}
 	var list []string
-	for _, n := range names {
+	for _, n := range names[:min(len(names), 4)] {
 		if len(n) > 64 {
 			n = n[:61] + "..."
 		}

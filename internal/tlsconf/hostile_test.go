@@ -48,7 +48,7 @@ func hostile(said string) []error {
 		unverified(x509.CertificateInvalidError{Cert: c, Reason: x509.CANotAuthorizedForThisName, Detail: said}),
 		unverified(x509.CertificateInvalidError{Cert: c, Reason: x509.NameMismatch, Detail: said}),
 		unverified(errors.New(said)),
-		&errName{"alice", c},
+		&errName{"alice", clientNames(c)},
 		errPin,
 		fmt.Errorf("tls: client requested unsupported application protocols ([%s])", said),
 		&net.OpError{Op: "remote error", Err: errors.New(said)},
@@ -69,6 +69,15 @@ func FuzzHostileNames(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A common name does not count for a server, and the error says what is missing.
+func TestCommonNameOnly(t *testing.T) {
+	c := &x509.Certificate{Raw: []byte{1}, Subject: pkix.Name{CommonName: "example.org"}}
+	err := Explain(unverified([]*x509.Certificate{c}, x509.HostnameError{Certificate: c, Host: "example.org"}))
+	if want := `the certificate of the other side is for nobody (it has no subjectAltName), and not for "example.org"`; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
 }
 
 // A server whose certificate has control characters in its names writes nothing to

@@ -27,7 +27,7 @@ type Options struct {
 	Pins []string
 
 	// CommonName is the name that the peer's certificate must be for. Dialing,
-	// "" means SNI; the rules are those of RFC 6125. Listening, it is one of
+	// "" means SNI; the rules are those of RFC 9525. Listening, it is one of
 	// the client's alternative names or its common name, letter for letter.
 	CommonName string
 
@@ -157,8 +157,12 @@ func (o *Options) Authenticates() bool { return o.clientAuth() == "need" }
 // Warnings are lines for the log about options that give safety away.
 func (o *Options) Warnings() []string {
 	var lines []string
-	if o.insecure() {
+	switch {
+	case !o.insecure():
+	case o.Insecure:
 		lines = append(lines, "insecure: the certificate of the other side is not verified; anybody in between can read and change everything")
+	default:
+		lines = append(lines, "verify=no: the other side is not verified; a connection that is dialed so can be read and changed by anybody in between")
 	}
 	if o.KeyLog != "" {
 		lines = append(lines, "keylog: the session keys are written to "+o.KeyLog+"; whoever reads it can read the traffic")

@@ -11,14 +11,14 @@ import (
 
 var errNoCertificate = errors.New("the other side shows no certificate")
 
-// An errName is what a client fails with whose certificate is for somebody else.
+// An errName is what a peer fails with whose certificate is for somebody else.
 type errName struct {
-	want string
-	cert *x509.Certificate
+	want  string
+	names []string // that the certificate is for
 }
 
 func (e *errName) Error() string {
-	return fmt.Sprintf("the certificate of the other side is for %s, and not for %q", quoted(certNames(e.cert)), e.want)
+	return fmt.Sprintf("the certificate of the other side is for %s, and not for %q", quoted(e.names), e.want)
 }
 
 // verifyServer holds a server against the pins, and against the authorities and the
@@ -55,7 +55,7 @@ func (o *Options) verifyClient(s tls.ConnectionState, roots *x509.CertPool, sums
 		}
 	}
 	if name := bare(o.CommonName); name != "" && !isFor(s.PeerCertificates[0], name) {
-		return &errName{name, s.PeerCertificates[0]}
+		return &errName{name, clientNames(s.PeerCertificates[0])}
 	}
 	return nil
 }
@@ -83,12 +83,12 @@ func unverified(chain []*x509.Certificate, err error) error {
 // isFor tells whether a client's certificate is for name: one of its alternative
 // names, or its common name. There are no wildcards: a client is somebody.
 func isFor(c *x509.Certificate, name string) bool {
-	return c.Subject.CommonName == name ||
-		slices.ContainsFunc(c.DNSNames, func(n string) bool { return strings.EqualFold(n, name) }) ||
-		slices.Contains(altNames(c), name)
+	return slices.Contains(clientNames(c), name) ||
+		slices.ContainsFunc(c.DNSNames, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// altNames returns the alternative names of a certificate.
+// altNames returns the alternative names of a certificate, which are the ones that
+// count for a server (RFC 9525, section 2).
 func altNames(c *x509.Certificate) []string {
 	names := slices.Clone(c.DNSNames)
 	for _, ip := range c.IPAddresses {
@@ -100,14 +100,12 @@ func altNames(c *x509.Certificate) []string {
 	return append(names, c.EmailAddresses...)
 }
 
-// certNames returns the names that a certificate is for, at most four: they are
-// for people, and nobody bounds how many there are.
-func certNames(c *x509.Certificate) []string {
-	names := altNames(c)
-	if c.Subject.CommonName != "" && !slices.Contains(names, c.Subject.CommonName) {
-		names = append(names, c.Subject.CommonName)
+// clientNames returns the names that count for a client.
+func clientNames(c *x509.Certificate) []string {
+	if c.Subject.CommonName == "" {
+		return altNames(c)
 	}
-	return names[:min(len(names), 4)]
+	return append(altNames(c), c.Subject.CommonName)
 }
 
 // certName returns the name of whom a certificate is about: its common name, else
