@@ -102,10 +102,11 @@ func altNames(c *x509.Certificate) []string {
 
 // clientNames returns the names that count for a client.
 func clientNames(c *x509.Certificate) []string {
-	if c.Subject.CommonName == "" {
-		return altNames(c)
+	names := altNames(c)
+	if cn := c.Subject.CommonName; cn != "" && !slices.Contains(names, cn) {
+		names = append(names, cn)
 	}
-	return append(altNames(c), c.Subject.CommonName)
+	return names
 }
 
 // certName returns the name of whom a certificate is about: its common name, else
