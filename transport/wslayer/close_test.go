@@ -51,10 +51,13 @@ func TestCloseStatus(t *testing.T) {
 	for _, way := range []string{"CloseWrite", "Close", "Abort"} {
 		for _, s := range statuses {
 			t.Run(fmt.Sprintf("%s %d", way, s.say.Code), func(t *testing.T) {
-				c, srv := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
-				testStatus(t, way, c, srv, s.say, s.hear, s.clean)
-				c, srv = pair(t, &wslayer.Layer{}, &wslayer.Layer{})
-				testStatus(t, way, srv, c, s.say, s.hear, s.clean)
+				synctest.Test(t, func(t *testing.T) {
+					l := &wslayer.Layer{CloseTimeout: time.Hour}
+					c, srv := pair(t, l, l)
+					testStatus(t, way, c, srv, s.say, s.hear, s.clean)
+					c, srv = pair(t, l, l)
+					testStatus(t, way, srv, c, s.say, s.hear, s.clean)
+				})
 			})
 		}
 	}
@@ -62,6 +65,8 @@ func TestCloseStatus(t *testing.T) {
 
 func testStatus(t *testing.T, way string, from, to *wslayer.Conn, say, hear transport.CloseStatus, clean bool) {
 	t.Helper()
+	var closing sync.WaitGroup
+	defer closing.Wait()
 	from.SetCloseStatus(say)
 	var err error
 	switch way {
@@ -69,11 +74,13 @@ func testStatus(t *testing.T, way string, from, to *wslayer.Conn, say, hear tran
 		if err = from.CloseWrite(); err == nil {
 			err = from.CloseWrite() // twice
 		}
+		defer func() { closing.Go(func() { from.Close() }) }()
 	case "Close":
-		go from.Close()
+		closing.Go(func() { from.Close() })
 	case "Abort":
-		go from.Abort(errors.New("the other end failed"))
+		closing.Go(func() { from.Abort(errors.New("the other end failed")) })
 	}
+	defer func() { closing.Go(func() { to.Close() }) }()
 	if err != nil {
 		t.Fatalf("%s: %v", way, err)
 	}
@@ -103,7 +110,7 @@ func testStatus(t *testing.T, way string, from, to *wslayer.Conn, say, hear tran
 // A status that is chosen after the close frame was sent changes nothing, and one
 // side that only listens has none.
 func TestCloseStatusIsChosenOnce(t *testing.T) {
-	c, s := pair(t, &wslayer.Layer{}, &wslayer.Layer{})
+	c, s := pair(t, &wslayer.Layer{CloseTimeout: -1}, &wslayer.Layer{CloseTimeout: -1})
 	if _, ok := s.CloseStatus(); ok || transport.HasEnded(s) {
 		t.Error("there is a status before the end")
 	}

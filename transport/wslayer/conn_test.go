@@ -20,7 +20,7 @@ import (
 func pair(t testing.TB, client, server *wslayer.Layer) (c, s *wslayer.Conn) {
 	t.Helper()
 	if client.CloseTimeout == 0 {
-		client.CloseTimeout, server.CloseTimeout = 20*time.Millisecond, 20*time.Millisecond
+		client.CloseTimeout, server.CloseTimeout = -1, -1
 	}
 	a, b := mem.Pair()
 	x, y, cerr, serr := transporttest.Wrap(t, a, b, client, server)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tenon-net/tenon/transport"
@@ -213,38 +214,34 @@ func testAuth(t *testing.T) {
 }
 
 func testPing(t *testing.T) {
-	a, b := mem.Pair()
-	go io.WriteString(a, request)
-	s, err := (&wslayer.Layer{Ping: 10 * time.Millisecond, PingTimeout: 30 * time.Millisecond, CloseTimeout: -1}).Wrap(context.Background(), b, transport.Accepted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	readAnswer(t, a)
-	read := make(chan error, 1)
-	go func() { _, _, err := s.(*wslayer.Conn).ReadMsg(make([]byte, 1)); read <- err }()
-	p := make([]byte, 2)
-	for range 2 { // answered pings keep the connection up, whatever the answer
-		if _, err := io.ReadFull(a, p); err != nil || string(p) != "\x89\x00" {
-			t.Fatalf("got %x, %v; want a ping", p, err)
+	synctest.Test(t, func(t *testing.T) {
+		a, _, read := pinged(t, "ping=10ms,ping-timeout=30ms")
+		p := make([]byte, 2)
+		for range 2 { // answered pings keep the connection up, whatever the answer
+			if _, err := io.ReadFull(a, p); err != nil || string(p) != "\x89\x00" {
+				t.Fatalf("got %x, %v; want a ping", p, err)
+			}
+			a.Write(clientFrame(true, 10, ""))
 		}
-		a.Write(clientFrame(true, 10, ""))
-	}
-	if err := <-read; !errors.Is(err, transport.ErrTimeout) {
-		t.Errorf("after no answer: %v, want transport.ErrTimeout", err)
-	}
+		if err := <-read; !errors.Is(err, transport.ErrTimeout) {
+			t.Errorf("after no answer: %v, want transport.ErrTimeout", err)
+		}
+	})
 }
 
 func testCloseTimeout(t *testing.T) {
-	c, _ := pair(t, &wslayer.Layer{CloseTimeout: 100 * time.Millisecond}, &wslayer.Layer{CloseTimeout: -1})
-	begin := time.Now()
-	c.Close()
-	if d := time.Since(begin); d < 90*time.Millisecond || d > time.Second {
-		t.Errorf("Close takes %v, want 100ms", d)
-	}
-	c, _ = pair(t, &wslayer.Layer{CloseTimeout: -1}, &wslayer.Layer{CloseTimeout: -1})
-	begin = time.Now()
-	if c.Close(); time.Since(begin) > 80*time.Millisecond {
-		t.Errorf("Close takes %v, want none", time.Since(begin))
+	for given, want := range map[time.Duration]time.Duration{0: wslayer.DefaultCloseTimeout, 100 * time.Millisecond: 100 * time.Millisecond, -1: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := mem.Pair()
+			s := acceptedBy(t, &wslayer.Layer{CloseTimeout: given}, a, b)
+			begin := time.Now()
+			s.Close()
+			if d := time.Since(begin); d != want {
+				t.Errorf("with %v, Close takes %v", given, d)
+			}
+			if frame, err := io.ReadAll(a); string(frame) != "\x88\x02\x03\xe8" || err != nil {
+				t.Errorf("with %v, the client reads %x, %v; want a close frame", given, frame, err)
+			}
+		})
 	}
 }

@@ -70,7 +70,7 @@ func TestAgainstOtherServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := (&wslayer.Layer{Deflate: deflate, Protocols: []string{"a", "b"}, Path: "/x y"}).Wrap(context.Background(), asStream(raw), transport.Dialed)
+		c, err := (&wslayer.Layer{Deflate: deflate, Protocols: []string{"a", "b"}, Path: "/x y", CloseTimeout: time.Minute}).Wrap(context.Background(), asStream(raw), transport.Dialed)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestAgainstOtherServer(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		if err := c.Close(); err != nil || time.Since(begin) > time.Second {
+		if err := c.Close(); err != nil || time.Since(begin) > 30*time.Second {
 			t.Errorf("Close: %v after %v", err, time.Since(begin))
 		}
 	}
@@ -165,7 +165,7 @@ func TestStatusAgainstOther(t *testing.T) {
 			}
 			side := map[string]transport.Side{"client": transport.Dialed, "server": transport.Accepted}[role]
 			go func() {
-				c, err := new(wslayer.Layer).Wrap(context.Background(), asStream(near), side)
+				c, err := (&wslayer.Layer{CloseTimeout: time.Minute}).Wrap(context.Background(), asStream(near), side)
 				if err != nil {
 					t.Error(err)
 				}
@@ -205,7 +205,7 @@ func TestStatusAgainstOther(t *testing.T) {
 				t.Errorf("as a %s, we hear %v", role, err)
 			}
 			begin := time.Now()
-			if c.Close(); time.Since(begin) > time.Second {
+			if c.Close(); time.Since(begin) > 30*time.Second {
 				t.Errorf("as a %s, closing takes %v", role, time.Since(begin))
 			}
 		}
