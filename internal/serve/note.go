@@ -38,7 +38,7 @@ func (s *server) note(a, b transport.Conn) (*Joint, join.Options) {
 		if jo.Framing == join.Chunks && !s.framed() && people(a, b) {
 			jo.Framing = join.People
 		}
-		jo.Text = jo.Text || jo.Framing == join.Lines
+		jo.Text = jo.Text || jo.Framing == join.Lines || textual(a) || textual(b)
 		j.Text = "bytes are cut into messages with frame=" + jo.Framing.String()
 	}
 	if !s.NoJoints {
@@ -114,6 +114,12 @@ func people(a, b transport.Conn) bool {
 	}
 	isWeb := func(c transport.Conn) bool { return strings.HasPrefix(c.Info().Kind, "ws") }
 	return interactive(a) && isWeb(b) || interactive(b) && isWeb(a)
+}
+
+// textual tells whether what an end says is text, for ends that tell text from binary.
+func textual(c transport.Conn) bool {
+	t, ok := transport.About[interface{ Textual() bool }](c)
+	return ok && t.Textual()
 }
 
 // hangs finds the ends at which a person sits: an end of file from the other ends
