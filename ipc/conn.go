@@ -54,6 +54,7 @@ func (c *Conn) write(b []byte) (n int, err error) {
 	if err := c.mayWrite(); err != nil {
 		return 0, err
 	}
+	c.takeTurn()
 	for n < len(b) {
 		if c.out.p.free() == 0 {
 			if err := c.awaitRoom(1); err != nil {

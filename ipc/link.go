@@ -42,6 +42,7 @@ type link struct {
 	unread atomic.Uint32         // wake-ups that may be in the socket
 
 	peerRuns atomic.Bool // its reader was not parked when it was last sent something
+	turn     atomic.Bool // something has come, and nothing been sent since
 	idle     idler
 	ending   ending
 

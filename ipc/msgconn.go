@@ -85,6 +85,7 @@ func (c *MsgConn) putMsg(p []byte, m transport.Meta) error {
 	if err != nil {
 		return err
 	}
+	c.takeTurn()
 	copyOut(body, p)
 	c.out.p.seal(len(p), m.Text)
 	return nil

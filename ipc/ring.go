@@ -11,10 +11,11 @@ import (
 // reads it back, and believes the other's only after checking it. It makes no
 // system call and belongs to one goroutine at a time.
 type producer struct {
-	ctl  *control
-	data []byte // the ring
-	tail uint64 // bytes put in
-	head uint64 // bytes taken out, when last looked
+	ctl   *control
+	data  []byte // the ring
+	tail  uint64 // bytes put in
+	head  uint64 // bytes taken out, when last looked
+	shown uint64 // the tail that the consumer can see
 }
 
 // A consumer is the half of a ring that takes out; as [producer].
@@ -54,8 +55,15 @@ func (p *producer) look() error {
 	}
 }
 
+// expect is called before something is put in that will be published at once, and that
+// the consumer polls for.
+func (p *producer) expect() { p.ctl.tail.expect(p.shown) }
+
 // publish shows what has been put in to the consumer.
-func (p *producer) publish() { p.ctl.tail.publish(p.tail) }
+func (p *producer) publish() {
+	p.shown = p.tail
+	p.ctl.tail.publish(p.tail)
+}
 
 // filled returns how many bytes there are to take out, as far as was known when
 // the consumer last looked.

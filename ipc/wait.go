@@ -69,6 +69,7 @@ func (l *link) awaitData() error {
 		}
 		l.armIdle()
 		if h.spin.spin(&h.c.ctl.tail, h.c.tail, &h.c.ctl.end, &l.state, l.peerRuns.Load()) {
+			l.turn.Store(true)
 			continue
 		}
 		if h.ready == nil {
@@ -161,6 +162,15 @@ func (l *link) emptySocket(fd int, self *waitQueue) {
 
 // maxUnread is how many wake-ups may be expected until the socket is read.
 const maxUnread = 32
+
+// takeTurn is called before something is put into the ring. If something has come just
+// now, that is perhaps the answer to it, and the other side polls for it.
+func (l *link) takeTurn() {
+	if l.turn.Load() {
+		l.turn.Store(false)
+		l.out.p.expect()
+	}
+}
 
 // publishPut shows what was put into the ring to the consumer, and wakes it if it is
 // parked. The error is that there is none any more.

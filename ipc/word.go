@@ -2,7 +2,10 @@
 
 package ipc
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // A word32 is a word of the memory that both sides have mapped. All that one side
 // writes to a control goes through publish and claim, which are full memory barriers.
@@ -31,3 +34,9 @@ type word64 struct{ v atomic.Uint64 }
 
 func (w *word64) load() uint64     { return w.v.Load() }
 func (w *word64) publish(v uint64) { w.v.Swap(v) }
+
+// expect announces that a word which holds v is about to be published, and changes
+// nothing: v is what this side wrote there last. A swap fetches its cache line from the
+// other processor only when all stores before it are done; a plain store has that
+// begin at once, beside the fetching of the lines that data are put into.
+func (w *word64) expect(v uint64) { *(*uint64)(unsafe.Pointer(&w.v)) = v }
