@@ -9,8 +9,8 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// attached is an end that has been detached for nothing, made whole again: bytes
-// go through the descriptor, all the rest through the end that gave it up.
+// attached is an end that was detached although the engine could not take the joint:
+// bytes go through the descriptor, all else through the end that gave it up.
 type attached struct {
 	end  transport.Conn
 	conn net.Conn

@@ -114,7 +114,7 @@ func (b *Broker) Serve(ctx context.Context, a transport.Acceptor) error {
 	err := b.accept(ctx, a, &mine)
 	a.Close()
 	for _, m := range mine {
-		m.leave(farewell)
+		m.leave(drainTime)
 	}
 	for _, m := range mine {
 		<-m.finished
@@ -133,7 +133,7 @@ func (b *Broker) accept(ctx context.Context, a transport.Acceptor, mine *[]*memb
 			if err != nil {
 				return err
 			}
-			*mine = append(stillHere(*mine), m)
+			*mine = append(withoutFinished(*mine), m)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, net.ErrClosed):
@@ -145,8 +145,8 @@ func (b *Broker) accept(ctx context.Context, a transport.Acceptor, mine *[]*memb
 	}
 }
 
-// stillHere drops those that have left, now and then.
-func stillHere(ms []*member) []*member {
+// withoutFinished removes those that have left, each time that the slice is full.
+func withoutFinished(ms []*member) []*member {
 	if len(ms) < cap(ms) {
 		return ms
 	}
@@ -186,7 +186,7 @@ func (b *Broker) Close() error {
 	b.closed = true
 	b.mu.Unlock()
 	for _, m := range b.all(nil) {
-		m.leave(farewell)
+		m.leave(drainTime)
 	}
 	b.running.Wait()
 	return nil

@@ -10,8 +10,9 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// farewell is how long, at the end of the Broker, members get what waits for them.
-const farewell = time.Second
+// drainTime is how long, at the end of the Broker, members get to take what is queued
+// for them.
+const drainTime = time.Second
 
 // A member is one end of a Broker. One goroutine reads from it and one writes.
 //
@@ -75,8 +76,8 @@ func (m *member) run(members int) {
 	}
 }
 
-// read passes on what the member sends. Once it is leaving, what still comes is
-// read and forgotten, so that closing does not reset the connection.
+// read passes on what the member sends. Once it is leaving, what still arrives is read
+// and discarded, so that closing does not reset the connection (RFC 2525, 2.17).
 func (m *member) read() {
 	next := reader(m.in)
 	for {
@@ -149,13 +150,12 @@ func (m *member) put(p packet) error {
 	}
 }
 
-// leave ends the member once it has got what waits for it, which it may take some
-// time to do.
+// leave ends the member when its queue is drained, or when patience is over.
 func (m *member) leave(patience time.Duration) {
 	m.finish(time.AfterFunc(patience, m.timeUp))
 }
 
-// timeUp ends a member that was leaving for too long.
+// timeUp ends a member whose queue took too long to drain.
 func (m *member) timeUp() {
 	m.cut()
 	m.outer.Close() //nolint:errcheck // it is the end all the same

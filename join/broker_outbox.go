@@ -15,7 +15,7 @@ type packet struct {
 // size is what a packet counts in an outbox: an empty message takes room too.
 func (p packet) size() int64 { return int64(len(p.data)) + 64 }
 
-// An outbox holds what waits for one member, and whether the member stays.
+// An outbox is the send queue of one member, and its state.
 type outbox struct {
 	limit int64
 
@@ -103,7 +103,8 @@ func (o *outbox) wait(p packet, late <-chan struct{}) bool {
 	}
 }
 
-// finish lets nothing more in. The timer is kept, or stopped if it is not the first.
+// finish closes the queue to new packets; those in it are still sent. A timer that is not
+// the first is stopped.
 func (o *outbox) finish(timer *time.Timer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -115,7 +116,7 @@ func (o *outbox) finish(timer *time.Timer) {
 	close(o.ended)
 }
 
-// discard lets nothing more in and forgets what is there.
+// discard closes the queue to new packets and drops those in it.
 func (o *outbox) discard(why error, dropped bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,10 +129,10 @@ func (o *outbox) discard(why error, dropped bool) {
 	o.queue, o.held = nil, 0
 }
 
-// cut forgets what is there, and says so if it was something.
+// cut drops what is queued, with ErrCut as the reason if there was something.
 func (o *outbox) cut() { o.discard(ErrCut, false) }
 
-// lose says that a packet was taken out and could not be sent.
+// lose records why a packet that was taken out could not be sent.
 func (o *outbox) lose(why error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -318,8 +318,8 @@ func TestStoppingIsBounded(t *testing.T) {
 		for range 2 {
 			<-r.served
 		}
-		if took := time.Since(began); took != farewell {
-			t.Errorf("stopping took %v, want %v", took, farewell)
+		if took := time.Since(began); took != drainTime {
+			t.Errorf("stopping took %v, want %v", took, drainTime)
 		}
 		r.mu.Lock()
 		if want := "user2 left 0: " + ErrCut.Error(); !slices.Contains(r.events, want) && !slices.Contains(r.events, strings.Replace(want, "0", "1", 1)) {

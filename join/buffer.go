@@ -2,8 +2,8 @@ package join
 
 import "sync"
 
-// Sizes of buffers, in bytes. A direction begins with a small one, because most
-// are idle most of the time, and goes up while reads fill what they are given.
+// Sizes of buffers, in bytes. A direction begins with a small one, because most are idle
+// most of the time, and switches to a large one while reads fill it.
 const (
 	smallBuffer = 4 << 10
 	largeBuffer = 256 << 10
@@ -17,8 +17,8 @@ type buffer struct {
 	short int     // reads in a row that the small one would have held
 }
 
-// patience is how many short reads in a row give the large buffer back.
-const patience = 16
+// shortReads is how many short reads in a row return the large buffer to the pool.
+const shortReads = 16
 
 var largeBuffers = sync.Pool{New: func() any { p := make([]byte, largeBuffer); return &p }}
 
@@ -33,7 +33,7 @@ func (b *buffer) next(last int) []byte {
 	case b.large != nil && last > smallBuffer:
 		b.short = 0
 	case b.large != nil:
-		if b.short++; b.short == patience {
+		if b.short++; b.short == shortReads {
 			b.free()
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // joints, as Wireshark and tshark open it: the bytes of a joint as a TCP
 // connection, messages as UDP datagrams. What is recorded is what the joint moves:
 // plaintext, also where an end encrypts. Packets, their headers and the handshake
-// are made up; times and bytes are not.
+// are synthetic; times and bytes are not.
 //
 // Each call of a Tap writes whole blocks at once, so that the file is valid at any
 // moment. Many joints may be recorded at the same time.

@@ -25,9 +25,9 @@ func (d Direction) String() string {
 	return "<"
 }
 
-// A Tap is told all that passes through a joint. The calls for one direction come
+// A Tap observes all that passes through a joint. The calls for one direction come
 // in order and one at a time; those for the two directions may come at the same
-// time. A Tap that takes its time slows the joint down.
+// time. A slow Tap slows the joint down.
 type Tap interface {
 	// Data is called with what is about to be written: some bytes or, if
 	// msg is set, one message. P must not be kept or changed.
@@ -73,8 +73,8 @@ func (o *Options) tell(d Direction, p []byte, msg bool) error {
 	return o.tapErr()
 }
 
-// A sink is a writer that many taps share. After the first error it writes no
-// more, because a file with a hole in it misleads.
+// A sink is a writer that many taps share. It writes nothing after the first error,
+// because a record with a gap would mislead.
 type sink struct {
 	mu  sync.Mutex // guards err, and keeps writes whole and apart
 	w   io.Writer

@@ -2,8 +2,8 @@ package join
 
 import "time"
 
-// A watch is the joint's clock: it runs out when nothing has moved for as long as
-// the joint may be silent. It belongs to the goroutine that called Join.
+// A watch is the joint's inactivity timer: it expires when no byte has moved for as long
+// as the joint may be silent. It belongs to the goroutine that called Join.
 type watch struct {
 	j     *joint
 	timer *time.Timer
@@ -35,7 +35,7 @@ func (w *watch) left() time.Duration {
 	return limit - (time.Since(w.j.start) - time.Duration(w.j.moved.Load()))
 }
 
-// reset sets the clock anew, because the limit may have changed.
+// reset restarts the timer, because the limit may have changed.
 func (w *watch) reset() {
 	limit, _ := w.limit()
 	switch {

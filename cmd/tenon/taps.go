@@ -12,7 +12,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// taps are those who look on at the joints of a call: --dump, --tee and --pcap.
+// taps are what records the joints of a call: --dump, --tee and --pcap.
 type taps struct {
 	each    []func(joint uint64, a, b transport.Conn) join.Tap
 	records []*record

@@ -214,9 +214,9 @@ func TestNotPollable(t *testing.T) {
 	}
 }
 
-// TestLastWords: a server that takes no more of an upload answers and resets. The
+// TestAnswerBeforeReset: a server that takes no more of an upload answers and resets. The
 // answer must reach the client, whatever the relay notices first.
-func TestLastWords(t *testing.T) {
+func TestAnswerBeforeReset(t *testing.T) {
 	for range 50 {
 		e := newEngine(t)
 		client, a := tcpPair(t)

@@ -131,17 +131,17 @@ func (j *joint) writeFailed(f *flow, err error) {
 		back = &j.flows[1]
 	}
 	if back.state == flowing {
-		j.lastWords(back)
+		j.drain(back)
 	}
 	j.finish(f, true)
 }
 
-// lastWords moves what can be moved at once.
-func (j *joint) lastWords(f *flow) {
+// drain forwards what has been received already, without waiting.
+func (j *joint) drain(f *flow) {
 	if f.pending() {
 		return // the other side is not even up to date
 	}
-	for range lastReads {
+	for range drainReads {
 		n, e := sysRead(f.src.fd, j.l.buf)
 		if e != 0 || n == 0 {
 			return

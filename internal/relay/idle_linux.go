@@ -3,7 +3,8 @@ package relay
 import "container/heap"
 
 // idleHeap orders the joints that have Options.Idle by the time at which the loop
-// looks at them next. Data does not move a joint: its time is corrected when it comes.
+// looks at them next. Data does not reorder the heap: when a
+// joint is due, its time is corrected.
 type idleHeap []*joint
 
 var _ heap.Interface = (*idleHeap)(nil)

@@ -13,8 +13,8 @@ const (
 	turnBytes = 256 << 10
 	// smallBulk: a flow whose splices stay below it so often goes back to read and write.
 	smallBulk, smallTimes = 16 << 10, 4
-	// lastReads bounds how much is passed on from an end that takes no more.
-	lastReads = 64
+	// drainReads bounds how much is forwarded from an end to which writing has failed.
+	drainReads = 64
 	// discardReads bounds how much unread data is thrown away after one way.
 	discardReads = 1024
 )
@@ -75,17 +75,17 @@ func (f *flow) pending() bool { return f.inPipe > 0 || len(f.rest) > 0 }
 
 // joint belongs to its loop once started; before that, to start.
 type joint struct {
-	l      *loop
-	ends   [2]end
-	flows  [2]flow
-	opt    Options
-	result Result
-	done   func(Result)
-	slot   uint32
-	gen    uint32
-	queued bool // in loop.ready
-	drain  bool // one end is gone: what the other sends is thrown away
-	over   bool // descriptors closed, result final
+	l        *loop
+	ends     [2]end
+	flows    [2]flow
+	opt      Options
+	result   Result
+	done     func(Result)
+	slot     uint32
+	gen      uint32
+	queued   bool // in loop.ready
+	discards bool // one end is gone: what the other sends is thrown away
+	over     bool // descriptors closed, result final
 
 	silence time.Duration // for how long it may be silent now; 0 is for ever
 	active  time.Time     // last write; kept up only with a silence
@@ -116,7 +116,7 @@ func (j *joint) interest(side int) uint32 {
 	return ev
 }
 
-// note takes the events of one end; the turn that follows acts on them.
+// note records the events of one end; the next turn acts on them.
 func (j *joint) note(side int, ev uint32) {
 	e := &j.ends[side]
 	if ev&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR|unix.EPOLLPRI) != 0 {
@@ -174,7 +174,7 @@ func (j *joint) pump(f *flow) (again bool) {
 		case f.state == ending:
 			j.halfClose(f)
 			return false
-		case j.drain && f.src.readable && budget > 0:
+		case j.discards && f.src.readable && budget > 0:
 			budget -= j.throwAway(f)
 		case !f.src.readable:
 			return false
@@ -252,12 +252,12 @@ func (j *joint) halfClose(f *flow) {
 // lacks tells whether the end at side is gone, all that came from it has been passed
 // on, and the joint only waits for data that nobody will get.
 func (j *joint) lacks(side int) bool {
-	return !j.over && !j.drain && j.ends[side].gone && j.flows[side].state == ended && j.flows[1-side].state != ended
+	return !j.over && !j.discards && j.ends[side].gone && j.flows[side].state == ended && j.flows[1-side].state != ended
 }
 
 // startDrain has the joint end in Options.Drain, or when the side that is left does.
 func (j *joint) startDrain() {
-	j.drain = true
+	j.discards = true
 	if j.opt.Drain <= 0 {
 		j.finish(nil, false)
 		return
@@ -332,7 +332,7 @@ func (j *joint) finish(f *flow, aborted bool) {
 		}
 	}
 	j.l.mu.Lock()
-	j.l.release(j)
+	j.l.freeSlot(j)
 	j.l.mu.Unlock()
 	for i := range j.ends {
 		if aborted {

@@ -15,7 +15,7 @@ import (
 const (
 	bufferBytes = 64 << 10
 	batchEvents = 128
-	noSlot      = -1 // the event data of the wake-up descriptor
+	noSlot      = -1 // the event data of the eventfd
 )
 
 // defaultLoops bounds the loops of an engine with many joints; see fullLoop.
@@ -28,8 +28,8 @@ type slot struct {
 	gen uint32
 }
 
-// order is to abort a joint, or, without a cause, to close it.
-type order struct {
+// endRequest asks the loop to abort a joint, or, without a cause, to close it.
+type endRequest struct {
 	j     *joint
 	cause error
 }
@@ -41,12 +41,12 @@ type loop struct {
 	joints       atomic.Int32
 	begun        atomic.Uint32 // joints since the beginning
 
-	mu     sync.Mutex // guards the fields down to the blank line
-	slots  []slot
-	free   []uint32
-	orders []order
-	idle   idleHeap
-	closed bool
+	mu       sync.Mutex // guards the fields down to the blank line
+	slots    []slot
+	free     []uint32
+	requests []endRequest
+	idle     idleHeap
+	closed   bool
 
 	// Of the loop's goroutine only.
 	ready []*joint // joints with work left
@@ -92,7 +92,7 @@ func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
 	if l.closed {
 		return nil, net.ErrClosed
 	}
-	l.enlist(j)
+	l.takeSlot(j)
 	for _, side := range [2]int{1, 0} { // b first: a has data already, more often than not
 		ev := j.event(side)
 		err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, j.ends[side].fd, &ev)
@@ -102,7 +102,7 @@ func (l *loop) start(a, b int, o Options, done func(Result)) (*joint, error) {
 		if side == 0 {
 			_ = unix.EpollCtl(l.epfd, unix.EPOLL_CTL_DEL, b, nil)
 		}
-		l.release(j)
+		l.freeSlot(j)
 		if err == unix.EPERM {
 			return nil, ErrNotPollable
 		}
@@ -130,8 +130,8 @@ func (l *loop) limit(j *joint, d time.Duration) {
 	}
 }
 
-// enlist gives j a slot. The caller holds mu.
-func (l *loop) enlist(j *joint) {
+// takeSlot registers j in a slot. The caller holds mu.
+func (l *loop) takeSlot(j *joint) {
 	if n := len(l.free); n > 0 {
 		j.slot, l.free = l.free[n-1], l.free[:n-1]
 	} else {
@@ -144,8 +144,8 @@ func (l *loop) enlist(j *joint) {
 	l.begun.Add(1)
 }
 
-// release frees the slot of j: no event finds it any more. The caller holds mu.
-func (l *loop) release(j *joint) {
+// freeSlot frees the slot of j: events for it are dropped from now on. The caller holds mu.
+func (l *loop) freeSlot(j *joint) {
 	l.slots[j.slot] = slot{gen: l.slots[j.slot].gen + 1}
 	l.free = append(l.free, j.slot)
 	l.joints.Add(-1)
@@ -157,27 +157,27 @@ func (l *loop) release(j *joint) {
 // cut asks the loop to abort j, if it is not over yet.
 func (j *joint) cut(cause error) {
 	l := j.l
-	l.command(func() { l.orders = append(l.orders, order{j, cause}) })
+	l.post(func() { l.requests = append(l.requests, endRequest{j, cause}) })
 }
 
 // cutAll asks the loop to abort all joints that it has.
 func (l *loop) cutAll(cause error) {
-	l.command(func() {
+	l.post(func() {
 		for _, s := range l.slots {
 			if s.j != nil {
-				l.orders = append(l.orders, order{s.j, cause})
+				l.requests = append(l.requests, endRequest{s.j, cause})
 			}
 		}
 	})
 }
 
 func (l *loop) close() {
-	l.command(func() { l.closed = true })
+	l.post(func() { l.closed = true })
 }
 
-// command changes what l.mu guards and wakes the loop to see it. A closed loop is
-// about to abort everything and needs no command.
-func (l *loop) command(change func()) {
+// post changes what l.mu guards and wakes the loop to act on it. A closed loop is about
+// to abort everything and needs no request.
+func (l *loop) post(change func()) {
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
@@ -227,9 +227,9 @@ func (l *loop) queue(j *joint) {
 	}
 }
 
-// gather turns events, orders and idle times into joints that are ready.
+// gather turns events, requests and expired idle times into joints that are ready.
 func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
-	var cuts []order
+	var cuts []endRequest
 	l.mu.Lock()
 	for i := range evs {
 		ev := &evs[i]
@@ -244,9 +244,9 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 			l.queue(s.j)
 		}
 	}
-	cuts = append(cuts, l.orders...)
-	clear(l.orders)
-	l.orders = l.orders[:0]
+	cuts = append(cuts, l.requests...)
+	clear(l.requests)
+	l.requests = l.requests[:0]
 	if len(l.idle) > 0 {
 		l.now = time.Now()
 		cuts = l.expire(cuts)
@@ -261,19 +261,19 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 
 // expire collects the joints that were idle too long, and puts back the others
 // whose time was moved on by data. l.mu is held.
-func (l *loop) expire(cuts []order) []order {
+func (l *loop) expire(cuts []endRequest) []endRequest {
 	for len(l.idle) > 0 && !l.idle[0].due.After(l.now) {
 		j := l.idle[0]
 		due := j.active.Add(j.silence)
 		if !due.After(l.now) {
 			cause := ErrIdle
 			switch {
-			case j.drain:
+			case j.discards:
 				cause = nil
 			case j.silence != j.opt.Idle:
 				cause = ErrHalfClosed
 			}
-			cuts = append(cuts, order{j, cause})
+			cuts = append(cuts, endRequest{j, cause})
 			due = l.now.Add(j.silence)
 		}
 		j.due = due
@@ -282,7 +282,7 @@ func (l *loop) expire(cuts []order) []order {
 	return cuts
 }
 
-func (l *loop) end(o order) {
+func (l *loop) end(o endRequest) {
 	if !o.j.over {
 		o.j.result.Cause = o.cause
 		o.j.finish(nil, o.cause != nil)
@@ -293,10 +293,10 @@ func (l *loop) end(o order) {
 func (l *loop) shut() {
 	l.using.Wait()
 	l.mu.Lock()
-	var left []order
+	var left []endRequest
 	for _, s := range l.slots {
 		if s.j != nil {
-			left = append(left, order{s.j, net.ErrClosed})
+			left = append(left, endRequest{s.j, net.ErrClosed})
 		}
 	}
 	l.mu.Unlock()

@@ -100,8 +100,8 @@ type Engine struct {
 }
 
 // fullLoop is how many joints a loop has before the next one is started. Few joints
-// are best together: their loop is awake already when the next byte comes, and the
-// other processors are free for the programs that they join.
+// share a loop best: it is running already when the next byte arrives, and leaves the
+// other processors to the programs that are joined.
 const fullLoop = 32
 
 // New starts an engine with at most so many event loops; zero means the default.

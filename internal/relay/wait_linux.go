@@ -7,20 +7,20 @@ import (
 )
 
 const (
-	// pollFor is how long a loop polls before it sleeps. A thread that sleeps on
-	// an idle processor takes tens of microseconds to come back, in a virtual
-	// machine most of all: more than relaying a message takes.
+	// pollFor is how long a loop polls before it blocks. Waking a thread on an idle
+	// processor takes tens of microseconds, in a virtual machine most of all: more
+	// than relaying a message takes.
 	pollFor = 40 * time.Microsecond
-	// pollCredit is how many times in a row polling may be in vain before a loop
-	// goes to sleep at once.
+	// pollCredit is how many times in a row polling may find nothing before the loop
+	// stops polling.
 	pollCredit = 4
 )
 
-// poller decides whether polling is worth its time. Only traffic that comes in
-// quicker than pollFor earns it; a quiet loop sleeps.
+// poller decides whether to poll before blocking. Only traffic that arrives within
+// pollFor earns credit; a quiet loop blocks at once.
 type poller struct{ credit int }
 
-// polled takes note of whether polling brought events.
+// polled records whether polling found events.
 func (p *poller) polled(hit bool) {
 	if hit {
 		p.credit = pollCredit
@@ -29,21 +29,21 @@ func (p *poller) polled(hit bool) {
 	}
 }
 
-// slept takes note of a sleep: a short one should have been a poll.
+// slept records for how long the loop was blocked: a short wait should have been a poll.
 func (p *poller) slept(d time.Duration) {
 	if d < pollFor {
 		p.credit = min(p.credit+1, pollCredit)
 	}
 }
 
-// wait returns the next events: at once while there is work, after a short poll
-// where that pays, and asleep otherwise.
+// wait returns the next events. It does not block while there is work left, polls for a
+// short time where that pays, and blocks otherwise.
 func (l *loop) wait(evs []unix.EpollEvent) int {
 	if len(l.ready) > 0 {
 		return sysPoll(l.epfd, evs)
 	}
-	// Where joints come and go, the processor is better left to those who make
-	// them: polling costs 4 to 10 % of the connections a second.
+	// While joints come and go, polling would take the processor from the programs
+	// that make them: it costs 4 to 10 % of the connections a second.
 	begun := l.begun.Load()
 	churn := begun != l.seen
 	if l.seen = begun; churn {
@@ -60,7 +60,7 @@ func (l *loop) wait(evs []unix.EpollEvent) int {
 			start = time.Now()
 			break
 		}
-		sysYield() // who waits for us may need this processor
+		sysYield() // the peer may be runnable on this processor
 	}
 	n, err := unix.EpollWait(l.epfd, evs, l.timeout())
 	if err != nil {

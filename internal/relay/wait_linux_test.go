@@ -2,8 +2,8 @@ package relay
 
 import "testing"
 
-// TestPollerGivesUp: a loop whose polling is in vain must come to sleep at once,
-// and stay so while nothing comes in quickly.
+// TestPollerGivesUp: a loop whose polling finds nothing must stop polling, and not
+// begin again while nothing arrives quickly.
 func TestPollerGivesUp(t *testing.T) {
 	var p poller
 	if p.credit > 0 {
