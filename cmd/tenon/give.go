@@ -154,10 +154,13 @@ func (g *giver) run(ctx context.Context, meeting string) (err error) {
 	defer acc.Close()
 	for {
 		conn, err := acc.Accept()
-		switch cause := context.Cause(ctx); {
+		cause := context.Cause(ctx)
+		switch {
+		case err == nil:
+			// After ctx has ended it is closed at once.
 		case cause == errAllTaken, g.takers.Load() > 0 && errors.Is(cause, errNotTaken):
 			return nil
-		case err != nil:
+		default:
 			return interruptedOr(ctx, err)
 		}
 		g.work.Go(func() { g.serve(ctx, conn, stop) })

@@ -64,7 +64,7 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 	}
 	stop := func() {}
 	if c.joint.chat || c.joint.broadcast || serves(ends) {
-		stop = p.reloadOnHangUp(ctx, o)
+		stop = p.reloadOnHangUp(ctx, o, out.event)
 	}
 	done = func(err error) error {
 		stop()

@@ -67,13 +67,13 @@ const (
 	notReloaded tenon.EventType = "reload-failed"
 )
 
-// reloadOnHangUp has SIGHUP reload o, until stop.
-func (p *program) reloadOnHangUp(ctx context.Context, o *tenon.Opener) (stop func()) {
+// reloadOnHangUp has SIGHUP reload o and tell what came of it, until stop.
+func (p *program) reloadOnHangUp(ctx context.Context, o *tenon.Opener, tell func(tenon.Event)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	again := make(chan struct{}, 1)
 	p.reloads.Store(&again)
 	var work sync.WaitGroup
-	work.Go(func() { reloads(ctx, again, o.Reload, o.Events) })
+	work.Go(func() { reloads(ctx, again, o.Reload, tell) })
 	return func() {
 		cancel()
 		work.Wait()
