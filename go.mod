@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/creack/pty v1.1.24
+	github.com/gtank/ristretto255 v0.2.0
 	github.com/lxzan/gws v1.8.9
 	github.com/mdlayher/vsock v1.4.0
 	github.com/pires/go-proxyproto v0.15.0
@@ -16,6 +17,7 @@ require (
 )
 
 require (
+	filippo.io/edwards25519 v1.1.0 // indirect
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/klauspost/compress v1.17.9 // indirect
 	github.com/mdlayher/socket v0.8.0 // indirect
