@@ -187,8 +187,7 @@ func (t Ticket) check() error {
 
 // Encode writes the ticket as text.
 func (t Ticket) Encode() (string, error) {
-	t.Fields = slices.Clone(t.Fields)
-	slices.SortStableFunc(t.Fields, func(a, b Field) int { return int(a.Type) - int(b.Type) })
+	t.Fields = t.sorted()
 	if err := t.check(); err != nil {
 		return "", err
 	}
@@ -223,4 +222,13 @@ func (t Ticket) bytes(without Type) []byte {
 
 // Signed returns what the signature of the ticket is made over: all of it but the
 // signature.
-func (t Ticket) Signed() []byte { return t.bytes(Signature) }
+func (t Ticket) Signed() []byte {
+	t.Fields = t.sorted()
+	return t.bytes(Signature)
+}
+
+func (t Ticket) sorted() []Field {
+	f := slices.Clone(t.Fields)
+	slices.SortStableFunc(f, func(a, b Field) int { return int(a.Type) - int(b.Type) })
+	return f
+}
