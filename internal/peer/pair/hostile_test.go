@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/cpace"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 )
@@ -349,5 +350,24 @@ func FuzzJoiner(f *testing.F) {
 		if r, err := Join(t.Context(), sink{bytes.NewReader(sent)}, NewCode(7), bob); err == nil {
 			t.Fatalf("%+v", r)
 		}
+	})
+}
+
+// Whatever a peer does on a stream of the network, an offer gets over it in time and
+// is as good as before.
+func TestOfferAmongHostilePeers(t *testing.T) {
+	var o *Offer
+	peertest.Hostile(t, MaxRun+2*transport.LingeringCloseTime, func(s transport.Stream) {
+		o = NewOffer(NewCode(7), alice)
+		if r, err := o.Accept(context.Background(), s); err == nil {
+			t.Errorf("paired with %v", r.Peer)
+		}
+	}, func(t *testing.T) {
+		select {
+		case <-o.Done():
+			t.Error("the code is spent")
+		default:
+		}
+		o.Close() //nolint:errcheck // it returns nil
 	})
 }
