@@ -29,6 +29,11 @@ var Rules = []Rule{
 	{"internal/sessions", nil, "it knows when a sender is there, and no socket"},
 	{"internal/inherit", nil, "the standard descriptors, as they were found"},
 	{"internal/term", nil, "terminals, for the families that have some"},
+	{"internal/ticket", nil, "every program can afford to read a ticket"},
+	{"internal/peer/cpace", nil, "a protocol of one page, checked against its vectors"},
+	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
+	{"internal/peer/peertest", []string{"internal/peer", "transport"}, "a network for tests, and the suite for all"},
+	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
@@ -60,7 +65,28 @@ type Home struct {
 // Homes are the imports that must not spread.
 var Homes = []Home{
 	{"github.com/quic-go/quic-go", []string{"transport/quic"}, "QUIC is one kind among many"},
+	{"github.com/libp2p", []string{"internal/peer/swarm"}, "one package knows the engine that connects peers"},
+	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
+	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
+	{"golang.org/x/text", []string{"internal/peer"}, "names of people are checked in one place"},
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
 	{"flag", []string{"internal/fuzzall"}, "flags of people are bound with package opt"},
+}
+
+// A Ban names something that a package must not import, though nothing else of this
+// list speaks against it.
+type Ban struct {
+	Package string
+	Import  string // a prefix of import paths; "." stands for all that is not of the standard library
+	Because string
+}
+
+// Bans are the things that packages promise not to do.
+var Bans = []Ban{
+	{"internal/ticket", ".", "a program that reads a ticket links nothing for it"},
+	{"internal/ticket", "net", "it opens no sockets"},
+	{"internal/peer", "net", "it opens no sockets: a Network does"},
+	{"internal/peer/cpace", "net", "it opens no sockets"},
+	{"internal/peer/pair", "net", "it opens no sockets: it is given connections"},
 }

@@ -81,6 +81,29 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
+func TestBans(t *testing.T) {
+	found := 0
+	for _, p := range list(t) {
+		pkg, _ := short(p.ImportPath)
+		for _, b := range Bans {
+			if b.Package != pkg {
+				continue
+			}
+			found++
+			for _, imp := range p.Imports {
+				first, _, _ := strings.Cut(imp, "/")
+				outside := b.Import == "." && strings.Contains(first, ".")
+				if imp == b.Import || strings.HasPrefix(imp, b.Import+"/") || outside {
+					t.Errorf("%s imports %s: %s", pkg, imp, b.Because)
+				}
+			}
+		}
+	}
+	if found != len(Bans) {
+		t.Errorf("%d of %d bans are about packages that there are", found, len(Bans))
+	}
+}
+
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for _, p := range list(t) {
 		if len(p.Doc) < 40 {

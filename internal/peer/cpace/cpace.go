@@ -190,7 +190,7 @@ func share(in Input, data []byte, y *ristretto255.Scalar) (*ristretto255.Scalar,
 		return nil, nil, errors.New("cpace: too much associated data")
 	}
 	g := generator(in)
-	defer g.Zero()
+	defer g.Set(ristretto255.NewIdentityElement())
 	return y, lvCat(new(ristretto255.Element).ScalarMult(y, g).Bytes(), data), nil
 }
 

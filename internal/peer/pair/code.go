@@ -37,7 +37,7 @@ func NewCode(channel int) Code {
 	return c
 }
 
-// String returns the code as it is said and typed: "7-guitar-marble-revenge".
+// String returns the code as it is said and typed: "7-cactus-violin-walnut".
 func (c Code) String() string { return strconv.Itoa(c.Channel) + "-" + string(c.password()) }
 
 // password is what CPace gets: the words alone.
@@ -60,12 +60,9 @@ func ParseCode(text string) (Code, []Correction, error) {
 	bad := func(format string, args ...any) (Code, []Correction, error) {
 		return Code{}, nil, fmt.Errorf("%w: %s", ErrCode, fmt.Sprintf(format, args...))
 	}
-	if len(text) > 256 || !utf8.ValidString(text) {
-		return bad("it is a number and %d words, as in 7-%s-%s-%s", codeWords, list()[700], list()[1100], list()[1400])
-	}
 	parts := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return strings.ContainsRune(" -_.,\t\n\r", r) })
-	if len(parts) != 1+codeWords {
-		return bad("it is a number and %d words, as in 7-%s-%s-%s", codeWords, list()[700], list()[1100], list()[1400])
+	if len(text) > 256 || !utf8.ValidString(text) || len(parts) != 1+codeWords {
+		return bad("it is a number and %d words, as in 7-cactus-violin-walnut", codeWords)
 	}
 	channel, err := strconv.Atoi(parts[0])
 	if err != nil || channel < 1 || channel > MaxChannel || strconv.Itoa(channel) != parts[0] {

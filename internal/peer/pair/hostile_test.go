@@ -185,7 +185,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 func TestAChangedBitNeverMakesAnotherPeer(t *testing.T) {
 	const toKey = 3 + helloSize + 3 + 1 + cpace.ShareSize + 1 + 1 + 3 + cpace.TagSize
 	for byJoiner, length := range map[bool]int{true: toKey + 3 + sealedSize, false: toKey + 2*(3+sealedSize)} {
-		for at := 0; at < length; at += 3 {
+		for at := 0; at < length; at += 7 {
 			synctest.Test(t, func(t *testing.T) {
 				a, b := mem.Pair()
 				var x, y io.ReadWriteCloser = a, b

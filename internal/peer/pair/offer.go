@@ -3,7 +3,6 @@ package pair
 import (
 	"context"
 	"io"
-	"net"
 	"sync"
 	"time"
 
@@ -55,7 +54,7 @@ func (o *Offer) Code() Code { return o.code }
 func (o *Offer) Done() <-chan struct{} { return o.done }
 
 // Wait waits until the code is of no use any more. The error is nil if it has been
-// used, and else [ErrGuessed], [ErrExpired], [net.ErrClosed], what happened to the one
+// used, and else [ErrGuessed], [ErrExpired], [ErrClosed], what happened to the one
 // who used it, or the context's.
 func (o *Offer) Wait(ctx context.Context) (Result, error) {
 	select {
@@ -70,7 +69,7 @@ func (o *Offer) Wait(ctx context.Context) (Result, error) {
 
 // Close ends the offer. Somebody who has just taken the code still gets to the end.
 func (o *Offer) Close() error {
-	o.end(open, Result{}, net.ErrClosed)
+	o.end(open, Result{}, ErrClosed)
 	return nil
 }
 

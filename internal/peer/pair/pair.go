@@ -40,11 +40,14 @@ var (
 	// ErrGuessed is the same at the side that shows the code.
 	ErrGuessed = transport.Mark(errors.New("somebody has tried a wrong code; this one is of no use any more"), transport.ErrDenied)
 
-	// ErrSpent: somebody has used the code, or tried a wrong one.
-	ErrSpent = transport.Mark(errors.New("the code is of no use any more: it has been used, or somebody has tried a wrong one"), transport.ErrDenied)
+	// ErrSpent: somebody has used the code or tried a wrong one, or it was withdrawn.
+	ErrSpent = transport.Mark(errors.New("the code is of no use any more: it was used or withdrawn, or somebody has tried a wrong one"), transport.ErrDenied)
 
 	// ErrExpired: nobody has used the code in time.
 	ErrExpired = transport.Mark(errors.New("the code has run out"), transport.ErrDenied)
+
+	// ErrClosed: the offer was withdrawn.
+	ErrClosed = errors.New("the code was withdrawn")
 
 	ErrBusy     = errors.New("too many are trying to pair at once")
 	ErrOneself  = errors.New("both sides are the same peer")

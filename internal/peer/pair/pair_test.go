@@ -224,7 +224,7 @@ func TestContextAndClose(t *testing.T) {
 			t.Errorf("Wait: %v", err)
 		}
 		o.Close() //nolint:errcheck // it returns nil
-		if _, err := o.Wait(t.Context()); !errors.Is(err, net.ErrClosed) {
+		if _, err := o.Wait(t.Context()); !errors.Is(err, ErrClosed) {
 			t.Errorf("Wait after Close: %v", err)
 		}
 	})

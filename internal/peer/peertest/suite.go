@@ -100,8 +100,9 @@ func echo(s transport.Stream) {
 }
 
 func testSelf(t *testing.T, s Set) {
-	if s.A.Self().IsZero() || s.A.Self() == s.B.Self() || s.A.Self() == s.Stranger.Self() || s.A.Self() != s.A.Self() {
-		t.Errorf("%v, %v, %v", s.A.Self(), s.B.Self(), s.Stranger.Self())
+	a, b, stranger := s.A.Self(), s.B.Self(), s.Stranger.Self()
+	if again := s.A.Self(); a.IsZero() || a == b || a == stranger || a != again {
+		t.Errorf("%v and then %v; %v, %v", a, again, b, stranger)
 	}
 }
 
