@@ -233,17 +233,17 @@ const (
 )
 
 // Admit tells how far a peer is let in. A peer that is neither paired nor granted
-// anything is a stranger, who is refused unless strangers are waited for: while
-// pairing is open, while a ticket is out that somebody unknown may redeem, and
-// where a service is for anyone.
+// anything is a stranger, who is refused unless it is one whose ticket this user has,
+// or strangers are waited for: while pairing is open, while a ticket is out that
+// somebody unknown may redeem, and where a service is for anyone.
 func (a *Access) Admit(peer ID, waiting bool) Admission {
 	if a.outcast(peer) != nil {
 		return Refused
 	}
-	if a.Paired[peer] || a.Held[peer] {
+	if a.Paired[peer] {
 		return Known
 	}
-	guests := waiting
+	guests := waiting || a.Held[peer]
 	for _, grants := range a.Grants {
 		if slices.Contains(grants, Only(peer)) {
 			return Known

@@ -149,6 +149,7 @@ func TestAdmit(t *testing.T) {
 		{"stranger", closed, nobody, false, Refused},
 		{"stranger, waited for", closed, nobody, true, Guest},
 		{"stranger, something is for anyone", access(), nobody, false, Guest},
+		{"we have its ticket", &Access{Held: map[ID]bool{nobody: true}}, nobody, false, Guest},
 		{"blocked", access(), mallory, true, Refused},
 		{"our own key", access(), self, true, Refused},
 	} {

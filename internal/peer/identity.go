@@ -42,7 +42,8 @@ func (e *LockedError) Error() string {
 // Is makes it match [transport.ErrDenied].
 func (e *LockedError) Is(target error) bool { return target == transport.ErrDenied }
 
-// An Identity is a key in a directory, which one process has at a time.
+// An Identity is a key in a directory, which one process has at a time: from
+// OpenIdentity to Close, or until the Identity is dropped or the process ends.
 type Identity struct {
 	dir       string
 	lock      *os.File

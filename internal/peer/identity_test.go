@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -90,22 +91,25 @@ func TestAKeyThatIsALinkOrBrokenIsRefused(t *testing.T) {
 	}
 }
 
-// TestHelperHoldsIdentity is another process, which has an identity until its
-// standard input ends.
-func TestHelperHoldsIdentity(t *testing.T) {
-	dir := os.Getenv("TENON_TEST_HOLD")
-	if dir == "" {
-		t.Skip("for TestTwoProcessesCannotHaveOneIdentity")
+// TestMain is also another process, which has an identity until its standard input
+// ends.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("TENON_TEST_HOLD"); dir != "" {
+		i, err := OpenIdentity(dir)
+		if err != nil {
+			panic(err)
+		}
+		os.Stdout.WriteString("held\n")      //nolint:errcheck // the other side would wait in vain
+		bufio.NewReader(os.Stdin).ReadByte() //nolint:errcheck // the end is what is waited for
+		runtime.KeepAlive(i)
+		os.Exit(0) // without Close, as after a crash
 	}
-	open(t, dir)
-	os.Stdout.WriteString("held\n")      //nolint:errcheck // the other side would wait in vain
-	bufio.NewReader(os.Stdin).ReadByte() //nolint:errcheck // the end is what is waited for
-	os.Exit(0)                           // without Close, as after a crash
+	os.Exit(m.Run())
 }
 
 func TestTwoProcessesCannotHaveOneIdentity(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "tenon")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperHoldsIdentity$", "-test.v")
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "TENON_TEST_HOLD="+dir)
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -183,16 +183,16 @@ type Redemption struct {
 	NotAfter time.Time
 }
 
-// Redeem gives peer, who has proved its key, what its ticket is good for at the node
-// self, which has issued it. A peer that has redeemed it before takes no further
-// use, so an answer that was lost can be asked for again. An error is a [Refusal]
-// or the store's.
-func Redeem(ctx context.Context, store TicketStore, self, peer ID, t Ticket, now time.Time) (*Redemption, error) {
-	switch {
-	case peer.IsZero() || t.Issuer != self:
+// Redeem gives peer, who has proved its key, what its ticket is good for at this node,
+// if it is the one that has issued it. A peer that has redeemed it before takes no
+// further use, so an answer that was lost can be asked for again; one that is blocked
+// takes none either. An error is a [Refusal] or the store's.
+func (a *Access) Redeem(ctx context.Context, store TicketStore, peer ID, t Ticket, now time.Time) (*Redemption, error) {
+	if err := a.outcast(peer); err != nil {
+		return nil, err
+	}
+	if t.Issuer != a.Self {
 		return nil, TicketUnknown
-	case peer == self:
-		return nil, Oneself
 	}
 	err := store.Update(ctx, t.Serial, func(r *TicketRecord) (*TicketRecord, error) {
 		if r == nil {

@@ -37,7 +37,8 @@ func issue(t *testing.T, store peer.TicketStore, in peer.Invite) (string, peer.T
 }
 
 func redeem(store peer.TicketStore, t peer.Ticket, n byte, at time.Time) error {
-	r, err := peer.Redeem(context.Background(), store, key(1).ID(), key(n).ID(), t, at)
+	a := &peer.Access{Self: key(1).ID(), Blocked: map[peer.ID]bool{key(99).ID(): true}}
+	r, err := a.Redeem(context.Background(), store, key(n).ID(), t, at)
 	if err == nil && (r.Peer != key(n).ID() || r.Serial != t.Serial || r.Service != t.Service || !r.NotAfter.Equal(t.NotAfter)) {
 		return errors.New("the redemption is of something else")
 	}
@@ -134,6 +135,7 @@ func TestRedeem(t *testing.T) {
 		want   error
 	}{
 		{"the record decides, not the ticket", changed, 2, now, peer.TicketForged},
+		{"by somebody who is blocked", once, 99, now, peer.Blocked},
 		{"too late by a nanosecond", once, 2, now.Add(1), peer.TicketExpired},
 		{"in the last moment", once, 2, now, nil},
 		{"again by the same", once, 2, now, nil},
@@ -169,7 +171,8 @@ func TestRedeem(t *testing.T) {
 	if err := peer.Revoke(context.Background(), store, peer.Serial{9}); !errors.Is(err, peer.TicketUnknown) {
 		t.Errorf("revoked, and not known: %v", err)
 	}
-	if _, err := peer.Redeem(context.Background(), store, key(9).ID(), key(2).ID(), thrice, now); !errors.Is(err, peer.TicketUnknown) {
+	elsewhereAccess := &peer.Access{Self: key(9).ID()}
+	if _, err := elsewhereAccess.Redeem(context.Background(), store, key(2).ID(), thrice, now); !errors.Is(err, peer.TicketUnknown) {
 		t.Errorf("at another node: %v", err)
 	}
 }

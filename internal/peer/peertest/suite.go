@@ -260,15 +260,33 @@ func testClose(t *testing.T, s Set) {
 		t.Errorf("Write: %v", err)
 	}
 	// A writer that waits because nobody reads.
-	s.B.Serve("full", func(c transport.Stream) { time.Sleep(100 * time.Millisecond) })
+	release := make(chan struct{})
+	defer close(release)
+	s.B.Serve("full", func(transport.Stream) { <-release })
 	c = open(t, s.A, s.B, "full")
-	for err := error(nil); err == nil; { // until the handler has returned
-		_, err = c.Write(make([]byte, 1<<20))
+	go func() {
+		var err error
+		for err == nil {
+			_, err = c.Write(make([]byte, 1<<20))
+		}
+		got <- err
+	}()
+	c.Close() //nolint:errcheck // it was checked above
+	if err := <-got; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a Write that was waiting: %v", err)
 	}
 }
 
 // What a handler has written arrives though it returns at once, with an end of file.
 func testHandlerReturns(t *testing.T, s Set) {
+	s.B.Serve("gone", func(transport.Stream) {})
+	gone := open(t, s.A, s.B, "gone")
+	for err := error(nil); err == nil; { // nobody will ever read it
+		_, err = gone.Write(make([]byte, 1<<20))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("a writer waits for a handler that has returned")
+		}
+	}
 	s.B.Serve("bye", func(c transport.Stream) { c.Write(make([]byte, 10_000)) }) //nolint:errcheck // the other side sees it
 	if b, err := io.ReadAll(open(t, s.A, s.B, "bye")); err != nil || len(b) != 10_000 {
 		t.Errorf("%d bytes, %v", len(b), err)
