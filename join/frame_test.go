@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/tenon-net/tenon/opt"
@@ -214,18 +215,20 @@ func TestBytesSendsRest(t *testing.T) {
 }
 
 func TestHalfWrittenMessageBreaksStream(t *testing.T) {
-	a, b := mem.Pair()
-	defer a.Close()
-	defer b.Close()
-	m := Messages(a, Prefixed, 0)
-	m.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-	if err := m.WriteMsg(make([]byte, 2*mem.DefaultBuffer), transport.Meta{}); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatalf("error %v, want a deadline", err)
-	}
-	m.SetWriteDeadline(time.Time{})
-	if err := m.WriteMsg([]byte("x"), transport.Meta{}); err != errBroken {
-		t.Errorf("after half a message: error %v, want errBroken", err)
-	}
+	synctest.Test(t, func(t *testing.T) { // the deadline passes when the write waits, not before
+		a, b := mem.Pair()
+		defer a.Close()
+		defer b.Close()
+		m := Messages(a, Prefixed, 0)
+		m.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+		if err := m.WriteMsg(make([]byte, 2*mem.DefaultBuffer), transport.Meta{}); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("error %v, want a deadline", err)
+		}
+		m.SetWriteDeadline(time.Time{})
+		if err := m.WriteMsg([]byte("x"), transport.Meta{}); err != errBroken {
+			t.Errorf("after half a message: error %v, want errBroken", err)
+		}
+	})
 }
 
 // FuzzCut checks that a cutter gives the same messages however the bytes come, and

@@ -99,7 +99,11 @@ func TestPcapStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, file := newPcap(t)
 			tap := p.Conversation(ends[A], ends[B], false)
-			ab, ba := noise(1, 3_000_001), noise(2, 150_000)
+			long := 200_001
+			if name == "ip4" {
+				long = 3_000_001 // so that there are acknowledgements without data
+			}
+			ab, ba := noise(1, long), noise(2, 150_000)
 			var wg sync.WaitGroup
 			for d, data := range [][]byte{ab, ba} {
 				wg.Go(func() {
