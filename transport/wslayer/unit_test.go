@@ -3,6 +3,8 @@ package wslayer
 import (
 	"bufio"
 	"bytes"
+	"net/netip"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -56,4 +58,38 @@ func TestMask(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzExtensions checks that an answer to any offer is a good answer to ours, as far as
+// it can be: the server's own parameters aside.
+func FuzzExtensions(f *testing.F) {
+	f.Add(`permessage-deflate; server_max_window_bits="1\5", foo; a="b,c;d"`)
+	f.Add(`permessage-deflate; client_max_window_bits; x="`)
+	f.Fuzz(func(t *testing.T, field string) {
+		answer, window := deflateOffered([]string{field})
+		if (answer != "") != (window != 0) || answer != "" && (window < minWindowBits || window > maxWindowBits || !deflateAccepted([]string{answer})) {
+			t.Errorf("%q is answered with %q, a window of %d bits", field, answer, window)
+		}
+	})
+}
+
+// FuzzHost checks that what is read of a Host is read the same way again, and that a
+// Host that is sent has no zone.
+func FuzzHost(f *testing.F) {
+	f.Add("[fe80::1%25eth0]:80")
+	f.Add("fe80::1%eth0")
+	f.Add("Example.ORG.:8080")
+	f.Fuzz(func(t *testing.T, host string) {
+		h := parseHost(host)
+		if ip, ok := parseIP(h.name); ok && (ip.Zone() != "" || ip.String() != h.name) {
+			t.Errorf("%q is read as %+v", host, h)
+		}
+		if _, err := netip.ParseAddr(host); err == nil && !strings.Contains(host, "]") {
+			for _, field := range []string{host, "[" + host + "]", "[" + host + "]:80"} {
+				if got := withoutZone(field); strings.Contains(got, "%") {
+					t.Errorf("%q is sent as %q", field, got)
+				}
+			}
+		}
+	})
 }
