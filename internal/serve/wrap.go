@@ -47,7 +47,7 @@ func limitRate(c transport.Conn, n int64) transport.Conn {
 	case transport.Stream:
 		return &transport.Filter{Stream: c, R: &pacedReader{c, in}, W: &pacedWriter{c, out}}
 	case transport.MsgConn:
-		return &pacedMsgs{c, in, out}
+		return &pacedMsgs{conn: c, in: in, out: out}
 	}
 	return c
 }
@@ -151,7 +151,13 @@ func (e endlessReader) Read(p []byte) (int, error) {
 type pacedMsgs struct {
 	conn    transport.MsgConn
 	in, out *pace
+	buf     []byte // of LendMsg, if conn lends none
 }
+
+var (
+	_ transport.MsgLender = (*pacedMsgs)(nil)
+	_ transport.Wrapper   = (*pacedMsgs)(nil)
+)
 
 // ReadMsg reads a message and waits for as long as it should have taken.
 func (m *pacedMsgs) ReadMsg(p []byte) (int, transport.Meta, error) {
@@ -160,6 +166,24 @@ func (m *pacedMsgs) ReadMsg(p []byte) (int, transport.Meta, error) {
 		err = werr
 	}
 	return n, meta, err
+}
+
+// LendMsg is ReadMsg without a buffer of MaxMsg for each who reads.
+func (m *pacedMsgs) LendMsg() (p []byte, meta transport.Meta, err error) {
+	if l, ok := transport.As[transport.MsgLender](m.conn); ok {
+		p, meta, err = l.LendMsg()
+	} else {
+		if m.buf == nil {
+			m.buf = make([]byte, m.conn.MaxMsg())
+		}
+		var n int
+		n, meta, err = m.conn.ReadMsg(m.buf)
+		p = m.buf[:n]
+	}
+	if werr := m.in.wait(len(p)); werr != nil && err == nil {
+		err = werr
+	}
+	return p, meta, err
 }
 
 // WriteMsg waits until the message may go.
