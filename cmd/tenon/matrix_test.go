@@ -136,7 +136,7 @@ func corners() []corner {
 		{name: "shm-listen", open: listenKind("shm-listen", "shm")},
 		{name: "shm-msg", open: dialedKind("shm-msg", "shm-msg-listen"), msgs: true},
 		{name: "udp", open: dialedKind("udp", "udp-listen", "eof-timeout=300ms", "session-idle=1s"), msgs: true, noEOF: true, hears: true, endless: true},
-		{name: "udp-listen", open: listenKind("udp-listen", "udp", "eof-timeout=300ms,session-idle=1s"), msgs: true, noEOF: true, speaks: true},
+		{name: "udp-listen", open: listenKind("udp-listen", "udp", "eof-timeout=300ms,session-idle=3s"), msgs: true, noEOF: true, speaks: true},
 		{name: "exec", open: openProgram("")},
 		{name: "exec-pty", open: openProgram(",pty,raw,echo=no,eof-timeout=300ms"), noEOF: true},
 		{name: "fifo", open: openFIFOs},
@@ -166,8 +166,8 @@ func testCorner(t *testing.T, a, b corner, port int) {
 	addrA, farA := a.open(x)
 	addrB, farB := b.open(x)
 	cmd := exec.Command("tenon", addrA, addrB)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
+	errs := new(syncBuffer)
+	cmd.Stderr = errs
 	ready, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
