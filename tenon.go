@@ -78,8 +78,7 @@ func (o *Opener) Listen(ctx context.Context, addr string) (transport.Acceptor, e
 		return nil, err
 	}
 	if !p.Listens() {
-		kind := p.Addr.Kind
-		return nil, transport.Usage(p.Addr.ErrorAt(kind.Pos, len(kind.Name), "does not listen", "see tenon help kinds"))
+		return nil, p.KindError("does not listen", "see tenon help kinds")
 	}
 	return o.serve().Listen(ctx, p)
 }

@@ -67,7 +67,7 @@ func (o *Options) Bind(s *opt.Set) {
 	s.Duration(&o.EOFTimeout, "eof-timeout", join.DefaultLinger, -1, "how long to wait for more after the other end has ended, where this end cannot be told so")
 	s.Rate(&o.Rate, "rate", "bytes a second, each way, of each connection")
 	s.Size(&o.Limit, "limit", 0, "cut the joint after so many bytes in one direction")
-	s.Size(&o.ReadBytes, "readbytes", 0, "after so many bytes read here, take it for the end of file")
+	s.Size(&o.ReadBytes, "readbytes", 0, "after so many bytes read here, take it for the end of file").Alias("bytes")
 	s.Bool(&o.CRLF, "crlf", "write CR LF for each LF, and read LF for each CR LF")
 	s.Bool(&o.IgnoreEOF, "ignoreeof", "an end of file read here counts only when the other end has ended, too")
 	s.Text(&o.Frame, "frame", "none|lines|nul|len32|people", "how bytes are cut into messages, where the other end has messages; none; people between a terminal and a WebSocket, and with a bus", func() string {

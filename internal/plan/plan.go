@@ -206,6 +206,11 @@ func (p *Plan) unknownKind(word address.Word, kinds transport.Kinds) error {
 	return p.wordError(word, "unknown kind", append(hints, "see tenon help kinds")...)
 }
 
+// KindError is a usage error about the kind, for those who find it unfit.
+func (p *Plan) KindError(msg string, hints ...string) error {
+	return transport.Usage(p.mask(p.wordError(p.Addr.Kind, msg, hints...)))
+}
+
 func (p *Plan) wordError(word address.Word, msg string, hints ...string) error {
 	return p.Addr.ErrorAt(word.Pos, len(word.Name), msg, hints...)
 }
@@ -270,7 +275,9 @@ func (p *Plan) unknownOption(o address.Option) error {
 	for d := range p.options() {
 		names = append(append(names, d.Name), d.Aliases...)
 	}
-	if near := opt.Nearest(o.Name, names, 3); len(near) > 0 {
+	if hint := habitHint(o.Name); hint != "" {
+		hints = append(hints, hint)
+	} else if near := opt.Nearest(o.Name, names, 3); len(near) > 0 {
 		hints = append(hints, "did you mean "+strings.Join(near, " or ")+"?")
 	}
 	return p.Addr.ErrorAt(o.Pos, len(o.Name), "unknown option of "+p.KindName(), append(hints, "see tenon help "+p.Addr.Kind.Name)...)
@@ -338,6 +345,9 @@ func (p *Plan) validate() error {
 			o, _ := p.Addr.Lookup(append(d.Aliases, d.Name)...)
 			return p.Addr.ErrorAt(o.Pos, len(o.Name), why)
 		}
+	}
+	if err := p.validateHabit(); err != nil {
+		return err
 	}
 	for _, part := range p.Parts {
 		if err := p.validatePart(part.End); err != nil {

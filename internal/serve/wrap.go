@@ -108,8 +108,12 @@ func (w *pacedWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// ignoreEOFPoll is how long to wait after an end of file before looking for more.
+const ignoreEOFPoll = time.Second
+
 // ignoreEOF holds an end of file back until the other direction has ended, too: then
-// nothing can come of waiting any more.
+// nothing can come of waiting any more. What has grown meanwhile, as a file may, is
+// read.
 func ignoreEOF(s transport.Stream) transport.Stream {
 	closed, cancel := context.WithCancel(context.Background())
 	s = transport.OnClose(s, cancel).(transport.Stream)
@@ -135,15 +139,24 @@ func (e *endless) CloseWrite() error {
 type endlessReader struct{ *endless }
 
 func (e endlessReader) Read(p []byte) (int, error) {
-	n, err := e.Stream.Read(p)
-	if !errors.Is(err, io.EOF) || n > 0 {
-		return n, err
-	}
-	select {
-	case <-e.written:
-		return 0, io.EOF
-	case <-e.closed.Done():
-		return 0, net.ErrClosed
+	poll := time.NewTimer(0)
+	defer poll.Stop()
+	for {
+		n, err := e.Stream.Read(p)
+		if n > 0 && errors.Is(err, io.EOF) {
+			err = nil
+		}
+		if n > 0 || !errors.Is(err, io.EOF) {
+			return n, err
+		}
+		poll.Reset(ignoreEOFPoll)
+		select {
+		case <-poll.C:
+		case <-e.written:
+			return 0, io.EOF
+		case <-e.closed.Done():
+			return 0, net.ErrClosed
+		}
 	}
 }
 

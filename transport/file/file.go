@@ -38,10 +38,12 @@ var (
 func (e *File) Bind(s *opt.Set) {
 	s.Target(opt.Text, "PATH", pathTarget(&e.Path))
 	s.Bool(&e.ReadOnly, "rdonly", "read only, which is the default").Alias("o-rdonly", "read")
-	s.Bool(&e.Write, "write", "write only; what is there is replaced").Alias("wronly", "o-wronly")
+	s.Bool(&e.Write, "write", "write only; what is there is replaced")
+	s.Func("wronly", "", "write only, over what is there, as in socat", e.over(&e.Write)).Alias("o-wronly")
 	s.Bool(&e.ReadWrite, "rdwr", "read and write").Alias("o-rdwr")
 	s.Bool(&e.Append, "append", "write at the end").Alias("o-append")
-	s.Bool(&e.Create, "create", "write, and make the file if it does not exist").Alias("creat", "o-creat", "o-create")
+	s.Bool(&e.Create, "create", "write, and make the file if it does not exist; what is there is replaced")
+	s.Func("creat", "", "make the file if it does not exist, and write over what is there, as in socat", e.over(&e.Create)).Alias("o-creat", "o-create")
 	s.Bool(&e.Exclusive, "excl", "make the file, which must not exist").Alias("o-excl")
 	s.Switch(&e.Truncate, "trunc", true, "empty a file that is only written; not the default with append, seek and rdwr").Alias("o-trunc")
 	s.Text(&e.Mode, "mode", "octal", "permissions of the file, such as 0640", e.Mode.String).Alias("perm")
@@ -75,6 +77,17 @@ func (e *File) Validate() error {
 		err = errors.New("trunc, mode and fsync are for writing")
 	}
 	return transport.Mark(err, transport.ErrUsage)
+}
+
+// over returns what sets an option with socat's meaning, which empties no file unless
+// trunc says so.
+func (e *File) over(option *bool) func(string) error {
+	return func(string) error {
+		if *option = true; e.Truncate == opt.Default {
+			e.Truncate = opt.Off
+		}
+		return nil
+	}
 }
 
 func (e *File) reads() bool { return e.ReadWrite || !e.writes() }

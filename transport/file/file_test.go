@@ -146,6 +146,7 @@ func TestFileConformance(t *testing.T) {
 			"file:x,atomic,append": "atomic goes with none of rdwr, append, excl, flock, seek and trunc=no",
 		},
 		Options: map[string]func(*testing.T){
+			"wronly": testWriteOver, "creat": testCreateOver,
 			"rdonly": testReadOnly, "write": testWrite, "rdwr": testReadWrite, "append": testAppend, "create": testCreate,
 			"excl": testExcl, "trunc": testTrunc, "mode": testMode, "seek": testSeek, "follow": testFollow, "flock": testLock, "flock-nb": testLockNow,
 			"atomic": testAtomic, "fsync": testSync,
@@ -269,6 +270,24 @@ func testCreate(t *testing.T) {
 	path := absent(t)
 	put(t, opened(t, "file:"+path+",create"), "long ago")
 	put(t, opened(t, "file:"+path+",create"), "now")
+	wantContent(t, path, "now")
+}
+
+// socat's wronly and creat are those of open(2): nothing is emptied without trunc.
+func testWriteOver(t *testing.T) {
+	path := written(t, "what was there before")
+	put(t, opened(t, "file:"+path+",wronly"), "WHAT")
+	wantContent(t, path, "WHAT was there before")
+	put(t, opened(t, "file:"+path+",trunc,wronly"), "new")
+	wantContent(t, path, "new")
+}
+
+func testCreateOver(t *testing.T) {
+	path := absent(t)
+	put(t, opened(t, "file:"+path+",creat"), "long ago")
+	put(t, opened(t, "file:"+path+",creat"), "LONG")
+	wantContent(t, path, "LONG ago")
+	put(t, opened(t, "file:"+path+",creat,trunc"), "now")
 	wantContent(t, path, "now")
 }
 

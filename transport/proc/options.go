@@ -66,9 +66,9 @@ func (o *Options) Bind(s *opt.Set) {
 
 func (o *Options) setStderr(v string) error {
 	switch v {
-	case "yes":
+	case "yes", "1", "on", "true":
 		v = "join"
-	case "no":
+	case "no", "0", "off", "false":
 		v = "inherit"
 	case "":
 		return &opt.ValueError{Msg: "must be inherit, join, null or a file"}
