@@ -20,7 +20,7 @@ const stranger = 65534
 
 // squatPart listens at args[0], "bytes" or "messages", for anybody who comes.
 func squatPart(args []string) error {
-	l := &Listen{Name: args[0], Messages: args[1] == "messages", Access: local.Access{Mode: 0o666, AllowUID: []string{"*"}}}
+	l := &Listen{Name: args[0], Messages: args[1] == "messages", Access: local.Access{AllowUID: []string{"*"}}}
 	a, err := l.Listen(context.Background())
 	if err != nil {
 		return err
