@@ -37,8 +37,7 @@ func child(what string) {
 	var count, who int
 	fmt.Sscan(what, &path, &count, &who)
 	for i := range count {
-		b := patient(path)
-		conn, err := b.Dial(context.Background())
+		conn, err := (&Bus{Name: path, Slow: Wait}).Dial(context.Background())
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -110,7 +109,7 @@ func player(path string) int {
 
 // The process that plays the hub is killed while messages are on their way, again
 // and again until it is this one. Those who stay receive everything once, in one
-// order. The new hub is gathered for a tenth of a second each time.
+// order. The new hub gathers for 300 ms each time.
 func TestHubIsKilledInTheMiddle(t *testing.T) {
 	p := at(t)
 	children := map[int]*program{}
@@ -119,7 +118,7 @@ func TestHubIsKilledInTheMiddle(t *testing.T) {
 		children[c.Process.Pid] = c
 	}
 	const publishers, each = 3, 3000
-	ms := members(t, 5, patient(p))
+	ms := members(t, 5, Bus{Name: p, Slow: Wait})
 	last := map[uint32]uint32{}
 	var published []<-chan error
 	for i := range publishers {
@@ -193,7 +192,7 @@ func TestSurvivorsAgree(t *testing.T) {
 	for range 3 {
 		p := at(t)
 		hub := process(t, p, 1, 7)
-		ms := members(t, 6, patient(p))
+		ms := members(t, 6, Bus{Name: p, Slow: Wait})
 		var warm sync.WaitGroup
 		var collected []<-chan []heard
 		for i, c := range ms[1:] {

@@ -56,8 +56,8 @@ type hub struct {
 }
 
 // startHub begins to play the hub. If it gathers, those who were members before tell
-// it what they have received.
-func startHub(acc transport.Acceptor, j journal, gathers bool) *hub {
+// it what they have received, until nobody has come for so many ticks.
+func startHub(acc transport.Acceptor, j journal, gathers bool, quiet int) *hub {
 	h := &hub{
 		acc: acc, journal: j, gathering: gathers,
 		quit: make(chan struct{}), opened: make(chan struct{}), flushed: make(chan struct{}),
@@ -65,7 +65,7 @@ func startHub(acc transport.Acceptor, j journal, gathers bool) *hub {
 	}
 	if gathers {
 		h.running.Add(1)
-		go h.gather()
+		go h.gather(quiet)
 	} else {
 		h.open()
 	}
@@ -77,24 +77,24 @@ func startHub(acc transport.Acceptor, j journal, gathers bool) *hub {
 // gather opens the hub when all who were members before seem to be there: when nobody
 // has come for a while. It counts ticks and not time. On a busy machine, where others
 // take longer to come, its own ticks take longer too.
-func (h *hub) gather() {
+func (h *hub) gather(quiet int) {
 	defer h.running.Done()
 	late := time.NewTimer(gatherTime)
 	defer late.Stop()
 	tick := time.NewTimer(gatherTick)
 	defer tick.Stop()
-	for quiet := 0; quiet < gatherQuiet; {
+	for ticks := 0; ticks < quiet; {
 		h.mu.Lock()
 		came := h.came.wait()
 		h.mu.Unlock()
 		select {
 		case <-came:
-			quiet = 0
+			ticks = 0
 		case <-tick.C:
-			quiet++
+			ticks++
 			tick.Reset(gatherTick)
 		case <-late.C:
-			quiet = gatherQuiet
+			ticks = quiet
 		case <-h.quit:
 			return
 		}

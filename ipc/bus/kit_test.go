@@ -38,7 +38,8 @@ func member(t testing.TB, b Bus) *Conn {
 	return c.(*Conn)
 }
 
-// patient is a member that is never too slow, however busy the machine is.
+// patient is a member that is never too slow, however busy the machine is. It is not for
+// tests of hubs that die: what its queue can hold is more than members keep for that.
 func patient(name string) Bus {
 	return Bus{Name: name, Slow: Wait, Queue: maxQueue, QueueSize: maxQueueSize}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,15 +19,16 @@ import (
 
 // Times of finding a hub, or becoming it.
 const (
-	greetTime   = 5 * time.Second        // for one try, with all that is said at the beginning
-	meetTime    = 10 * time.Second       // until a member that finds no hub and cannot be it gives up
-	firstPause  = 10 * time.Millisecond  // at most, at random, before a member tries to be the next hub
-	guestPause  = 50 * time.Millisecond  // before one does that never was a member: others go first
-	lastPause   = 100 * time.Millisecond // at most, at random, between two tries
-	gatherTick  = 10 * time.Millisecond  // a new hub begins when nobody has come for
-	gatherQuiet = 10                     // so many ticks in a row
-	gatherTime  = 3 * time.Second        // and after so long in any case
-	lateTime    = 5 * time.Second        // it keeps what those may lack who come later than that
+	greetTime  = 5 * time.Second        // for one try, with all that is said at the beginning
+	meetTime   = 10 * time.Second       // until a member that finds no hub and cannot be it gives up
+	firstPause = 10 * time.Millisecond  // at most, at random, before a member tries to be the next hub
+	guestPause = 50 * time.Millisecond  // before one does that never was a member: others go first
+	lastPause  = 100 * time.Millisecond // at most, at random, between two tries
+	gatherTick = 10 * time.Millisecond  // a new hub begins when nobody has come for
+	quietTicks = 30                     // so many ticks in a row,
+	guestTicks = 10                     // or so many, if most probably there was no bus,
+	gatherTime = 3 * time.Second        // and after so long in any case
+	lateTime   = 5 * time.Second        // it keeps what those may lack who come later than that
 )
 
 // A link is a member's connection with a hub.
@@ -142,7 +144,11 @@ func (c *Conn) becomeHub(ctx context.Context, others bool) error {
 	c.mu.Lock()
 	j, old := c.journal.clone(), c.hub
 	c.mu.Unlock()
-	h := startHub(acc, j, others || j.epoch != 0)
+	quiet := quietTicks // some may still be reading what the last hub has written
+	if j.epoch == 0 && strings.HasPrefix(c.bus.Name, "@") {
+		quiet = guestTicks // an abstract name says nothing about who was there
+	}
+	h := startHub(acc, j, others || j.epoch != 0, quiet)
 	c.mu.Lock()
 	c.hub = h
 	c.mu.Unlock()
