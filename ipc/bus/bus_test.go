@@ -39,9 +39,28 @@ func TestConformance(t *testing.T) {
 				Options:  options(),
 				Text:     true,
 				Farewell: true,
+				Ending: func(t testing.TB) (transport.Conn, transport.Conn) {
+					p := at(t)
+					a, b := member(t, Bus{Name: p}), member(t, Bus{Name: p})
+					if !first {
+						a, b = b, a
+					}
+					return a, taker{b, a}
+				},
 			})
 		})
 	}
+}
+
+// A taker is a member that has another one leave before it goes itself: a bus has no end
+// for a member but its own farewell.
+type taker struct {
+	transport.MsgConn
+	other transport.MsgConn
+}
+
+func (m taker) Close() error {
+	return errors.Join(m.MsgConn.CloseWrite(), m.other.CloseWrite(), m.MsgConn.Close())
 }
 
 func options() map[string]func(*testing.T) {
