@@ -124,6 +124,11 @@ func TestUDPConformance(t *testing.T) {
 			Addresses: []string{"udp-listen:5353", "udp-listen:*:5353", "udp-l:[::1]:5353,session-idle=never"},
 			Bad:       map[string]string{"udp-listen:": "there is no port to listen on", "udp-listen:1,sessions=0": "sessions: must be a whole number from 1 to 1048576"},
 			Options:   udpListenOptions(),
+			Ending: func(t testing.TB) (transport.Conn, transport.Conn) { // a session ends when it runs out
+				a := udpListen(t, "udp-listen:0,session-idle=500ms")
+				c := udpOpen(t, "udp:"+a.Addr().String())
+				return udpSession(t, a, c), c
+			},
 		},
 		"udp-recv": {
 			Pair: func(t testing.TB) (transport.Conn, transport.Conn) {

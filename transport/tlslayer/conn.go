@@ -39,7 +39,8 @@ type Conn struct {
 	writeBy atomic.Int64 // the write deadline in Unix nanoseconds; 0 is none
 	done    atomic.Int32 // 0, or one of the following
 	close   sync.Once
-	err     error // what Close returns; written in close
+	err     error         // what Close returns; written in close
+	open    chan struct{} // never closed
 }
 
 // What ended a Conn.
@@ -138,7 +139,7 @@ func (c *Conn) Ended() <-chan struct{} {
 	if e, ok := transport.As[transport.Ender](c.wire.inner); ok {
 		return e.Ended()
 	}
-	return nil
+	return c.open
 }
 
 // Close sends a close_notify alert, unless a write is in progress, and closes the

@@ -125,7 +125,7 @@ func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.S
 	}
 	w.takeEOF = l.IgnoreUnexpectedEOF
 	state := t.ConnectionState()
-	return &Conn{tls: t, wire: w, info: transport.Info{
+	return &Conn{tls: t, wire: w, open: make(chan struct{}), info: transport.Info{
 		Kind:   "tls+" + inner.Info().Kind,
 		TLS:    &state,
 		Cred:   inner.Info().Cred,

@@ -31,7 +31,7 @@ var bad = map[string]string{
 	"tls:h:1,ca=":                 "ca: must not be empty",
 	"tls:h:1,cert=":               "cert: must not be empty",
 	"tls:h:1,cert=c,key=":         "key: must not be empty",
-	"tls:h:1,pin=":                "pin= is written sha256:HASH",
+	"tls:h:1,pin=":                "pin: must not be empty",
 	"tls:h:1,sni=":                "sni: must not be empty",
 	"tls:h:1,commonname=":         "commonname: must not be empty",
 	"tls:h:1,alpn=":               "alpn: must not be empty",
