@@ -91,7 +91,7 @@ func TestIdle(t *testing.T) {
 	for _, tt := range []struct {
 		way    string
 		c      idleCase
-		shared float64 // KiB per connection, at least
+		shared float64 // KiB per connection, at most; idle memory is given back
 	}{{tenon, ipcUnread, 0}, {tenon, ipcProved, 12}, {unixWay, ipcSilent, 0}} {
 		i := slices.IndexFunc(ways, func(p peer) bool { return p.name == tt.way && slices.Contains(p.in, inIdle) })
 		if err := b.idlePairs(t.Context(), 0, &lane{name: tt.way}, ways[i], tt.c); err != nil {
@@ -99,8 +99,8 @@ func TestIdle(t *testing.T) {
 			continue
 		}
 		got := b.book.Column(tt.c.Case, ipcShared.Name).Shown(tt.way).Median
-		if got < tt.shared || got > tt.shared+1 {
-			t.Errorf("%s, %s: %.2f KiB of shared memory per connection, want %.0f", tt.way, tt.c.Variant, got, tt.shared)
+		if got > tt.shared+1 {
+			t.Errorf("%s, %s: %.2f KiB of shared memory per connection, want at most %.0f", tt.way, tt.c.Variant, got, tt.shared)
 		}
 	}
 }
