@@ -48,7 +48,7 @@ func TestSecretsStaySecret(t *testing.T) {
 			if strings.Contains(text, "SECRET") {
 				t.Errorf("tenon %q, status %d: %s", line, status, text)
 			}
-			if text == "" {
+			if text == "" && status != 127 { // a shell has said itself what it has not found
 				t.Errorf("tenon %q says nothing", line)
 			}
 		}
@@ -89,7 +89,7 @@ func mistakes(verb, addr string, d *opt.Def) (lines [][]string) {
 	in := addr + "," + d.Name + "=" + marker
 	lines = append(lines,
 		[]string{verb, in, "--for=1ms"}, []string{verb, in + ",nosuchoption"}, []string{verb, in, "--nosuchflag"},
-		[]string{"explain", in}, []string{in}, []string{in, "null:", "null:"}, []string{"tcp-listen:127.0.0.1:0,once", in, "--for=1ms"},
+		[]string{"explain", in}, []string{in, "--for=1ms"}, []string{in, "null:", "null:"}, []string{"tcp-listen:127.0.0.1:0,once", in, "--for=1ms"},
 		[]string{"wait", in, "--timeout=1ms"}, []string{"listen", "--chat", in, "null:", "--for=1ms"},
 		[]string{"give", "x", in}, []string{"take", "no/such/place", in}, []string{"take", "@" + "no-such-place", in},
 		[]string{"--in", in, "--out", in, "null:", "--for=1ms"}, []string{"--in=" + in, "--explain"},
