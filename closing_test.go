@@ -30,8 +30,10 @@ func (w *webSocket) OnOpen(c *gws.Conn) {
 	w.conns <- c
 	if w.ticks {
 		go func() {
-			for c.WriteString("tick") == nil {
-				time.Sleep(time.Millisecond)
+			for range time.Tick(time.Millisecond) {
+				if c.WriteString("tick") != nil {
+					return
+				}
 			}
 		}()
 	}
