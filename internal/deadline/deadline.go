@@ -1,5 +1,5 @@
-// Package deadline has the deadlines of connections that wait on channels and not
-// on descriptors.
+// Package deadline has the deadlines of connections that wait on channels or on
+// condition variables and not on descriptors.
 package deadline
 
 import (

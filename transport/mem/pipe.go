@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -33,18 +34,12 @@ type pipe struct {
 	eof     bool     // nothing more will be written
 	gone    [2]error // what a side's own calls return once it has left
 	failure [2]error // what a side's calls return once the other has left
-	late    [2]*deadline
+	late    [2]deadline.Cond
 }
 
 type message struct {
 	data []byte
 	meta transport.Meta
-}
-
-// A deadline has passed when its timer has fired.
-type deadline struct {
-	timer  *time.Timer
-	passed bool
 }
 
 func newPipe(limit int) *pipe {
@@ -58,7 +53,7 @@ func (p *pipe) blocked(s side) error {
 	switch {
 	case p.gone[s] != nil:
 		return p.gone[s]
-	case p.late[s] != nil && p.late[s].passed:
+	case p.late[s].Passed():
 		return os.ErrDeadlineExceeded
 	case p.failure[s] != nil:
 		return p.failure[s]
@@ -205,9 +200,7 @@ func (p *pipe) leave(s side, own, failure error) {
 	if s == reader || failure != nil {
 		p.ring, p.queue, p.held, p.first = nil, nil, 0, 0
 	}
-	if d := p.late[s]; d != nil && d.timer != nil {
-		d.timer.Stop()
-	}
+	p.late[s].Stop()
 	p.changed.Broadcast()
 }
 
@@ -217,25 +210,6 @@ func (p *pipe) setDeadline(s side, t time.Time) error {
 	if p.gone[s] != nil {
 		return p.gone[s]
 	}
-	if old := p.late[s]; old != nil && old.timer != nil {
-		old.timer.Stop()
-	}
-	p.late[s] = nil
-	if t.IsZero() {
-		return nil
-	}
-	d := &deadline{}
-	p.late[s] = d
-	if wait := time.Until(t); wait <= 0 {
-		d.passed = true
-		p.changed.Broadcast()
-	} else {
-		d.timer = time.AfterFunc(wait, func() {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			d.passed = true
-			p.changed.Broadcast()
-		})
-	}
+	p.late[s].Set(&p.changed, t)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -41,19 +42,13 @@ type pipe struct {
 	gone    [2]error     // what a side's own calls return once it has left
 	failure [2]error     // what a side's calls return once the other has left so, or the link is lost
 	failAt  [2]time.Time // when it gets there
-	late    [2]*deadline
+	late    [2]deadline.Cond
 }
 
 // A chunk is what was written at once, and when it arrives.
 type chunk struct {
 	data []byte
 	at   time.Time
-}
-
-// A deadline has passed when its timer has fired.
-type deadline struct {
-	timer  *time.Timer
-	passed bool
 }
 
 // arrival is when something arrives that is sent now.
@@ -91,7 +86,7 @@ func (p *pipe) blocked(s side) error {
 	switch {
 	case p.gone[s] != nil:
 		return p.gone[s]
-	case p.late[s] != nil && p.late[s].passed:
+	case p.late[s].Passed():
 		return os.ErrDeadlineExceeded
 	case p.failure[s] != nil && (p.failAt[s].IsZero() || p.arrived(p.failAt[s])):
 		return p.failure[s]
@@ -197,9 +192,7 @@ func (p *pipe) leave(s side, own, failure error) {
 	if s == reader || failure != nil {
 		p.chunks, p.held = nil, 0
 	}
-	if d := p.late[s]; d != nil && d.timer != nil {
-		d.timer.Stop()
-	}
+	p.late[s].Stop()
 	if p.left[reader] && p.left[writer] {
 		delete(p.wire.pipes, p)
 	}
@@ -213,26 +206,7 @@ func (p *pipe) setDeadline(s side, t time.Time) error {
 	if p.gone[s] != nil {
 		return p.gone[s]
 	}
-	if old := p.late[s]; old != nil && old.timer != nil {
-		old.timer.Stop()
-	}
-	p.late[s] = nil
-	if t.IsZero() {
-		return nil
-	}
-	d := &deadline{}
-	p.late[s] = d
-	if wait := time.Until(t); wait <= 0 {
-		d.passed = true
-		p.changed.Broadcast()
-	} else {
-		d.timer = time.AfterFunc(wait, func() {
-			w.lock(func() {
-				d.passed = true
-				p.changed.Broadcast()
-			})
-		})
-	}
+	p.late[s].Set(&p.changed, t)
 	return nil
 }
 
