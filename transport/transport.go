@@ -122,7 +122,8 @@ func PeerAddr(c Conn) net.Addr {
 }
 
 // Cred identifies the process at the other end, as the kernel saw it when the
-// connection was made. It may have passed the socket on since.
+// connection was made. It may have passed the socket on since. PID is 0 for one in a
+// pid namespace that this process does not see into, as in another container.
 type Cred struct {
 	PID, UID, GID int
 }

@@ -14,7 +14,7 @@ import (
 func peerCred(c syscall.Conn) (cred *transport.Cred) {
 	_ = control(c, func(fd int) error {
 		u, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-		if err == nil && u.Pid != 0 {
+		if err == nil && u.Uid != ^uint32(0) { // nobody; PID 0 is a process that our namespace does not show
 			cred = &transport.Cred{PID: int(u.Pid), UID: int(u.Uid), GID: int(u.Gid)}
 		}
 		return err

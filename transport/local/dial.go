@@ -58,7 +58,8 @@ func dial(ctx context.Context, network, name string) (*net.UnixConn, error) {
 		switch {
 		case err == nil:
 			return c.(*net.UnixConn), nil
-		case ctx.Err() != nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil:
+			<-ctx.Done() // package net may say so a moment before the context does
 			return nil, contextError(ctx)
 		case !errors.Is(err, syscall.EAGAIN):
 			return nil, dialError(network, name, err)
