@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tenon-net/tenon/internal/neutral"
 )
 
 // maxName is how many characters a name has at most.
@@ -32,7 +34,7 @@ func (m *member) welcome(members int) {
 func (b *Broker) goodbye(e BrokerEvent) {
 	switch {
 	case e.Change == Dropped:
-		b.send(line("* %s was dropped: %s", e.Name, Neutral([]byte(e.Err.Error()))), nil)
+		b.send(line("* %s was dropped: %s", e.Name, neutral.Text(e.Err.Error())), nil)
 	case e.Err != nil:
 		b.send(line("* %s was cut off", e.Name), nil)
 	default:
@@ -55,7 +57,7 @@ func (m *member) say(msg []byte) {
 			if text[0] == '/' {
 				text = text[1:]
 			}
-			m.broker.send(line("<%s> %s", m.broker.nameOf(m), Neutral(text)), m)
+			m.broker.send(line("<%s> %s", m.broker.nameOf(m), neutral.Text(string(text))), m)
 		}
 	}
 }
@@ -74,7 +76,7 @@ func (m *member) command(text string) {
 		names := m.broker.names()
 		m.reply("* %s here: %s", people(len(names)), strings.Join(names, ", "))
 	default:
-		m.reply("* there is no command %s, only /name NAME and /who; a line that begins with / is written with //", Neutral([]byte(word)))
+		m.reply("* there is no command %s, only /name NAME and /who; a line that begins with / is written with //", neutral.Text(string(word)))
 	}
 }
 

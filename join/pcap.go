@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
 )
 
 // A Pcap writes a pcapng file (draft-ietf-opsawg-pcapng) of what passes through
@@ -200,7 +202,7 @@ func appendPacket(dst []byte, now time.Time, packet []byte, comment string) []by
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(packet)))
 		b = appendPadded(b, packet)
 		if comment != "" {
-			b = appendOption(b, optionComment, []byte(Neutral([]byte(comment))))
+			b = appendOption(b, optionComment, []byte(neutral.Text(comment)))
 			b = append(b, 0, 0, 0, 0)
 		}
 		return b

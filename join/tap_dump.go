@@ -6,8 +6,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/tenon-net/tenon/internal/neutral"
 )
 
 // A Dump writes what passes through joints for people to read. Each line or block
@@ -65,7 +65,7 @@ func (t *dumpTap) Data(d Direction, p []byte, msg bool) {
 func (t *dumpTap) End(d Direction, err error) {
 	line := t.head(d) + " end\n"
 	if err != nil && err != io.EOF {
-		line = t.head(d) + " ended: " + Neutral([]byte(err.Error())) + "\n"
+		line = t.head(d) + " ended: " + neutral.Text(err.Error()) + "\n"
 	}
 	t.dump.sink.write([]byte(line))
 }
@@ -115,37 +115,9 @@ func textLines(head string, _ int64, p []byte) []byte {
 				break
 			}
 		}
-		out = append(append(append(out, head...), ' '), Neutral(p[:n])...)
+		out = append(append(append(out, head...), ' '), neutral.Text(string(p[:n]))...)
 		out = append(append(out, end...), '\n')
 		p = p[n+len(end)/2:] // with the newline
 	}
 	return out
-}
-
-// Neutral returns p as text that is safe to show: characters that control a
-// terminal or turn the direction of writing, and bytes that are not UTF-8, are
-// escaped in the manner of Go. Tabs and backslashes stay.
-func Neutral(p []byte) string {
-	out := make([]byte, 0, len(p))
-	for len(p) > 0 {
-		r, n := utf8.DecodeRune(p)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			out = fmt.Appendf(out, `\x%02x`, p[0])
-		case r == '\r':
-			out = append(out, `\r`...)
-		case r == '\n':
-			out = append(out, `\n`...)
-		case r == '\t':
-			out = append(out, '\t')
-		case r < 0x80 && unicode.IsControl(r):
-			out = fmt.Appendf(out, `\x%02x`, r)
-		case unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co):
-			out = fmt.Appendf(out, `\u%04x`, r)
-		default:
-			out = append(out, p[:n]...)
-		}
-		p = p[n:]
-	}
-	return string(out)
 }

@@ -18,7 +18,7 @@ const (
 // (RFC 9112 section 9.6). Both bounds are hard: a sender that goes on for ever is
 // cut. Whoever refuses, and answers before it has read everything, ends so.
 func LingeringClose(c Stream) error {
-	if err := c.CloseWrite(); err == nil && c.SetReadDeadline(time.Now().Add(LingeringCloseTime)) == nil {
+	if c.SetDeadline(time.Now().Add(LingeringCloseTime)) == nil && c.CloseWrite() == nil {
 		io.Copy(io.Discard, io.LimitReader(c, LingeringCloseBytes)) //nolint:errcheck // what comes is of no interest, nor why it ended
 	}
 	return c.Close()

@@ -1,7 +1,7 @@
 // Package neutral makes text that somebody else wrote harmless before a person, a
 // terminal or a log meets it: what a peer says of itself, a name in a certificate,
 // the bytes in an error. All lines that the program prints, all errors and all
-// events go through [Line].
+// events go through [Line], dumps and chats through [Text].
 package neutral
 
 import (
@@ -15,7 +15,13 @@ import (
 // cursor, changes the direction of writing, hides, or is not valid UTF-8 is shown
 // as a Go escape, such as \x1b or \u202e. Text without such characters is returned
 // as it is.
-func Line(s string) string {
+func Line(s string) string { return escape(s, -1) }
+
+// Text is [Line] for what somebody else has written at length: tabs stay.
+func Text(s string) string { return escape(s, '\t') }
+
+// escape escapes what is not harmless, save for one character.
+func escape(s string, but rune) string {
 	if clean(s) {
 		return s
 	}
@@ -23,9 +29,9 @@ func Line(s string) string {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		switch {
-		case r == utf8.RuneError && n == 1:
+		case r == utf8.RuneError && n == 1, r < ' ' && r != '\n' && r != '\r' && r != '\t':
 			b.WriteString(`\x` + hex(s[0]))
-		case harmless(r):
+		case harmless(r), r == but:
 			b.WriteString(s[:n])
 		default:
 			q := strconv.QuoteRuneToASCII(r)

@@ -26,6 +26,14 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{"a\tb": "a\tb", "a\tb\n\x1b": `a	b\n\x1b`, "plain": "plain"} {
+		if got := Text(in); got != want {
+			t.Errorf("Text(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add("a\x1b]0;title\x07\u202e\xff")
 	f.Fuzz(func(t *testing.T, s string) {
