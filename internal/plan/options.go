@@ -63,7 +63,8 @@ func (o *Options) Bind(s *opt.Set) {
 	s.Group("every end")
 	s.Duration(&o.Connect, "connect-timeout", DefaultConnectTimeout, -1, "give up opening the end after so long")
 	s.Duration(&o.Idle, "idle", 0, 0, "cut the joint after so long without a byte either way").Alias("idle-timeout")
-	s.Duration(&o.HalfClosed, "half-closed", 0, -1, "cut the joint when one direction has ended and the other is silent for so long; services: "+opt.FormatDuration(join.DefaultHalfClosed)+", else never").Alias("half-closed-timeout")
+	halfClosed := s.Duration(&o.HalfClosed, "half-closed", 0, -1, "cut the joint when one direction has ended and the other is silent for so long").Alias("half-closed-timeout")
+	halfClosed.Default = opt.FormatDuration(join.DefaultHalfClosed) + " in a service, else never"
 	s.Duration(&o.EOFTimeout, "eof-timeout", join.DefaultLinger, -1, "how long to wait for more after the other end has ended, where this end cannot be told so")
 	s.Rate(&o.Rate, "rate", "bytes a second, each way, of each connection")
 	s.Size(&o.Limit, "limit", 0, "cut the joint after so many bytes in one direction")
