@@ -126,7 +126,7 @@ func TestGiveToOtherUser(t *testing.T) {
 
 	// What a stranger gives is not taken.
 	ended := other.give(t, "--allow-uid=0", "@give-from-nobody", "file:/etc/passwd")
-	if _, errs, status := root.run(t, "take", "@give-from-nobody"); status != 3 || !strings.Contains(errs, "not trusted: user 65534") {
+	if _, errs, status := root.run(t, "take", "@give-from-nobody"); status != 3 || !strings.Contains(errs, "not trusted: user 65534") || !strings.Contains(errs, "hint: --from=USER") {
 		t.Errorf("root takes from nobody with status %d: %s", status, errs)
 	}
 	if out, errs, status := root.run(t, "take", "--from=nobody", "@give-from-nobody"); status != 0 || !strings.Contains(out, "root:") {

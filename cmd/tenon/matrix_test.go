@@ -87,7 +87,7 @@ func listenKind(kind, dialKind string, options ...string) func(*matrix) (string,
 		return kind + ":" + target + ",once" + join2(options, 0), func() transport.Conn {
 			ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 			defer cancel()
-			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=12,interval=10ms"+join2(options, 1))
+			conn, err := tenon.Dial(ctx, dialKind+":"+target+",retry=3000,interval=10ms"+join2(options, 1))
 			if err != nil {
 				x.t.Fatal(err)
 			}
@@ -391,7 +391,7 @@ func openPTY(x *matrix) (string, func() transport.Conn) {
 	return "pty:,raw,link=" + link + ",eof-timeout=300ms", func() transport.Conn {
 		ctx, cancel := context.WithTimeout(x.t.Context(), patience)
 		defer cancel()
-		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=12,interval=10ms")
+		conn, err := tenon.Dial(ctx, "serial:"+link+",retry=3000,interval=10ms")
 		if err != nil {
 			x.t.Fatal(err)
 		}
