@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run()) // fuzzing runs no scripts, and its workers are started with descriptors of their own
 	}
 	if os.Getenv("TENON_BE") == "" && filepath.Base(os.Args[0]) != "tenon" {
+		if signal.Ignored(syscall.SIGHUP) { // below nohup(1), whose word is not for what is tested
+			signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+		}
 		enterSandbox()
 	}
 	os.Setenv("GORACE", raceOptions)

@@ -162,13 +162,14 @@ func (c *conn) verdict(overdue, early bool) error {
 }
 
 // hungUp tells whether e is the end of a program that was told that nobody reads
-// its output any more. A shell makes a status of its child's signal. On a socket a
-// write that waits gets an error and no signal, and what a program makes of that
-// is its own affair.
+// its output any more. A shell makes a status of its child's signal. A write that
+// waits may get an error in place of the signal, on a socket always and on a terminal
+// if the program ignores the hang-up, as below nohup(1), and what a program makes of
+// that is its own affair.
 func (c *conn) hungUp(e *ExitError) bool {
 	code := e.ExitCode()
 	return code == 128+int(unix.SIGPIPE) ||
-		c.pty && code == 128+int(unix.SIGHUP) ||
+		c.pty && (code == 128+int(unix.SIGHUP) || e.Signal == "") ||
 		c.socket && !c.given.Load() && e.Signal == ""
 }
 

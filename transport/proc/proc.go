@@ -25,8 +25,8 @@
 // if the program ended with status 0, else an [*ExitError]. It also returns nil
 // if the program was ended by being told that nobody reads its output any more:
 // by SIGPIPE, or by the SIGHUP of a terminal, while it was still writing. On a
-// socketpair programs may get an error in place of SIGPIPE, so there the status of
-// one that was closed while it was running does not count.
+// socketpair or a terminal programs may get an error in place of the signal, so there
+// the status of one that was closed while it was running does not count.
 //
 // Abort ends the program with a signal before its input is closed, so that input
 // which was cut off does not look complete, and a second later with SIGKILL.
