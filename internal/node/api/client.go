@@ -1,0 +1,130 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// maxAnswer is how many bytes of JSON a node may answer with.
+const maxAnswer = 64 << 20
+
+// A Client speaks to one node. Its methods may be called at the same time. Errors
+// that the node answers with are an [*Error].
+type Client struct {
+	dial func(context.Context) (net.Conn, error)
+	http *http.Client
+}
+
+// Dial returns a Client of the node whose state is in dir. If none runs there, the
+// error matches [ErrNotRunning].
+func Dial(dir string) (*Client, error) {
+	path := SocketPath(dir)
+	dial := func(ctx context.Context) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+			return nil, ErrNotRunning
+		}
+		return c, err
+	}
+	conn, err := dial(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(dial), conn.Close()
+}
+
+// NewClient returns a Client that reaches its node through connections that dial makes.
+func NewClient(dial func(context.Context) (net.Conn, error)) *Client {
+	t := &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		MaxIdleConnsPerHost: 2,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+	}
+	return &Client{dial, &http.Client{Transport: t}}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// request sends a request whose body is in, if that is not nil.
+func (c *Client) request(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://tenon"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err // nobody typed the URL
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close() //nolint:errcheck // it was only read
+		return nil, readError(resp)
+	}
+	return resp, nil
+}
+
+func readError(resp *http.Response) error {
+	var e Error
+	err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&e)
+	if err != nil || e.Message == "" {
+		return fmt.Errorf("the node answers %s", resp.Status)
+	}
+	return e.hinted()
+}
+
+// call sends in and reads the answer into out, both if not nil.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	resp, err := c.request(ctx, method, path, in, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out)
+}
+
+func get[T any](ctx context.Context, c *Client, path string) (out T, err error) {
+	err = c.call(ctx, http.MethodGet, path, nil, &out)
+	return out, err
+}
+
+func post[T any](ctx context.Context, c *Client, path string, in any) (out T, err error) {
+	err = c.call(ctx, http.MethodPost, path, in, &out)
+	return out, err
+}

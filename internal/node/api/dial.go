@@ -1,0 +1,212 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Headers of an upgraded connection.
+const (
+	HeaderCarries = "Tenon-Carries" // a [Carries]
+	HeaderPeer    = "Tenon-Peer"    // the ID of the peer
+	HeaderName    = "Tenon-Name"    // its name, or its short ID, and the service: "alice/db"
+)
+
+// Dial opens a service of a peer. What it returns is a [*Stream] or a [*MsgConn],
+// as the service has it.
+func (c *Client) Dial(ctx context.Context, r DialRequest) (transport.Conn, error) {
+	return c.upgrade(ctx, "/v1/dial", r)
+}
+
+// upgrade asks for a connection that carries an end.
+func (c *Client) upgrade(ctx context.Context, path string, in any) (transport.Conn, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://tenon"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {Protocol}, "Content-Type": {"application/json"}}
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends what is being waited for
+	in2 := bufio.NewReaderSize(conn, 4<<10)
+	resp, err := exchange(conn, in2, req)
+	if !stop() {
+		conn.Close() //nolint:errcheck // it is closed already, or about to be
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		conn.Close() //nolint:errcheck // there is an error already
+		return nil, err
+	}
+	return accepted(conn, in2, resp.Header), nil
+}
+
+// exchange sends the request and reads the answer, which must be that the protocol is switched.
+func exchange(conn net.Conn, in *bufio.Reader, req *http.Request) (*http.Response, error) {
+	if err := req.Write(conn); err != nil {
+		return nil, err
+	}
+	resp, err := http.ReadResponse(in, req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		defer resp.Body.Close() //nolint:errcheck // it was only read
+		return nil, readError(resp)
+	}
+	return resp, nil
+}
+
+// accepted makes an end of an upgraded connection.
+func accepted(conn net.Conn, in *bufio.Reader, h http.Header) transport.Conn {
+	remote := transport.Addr{Net: "peer", Name: h.Get(HeaderName)}
+	if remote.Name == "" {
+		remote.Name = "peer"
+	}
+	info := &transport.Info{Kind: "peer", Peer: h.Get(HeaderPeer)}
+	return Frames(conn, in, Carries(h.Get(HeaderCarries)), info, transport.Addr{Net: "peer", Name: "me"}, remote)
+}
+
+// An Arrival is somebody who wants to use an offered service.
+type Arrival struct {
+	Number  uint64 `json:"number,omitempty"`  // 0 in the first one, which says that the offer stands
+	Offer   string `json:"offer,omitempty"`   // its name, in the first one
+	Address string `json:"address,omitempty"` // what others type, in the first one
+}
+
+// An Offer is a service that lives until Close. It is a [transport.Acceptor].
+type Offer struct {
+	client *Client
+	name   string
+	addr   transport.Addr
+	cancel context.CancelFunc
+
+	ready chan opened
+	done  chan struct{} // closed when there is nothing more to come
+	err   error         // why, once done is closed
+	once  sync.Once
+	all   sync.WaitGroup
+}
+
+type opened struct {
+	conn transport.Conn
+	err  error
+}
+
+var _ transport.Acceptor = (*Offer)(nil)
+
+// Offer offers a service for as long as the Offer is open. The context bounds the call
+// only.
+func (c *Client) Offer(ctx context.Context, r OfferRequest) (*Offer, error) {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	resp, err := c.request(life, http.MethodPost, "/v1/offer", r, http.Header{"Accept": {"text/event-stream"}})
+	o := &Offer{client: c, cancel: cancel, ready: make(chan opened), done: make(chan struct{})}
+	if err != nil {
+		cancel()
+		if !stop() {
+			err = context.Cause(ctx)
+		}
+		return nil, err
+	}
+	first := make(chan error, 1)
+	o.all.Go(func() { o.run(life, resp, first) })
+	err = <-first
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		o.Close() //nolint:errcheck // there is an error already
+		return nil, err
+	}
+	return o, nil
+}
+
+// run takes arrivals, until the offer ends.
+func (o *Offer) run(ctx context.Context, resp *http.Response, first chan<- error) {
+	defer close(o.done)
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	for e, err := range readEvents(resp.Body) {
+		var a Arrival
+		switch failed := new(Error); {
+		case err != nil:
+			o.err = err
+		case e.name == "error":
+			if o.err = json.Unmarshal(e.data, failed); o.err == nil {
+				o.err = failed.hinted()
+			}
+		default:
+			o.err = json.Unmarshal(e.data, &a)
+		}
+		switch {
+		case o.err != nil:
+			if first != nil {
+				first <- o.err
+			}
+			return
+		case first != nil:
+			o.name, o.addr = a.Offer, transport.Addr{Net: "peer", Name: a.Address}
+			first <- nil
+			first = nil
+		default:
+			o.all.Go(func() { o.take(ctx, a.Number) })
+		}
+	}
+	if first != nil {
+		first <- errors.New("the node has not said that the offer stands")
+	}
+}
+
+// take fetches the end of an arrival.
+func (o *Offer) take(ctx context.Context, number uint64) {
+	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", url.PathEscape(o.name), number), struct{}{})
+	if errors.Is(err, ErrNotFound) {
+		return // whoever it was has not waited
+	}
+	select {
+	case o.ready <- opened{c, err}:
+	case <-ctx.Done():
+		if c != nil {
+			c.Close() //nolint:errcheck // nobody has seen it
+		}
+	}
+}
+
+// Accept returns the next client.
+func (o *Offer) Accept() (transport.Conn, error) {
+	select {
+	case a := <-o.ready:
+		return a.conn, a.err
+	case <-o.done:
+		if o.err != nil {
+			return nil, fmt.Errorf("%w: %w", net.ErrClosed, o.err)
+		}
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr returns what others type: "alice/web", if they call this node alice.
+func (o *Offer) Addr() net.Addr { return o.addr }
+
+// Close ends the offer; accepted ends live on.
+func (o *Offer) Close() error {
+	o.once.Do(o.cancel)
+	o.all.Wait()
+	return nil
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A connection that was upgraded to tenon-stream carries frames in both directions: a
+// byte that says what it is, three bytes of length, big-endian, and the content. So an
+// abort, which a unix socket does not have, is not taken for an end.
+type frameType byte
+
+const (
+	frameData   frameType = iota + 1 // bytes, or one message
+	frameEnd                         // nothing more will be written
+	frameAbort                       // it has failed; the content says why
+	frameWindow                      // rows and columns of a window, two bytes each
+	frameText                        // one message that is text
+)
+
+const (
+	headSize = 4
+	maxBytes = 64 << 10  // of a stream in a frame
+	MaxMsg   = 1<<20 - 1 // MaxMsg is the length of the longest message.
+	maxAbort = 1024
+)
+
+// errFrame: what comes are no frames.
+var errFrame = errors.New("the node sends something that is no frame")
+
+// A framer is one connection that carries frames.
+type framer struct {
+	conn net.Conn
+	in   *bufio.Reader
+
+	rmu   sync.Mutex // guards what follows; held by the one who reads
+	left  int        // of the content of a data frame
+	typ   frameType  // of that frame
+	got   []byte     // of a message that has not all been read yet
+	ended error      // io.EOF after frameEnd, or why there is nothing more
+
+	wmu   sync.Mutex // guards what follows; held by the one who writes
+	rest  []byte     // of a frame that a deadline has cut short: it must go first
+	shut  bool       // frameEnd was sent
+	buf   []byte
+	close sync.Once
+	gone  error // what Close returned
+
+	onWindow func(rows, cols int) // for frameWindow; nil = thrown away
+}
+
+func newFramer(conn net.Conn, in *bufio.Reader) *framer {
+	if in == nil {
+		in = bufio.NewReaderSize(conn, 4<<10)
+	}
+	return &framer{conn: conn, in: in}
+}
+
+// next reads up to the content of the next data frame. It is called with rmu held.
+func (f *framer) next() error {
+	for {
+		if f.ended != nil {
+			return f.ended
+		}
+		head, err := f.in.Peek(headSize)
+		if err != nil {
+			return f.lost(err)
+		}
+		typ, n := frameType(head[0]), int(binary.BigEndian.Uint32(head)&(1<<24-1))
+		switch {
+		case (typ == frameData || typ == frameText) && n <= MaxMsg:
+			f.in.Discard(headSize) //nolint:errcheck // it is there
+			f.typ, f.left = typ, n
+			return nil
+		case typ == frameEnd && n == 0:
+			f.ended = io.EOF
+		case typ == frameWindow && n == 4, typ == frameAbort && n <= maxAbort:
+			all, err := f.in.Peek(headSize + n)
+			if err != nil {
+				return f.lost(err)
+			}
+			content := all[headSize:]
+			if typ == frameAbort {
+				f.ended = abortError(string(content))
+			} else if f.onWindow != nil {
+				f.onWindow(int(binary.BigEndian.Uint16(content)), int(binary.BigEndian.Uint16(content[2:])))
+			}
+		default:
+			f.ended = errFrame
+		}
+		f.in.Discard(headSize + n) //nolint:errcheck // it is there, or nothing more is read
+	}
+}
+
+// abortError is what the other side has aborted with.
+func abortError(text string) error {
+	if text == "" {
+		text = "aborted by the other side"
+	}
+	return errors.New(neutral.Line(text))
+}
+
+// lost makes sure that an end that nobody has announced is no end of file.
+func (f *framer) lost(err error) error {
+	if errors.Is(err, io.EOF) {
+		f.ended = fmt.Errorf("the node is gone: %w", io.ErrUnexpectedEOF)
+		return f.ended
+	}
+	return err
+}
+
+// read reads into p from the content of the frame. It is called with rmu held.
+func (f *framer) read(p []byte) (int, error) {
+	n, err := f.in.Read(p[:min(len(p), f.left)])
+	f.left -= n
+	if err != nil && n == 0 {
+		return 0, f.lost(err)
+	}
+	return n, nil
+}
+
+// write sends a frame. What a deadline leaves unsent is kept and goes before the next
+// frame, so that frames stay whole; accepted tells whether the content is on its way
+// then. It is called with wmu held.
+func (f *framer) write(typ frameType, content []byte) (accepted bool, err error) {
+	if len(f.rest) > 0 {
+		n, err := f.conn.Write(f.rest)
+		f.rest = f.rest[n:]
+		if err != nil {
+			return false, err
+		}
+		f.rest = nil
+	}
+	var head [headSize]byte
+	binary.BigEndian.PutUint32(head[:], uint32(len(content)))
+	head[0] = byte(typ)
+	f.buf = append(append(f.buf[:0], head[:]...), content...)
+	n, err := f.conn.Write(f.buf)
+	if err != nil && n > 0 {
+		f.rest = append([]byte(nil), f.buf[n:]...)
+		return true, err
+	}
+	if cap(f.buf) > maxBytes+headSize {
+		f.buf = nil
+	}
+	return err == nil, err
+}
+
+func (f *framer) closeWrite() error {
+	f.wmu.Lock()
+	defer f.wmu.Unlock()
+	if f.shut {
+		return nil
+	}
+	accepted, err := f.write(frameEnd, nil)
+	f.shut = accepted
+	return err
+}
+
+// Close and abort do not wait for a Write that is under way: they close the connection
+// under it.
+func (f *framer) shutdown(last func()) error {
+	f.close.Do(func() {
+		if last != nil && f.wmu.TryLock() {
+			last()
+			f.wmu.Unlock()
+		}
+		f.gone = f.conn.Close()
+	})
+	return f.gone
+}
+
+// resize sends the size of a window.
+func (f *framer) resize(rows, cols int) error {
+	f.wmu.Lock()
+	defer f.wmu.Unlock()
+	content := binary.BigEndian.AppendUint16(nil, uint16(min(max(rows, 0), 0xffff)))
+	_, err := f.write(frameWindow, binary.BigEndian.AppendUint16(content, uint16(min(max(cols, 0), 0xffff))))
+	return err
+}
+
+// An aborted cause may have foreign text in it; the length is bounded.
+func abortText(cause error) []byte {
+	if cause == nil {
+		return nil
+	}
+	text := neutral.Line(transport.Cause(cause).Error())
+	return []byte(text[:min(len(text), maxAbort)])
+}
