@@ -36,7 +36,7 @@ var Rules = []Rule{
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral"}, "every program can afford to talk to a node"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
-	{"internal/store", nil, "it knows SQL, and no table"},
+	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},

@@ -1,0 +1,152 @@
+// Package store is the database of a node: one SQLite file in a directory that is the
+// user's alone. It knows no tables: each package that has some gives their migrations
+// to [DB.Migrate]. It is for facts, and few: what people know, grant and do. Files do
+// not go in here.
+//
+// What Update has said yes to outlives a crash of the program and of the system.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver called sqlite
+
+	"github.com/tenon-net/tenon/transport"
+)
+
+// File is the name of the database in its directory.
+const File = "tenon.db"
+
+// MaxSize is how many bytes the database may have. Who wants to add more gets an error.
+const MaxSize = 1 << 30
+
+const pageSize = 4096
+
+// pragmas are set for the connection. An answer waits until the log is on the disk:
+// synchronous(full). The rest bounds what the file may take, and what foreign content
+// in it could do.
+var pragmas = []string{
+	fmt.Sprintf("page_size(%d)", pageSize),
+	"journal_mode(wal)",
+	"synchronous(full)",
+	"busy_timeout(5000)",
+	"foreign_keys(on)",
+	"trusted_schema(off)",
+	"temp_store(memory)",
+	"cache_size(-1024)",
+	"journal_size_limit(4194304)",
+	fmt.Sprintf("max_page_count(%d)", MaxSize/pageSize),
+}
+
+// A DB is an open database. Its methods may be called at the same time; they take
+// turns.
+type DB struct {
+	db   *sql.DB
+	path string
+}
+
+// Open opens the database in dir, and makes both if there is none. Who has the
+// directory to himself, as by the lock of an identity, does that before.
+func Open(ctx context.Context, dir string) (*DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, File)
+	// The driver would make it with the permissions of the umask.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: query.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1) // one at a time is right for SQLite, and holds little memory
+	d := &DB{db, path}
+	err = d.Update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (package TEXT PRIMARY KEY, steps INTEGER NOT NULL) STRICT`)
+		return err
+	})
+	if err != nil {
+		db.Close() //nolint:errcheck // there is an error already
+		return nil, err
+	}
+	return d, nil
+}
+
+// ErrNewer: the database was written by a newer version of the program.
+var ErrNewer = errors.New("the database was written by a newer version of tenon")
+
+// Migrate brings the tables of a package up to date: of the steps, SQL each, it takes
+// those that were not taken yet, in order, all or none. Steps are only ever added.
+func (d *DB) Migrate(ctx context.Context, pkg string, steps ...string) error {
+	return d.Update(ctx, func(tx *sql.Tx) error {
+		var done int
+		err := tx.QueryRowContext(ctx, `SELECT steps FROM migrations WHERE package = ?`, pkg).Scan(&done)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if done > len(steps) {
+			return fmt.Errorf("%w: %s has %d steps of %d", ErrNewer, pkg, done, len(steps))
+		}
+		for i, step := range steps[done:] {
+			if _, err := tx.ExecContext(ctx, step); err != nil {
+				return fmt.Errorf("tables of %s, step %d: %w", pkg, done+i+1, err)
+			}
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?) ON CONFLICT (package) DO UPDATE SET steps = excluded.steps`, pkg, len(steps))
+		return err
+	})
+}
+
+// Update calls f with a transaction. What f has done through it holds if Update returns
+// nil, and else nothing of it does. F must not keep the transaction, nor call the DB.
+func (d *DB) Update(ctx context.Context, f func(*sql.Tx) error) error { return d.do(ctx, nil, f) }
+
+// View is Update for an f that only reads.
+func (d *DB) View(ctx context.Context, f func(*sql.Tx) error) error {
+	return d.do(ctx, &sql.TxOptions{ReadOnly: true}, f)
+}
+
+func (d *DB) do(ctx context.Context, o *sql.TxOptions, f func(*sql.Tx) error) error {
+	tx, err := d.db.BeginTx(ctx, o)
+	if err != nil {
+		return d.failed(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it does nothing after Commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return d.failed(tx.Commit())
+}
+
+// failed says which file it is about.
+func (d *DB) failed(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return transport.WithHint(fmt.Errorf("%s: %w", d.path, err), "tenon writes nothing else into this file; a copy of the directory from before can be put back")
+}
+
+// Check looks for damage: for tests, and for doctor.
+func (d *DB) Check(ctx context.Context) error {
+	var answer string
+	err := d.db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&answer)
+	if err == nil && answer != "ok" {
+		err = errors.New(answer)
+	}
+	return d.failed(err)
+}
+
+// Close writes the log into the file and closes it.
+func (d *DB) Close() error { return d.db.Close() }
