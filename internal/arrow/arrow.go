@@ -33,6 +33,7 @@ var Rules = []Rule{
 	{"internal/peer/cpace", nil, "a protocol of one page, checked against its vectors"},
 	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
+	{"internal/peer/swarm", []string{"internal/peer", "transport"}, "a network over libp2p"},
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral"}, "every program can afford to talk to a node"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
@@ -68,7 +69,7 @@ type Home struct {
 
 // Homes are the imports that must not spread.
 var Homes = []Home{
-	{"github.com/quic-go/quic-go", []string{"transport/quic"}, "QUIC is one kind among many"},
+	{"github.com/quic-go/quic-go", []string{"transport/quic", "internal/peer/swarm"}, "QUIC is one kind among many, and one way between peers"},
 	{"github.com/libp2p", []string{"internal/peer/swarm"}, "one package knows the engine that connects peers"},
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},

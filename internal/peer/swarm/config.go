@@ -1,0 +1,96 @@
+package swarm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
+
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// OpenTimeout is how long Open tries if its context has no deadline.
+const OpenTimeout = 15 * time.Second
+
+// handshakeTimeout is how long a stranger may take for its handshake, and anybody to
+// say which protocol he wants.
+const handshakeTimeout = 10 * time.Second
+
+// A Config says how a Network is made. Addresses are multiaddrs, as in
+// "/ip4/192.0.2.1/tcp/4001"; those of Relays and Bootstrap end with the peer, as in
+// "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…".
+type Config struct {
+	Key *peer.Key // required
+
+	// Admit tells how far a peer is let in. It is asked often, from any
+	// goroutine. Nil refuses everybody.
+	Admit func(peer.ID) peer.Admission
+
+	Listen   []string // where to listen; none = nowhere
+	Announce []string // told to others in place of what is listened on
+
+	Relays    []string // which may carry our streams, and are let in for that alone
+	Bootstrap []string // where the search for peers begins; let in for that alone
+
+	LANOnly bool // dial and announce addresses of this machine and of local networks only
+
+	// Addresses returns where a peer has been before. It is asked when a peer
+	// is dialed.
+	Addresses func(peer.ID) []string
+
+	// Remember is told where a peer has been reached.
+	Remember func(peer.ID, []string)
+
+	// Events is told what happens. It must not block.
+	Events func(Event)
+}
+
+// An Event is something that has happened, for people and logs.
+type Event struct {
+	What EventKind
+	Peer peer.ID
+	Addr string // at the other side, or where we listen
+	Path peer.Path
+	Err  error
+}
+
+// An EventKind says what has happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	Connected    EventKind = "connected"
+	Disconnected EventKind = "disconnected"
+	Turned       EventKind = "turned away" // a peer that is not admitted
+)
+
+// errConfig is what a Config lacks.
+var errNoKey = errors.New("swarm: the Config has no Key")
+
+// parseAddrs reads multiaddrs.
+func parseAddrs(texts []string) ([]ma.Multiaddr, error) {
+	var addrs []ma.Multiaddr
+	for _, text := range texts {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil {
+			return nil, fmt.Errorf("address %q: %w", text, err)
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs, nil
+}
+
+// parseInfos reads multiaddrs that end with a peer.
+func parseInfos(texts []string) ([]lpeer.AddrInfo, error) {
+	addrs, err := parseAddrs(texts)
+	if err != nil {
+		return nil, err
+	}
+	infos, err := lpeer.AddrInfosFromP2pAddrs(addrs...)
+	if err != nil {
+		return nil, fmt.Errorf("addresses %q: each must end with /p2p/ and the peer: %w", texts, err)
+	}
+	return infos, nil
+}

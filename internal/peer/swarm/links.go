@@ -1,0 +1,176 @@
+package swarm
+
+import (
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	goyamux "github.com/libp2p/go-yamux/v5"
+	ma "github.com/multiformats/go-multiaddr"
+	"github.com/quic-go/quic-go"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// links are the connections that there are.
+type links struct {
+	mu      sync.Mutex // guards all below
+	all     map[network.Conn]*link
+	changed chan struct{} // closed at the next change
+}
+
+// A link is what is known about a connection.
+type link struct {
+	conn    network.Conn
+	id      peer.ID // zero for those that have none of ours
+	path    peer.Path
+	via     peer.ID
+	since   time.Time
+	over    overlay
+	greeted atomic.Bool // the other side has spoken since the handshake
+}
+
+// An overlay says what a connection is made of.
+type overlay int
+
+// The overlays, the best first.
+const (
+	overTCP overlay = iota
+	overQUIC
+	overRelay
+)
+
+// notifiee returns what libp2p tells of connections that come and go.
+func (n *Network) notifiee() network.Notifiee {
+	return &network.NotifyBundle{ConnectedF: n.connected, DisconnectedF: n.disconnected}
+}
+
+func (n *Network) connected(_ network.Network, c network.Conn) {
+	l := newLink(c)
+	n.links.change(func(all map[network.Conn]*link) { all[c] = l })
+	n.event(Event{What: Connected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
+	if n.config.Remember != nil && l.path == peer.Direct && c.Stat().Direction == network.DirOutbound && !l.id.IsZero() {
+		n.config.Remember(l.id, []string{c.RemoteMultiaddr().String()})
+	}
+}
+
+func (n *Network) disconnected(_ network.Network, c network.Conn) {
+	var l *link
+	n.links.change(func(all map[network.Conn]*link) {
+		l = all[c]
+		delete(all, c)
+	})
+	if l != nil {
+		n.event(Event{What: Disconnected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
+	}
+}
+
+func newLink(c network.Conn) *link {
+	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overQUIC}
+	l.id, _ = ours(c.RemotePeer()) //nolint:errcheck // a stranger without an ID is nobody
+	at := c.RemoteMultiaddr()
+	if relay, ok := relayOf(at); ok {
+		l.path, l.over = peer.Relayed, overRelay
+		l.via, _ = ours(relay) //nolint:errcheck // a relay without an ID is nobody
+	} else if _, err := at.ValueForProtocol(ma.P_TCP); err == nil {
+		l.over = overTCP
+	}
+	return l
+}
+
+// relayOf returns the relay in an address.
+func relayOf(a ma.Multiaddr) (lpeer.ID, bool) {
+	before, after := ma.SplitFunc(a, func(c ma.Component) bool { return c.Protocol().Code == ma.P_CIRCUIT })
+	if len(after) == 0 || len(before) == 0 {
+		return "", len(after) > 0
+	}
+	id, err := lpeer.IDFromP2PAddr(before)
+	if err != nil {
+		return "", true
+	}
+	return id, true
+}
+
+// change changes the links and tells of it.
+func (l *links) change(f func(map[network.Conn]*link)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[network.Conn]*link{}
+	}
+	f(l.all)
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// to returns the links to a peer, the best first; of those that are alike, the newest.
+func (l *links) to(id lpeer.ID) []*link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []*link
+	for c, x := range l.all {
+		if c.RemotePeer() == id && !c.IsClosed() {
+			found = append(found, x)
+		}
+	}
+	slices.SortFunc(found, func(a, b *link) int {
+		if a.over != b.over {
+			return int(a.over - b.over)
+		}
+		return b.since.Compare(a.since)
+	})
+	return found
+}
+
+// of returns what is known about a connection, or nil.
+func (l *links) of(c network.Conn) *link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[c]
+}
+
+// Links yields the connections to peers that are let in, the oldest first. Those to
+// relays and others that only help are not among them.
+func (n *Network) Links() iter.Seq[peer.Link] {
+	n.links.mu.Lock()
+	var all []*link
+	for _, l := range n.links.all {
+		all = append(all, l)
+	}
+	n.links.mu.Unlock()
+	slices.SortFunc(all, func(a, b *link) int { return a.since.Compare(b.since) })
+	return func(yield func(peer.Link) bool) {
+		for _, l := range all {
+			if l.id.IsZero() || l.conn.IsClosed() || n.rankOf(l.conn.RemotePeer()) < guest {
+				continue
+			}
+			if !yield(peer.Link{Peer: l.id, Path: l.path, Addr: l.conn.RemoteMultiaddr().String(), Via: l.via, Since: l.since, RTT: rtt(l.conn)}) {
+				return
+			}
+		}
+	}
+}
+
+// LinksChanged returns a channel that is closed at the next change.
+func (n *Network) LinksChanged() <-chan struct{} {
+	n.links.mu.Lock()
+	defer n.links.mu.Unlock()
+	return n.links.changed
+}
+
+// rtt returns what the connection itself has measured, or 0.
+func rtt(c network.Conn) time.Duration {
+	var session *goyamux.Session
+	var conn *quic.Conn
+	switch {
+	case c.As(&session):
+		return session.RTT()
+	case c.As(&conn):
+		return conn.ConnectionStats().SmoothedRTT
+	}
+	return 0
+}

@@ -1,0 +1,219 @@
+package swarm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/pnet"
+	"github.com/libp2p/go-libp2p/core/sec"
+	ltransport "github.com/libp2p/go-libp2p/core/transport"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
+	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/quic-go/quic-go"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// A Network carries streams over libp2p. It is made by [New].
+type Network struct {
+	config   Config
+	id       peer.ID
+	self     lpeer.ID
+	carriers map[lpeer.ID]bool // relays and bootstrap peers; not changed after New
+
+	host   *host
+	swarm  *p2pswarm.Swarm
+	closes []io.Closer // in the order in which Close calls them
+
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	close   sync.Once
+	closed  atomic.Bool
+	working sync.WaitGroup // handlers, streams that linger, tasks
+
+	links links
+	serve serving
+}
+
+var _ peer.Network = (*Network)(nil)
+
+// New makes a Network and listens. The context bounds the call.
+func New(ctx context.Context, config Config) (*Network, error) {
+	n, err := build(config)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.start(ctx); err != nil {
+		n.Close() //nolint:errcheck // the other error says more
+		return nil, err
+	}
+	return n, nil
+}
+
+// build puts the parts together.
+func build(config Config) (_ *Network, err error) {
+	if config.Key == nil {
+		return nil, errNoKey
+	}
+	key, err := newPrivKey(config.Key)
+	if err != nil {
+		return nil, err
+	}
+	n := &Network{config: config, id: config.Key.ID(), carriers: map[lpeer.ID]bool{}}
+	if n.self, err = lib(n.id); err != nil {
+		return nil, err
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			n.Close() //nolint:errcheck // the other error says more
+		}
+	}()
+	limits, err := newLimits()
+	if err != nil {
+		return nil, err
+	}
+	store, err := pstoremem.NewPeerstore()
+	if err != nil {
+		return nil, errors.Join(err, limits.Close())
+	}
+	bus := eventbus.NewBus()
+	n.closes = []io.Closer{limits, store}
+	if err := errors.Join(store.AddPrivKey(n.self, key), store.AddPubKey(n.self, key.GetPublic())); err != nil {
+		return nil, err
+	}
+	n.swarm, err = p2pswarm.NewSwarm(n.self, store, bus, p2pswarm.WithConnectionGater(gate{n}), p2pswarm.WithResourceManager(limits),
+		p2pswarm.WithDialRanker(rankDials))
+	if err != nil {
+		return nil, err
+	}
+	n.closes = append([]io.Closer{n.swarm}, n.closes...)
+	if err := n.addTransports(key, limits); err != nil {
+		return nil, err
+	}
+	if n.host, err = newHost(n, bus); err != nil {
+		return nil, err
+	}
+	n.closes = append([]io.Closer{n.host.ids}, n.closes...)
+	return n, nil
+}
+
+// addTransports adds TCP with TLS and yamux, and QUIC.
+func (n *Network) addTransports(key *privKey, limits network.ResourceManager) error {
+	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
+	secure, err := libp2ptls.New(libp2ptls.ID, key, muxers)
+	if err != nil {
+		return err
+	}
+	up, err := upgrader.New([]sec.SecureTransport{secure}, muxers, pnet.PSK(nil), limits, gate{n}, upgrader.WithAcceptTimeout(handshakeTimeout))
+	if err != nil {
+		return err
+	}
+	overTCP, err := tcp.NewTCPTransport(up, limits, nil)
+	if err != nil {
+		return err
+	}
+	var reset quic.StatelessResetKey
+	var token quic.TokenGeneratorKey
+	rand.Read(reset[:]) //nolint:errcheck // it does not fail
+	rand.Read(token[:]) //nolint:errcheck // it does not fail
+	sockets, err := quicreuse.NewConnManager(reset, token, quicreuse.VerifySourceAddress(limits.VerifySourceAddress))
+	if err != nil {
+		return err
+	}
+	n.closes = append([]io.Closer{n.closes[0], sockets}, n.closes[1:]...)
+	overQUIC, err := libp2pquic.NewTransport(key, sockets, nil, gate{n}, limits)
+	if err != nil {
+		return err
+	}
+	for _, t := range []ltransport.Transport{overTCP, overQUIC} {
+		if err := n.swarm.AddTransport(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start listens.
+func (n *Network) start(context.Context) error {
+	for _, texts := range [][]string{n.config.Relays, n.config.Bootstrap} {
+		infos, err := parseInfos(texts)
+		if err != nil {
+			return err
+		}
+		for _, info := range infos {
+			n.carriers[info.ID] = true
+			n.host.Peerstore().AddAddrs(info.ID, info.Addrs, permanent)
+		}
+	}
+	if _, err := parseAddrs(n.config.Announce); err != nil {
+		return err
+	}
+	listen, err := parseAddrs(n.config.Listen)
+	if err != nil {
+		return err
+	}
+	n.links.changed = make(chan struct{})
+	n.swarm.Notify(n.notifiee())
+	n.swarm.SetStreamHandler(n.inbound)
+	n.host.ids.Start()
+	for _, a := range listen {
+		if err := n.swarm.AddListenAddr(a); err != nil {
+			return fmt.Errorf("listen on %s: %w", a, err)
+		}
+	}
+	return n.host.tellAddrs()
+}
+
+// Self returns whose key the Network was made with.
+func (n *Network) Self() peer.ID { return n.id }
+
+// Close closes all connections and waits for the handlers, so that no handler may call
+// it.
+func (n *Network) Close() error {
+	n.close.Do(func() {
+		n.closed.Store(true)
+		n.cancel()
+		for _, c := range n.closes {
+			c.Close() //nolint:errcheck // nothing is left to be done about it
+		}
+		n.working.Wait()
+	})
+	return nil
+}
+
+func (n *Network) event(e Event) {
+	if n.config.Events != nil {
+		n.config.Events(e)
+	}
+}
+
+// services are libp2p's own protocols, which everybody sees who is let in.
+func (h *host) services() (err error) {
+	if h.ids, err = identify.NewIDService(h, identify.UserAgent("tenon"), identify.ProtocolVersion("tenon/1")); err != nil {
+		return err
+	}
+	ping.NewPingService(h)
+	h.protocols, err = h.bus.Emitter(&event.EvtLocalProtocolsUpdated{}, eventbus.Stateful)
+	if err == nil {
+		h.addresses, err = h.bus.Emitter(&event.EvtLocalAddressesUpdated{}, eventbus.Stateful)
+	}
+	return err
+}
