@@ -21,6 +21,7 @@ var Rules = []Rule{
 	{"internal/soak", nil, "a test only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/testreport", nil, "a tool of ./check"},
+	{"internal/throttle", nil, "token buckets, for everybody"},
 	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
 	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
@@ -34,6 +35,9 @@ var Rules = []Rule{
 	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
 	{"internal/peer/swarm", []string{"internal/peer", "transport"}, "a network over libp2p"},
+	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
+	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
+	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral"}, "every program can afford to talk to a node"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
@@ -96,4 +100,5 @@ var Bans = []Ban{
 	{"internal/peer", "net", "it opens no sockets: a Network does"},
 	{"internal/peer/cpace", "net", "it opens no sockets"},
 	{"internal/peer/pair", "net", "it opens no sockets: it is given connections"},
+	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
