@@ -35,6 +35,7 @@ type command struct {
 	run     func(p *program, c *call) error
 	flags   []flagGroup
 	passing bool // takes the options of its addresses as flags, too
+	peers   bool // it is about peers: see image.go
 }
 
 // A call is a command with what stood behind it.
@@ -45,6 +46,7 @@ type call struct {
 	wait   waitFlags
 	give   giveFlags
 	take   takeFlags
+	peer   peerFlags
 	args   []string // positional
 	rest   []string // behind "--"
 	passed []passed // flags that are options of an address
@@ -53,18 +55,19 @@ type call struct {
 
 // commands lists the verbs in the order of help.
 func commands() []command {
-	return []command{
+	return slices.Concat([]command{
 		{name: "join", syntax: "A B", doc: "join two ends; the word join may be left out", run: runJoin, flags: jointGroups},
 		{name: "connect", syntax: "HOST:PORT|ADDRESS", doc: "join standard input and output to an end", run: runConnect, flags: jointGroups, passing: true},
 		{name: "listen", syntax: "[HOST:]PORT|ADDRESS [ADDRESS]", doc: "wait for connections, and join each to an end, or one to standard input and output", run: runListen, flags: listenGroups, passing: true},
 		{name: "wait", syntax: "ADDRESS...", doc: "wait until every end accepts a connection", run: runWait, flags: []flagGroup{waitGroup}},
 		{name: "give", syntax: "RENDEZVOUS [NAME=]ADDRESS...", doc: "hand open sockets and files to another program, which says tenon take", run: runGive, flags: []flagGroup{giveGroup}},
 		{name: "take", syntax: "RENDEZVOUS [ADDRESS | -- PROGRAM ARGS...]", doc: "become a program that has what is given as descriptors 3, 4... and LISTEN_FDS, or join it to standard input and output or to an end", run: runTake, flags: []flagGroup{takeGroup}},
+	}, peerCommands(), []command{
 		{name: "explain", syntax: "ADDRESS...", doc: "say what would be opened, with all defaults, and open nothing", run: runExplain},
 		{name: "help", syntax: "[kinds|options|KIND|COMMAND]", doc: "explain kinds, options and commands", run: runHelp},
 		{name: "completion", syntax: "bash|zsh|fish", doc: "print a completion script for a shell", run: runCompletion},
 		{name: "version", doc: "print the version", run: runVersion},
-	}
+	})
 }
 
 func main() { os.Exit(tenonMain()) }
@@ -146,5 +149,5 @@ func (p *program) call(cmd command, args []string, verb int) error {
 	case verb < 0 && len(c.args) > 0 && !looksLikeAddress(c.args[0], len(c.args) > 1):
 		return p.unknownCommand(c.args)
 	}
-	return cmd.run(p, c)
+	return p.perform(cmd, c)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tenon-net/tenon/internal/image"
 )
 
 // The scripts in testdata/script are what a person could type. They run in a
@@ -53,6 +56,7 @@ func TestScripts(t *testing.T) {
 				RequireExplicitExec: true,
 				Setup:               setupScript,
 				Cmds:                scriptCommands(),
+				Condition:           func(cond string) (bool, error) { return cond == builtAs, nil },
 			})
 		})
 	}
@@ -101,6 +105,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"fill":       cmdFill,
 		"eventually": cmdEventually,
 		"web":        cmdWeb,
+		"carry":      cmdCarry,
 	}
 }
 
@@ -291,6 +296,25 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		time.Sleep(10 * time.Millisecond) // between two looks
 	}
+}
+
+// cmdCarry is "carry FILE [IMAGE]": it makes a copy of tenon that carries the program
+// IMAGE, which is looked up in PATH, as a release carries the image that knows peers.
+func cmdCarry(ts *testscript.TestScript, neg bool, args []string) {
+	path, err := lookPath(ts, "tenon")
+	ts.Check(err)
+	tenon, err := os.ReadFile(path)
+	ts.Check(err)
+	b := bytes.NewBuffer(tenon)
+	if len(args) > 1 {
+		path, err := lookPath(ts, args[1])
+		ts.Check(err)
+		f, err := os.Open(path)
+		ts.Check(err)
+		defer f.Close()
+		ts.Check(image.Append(b, f))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o755))
 }
 
 // cmdFill is "fill FILE BYTES": it makes a file of so many bytes that differ.

@@ -22,6 +22,8 @@ var Rules = []Rule{
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/testreport", nil, "a tool of ./check"},
 	{"internal/throttle", nil, "token buckets, for everybody"},
+	{"internal/image", nil, "a program behind another one, in one file"},
+	{"internal/release", []string{"internal/image"}, "a tool of the Makefile"},
 	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
 	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
@@ -61,7 +63,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/neutral", "internal/rundir", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/neutral", "internal/rundir", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

@@ -1,0 +1,154 @@
+//go:build !nopeer
+
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
+)
+
+// peerCommands lists the verbs about peers: the one table for the image that runs them
+// and for the one that only explains and completes them.
+func peerCommands() []command {
+	verb := func(name, syntax, doc string, flags ...flagGroup) command {
+		return command{name: name, syntax: syntax, doc: doc, run: linked(name), flags: append(flags, bindDir), peers: true}
+	}
+	return []command{
+		verb("id", "", "show who this is to peers, as text and as a QR code", bindQR),
+		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair),
+		verb("peers", "[rename PEER NAME | forget PEER | block PEER | unblock PEER]", "list the peers with their state, or change what this user calls one, forget or block it"),
+		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe),
+		verb("unserve", "NAME", "offer it no more, and end its joints"),
+		verb("services", "[PEER]", "list what is offered here, or what a peer offers to this user"),
+		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone"),
+		verb("revoke", "SERVICE PEER... | TICKET", "take a grant or a ticket back, and cut the joints that stand on it"),
+		verb("ticket", "SERVICE", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
+		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
+		verb("add", "TICKET", "take a ticket that a peer has made, for use by name", bindAdd),
+		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp),
+		verb("down", "", "end the node that runs"),
+		verb("status", "", "say what the node does: services, links, joints, peers"),
+		verb("reload", "", "have the node read its configuration again; a bad one changes nothing"),
+		verb("log", "", "show what the node has done, and who used what by which right", bindLog),
+		verb("top", "", "show the joints of the node, live"),
+		verb("doctor", "[PEER]", "find out why peers cannot be reached, or not directly, and what to do about it"),
+		verb("relay", "", "run a relay: the one thing that needs a public address", bindRelay),
+	}
+}
+
+// peerFlags are those of the verbs about peers.
+type peerFlags struct {
+	dir       string
+	qr        bool
+	name      string // what this user will call the other one
+	as        string // what this user suggests to be called
+	join      bool
+	yes       bool
+	to        []string
+	anyone    bool
+	expires   time.Duration
+	uses      int
+	only      string
+	printUnit bool
+	follow    bool
+	audit     bool
+	listen    []string
+}
+
+func bindDir(c *call, s *opt.Set) {
+	s.Group("the node")
+	s.String(&c.peer.dir, "dir", "DIRECTORY", "where the identity and all that belongs to it is; otherwise $TENON_DIR, or $XDG_STATE_HOME/tenon")
+}
+
+func bindQR(c *call, s *opt.Set) {
+	s.Bool(&c.peer.qr, "qr", "draw the QR code also where nobody seems to look at a terminal")
+}
+
+func bindPair(c *call, s *opt.Set) {
+	f := &c.peer
+	s.Group("pairing")
+	s.Bool(&f.join, "join", "ask for the code that the other side has printed, or read it from standard input")
+	s.String(&f.name, "name", "NAME", "what to call the other one; otherwise what it suggests")
+	s.String(&f.as, "as", "NAME", "what to suggest to be called; otherwise the name of this computer")
+	s.Bool(&f.yes, "yes", "do not ask whether the words are the same").Alias("y")
+}
+
+func bindServe(c *call, s *opt.Set) {
+	f := &c.peer
+	s.Group("who may use it")
+	s.Strings(&f.to, "to", "PEER,...|paired", "these peers, or all that are paired; may be given again")
+	s.Bool(&f.anyone, "anyone", "whoever comes, paired or not")
+}
+
+func bindTicket(c *call, s *opt.Set) {
+	f := &c.peer
+	s.Group("tickets")
+	s.String(&f.name, "service", "NAME", "the service, instead of naming it as an argument")
+	s.Duration(&f.expires, "expires", defaultExpires, -1, "it is good for so long")
+	s.Int(&f.uses, "uses", 1, 1, 1000, "so many peers can use it")
+	s.String(&f.only, "for", "PEER", "only this peer can use it")
+	bindQR(c, s)
+}
+
+// defaultExpires is how long a ticket is good for.
+const defaultExpires = time.Hour
+
+func bindAdd(c *call, s *opt.Set) {
+	s.Group("tickets")
+	s.String(&c.peer.name, "name", "NAME", "what to call the peer that has made it")
+}
+
+func bindUp(c *call, s *opt.Set) {
+	s.Group("starting")
+	s.Bool(&c.peer.printUnit, "print-unit", "print a unit for systemd, and start nothing")
+}
+
+func bindLog(c *call, s *opt.Set) {
+	s.Group("the log")
+	s.Bool(&c.peer.follow, "follow", "go on with what happens").Alias("f")
+	s.Bool(&c.peer.audit, "audit", "only who used what, by which right, over which path, and how it ended")
+}
+
+func bindRelay(c *call, s *opt.Set) {
+	s.Group("the relay")
+	s.Strings(&c.peer.listen, "listen", "[HOST:]PORT", "listen here; may be given again")
+}
+
+// namesPeers tells whether an end of the call is one that a peer has. What only
+// explains does not need it.
+func (c *call) namesPeers() bool {
+	if c.name == "explain" || c.name == "help" || c.joint.explain {
+		return false
+	}
+	for _, text := range append([]string{c.joint.in, c.joint.out}, c.args...) {
+		if isPeerEnd(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPeerEnd tells whether text is the address of a peer's end, one half of one, or one
+// with a name before it as tenon give takes it. Most text is not, and is not looked at.
+func isPeerEnd(text string) bool {
+	if !strings.Contains(strings.ToLower(text), "peer") {
+		return false
+	}
+	_, behind, named := strings.Cut(text, "=")
+	if named && isPeerEnd(behind) {
+		return true
+	}
+	for half := range strings.SplitSeq(text, "!!") {
+		a, err := address.Parse(half)
+		if err != nil {
+			continue
+		}
+		if k, ok := kinds().Lookup(a.Kind.Name); ok && strings.HasPrefix(k.Name, peerKind) {
+			return true
+		}
+	}
+	return false
+}
