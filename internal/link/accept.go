@@ -1,0 +1,115 @@
+package link
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// accept is the handler of [Proto]: it opens a session, or goes on with one. It returns
+// when the stream is of no use any more.
+func (n *Network) accept(below transport.Stream) {
+	from, ok := peer.Of(below)
+	if !ok || !n.enter() {
+		abort(below, errClosing)
+		return
+	}
+	defer n.working.Done()
+	if !n.beginHandshake(from) {
+		abort(below, ErrBusy)
+		return
+	}
+	over := false
+	done := func() {
+		if !over {
+			over = true
+			n.endHandshake(from)
+		}
+	}
+	defer done()
+	below.SetDeadline(time.Now().Add(handshakeTime)) //nolint:errcheck // the read below shows it
+	h, content, err := readFrame(below, frameOpen, frameResume)
+	switch {
+	case err != nil:
+		abort(below, err)
+	case h.kind == frameOpen && h.number == 0:
+		n.acceptOpen(below, from, parseOpening(content), done)
+	case h.kind == frameResume:
+		n.acceptResume(below, from, h, content, done)
+	default:
+		refuse(below, refusedProtocol)
+	}
+}
+
+// refuse says why and ends the stream.
+func refuse(below transport.Stream, r reason) {
+	below.Write(head{frameRefused, 0, uint64(r)}.append(nil)) //nolint:errcheck // the other side notices
+	transport.LingeringClose(below)                           //nolint:errcheck // it has been told
+}
+
+// acceptOpen makes a session and runs its handler.
+func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, done func()) {
+	n.mu.Lock()
+	h := n.handlers[o.proto]
+	n.mu.Unlock()
+	if h == nil {
+		refuse(below, refusedNoProtocol)
+		return
+	}
+	s := n.newStream(from, o.proto, below, false)
+	s.id.random, s.key = o.random, o.key
+	if s.survive = min(o.survive, n.options.MaxSurvive); n.options.Survive < 0 {
+		s.survive = 0
+	}
+	if s.survive > 0 {
+		if r := n.register(s); r != 0 {
+			refuse(below, r)
+			return
+		}
+	}
+	_, err := below.Write(openedFrame(s.survive, uint32(s.window)))
+	if err := errors.Join(err, below.SetDeadline(time.Time{})); err != nil {
+		abort(below, err)
+		s.finish(err, false)
+		return
+	}
+	done()
+	if s.survive == 0 {
+		h(below)
+		return
+	}
+	c := s.cur
+	s.start(int64(o.window), 0)
+	h(s)
+	s.Close() //nolint:errcheck // the handler would have closed it, to know
+	<-c.gone
+}
+
+// acceptResume gives a session another stream.
+func (n *Network) acceptResume(below transport.Stream, from peer.ID, h head, content []byte, done func()) {
+	id := sessionID{peer: from, random: [idSize]byte(content)}
+	s, why := n.find(id)
+	if s == nil {
+		refuse(below, why)
+		return
+	}
+	r := resuming{id: id, key: &s.key, from: from, to: n.Self(), epoch: h.number}
+	at, ok := r.open(h, content)
+	if !ok {
+		refuse(below, refusedUnknown)
+		return
+	}
+	if err := below.SetDeadline(time.Time{}); err != nil {
+		abort(below, err)
+		return
+	}
+	c := newCarrier(below, n.path(from))
+	if why := s.adopt(c, attempt{r.epoch, !s.opener}, at, &r); why != 0 {
+		refuse(below, why)
+		return
+	}
+	done()
+	<-c.gone
+}

@@ -1,0 +1,137 @@
+package link
+
+import "sync"
+
+// The sizes of blocks. A large one makes one frame of data.
+const (
+	smallBlock = 4 << 10
+	largeBlock = 64 << 10
+)
+
+var smallBlocks, largeBlocks = sync.Pool{New: func() any { return newBlock(smallBlock) }}, sync.Pool{New: func() any { return newBlock(largeBlock) }}
+
+// A block is a piece of a buffer: b[start:end] is held. The first headSize bytes are
+// room for the head of a frame.
+type block struct {
+	b          []byte
+	start, end int
+	pinned     bool // somebody reads or writes it without the lock
+}
+
+func newBlock(size int) *block { return &block{b: make([]byte, size), start: headSize, end: headSize} }
+
+// A buffer is a queue of bytes in blocks. It grows as it fills and gives all back when
+// it is empty.
+type buffer struct {
+	blocks []*block
+	length int
+	memory *account // pays for the blocks; nil if they are paid for
+}
+
+// room returns where up to n more bytes may be put, as many as fit into one block, and
+// none if there is no memory. The first bytes of a buffer always have some.
+func (q *buffer) room(n int) *block {
+	if len(q.blocks) > 0 {
+		if k := q.blocks[len(q.blocks)-1]; k.end < len(k.b) {
+			return k
+		}
+	}
+	pool, size := &largeBlocks, largeBlock
+	if len(q.blocks) == 0 && n <= smallBlock-headSize {
+		pool, size = &smallBlocks, smallBlock
+	}
+	if q.memory != nil && !q.memory.take(int64(size), false) {
+		if len(q.blocks) > 0 {
+			return nil
+		}
+		pool, size = &smallBlocks, smallBlock
+		q.memory.take(smallBlock, true)
+	}
+	k := pool.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
+	q.blocks = append(q.blocks, k)
+	return k
+}
+
+// put adds as much of p as fits into one block and returns how much that is.
+func (q *buffer) put(p []byte) int {
+	k := q.room(len(p))
+	if k == nil {
+		return 0
+	}
+	n := copy(k.b[k.end:], p)
+	k.end += n
+	q.length += n
+	return n
+}
+
+// take moves bytes from the front to p.
+func (q *buffer) take(p []byte) (n int) {
+	for _, k := range q.blocks {
+		m := copy(p[n:], k.b[k.start:k.end])
+		if n += m; n == len(p) {
+			break
+		}
+	}
+	q.drop(n)
+	return n
+}
+
+// drop removes n bytes from the front.
+func (q *buffer) drop(n int) {
+	q.length -= n
+	for _, k := range q.blocks {
+		m := min(n, k.end-k.start)
+		k.start += m
+		if n -= m; n == 0 {
+			break
+		}
+	}
+	q.trim()
+}
+
+// trim gives blocks back that are empty.
+func (q *buffer) trim() {
+	i := 0
+	for ; i < len(q.blocks); i++ {
+		k := q.blocks[i]
+		if k.pinned || k.start < k.end {
+			break
+		}
+		q.free(k)
+	}
+	if i > 0 {
+		q.blocks = q.blocks[:copy(q.blocks, q.blocks[i:])]
+	}
+	if len(q.blocks) == 0 {
+		q.blocks = nil
+	}
+}
+
+func (q *buffer) free(k *block) {
+	if q.memory != nil {
+		q.memory.give(int64(len(k.b)))
+	}
+	k.start, k.end = headSize, headSize
+	switch len(k.b) {
+	case smallBlock:
+		smallBlocks.Put(k)
+	case largeBlock:
+		largeBlocks.Put(k)
+	}
+}
+
+// clear removes everything.
+func (q *buffer) clear() { q.drop(q.length) }
+
+// at returns the block in which the byte number i from the front is, and where. It
+// looks from the back, where who sends is.
+func (q *buffer) at(i int) (k *block, offset int) {
+	from := q.length
+	for j := len(q.blocks) - 1; j >= 0; j-- {
+		k := q.blocks[j]
+		if from -= k.end - k.start; i >= from {
+			return k, k.start + i - from
+		}
+	}
+	panic("link: there is no such byte")
+}

@@ -1,0 +1,230 @@
+package link
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Proto is the protocol of the network below on which sessions are opened and resumed.
+const Proto = "/tenon/link/1"
+
+// The defaults of [Options].
+const (
+	DefaultSurvive     = 60 * time.Second
+	DefaultMaxSurvive  = 10 * time.Minute
+	DefaultBuffer      = 4 << 20
+	DefaultSessions    = 4096
+	DefaultAllSessions = 16384
+	DefaultMemory      = 128 << 20
+	DefaultAllMemory   = 512 << 20
+	DefaultHandshakes  = 256
+)
+
+// Options say how much streams outlive and what other peers may make us hold.
+type Options struct {
+	Survive    time.Duration // without any connection; 0 means DefaultSurvive, less is off
+	MaxSurvive time.Duration // what another peer may ask for; 0 means DefaultMaxSurvive
+
+	// Buffer is how many bytes at most are on their way in one direction of a
+	// stream, which both sides may have to hold. It starts small and grows with the
+	// rate. 0 means DefaultBuffer.
+	Buffer int
+
+	Sessions, AllSessions int   // with one peer, and in all
+	Memory, AllMemory     int64 // of the buffers of the sessions with one peer, and of all
+	Handshakes            int   // of one peer that are not over
+}
+
+func (o Options) withDefaults() Options {
+	o.Survive = cmp.Or(o.Survive, DefaultSurvive)
+	o.MaxSurvive = cmp.Or(o.MaxSurvive, DefaultMaxSurvive)
+	o.Buffer = max(cmp.Or(o.Buffer, DefaultBuffer), smallBlock)
+	o.Sessions, o.AllSessions = cmp.Or(o.Sessions, DefaultSessions), cmp.Or(o.AllSessions, DefaultAllSessions)
+	o.Memory, o.AllMemory = cmp.Or(o.Memory, DefaultMemory), cmp.Or(o.AllMemory, DefaultAllMemory)
+	o.Handshakes = cmp.Or(o.Handshakes, DefaultHandshakes)
+	return o
+}
+
+// A Network is a [peer.Network] whose streams survive the loss of their connections,
+// if the other side is one, too.
+type Network struct {
+	below    peer.Network
+	options  Options
+	memory   account
+	stop     func()        // serving below
+	closing  chan struct{} // closed by Close
+	shutdown sync.Once
+	working  sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	handlers map[string]func(transport.Stream)
+	sessions map[sessionID]*Stream
+	peers    map[peer.ID]*peerState
+}
+
+var _ peer.Network = (*Network)(nil)
+
+// A sessionID names a session. Only the peer that it is with can name it.
+type sessionID struct {
+	peer   peer.ID
+	random [idSize]byte
+}
+
+// New makes a Network that stands on another. It serves [Proto] there.
+func New(below peer.Network, o Options) *Network {
+	o = o.withDefaults()
+	n := &Network{below: below, options: o, memory: account{limit: o.AllMemory}, closing: make(chan struct{}),
+		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}}
+	n.stop = below.Serve(Proto, n.accept)
+	n.spawn(n.watch)
+	return n
+}
+
+// spawn runs f in a goroutine that Close waits for. It tells whether it did.
+func (n *Network) spawn(f func()) bool {
+	if !n.enter() {
+		return false
+	}
+	go func() {
+		defer n.working.Done()
+		f()
+	}()
+	return true
+}
+
+// enter has Close wait until working.Done is called.
+func (n *Network) enter() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return false
+	}
+	n.working.Add(1)
+	return true
+}
+
+// Self returns who the network below is.
+func (n *Network) Self() peer.ID { return n.below.Self() }
+
+// Links yields the links of the network below.
+func (n *Network) Links() iter.Seq[peer.Link] { return n.below.Links() }
+
+// LinksChanged is that of the network below.
+func (n *Network) LinksChanged() <-chan struct{} { return n.below.LinksChanged() }
+
+// Serve has h called for each session that a peer opens for proto.
+func (n *Network) Serve(proto string, h func(transport.Stream)) (stop func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.handlers[proto] != nil {
+		panic("link: " + proto + " is served already")
+	}
+	n.handlers[proto] = h
+	return sync.OnceFunc(func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.handlers, proto)
+	})
+}
+
+// Open opens a stream that survives for as long as the options say.
+func (n *Network) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	return n.OpenSurviving(ctx, to, proto, 0)
+}
+
+// OpenSurviving opens a stream that goes on for so long without any connection. 0 means
+// what the options say. Less means not at all: it is a stream of the network below. The
+// other side may allow less.
+func (n *Network) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
+	s, err := n.open(ctx, to, proto, cmp.Or(survive, n.options.Survive))
+	if err != nil {
+		return nil, fmt.Errorf("open %s at %s: %w", proto, to.Short(), err)
+	}
+	return s, nil
+}
+
+// closeGrace is how long Close waits for other sides to hear that all is over.
+const closeGrace = time.Second
+
+// Close aborts all sessions, tells their other sides if they can be told within a
+// second, and waits for all that the Network has started. The network below goes on.
+func (n *Network) Close() error {
+	n.shutdown.Do(func() {
+		n.stop()
+		close(n.closing)
+		all := n.streams()
+		for _, s := range all {
+			s.Abort(errClosing) //nolint:errcheck // it returns nil
+		}
+		late := time.After(closeGrace)
+	wait:
+		for _, s := range all {
+			select {
+			case <-s.over:
+			case <-late:
+				break wait
+			}
+		}
+		n.mu.Lock()
+		n.closed = true
+		n.mu.Unlock()
+		for _, s := range n.streams() {
+			s.giveUp(errClosing)
+		}
+	})
+	n.working.Wait()
+	return nil
+}
+
+var errClosing = errors.New("the network is being closed")
+
+// streams returns all sessions.
+func (n *Network) streams() []*Stream {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]*Stream, 0, len(n.sessions))
+	for _, s := range n.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+// watch tells sessions when the links change.
+func (n *Network) watch() {
+	for {
+		changed := n.below.LinksChanged()
+		best := map[peer.ID]peer.Path{}
+		for l := range n.below.Links() {
+			if best[l.Peer] != peer.Direct {
+				best[l.Peer] = l.Path
+			}
+		}
+		for _, s := range n.streams() {
+			s.linksChanged(best[s.id.peer])
+		}
+		select {
+		case <-changed:
+		case <-n.closing:
+			return
+		}
+	}
+}
+
+// path returns the best path that there is to a peer now, and "" if there is none.
+func (n *Network) path(to peer.ID) (best peer.Path) {
+	for l := range n.below.Links() {
+		if l.Peer == to && best != peer.Direct {
+			best = l.Path
+		}
+	}
+	return best
+}

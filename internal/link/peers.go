@@ -1,0 +1,130 @@
+package link
+
+import (
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// maxFinished is how many sessions with a peer are remembered that have ended as they
+// should.
+const maxFinished = 256
+
+// A peerState is what there is with one peer. The mutex of the Network guards it, but
+// for the account.
+type peerState struct {
+	memory     account
+	sessions   int
+	handshakes int
+	finished   []finished // oldest first
+}
+
+// A finished session is one that both sides had ended, of which the other may not have
+// heard the last word.
+type finished struct {
+	random [idSize]byte
+	until  time.Time
+}
+
+// with returns the state of a peer. The mutex is held.
+func (n *Network) with(id peer.ID) *peerState {
+	p := n.peers[id]
+	if p == nil {
+		p = &peerState{memory: account{limit: n.options.Memory, parent: &n.memory}}
+		n.peers[id] = p
+	}
+	return p
+}
+
+// tidy forgets a peer with whom there is nothing. The mutex is held.
+func (n *Network) tidy(id peer.ID, p *peerState) {
+	now := time.Now()
+	for len(p.finished) > 0 && now.After(p.finished[0].until) {
+		p.finished = p.finished[1:]
+	}
+	if p.sessions == 0 && p.handshakes == 0 && len(p.finished) == 0 {
+		delete(n.peers, id)
+	}
+}
+
+// beginHandshake tells whether a peer may have one more that is not over.
+func (n *Network) beginHandshake(id peer.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.with(id)
+	if n.closed || p.handshakes >= n.options.Handshakes {
+		return false
+	}
+	p.handshakes++
+	return true
+}
+
+func (n *Network) endHandshake(id peer.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.with(id)
+	p.handshakes--
+	n.tidy(id, p)
+}
+
+// register makes a session known, if the limits allow one more.
+func (n *Network) register(s *Stream) reason {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.with(s.id.peer)
+	switch {
+	case n.closed, len(n.sessions) >= n.options.AllSessions, p.sessions >= n.options.Sessions:
+		n.tidy(s.id.peer, p)
+		return refusedBusy
+	case n.sessions[s.id] != nil:
+		return refusedProtocol
+	}
+	// While there is little memory left, new sessions begin slowly.
+	s.window = firstWindow
+	if !p.memory.take(s.window, false) {
+		s.window = slowWindow
+		if !p.memory.take(s.window, p.sessions == 0) {
+			return refusedBusy
+		}
+	}
+	s.memory, s.out.memory = &p.memory, &p.memory
+	p.sessions++
+	n.sessions[s.id] = s
+	return 0
+}
+
+// forget removes a session. One that has ended as it should is remembered for a while.
+func (n *Network) forget(s *Stream, clean bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.sessions[s.id] != s {
+		return
+	}
+	delete(n.sessions, s.id)
+	p := n.with(s.id.peer)
+	p.sessions--
+	if clean {
+		if len(p.finished) == maxFinished {
+			p.finished = p.finished[:copy(p.finished, p.finished[1:])]
+		}
+		p.finished = append(p.finished, finished{s.id.random, time.Now().Add(2 * s.survive)})
+	}
+	n.tidy(s.id.peer, p)
+}
+
+// find returns a session, or why there is none.
+func (n *Network) find(id sessionID) (*Stream, reason) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if s := n.sessions[id]; s != nil {
+		return s, 0
+	}
+	if p := n.peers[id.peer]; p != nil {
+		for _, f := range p.finished {
+			if f.random == id.random {
+				return nil, refusedFinished
+			}
+		}
+	}
+	return nil, refusedUnknown
+}

@@ -1,0 +1,175 @@
+package link
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// Write hands p to the stream below, or keeps it while there is none, as far as the
+// window allows; then it waits.
+func (s *Stream) Write(p []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		switch {
+		case s.closed:
+			return n, net.ErrClosed
+		case s.err != nil:
+			return n, s.err
+		case s.writeLate.passed:
+			return n, os.ErrDeadlineExceeded
+		case s.stopped:
+			return n, ErrStopped
+		case s.fin:
+			return n, io.ErrClosedPipe
+		case n == len(p):
+			return n, nil
+		}
+		m := 0
+		if space := s.space(); space > 0 {
+			m = s.out.put(p[n : n+min(space, len(p)-n)])
+		}
+		if n += m; m > 0 {
+			s.beat.hurry(s)
+			s.flush(true)
+			if n == len(p) {
+				return n, nil
+			}
+			continue
+		}
+		s.await() // for an acknowledgement
+	}
+}
+
+// await waits for a change, which somebody must listen for.
+func (s *Stream) await() {
+	s.listen()
+	s.waiters++
+	s.changed.Wait()
+	s.waiters--
+}
+
+// space returns how many bytes more may be kept and sent.
+func (s *Stream) space() int {
+	end := s.acked + int64(s.out.length)
+	return int(min(s.limit-end, int64(s.n.options.Buffer-s.out.length)))
+}
+
+// flushSoon has all that is owed and kept sent by a goroutine of its own. Who reads must
+// not write: the other side may not read before this one does.
+func (s *Stream) flushSoon() {
+	if s.writing || s.cur == nil {
+		return
+	}
+	s.n.spawn(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.flush(false)
+	})
+}
+
+// flush sends all that is to be sent, if nobody does already. It gives the mutex away
+// meanwhile.
+func (s *Stream) flush(user bool) {
+	if s.writing {
+		return
+	}
+	s.writing = true
+	for s.cur != nil {
+		c := s.cur
+		s.userWriting = user
+		if sent, err := s.send(c); err != nil {
+			s.lost(c, err)
+		} else if !sent {
+			break
+		}
+	}
+	s.writing, s.userWriting = false, false
+	s.changed.Broadcast()
+	s.settle(true)
+}
+
+// send sends one frame of data, or what else is to be sent.
+func (s *Stream) send(c *carrier) (sent bool, err error) {
+	if b := s.control(c); len(b) > 0 {
+		s.mu.Unlock()
+		defer s.mu.Lock()
+		_, err := c.below.Write(b)
+		return true, err
+	}
+	if s.err != nil || s.sent == s.acked+int64(s.out.length) {
+		return false, nil
+	}
+	// The head goes right before the data, in place of bytes that are put back.
+	k, at := s.out.at(int(s.sent - s.acked))
+	size := min(k.end-at, maxData)
+	frame := k.b[at-headSize : at+size]
+	before := [headSize]byte(frame)
+	head{frameData, size, uint64(s.sent)}.append(frame[:0])
+	s.sent += int64(size)
+	s.top = max(s.top, s.sent)
+	k.pinned = true
+	s.mu.Unlock()
+	_, err = c.below.Write(frame)
+	s.mu.Lock()
+	copy(frame, before[:])
+	k.pinned = false
+	s.out.trim()
+	return true, err
+}
+
+// control returns the frames that are owed.
+func (s *Stream) control(c *carrier) (b []byte) {
+	if c.greeting != nil {
+		b, c.greeting = c.greeting, nil
+	}
+	if s.owed.pong {
+		b = s.standing().append(head{framePong, 16, s.pong}.append(b))
+		s.owed.ack = false
+	}
+	if s.owed.ack {
+		at := s.standing()
+		b = binary.BigEndian.AppendUint64(head{frameAck, 8, uint64(at.received)}.append(b), uint64(at.limit))
+	}
+	if s.owed.ping {
+		b = head{framePing, 0, uint64(s.beat.ask())}.append(b)
+	}
+	if s.owed.stop {
+		b = head{kind: frameStop}.append(b)
+	}
+	if s.owed.abort {
+		b = head{kind: frameAbort}.append(b)
+	}
+	if s.owed.aborted {
+		b = head{kind: frameAborted}.append(b)
+	}
+	s.owed = owed{}
+	if end := s.acked + int64(s.out.length); s.fin && !s.finSent && s.err == nil && s.sent == end {
+		if !s.finEver {
+			s.finAt = end
+		}
+		s.finSent, s.finEver = true, true
+		b = head{frameFin, 0, uint64(s.finAt)}.append(b)
+	}
+	return b
+}
+
+// cutGrace is how long a Write that is under way may take when the stream is closed.
+const cutGrace = 100 * time.Millisecond
+
+// cutWriter ends a Write that does not come back, by giving its carrier up.
+func (s *Stream) cutWriter(c *carrier) {
+	if c == nil {
+		return
+	}
+	time.AfterFunc(cutGrace, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.userWriting && s.cur == c {
+			s.lost(c, net.ErrClosed)
+		}
+	})
+}
