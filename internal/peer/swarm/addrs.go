@@ -29,7 +29,7 @@ func (n *Network) Addrs() []string {
 func (n *Network) addrs() []ma.Multiaddr {
 	if len(n.config.Announce) > 0 {
 		addrs, _ := parseAddrs(n.config.Announce) //nolint:errcheck // New has looked at them
-		return addrs
+		return append(addrs, n.reservedAddrs()...)
 	}
 	all, err := n.swarm.InterfaceListenAddresses()
 	if err != nil {
@@ -37,11 +37,11 @@ func (n *Network) addrs() []ma.Multiaddr {
 	}
 	var addrs []ma.Multiaddr
 	for _, a := range all {
-		if _, err := a.ValueForProtocol(ma.P_CIRCUIT); err != nil && !manet.IsIPUnspecified(a) {
+		if overlayOf(a) != overRelay && !a.Equal(injected) && !manet.IsIPUnspecified(a) {
 			addrs = append(addrs, a)
 		}
 	}
-	return addrs
+	return append(addrs, n.reservedAddrs()...)
 }
 
 // AddAddrs makes known where a peer may be. What cannot be read is left out.
@@ -58,6 +58,7 @@ func (n *Network) addAddrs(to lpeer.ID, texts []string, ttl time.Duration) {
 	for _, text := range texts {
 		if a, err := ma.NewMultiaddr(text); err == nil && len(addrs) < maxAddrs {
 			addrs = append(addrs, a)
+			n.nameRelay(a)
 		}
 	}
 	n.host.Peerstore().AddAddrs(to, addrs, ttl)

@@ -64,6 +64,7 @@ const (
 	Connected    EventKind = "connected"
 	Disconnected EventKind = "disconnected"
 	Turned       EventKind = "turned away" // a peer that is not admitted
+	Reserved     EventKind = "reserved"    // a place at a relay, or why not
 )
 
 // errConfig is what a Config lacks.

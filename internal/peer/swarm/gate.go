@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"errors"
+
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -32,11 +34,14 @@ func (n *Network) rankOf(id lpeer.ID) rank {
 			return guest
 		}
 	}
-	if n.carriers[id] {
+	if n.isCarrier(id) {
 		return carrier
 	}
 	return nobody
 }
+
+// errGated is what a dial of our own returns that the gate would not let through.
+var errGated = errors.New("it is not to be dialed")
 
 // A gate is asked by libp2p at each step of a connection.
 type gate struct{ n *Network }

@@ -70,16 +70,25 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 }
 
 func newLink(c network.Conn) *link {
-	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overQUIC}
+	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overlayOf(c.RemoteMultiaddr())}
 	l.id, _ = ours(c.RemotePeer()) //nolint:errcheck // a stranger without an ID is nobody
-	at := c.RemoteMultiaddr()
-	if relay, ok := relayOf(at); ok {
-		l.path, l.over = peer.Relayed, overRelay
+	if l.over == overRelay {
+		l.path = peer.Relayed
+		relay, _ := relayOf(c.RemoteMultiaddr())
 		l.via, _ = ours(relay) //nolint:errcheck // a relay without an ID is nobody
-	} else if _, err := at.ValueForProtocol(ma.P_TCP); err == nil {
-		l.over = overTCP
 	}
 	return l
+}
+
+// overlayOf tells what a connection to an address is made of.
+func overlayOf(a ma.Multiaddr) overlay {
+	if _, err := a.ValueForProtocol(ma.P_CIRCUIT); err == nil {
+		return overRelay
+	}
+	if _, err := a.ValueForProtocol(ma.P_TCP); err == nil {
+		return overTCP
+	}
+	return overQUIC
 }
 
 // relayOf returns the relay in an address.
@@ -106,6 +115,9 @@ func (l *links) change(f func(map[network.Conn]*link)) {
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
+
+// tell tells of a change of something else that whoever waits for links wants to know.
+func (l *links) tell() { l.change(func(map[network.Conn]*link) {}) }
 
 // to returns the links to a peer, the best first; of those that are alike, the newest.
 func (l *links) to(id lpeer.ID) []*link {

@@ -115,6 +115,9 @@ func (n *Network) linkTo(ctx context.Context, id lpeer.ID) (*link, error) {
 			n.addAddrs(id, n.config.Addresses(who), peerstore.TempAddrTTL)
 		}
 	}
+	if through := n.throughRelays(id); len(through) > 0 {
+		n.host.Peerstore().AddAddrs(id, through, peerstore.TempAddrTTL)
+	}
 	n.swarm.Backoff().Clear(id)
 	c, err := n.swarm.DialPeer(ctx, id)
 	if err != nil {

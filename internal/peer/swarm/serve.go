@@ -113,6 +113,13 @@ func (n *Network) inbound(s network.Stream) {
 	handle(proto, s)           //nolint:errcheck // the other side sees it
 }
 
+// end lets nothing begin any more.
+func (s *serving) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+}
+
 // overlayOf tells what a stream stands on.
 func (n *Network) overlayOf(s network.Stream) overlay {
 	if l := n.links.of(s.Conn()); l != nil {

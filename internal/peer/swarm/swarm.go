@@ -36,10 +36,12 @@ type Network struct {
 	config   Config
 	id       peer.ID
 	self     lpeer.ID
+	relays   []lpeer.AddrInfo
 	carriers map[lpeer.ID]bool // relays and bootstrap peers; not changed after New
 
 	host   *host
 	swarm  *p2pswarm.Swarm
+	inject *injector
 	closes []io.Closer // in the order in which Close calls them
 
 	ctx     context.Context // ends with Close
@@ -48,8 +50,9 @@ type Network struct {
 	closed  atomic.Bool
 	working sync.WaitGroup // handlers, streams that linger, tasks
 
-	links links
-	serve serving
+	links    links
+	serve    serving
+	circuits circuits
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -105,13 +108,14 @@ func build(config Config) (_ *Network, err error) {
 		return nil, err
 	}
 	n.closes = append([]io.Closer{n.swarm}, n.closes...)
-	if err := n.addTransports(key, limits); err != nil {
-		return nil, err
-	}
 	if n.host, err = newHost(n, bus); err != nil {
 		return nil, err
 	}
 	n.closes = append([]io.Closer{n.host.ids}, n.closes...)
+	if err := n.addTransports(key, limits); err != nil {
+		return nil, err
+	}
+	n.links.changed = make(chan struct{})
 	return n, nil
 }
 
@@ -138,17 +142,18 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if err != nil {
 		return err
 	}
-	n.closes = append([]io.Closer{n.closes[0], sockets}, n.closes[1:]...)
+	n.closes = append(n.closes, sockets)
 	overQUIC, err := libp2pquic.NewTransport(key, sockets, nil, gate{n}, limits)
 	if err != nil {
 		return err
 	}
-	for _, t := range []ltransport.Transport{overTCP, overQUIC} {
+	n.inject = newInjector()
+	for _, t := range []ltransport.Transport{overTCP, overQUIC, n.inject} {
 		if err := n.swarm.AddTransport(t); err != nil {
 			return err
 		}
 	}
-	return nil
+	return n.addCircuit(up)
 }
 
 // start listens.
@@ -163,6 +168,7 @@ func (n *Network) start(context.Context) error {
 			n.host.Peerstore().AddAddrs(info.ID, info.Addrs, permanent)
 		}
 	}
+	n.relays, _ = parseInfos(n.config.Relays) //nolint:errcheck // it was looked at above
 	if _, err := parseAddrs(n.config.Announce); err != nil {
 		return err
 	}
@@ -170,14 +176,16 @@ func (n *Network) start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.links.changed = make(chan struct{})
 	n.swarm.Notify(n.notifiee())
 	n.swarm.SetStreamHandler(n.inbound)
 	n.host.ids.Start()
-	for _, a := range listen {
+	for _, a := range append(listen, injected, circuitAddr) {
 		if err := n.swarm.AddListenAddr(a); err != nil {
 			return fmt.Errorf("listen on %s: %w", a, err)
 		}
+	}
+	for _, relay := range n.relays {
+		n.task(func() { n.keepReserved(relay) })
 	}
 	return n.host.tellAddrs()
 }
@@ -190,6 +198,7 @@ func (n *Network) Self() peer.ID { return n.id }
 func (n *Network) Close() error {
 	n.close.Do(func() {
 		n.closed.Store(true)
+		n.serve.end()
 		n.cancel()
 		for _, c := range n.closes {
 			c.Close() //nolint:errcheck // nothing is left to be done about it
