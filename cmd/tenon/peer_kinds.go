@@ -1,4 +1,4 @@
-//go:build !nopeer && !node
+//go:build !nopeer
 
 package main
 

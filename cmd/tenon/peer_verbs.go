@@ -25,9 +25,9 @@ func peerCommands() []command {
 		verb("services", "[PEER]", "list what is offered here, or what a peer offers to this user"),
 		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone"),
 		verb("revoke", "SERVICE PEER... | TICKET", "take a grant or a ticket back, and cut the joints that stand on it"),
-		verb("ticket", "SERVICE", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
+		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
-		verb("add", "TICKET", "take a ticket that a peer has made, for use by name", bindAdd),
+		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
 		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
@@ -43,8 +43,9 @@ func peerCommands() []command {
 type peerFlags struct {
 	dir       string
 	qr        bool
+	invert    bool
 	name      string // what this user will call the other one
-	as        string // what this user suggests to be called
+	service   string
 	join      bool
 	yes       bool
 	to        []string
@@ -64,7 +65,8 @@ func bindDir(c *call, s *opt.Set) {
 }
 
 func bindQR(c *call, s *opt.Set) {
-	s.Bool(&c.peer.qr, "qr", "draw the QR code also where nobody seems to look at a terminal")
+	s.Bool(&c.peer.qr, "qr", "draw a QR code, also where no terminal is")
+	s.Bool(&c.peer.invert, "invert", "draw it for a terminal that is dark on light")
 }
 
 func bindPair(c *call, s *opt.Set) {
@@ -72,7 +74,6 @@ func bindPair(c *call, s *opt.Set) {
 	s.Group("pairing")
 	s.Bool(&f.join, "join", "ask for the code that the other side has printed, or read it from standard input")
 	s.String(&f.name, "name", "NAME", "what to call the other one; otherwise what it suggests")
-	s.String(&f.as, "as", "NAME", "what to suggest to be called; otherwise the name of this computer")
 	s.Bool(&f.yes, "yes", "do not ask whether the words are the same").Alias("y")
 }
 
@@ -86,7 +87,7 @@ func bindServe(c *call, s *opt.Set) {
 func bindTicket(c *call, s *opt.Set) {
 	f := &c.peer
 	s.Group("tickets")
-	s.String(&f.name, "service", "NAME", "the service, instead of naming it as an argument")
+	s.String(&f.service, "service", "NAME", "the service; without one, a ticket says only who and where this is")
 	s.Duration(&f.expires, "expires", defaultExpires, -1, "it is good for so long")
 	s.Int(&f.uses, "uses", 1, 1, 1000, "so many peers can use it")
 	s.String(&f.only, "for", "PEER", "only this peer can use it")

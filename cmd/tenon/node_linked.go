@@ -1,0 +1,136 @@
+//go:build node
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// This is the image that knows peers: it runs every command itself.
+
+func (p *program) perform(cmd command, c *call) error { return cmd.run(p, c) }
+
+// linked returns what runs the verb of that name.
+func linked(name string) func(*program, *call) error {
+	switch name {
+	case "id":
+		return runID
+	case "pair":
+		return runPair
+	case "peers":
+		return runPeers
+	case "serve":
+		return runServe
+	case "unserve":
+		return runUnserve
+	case "services":
+		return runServices
+	case "grant":
+		return runGrant
+	case "revoke":
+		return runRevoke
+	case "ticket":
+		return runTicket
+	case "tickets":
+		return runTickets
+	case "add":
+		return runAdd
+	case "up":
+		return runUp
+	case "down":
+		return runDown
+	case "status":
+		return runStatus
+	case "reload":
+		return runReload
+	case "log":
+		return runLog
+	case "top":
+		return runTop
+	case "doctor":
+		return runDoctor
+	case "relay":
+		return runRelay
+	}
+	return nil
+}
+
+// stateDir is where the identity is, and all that belongs to it.
+func (c *call) stateDir() (string, error) {
+	switch dir := os.Getenv("TENON_DIR"); {
+	case c.peer.dir != "":
+		return filepath.Abs(c.peer.dir)
+	case dir != "":
+		return filepath.Abs(dir)
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "tenon"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".local", "state", "tenon"), nil
+}
+
+// A talk is with a node: the one that runs in the directory, or one in this process,
+// for as long as the verb takes.
+type talk struct {
+	*api.Client
+	dir  string
+	here bool // the node is in this process
+	end  func() error
+}
+
+// talk begins one. Whoever has begun it ends it.
+func (p *program) talk(c *call) (*talk, error) {
+	t, err := p.talkRunning(c)
+	if !errors.Is(err, api.ErrNotRunning) {
+		return t, err
+	}
+	dir, err := c.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return p.startHere(dir)
+}
+
+// talkRunning is talk for verbs that make sense only with a node that runs already.
+func (p *program) talkRunning(c *call) (*talk, error) {
+	dir, err := c.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.Dial(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &talk{client, dir, false, client.Close}, nil
+}
+
+// with runs f with a node, in this process if there is none yet.
+func (p *program) with(c *call, f func(*talk) error) error { return with(p.talk, c, f) }
+
+// withRunning runs f with the node that runs.
+func (p *program) withRunning(c *call, f func(*talk) error) error { return with(p.talkRunning, c, f) }
+
+func with(begin func(*call) (*talk, error), c *call, f func(*talk) error) error {
+	t, err := begin(c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(t), t.end())
+}
+
+// stopped returns why the verb ends, if that was a signal, and err otherwise.
+func (p *program) stopped(err error) error {
+	if p.ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return context.Cause(p.ctx)
+	}
+	return err
+}

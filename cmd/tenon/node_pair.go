@@ -1,0 +1,143 @@
+//go:build node
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// errNoCode: nobody has typed one.
+var errNoCode = usageError("a code is needed", "the other side gets one with: tenon pair")
+
+// runPair is "tenon pair [CODE]".
+func runPair(p *program, c *call) error {
+	code := strings.Join(c.args, " ")
+	if c.peer.join && code == "" {
+		var err error
+		if code, err = p.ask(c, "the code that the other side shows: "); err != nil {
+			return err
+		}
+		if code == "" {
+			return errNoCode
+		}
+	}
+	return p.with(c, func(t *talk) error {
+		request := api.PairRequest{Code: code, As: c.peer.name}
+		events := t.PairOffer
+		if code != "" {
+			events = t.PairJoin
+		}
+		peer, err := p.pairing(c, events(p.ctx, request))
+		if err != nil || p.json {
+			return p.stopped(err)
+		}
+		return p.confirm(c, t, peer)
+	})
+}
+
+// pairing tells what happens until the two are paired.
+func (p *program) pairing(c *call, events iter.Seq2[api.PairEvent, error]) (*api.Peer, error) {
+	for e, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		if p.json {
+			if err := p.stdout.json(e); err != nil {
+				return nil, err
+			}
+		}
+		switch e.Type {
+		case api.PairCode:
+			if !p.json {
+				p.stdout.line(e.Code)
+			}
+			p.tell(c, "on the other computer: tenon pair %s", quoteWords(e.Code))
+			p.tell(c, "waiting for it; the code is good for ten minutes and one try")
+		case api.PairWarning:
+			p.tell(c, "%s", e.Text)
+		case api.PairCorrection:
+			p.tell(c, "%s", e.Text)
+		case api.PairAttempt:
+			p.tell(c, "somebody has connected")
+		case api.PairDone:
+			if !p.json && e.Peer != nil {
+				p.stdout.linef("paired with %s, %s", e.Peer.Name, e.Peer.Short)
+				p.stdout.linef("both sides see: %s", strings.Join(e.Words, " "))
+			}
+			return e.Peer, nil
+		}
+	}
+	if p.ctx.Err() != nil {
+		return nil, context.Cause(p.ctx)
+	}
+	return nil, errors.New("the node has ended the pairing")
+}
+
+// quoteWords puts a code so that a shell takes it as one word.
+func quoteWords(code string) string {
+	if strings.ContainsAny(code, " ") {
+		return "'" + code + "'"
+	}
+	return code
+}
+
+// confirm asks whether the words are the same at both sides, where somebody is there
+// to ask. Whoever says no has met somebody else.
+func (p *program) confirm(c *call, t *talk, peer *api.Peer) error {
+	if c.peer.yes || peer == nil || !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	answer, err := p.ask(c, "does the other side see the same words? [Y/n] ")
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if !strings.HasPrefix(strings.ToLower(answer), "n") {
+		p.tell(c, "tenon grant SERVICE %s lets it use something of yours", peer.Name)
+		return nil
+	}
+	if err := t.Forget(p.ctx, peer.ID); err != nil {
+		return err
+	}
+	return errors.New("somebody stood between the two computers: the peer is forgotten")
+}
+
+// ask reads a line, after a question if somebody is at the terminal.
+func (p *program) ask(c *call, question string) (string, error) {
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		p.stderr.draw(question)
+	}
+	type answer struct {
+		line string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go readLine(os.Stdin, func(line string, err error) { got <- answer{line, err} })
+	select {
+	case a := <-got:
+		p.stderr.clear()
+		if a.line != "" && errors.Is(a.err, io.EOF) {
+			a.err = nil
+		}
+		return strings.TrimSpace(a.line), a.err
+	case <-p.ctx.Done(): // the goroutine ends with the process
+		p.stderr.clear()
+		return "", context.Cause(p.ctx)
+	}
+}
+
+// maxAnswer is the length of the longest line that ask reads.
+const maxAnswer = 4096
+
+func readLine(from io.Reader, tell func(string, error)) {
+	tell(bufio.NewReader(io.LimitReader(from, maxAnswer)).ReadString('\n'))
+}

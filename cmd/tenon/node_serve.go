@@ -1,0 +1,181 @@
+//go:build node
+
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// runServe is "tenon serve NAME ADDRESS".
+func runServe(p *program, c *call) error {
+	if len(c.args) != 2 {
+		return usageError("a name and an address are needed", "for example: tenon serve db tcp:localhost:5432 --to bob")
+	}
+	ends := []string{c.args[1]}
+	if err := fillArgs(ends, c.rest); err != nil {
+		return err
+	}
+	if _, err := newOpener().Explain(ends[0]); err != nil {
+		return err
+	}
+	request := api.ServeRequest{Name: c.args[0], Address: ends[0], To: splitNames(c.peer.to), Anyone: c.peer.anyone}
+	if request.Anyone && len(request.To) > 0 {
+		return usageError("--anyone and --to cannot both be", "anyone is everybody, paired or not")
+	}
+	return p.with(c, func(t *talk) error {
+		s, err := t.Serve(p.ctx, request)
+		if err != nil {
+			return err
+		}
+		if err := p.served(c, t, s); err != nil || !t.here {
+			return err
+		}
+		<-p.ctx.Done()
+		return p.stopped(p.ctx.Err())
+	})
+}
+
+// served tells what is served now, to whom, and for how long.
+func (p *program) served(c *call, t *talk, s api.Service) error {
+	if p.json {
+		if err := p.stdout.json(s); err != nil {
+			return err
+		}
+	}
+	p.tell(c, "%s is %s, for %s", s.Name, s.Address, audience(s))
+	switch {
+	case t.here:
+		p.tell(c, "served until this program ends; with tenon up running, for as long as that runs")
+	default:
+		p.tell(c, "the node that runs serves it, until tenon unserve %s", s.Name)
+	}
+	return nil
+}
+
+// audience says who may use a service.
+func audience(s api.Service) string {
+	switch {
+	case s.Anyone:
+		return "ANYONE, paired or not"
+	case len(s.To) == 0:
+		return "nobody yet: tenon grant " + s.Name + " PEER"
+	}
+	return strings.Join(s.To, ", ")
+}
+
+// splitNames takes lists of names apart.
+func splitNames(lists []string) (names []string) {
+	for _, list := range lists {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// runUnserve is "tenon unserve NAME".
+func runUnserve(p *program, c *call) error {
+	if len(c.args) != 1 {
+		return usageError("the name of a service is needed", "tenon services lists them")
+	}
+	return p.with(c, func(t *talk) error {
+		cut, err := t.Unserve(p.ctx, c.args[0])
+		if err == nil {
+			p.tell(c, "%s is not served any more%s", c.args[0], jointsCut(cut))
+		}
+		return err
+	})
+}
+
+func jointsCut(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "; one joint was cut"
+	}
+	return fmt.Sprintf("; %d joints were cut", n)
+}
+
+// runServices is "tenon services [PEER]".
+func runServices(p *program, c *call) error {
+	if len(c.args) > 1 {
+		return usageError("one peer is enough", "tenon services alice")
+	}
+	return p.with(c, func(t *talk) error {
+		if len(c.args) == 1 {
+			return p.peerServices(t, c.args[0])
+		}
+		services, err := t.Services(p.ctx)
+		if err != nil {
+			return err
+		}
+		return list(p, services, "nothing is served: tenon serve NAME ADDRESS --to PEER",
+			[]string{"NAME", "ADDRESS", "FOR", "JOINTS", "USED", "FROM"}, func(s api.Service) []string {
+				from := s.From
+				if s.Error != "" {
+					from += ": " + s.Error
+				}
+				return []string{s.Name, s.Address, audience(s), fmt.Sprint(s.Joints), fmt.Sprint(s.Used), from}
+			})
+	})
+}
+
+// peerServices lists what a peer offers to this user.
+func (p *program) peerServices(t *talk, peer string) error {
+	services, err := t.PeerServices(p.ctx, peer)
+	if err != nil {
+		return err
+	}
+	return list(p, services, peer+" offers nothing to this user, or nothing that it grants",
+		[]string{"NAME", "CARRIES", "ADDRESS"}, func(s api.RemoteService) []string {
+			return []string{s.Name, string(s.Carries), "peer:" + peer + "/" + s.Name}
+		})
+}
+
+// runGrant is "tenon grant SERVICE PEER...".
+func runGrant(p *program, c *call) error {
+	if len(c.args) < 2 {
+		return usageError("a service and a peer are needed", "for example: tenon grant db alice")
+	}
+	return p.with(c, func(t *talk) error {
+		out, err := t.Grant(p.ctx, api.GrantRequest{Service: c.args[0], To: splitNames(c.args[1:])})
+		return p.granted(c, out, err)
+	})
+}
+
+// runRevoke is "tenon revoke SERVICE PEER... | TICKET".
+func runRevoke(p *program, c *call) error {
+	switch len(c.args) {
+	case 0:
+		return usageError("a service and a peer are needed, or a ticket", "for example: tenon revoke db alice")
+	case 1:
+		return p.with(c, func(t *talk) error {
+			cut, err := t.RevokeTicket(p.ctx, c.args[0])
+			if err == nil {
+				p.tell(c, "the ticket is good for nobody any more%s", jointsCut(cut))
+			}
+			return err
+		})
+	}
+	return p.with(c, func(t *talk) error {
+		out, err := t.Revoke(p.ctx, api.GrantRequest{Service: c.args[0], To: splitNames(c.args[1:])})
+		return p.granted(c, out, err)
+	})
+}
+
+func (p *program) granted(c *call, g api.Granted, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case p.json:
+		return p.stdout.json(g)
+	}
+	p.tell(c, "%s is for %s now%s", g.Service.Name, audience(g.Service), jointsCut(g.Cut))
+	return nil
+}

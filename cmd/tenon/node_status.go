@@ -1,0 +1,261 @@
+//go:build node
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// runStatus is "tenon status".
+func runStatus(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon status takes no arguments", "tenon peers and tenon services say more")
+	}
+	return p.withRunning(c, func(t *talk) error {
+		s, err := t.Status(p.ctx)
+		if err != nil {
+			return err
+		}
+		joints, err := t.Joints(p.ctx)
+		if err != nil {
+			return err
+		}
+		if p.json {
+			return p.stdout.json(struct {
+				api.Status
+				All []api.Joint `json:"all_joints"`
+			}{s, joints})
+		}
+		for _, line := range statusLines(s) {
+			p.stdout.line(line)
+		}
+		if len(joints) > 0 {
+			p.stdout.line("")
+			for _, line := range jointTable(joints).lines() {
+				p.stdout.line(line)
+			}
+		}
+		return nil
+	})
+}
+
+// statusLines is a status for people. What is dangerous comes first.
+func statusLines(s api.Status) []string {
+	var lines []string
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, name := range s.Anyone {
+		say("ANYONE may use %s, paired or not: tenon revoke %s anyone ends that", name, name)
+	}
+	for _, w := range s.Warnings {
+		say("warning: %s", w)
+	}
+	name := s.Identity.Name
+	if name != "" {
+		name += ", "
+	}
+	say("up for %s as %s%s, process %d", ago(s.Since), name, s.Identity.Short, s.PID)
+	say("%s, %d online; %s, %s", count(s.Peers, "peer"), s.Online, count(s.Services, "service"), count(s.Joints, "joint"))
+	if s.Pairing {
+		say("pairing is open")
+	}
+	say("state in %s", s.Dir)
+	if s.Config != "" {
+		say("configured by %s", s.Config)
+	}
+	if len(s.Addrs) > 0 {
+		say("reached at %s", strings.Join(s.Addrs, " "))
+	}
+	if len(s.Relays) > 0 {
+		say("relays %s", strings.Join(s.Relays, " "))
+	}
+	for _, l := range s.Links {
+		text := fmt.Sprintf("link %s, %s: %s <-> %s", l.Name, l.State, l.From, l.To)
+		if l.Error != "" {
+			text += ": " + l.Error
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// jointTable is a table of joints.
+func jointTable(joints []api.Joint) *table {
+	t := newTable("JOINT", "PEER", "SERVICE", "SENT", "GOT", "SENDS", "GETS", "FOR", "PATH")
+	for _, j := range joints {
+		who, service, path := j.Name, "ours: "+j.Service, string(j.Path)
+		if j.Out {
+			service = j.Service
+		}
+		if who == "" {
+			who = j.Peer[:min(len(j.Peer), len("tenonid")+12)]
+		}
+		if j.Addr != "" {
+			path += " " + j.Addr
+		}
+		if !j.Paused.IsZero() {
+			path = "paused for " + ago(j.Paused)
+		}
+		t.add(fmt.Sprint(j.Number), who, service, bytesOf(float64(j.Sent)), bytesOf(float64(j.Got)),
+			bytesOf(j.SentPS)+"/s", bytesOf(j.GotPS)+"/s", ago(j.Since), path)
+	}
+	return t
+}
+
+// runDown is "tenon down".
+func runDown(p *program, c *call) error {
+	return p.withRunning(c, func(t *talk) error {
+		err := t.Down(p.ctx)
+		if err == nil {
+			p.tell(c, "the node has ended")
+		}
+		return err
+	})
+}
+
+// runReload is "tenon reload".
+func runReload(p *program, c *call) error {
+	return p.withRunning(c, func(t *talk) error {
+		r, err := t.Reload(p.ctx)
+		switch {
+		case err != nil:
+			return err
+		case p.json:
+			return p.stdout.json(r)
+		}
+		for _, change := range r.Changes {
+			p.stdout.line(change)
+		}
+		if len(r.Changes) == 0 {
+			p.tell(c, "nothing has changed")
+		}
+		return nil
+	})
+}
+
+// runLog is "tenon log [-f]".
+func runLog(p *program, c *call) error {
+	if c.peer.audit {
+		return p.with(c, func(t *talk) error { return p.auditLog(c, t) })
+	}
+	return p.withRunning(c, func(t *talk) error {
+		for e, err := range t.Events(p.ctx, 0, c.peer.follow) {
+			switch {
+			case err != nil:
+				return p.stopped(err)
+			case p.json:
+				if err := p.stdout.json(e); err != nil {
+					return err
+				}
+			default:
+				p.stdout.line(eventLine(e))
+			}
+			if err := p.stdout.failed(); err != nil {
+				return p.written()
+			}
+		}
+		if p.ctx.Err() != nil {
+			return context.Cause(p.ctx)
+		}
+		if c.peer.follow {
+			return errors.New("the node has ended")
+		}
+		return nil
+	})
+}
+
+func eventLine(e api.Event) string {
+	return e.Time.Local().Format(time.DateTime) + " " + e.Type + ": " + e.Text
+}
+
+// auditLog prints what is on record, the oldest first.
+func (p *program) auditLog(c *call, t *talk) error {
+	if c.peer.follow {
+		return usageError("--follow and --audit cannot both be", "tenon log -f tells of each use when it begins and ends")
+	}
+	entries, err := t.Audit(p.ctx, api.AuditQuery{})
+	if err != nil {
+		return err
+	}
+	slices.Reverse(entries)
+	return list(p, entries, "nothing is on record yet", []string{"TIME", "EVENT", "PEER", "SERVICE", "RIGHT", "PATH", "SENT", "GOT", "TOOK", "END"},
+		func(e api.AuditEntry) []string {
+			who := e.Name
+			if who == "" {
+				who = e.Peer
+			}
+			sent, got, took := "", "", ""
+			if e.Event == "use" {
+				sent, got, took = bytesOf(float64(e.Sent)), bytesOf(float64(e.Got)), about(time.Duration(e.Took))
+			}
+			return []string{e.Time.Local().Format(time.DateTime), e.Event, who, e.Service, e.Right, e.Path, sent, got, took, e.End}
+		})
+}
+
+// runDoctor is "tenon doctor [PEER]".
+func runDoctor(p *program, c *call) error {
+	peer := ""
+	switch len(c.args) {
+	case 0:
+	case 1:
+		peer = c.args[0]
+	default:
+		return usageError("one peer is enough", "tenon doctor alice")
+	}
+	return p.with(c, func(t *talk) error {
+		failed := false
+		for step, err := range t.Doctor(p.ctx, peer) {
+			if err != nil {
+				return p.stopped(err)
+			}
+			failed = failed || !step.OK
+			if p.json {
+				if err := p.stdout.json(step); err != nil {
+					return err
+				}
+				continue
+			}
+			for _, line := range stepLines(step) {
+				p.stdout.line(line)
+			}
+		}
+		if failed && peer != "" {
+			return silent{exitNetwork}
+		}
+		return nil
+	})
+}
+
+// stepLines is a step of the doctor for people.
+func stepLines(s api.Step) []string {
+	mark := "ok  "
+	if !s.OK {
+		mark = "FAIL"
+	}
+	text := mark + "  " + s.What
+	for _, more := range []string{s.Detail, s.Error} {
+		if more != "" {
+			text += ": " + more
+		}
+	}
+	if s.Took > 0 {
+		text += " (" + trip(s.Took) + ")"
+	}
+	if s.Advice == "" {
+		return []string{text}
+	}
+	return []string{text, "      " + s.Advice}
+}

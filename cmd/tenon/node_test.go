@@ -1,0 +1,139 @@
+//go:build node
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"rsc.io/qr"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// builtAs is a condition of scripts: which of the three builds this is.
+const builtAs = "node"
+
+// Every verb of the table has something that runs it.
+func TestEveryVerbRuns(t *testing.T) {
+	for _, cmd := range commands() {
+		if cmd.run == nil {
+			t.Errorf("nothing runs tenon %s", cmd.name)
+		}
+	}
+}
+
+// A QR code that is drawn has the modules of the code, with white around them.
+func TestQR(t *testing.T) {
+	const text = "TENONID0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, inverted := range []bool{false, true} {
+		lines, err := qrLines(text, inverted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for y := range 2 * len(lines) {
+			for x, r := range []rune(lines[y/2]) {
+				drawn := r == '█' || r == '▀' && y%2 == 0 || r == '▄' && y%2 == 1
+				if black := drawn == inverted; black != code.Black(x-qrMargin, y-qrMargin) {
+					t.Fatalf("inverted %v: module %d, %d is black: %v", inverted, x-qrMargin, y-qrMargin, black)
+				}
+			}
+		}
+	}
+}
+
+// Columns are aligned by what a terminal shows, and foreign text moves no cursor.
+func TestTable(t *testing.T) {
+	table := newTable("NAME", "STATE")
+	table.add("日本", "direct")
+	table.add("\x1b[2J", "")
+	got := strings.Join(table.lines(), "\n")
+	if want := "NAME     STATE\n日本     direct\n\\x1b[2J  -"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// someJoints are two joints of one status.
+func someJoints() seen {
+	now := time.Now()
+	return seen{
+		status: api.Status{Identity: api.Identity{Short: "abcd efgh jkmn"}, Since: now.Add(-90 * time.Second), Peers: 3, Online: 2},
+		joints: []api.Joint{
+			{Number: 1, Name: "alice", Service: "db", Out: true, Path: api.Direct, Addr: "192.0.2.1:4001", Since: now, Sent: 2048, SentPS: 10},
+			{Number: 2, Name: "bob\x1b[2J", Service: "web", Path: api.Relayed, Since: now, Got: 1 << 30, GotPS: 1 << 20, Paused: now.Add(-3 * time.Second)},
+		},
+	}
+}
+
+func TestTopLines(t *testing.T) {
+	m := &topModel{seen: someJoints()}
+	text := strings.Join(m.lines(), "\n")
+	for _, want := range []string{"up for 1m30s", "3 peers, 2 online", "2 joints, by rate", "gets 1.0 MiB/s", "paused for 3s", `bob\x1b[2J`, "ours: web", "direct 192.0.2.1:4001"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Index(text, "bob") > strings.Index(text, "alice") {
+		t.Errorf("the faster one is not first:\n%s", text)
+	}
+	m.Update(tea.KeyPressMsg{Code: 'p', Text: "p"})
+	if text = strings.Join(m.lines(), "\n"); strings.Index(text, "bob") < strings.Index(text, "alice") {
+		t.Errorf("not by name:\n%s", text)
+	}
+	m.Update(tea.WindowSizeMsg{Width: 20, Height: 4})
+	for line := range strings.Lines(m.View().Content) {
+		if width(strings.TrimSuffix(line, "\n")) > 20 {
+			t.Errorf("%q is wider than the window", line)
+		}
+	}
+	if !strings.Contains(m.View().Content, "3 more") {
+		t.Errorf("what does not fit is not said:\n%s", m.View().Content)
+	}
+}
+
+// Tenon top draws, sorts at a key and ends at another. All that bubbletea needs of a
+// terminal is in memory.
+func TestTopRuns(t *testing.T) {
+	var out bytes.Buffer
+	m := &topModel{seen: someJoints(), look: func() tea.Msg { return someJoints() }}
+	prog := tea.NewProgram(m, tea.WithInput(strings.NewReader("bq")), tea.WithOutput(&out), tea.WithWindowSize(100, 20), tea.WithoutSignalHandler())
+	if _, err := prog.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "alice") || m.order != 1 {
+		t.Errorf("order %d, drawn %q", m.order, out.String())
+	}
+}
+
+func TestWordsForPeople(t *testing.T) {
+	for got, want := range map[string]string{
+		about(42 * time.Second):                           "42s",
+		about(90 * time.Second):                           "1m30s",
+		about(3*time.Hour + 5*time.Minute):                "3h05m",
+		about(72 * time.Hour):                             "3d",
+		bytesOf(999):                                      "999 B",
+		bytesOf(1 << 20):                                  "1.0 MiB",
+		bytesOf(5 << 40):                                  "5.0 TiB",
+		trip(api.Duration(41234567)):                      "41.2ms",
+		trip(api.Duration(123456)):                        "120µs",
+		audience(api.Service{Name: "db"}):                 "nobody yet: tenon grant db PEER",
+		audience(api.Service{Anyone: true}):               "ANYONE, paired or not",
+		fmt.Sprint(splitNames([]string{"a, b,", "c"})):    "[a b c]",
+		jointsCut(1) + jointsCut(0):                       "; one joint was cut",
+		ticketState(api.Ticket{State: "used up"}):         "used up",
+		quoteWords("7 one two three"):                     "'7 one two three'",
+		clip("abcdef", 4) + clip("日本語", 5) + clip("x", 0): "abc…日本…x",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
