@@ -25,6 +25,7 @@ var Rules = []Rule{
 	{"internal/image", nil, "a program behind another one, in one file"},
 	{"internal/release", []string{"internal/image"}, "a tool of the Makefile"},
 	{"internal/gift", []string{"transport"}, "what tenon give and tenon take say to each other"},
+	{"internal/natlab", nil, "a laboratory for tests of whoever connects peers"},
 	{"internal/neutral", nil, "text made harmless, for everybody"},
 	{"internal/relay", nil, "the engine knows descriptors only"},
 	{"internal/deadline", nil, "deadlines of what waits on channels and conditions"},
