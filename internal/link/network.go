@@ -163,7 +163,7 @@ func (n *Network) Close() error {
 		close(n.closing)
 		all := n.streams()
 		for _, s := range all {
-			s.Abort(errClosing) //nolint:errcheck // it returns nil
+			s.shutDown()
 		}
 		late := time.After(closeGrace)
 	wait:

@@ -225,7 +225,7 @@ func (s *Stream) fail(err error) {
 		return
 	}
 	s.err, s.aborting = err, true
-	if s.closed {
+	if s.closed && !s.finAcked {
 		s.closeErr = err
 	}
 	s.owed = owed{abort: true}
@@ -245,6 +245,15 @@ func (s *Stream) dropAll() {
 	s.beat.hurry(s)
 	s.interrupt()
 	s.changed.Broadcast()
+}
+
+// shutDown aborts a session that has not been closed by its user already.
+func (s *Stream) shutDown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.fail(errClosing)
+	}
 }
 
 // giveUp ends the session at once.
@@ -271,8 +280,8 @@ func (s *Stream) CloseWrite() error {
 	return nil
 }
 
-// Close ends both directions and returns when the other side has received all that was
-// written, or cannot be told for as long as the session survives. The other side's
+// Close ends both directions. It returns when the other side has received all that was
+// written, or has taken nothing for as long as the session survives. The other side's
 // writes fail from then on.
 func (s *Stream) Close() error {
 	s.mu.Lock()
@@ -296,7 +305,7 @@ func (s *Stream) Close() error {
 		}
 		s.flush(false)
 	}
-	for !s.ended && !s.aborting {
+	for !s.ended && !s.aborting && !s.finAcked {
 		s.await()
 	}
 	return s.closeErr
