@@ -28,6 +28,7 @@ type circuits struct {
 	mu       sync.Mutex // guards all below
 	reserved map[lpeer.ID][]ma.Multiaddr
 	more     map[lpeer.ID]bool // relays that addresses of peers have named
+	serving  bool              // this Network is a relay itself
 }
 
 // addCircuit has connections through relays dialed and accepted.
