@@ -34,9 +34,7 @@ func at(t *testing.T, test func(t *testing.T, p *place)) {
 		for _, n := range append(p.nodes, p.relay) {
 			n.Close() //nolint:errcheck // it returns nil
 		}
-		if len(p.server.channels) > 0 || p.server.all > 0 || len(p.server.streams) > 0 {
-			t.Errorf("left over: %d channels, %d streams", len(p.server.channels), p.server.all)
-		}
+		empty(t, &p.server)
 	})
 }
 
