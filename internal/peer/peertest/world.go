@@ -59,7 +59,13 @@ type wire struct {
 // Node makes a node. Its key follows from its name, so that it is the same in every
 // run. It admits those for whom admit returns true, or all if admit is nil.
 func (w *World) Node(name string, admit func(peer.ID) bool) *Node {
-	n := &Node{world: w, name: name, key: peer.KeyFromSeed(sha256.Sum256([]byte(name))), admit: admit,
+	return w.NodeWith(peer.KeyFromSeed(sha256.Sum256([]byte(name))), name, admit)
+}
+
+// NodeWith makes a node that has that key. A node with the key that was closed before
+// gives way to it.
+func (w *World) NodeWith(key *peer.Key, name string, admit func(peer.ID) bool) *Node {
+	n := &Node{world: w, name: name, key: key, admit: admit,
 		handlers: map[string]func(transport.Stream){}, changed: make(chan struct{})}
 	if n.admit == nil {
 		n.admit = func(peer.ID) bool { return true }
@@ -69,7 +75,7 @@ func (w *World) Node(name string, admit func(peer.ID) bool) *Node {
 	if w.nodes == nil {
 		w.nodes, w.wires = map[peer.ID]*Node{}, map[[2]*Node]*wire{}
 	}
-	if w.nodes[n.Self()] != nil {
+	if old := w.nodes[n.Self()]; old != nil && !old.closed {
 		panic("peertest: two nodes are called " + name)
 	}
 	w.nodes[n.Self()] = n
