@@ -191,3 +191,6 @@ func (p *program) buildNode(dir string) (*os.File, error) {
 	}
 	return os.Open(path)
 }
+
+// peerKinds are the kinds of peers' ends.
+func peerKinds() transport.Kinds { return shownKinds() }

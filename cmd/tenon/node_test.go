@@ -13,6 +13,8 @@ import (
 	"rsc.io/qr"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // builtAs is a condition of scripts: which of the three builds this is.
@@ -23,6 +25,27 @@ func TestEveryVerbRuns(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.run == nil {
 			t.Errorf("nothing runs tenon %s", cmd.name)
+		}
+	}
+}
+
+// What the other image shows of the kinds is what they are.
+func TestShownKinds(t *testing.T) {
+	shown, real := shownKinds(), peerKinds()
+	if len(shown) != len(real) {
+		t.Fatalf("%d kinds are shown, and there are %d", len(shown), len(real))
+	}
+	for i, k := range real {
+		if text := func(k transport.Kind) string {
+			set := new(opt.Set)
+			k.New().Bind(set)
+			text := fmt.Sprintf("%s %v %s\n%s\n%s\n%+v\n%v %s\n", k.Name, k.Aliases, k.Syntax, k.Doc, k.Example, k.Traits, set.Style(), set.Syntax())
+			for d := range set.All() {
+				text += fmt.Sprintf("%s %v %s %s %v: %s\n", d.Name, d.Aliases, d.Type, d.Default, d.Multi, d.Usage)
+			}
+			return text
+		}; text(shown[i]) != text(k) {
+			t.Errorf("shown is\n%s\nand it is\n%s", text(shown[i]), text(k))
 		}
 	}
 }

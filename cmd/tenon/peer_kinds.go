@@ -5,37 +5,58 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
-// peerKind is how the kinds of peers' ends begin.
+// peerKind is how the names of the kinds of peers' ends begin.
 const peerKind = "peer"
 
-func peerKinds() transport.Kinds {
+// shownKinds are the kinds of peers' ends for help, completion and explanations. What
+// opens them is in the other image, where a test compares the two.
+func shownKinds() transport.Kinds {
+	traits := transport.Traits{HalfClose: true, Deadlines: true}
+	listens := traits
+	listens.Listens = true
 	return transport.Kinds{
-		{Name: "peer", Syntax: "peer:NAME/SERVICE", Doc: "a service of a peer", Example: "peer:alice/db", New: func() transport.Endpoint { return &peerEnd{} }},
-		{Name: "peer-listen", Syntax: "peer-listen:SERVICE", Doc: "offer a service to peers for as long as the joint lives", Example: "peer-listen:db,to=bob",
-			Traits: transport.Traits{Listens: true}, New: func() transport.Endpoint { return &peerListen{} }},
+		{Name: "peer", Syntax: "peer:NAME/SERVICE", Example: "peer:alice/db", Traits: traits,
+			Doc: "Uses a service of another peer, wherever it is, by its name or by a ticket.",
+			New: func() transport.Endpoint { return new(shownDial) }},
+		{Name: "peer-listen", Syntax: "peer-listen:SERVICE", Example: "peer-listen:web,to=alice", Traits: listens,
+			Doc: "Offers a service to other peers for as long as it is open; nobody may use it but those of to= and those it is granted to.",
+			New: func() transport.Endpoint { return new(shownListen) }},
 	}
 }
 
-type peerEnd struct{}
+// errShown is what opening one of them says. It is not met: perform goes before.
+var errShown = errors.New("this part of the program only explains it")
 
-func (p *peerEnd) Bind(s *opt.Set) {
-	s.Target(opt.Text, "NAME/SERVICE", func(address.Target) error { return nil })
+type shownDial struct{ survive time.Duration }
+
+var _ transport.Dialer = (*shownDial)(nil)
+
+func (d *shownDial) Bind(s *opt.Set) {
+	s.Target(opt.Text, "NAME/SERVICE or TICKET", func(address.Target) error { return nil })
+	s.Duration(&d.survive, "survive", time.Minute, -1, "outlive the loss of all ways to the peer for so long; 0 is off")
 }
 
-func (p *peerEnd) Dial(context.Context) (transport.Conn, error) { return nil, errors.ErrUnsupported }
+func (d *shownDial) Dial(context.Context) (transport.Conn, error) { return nil, errShown }
 
-type peerListen struct{}
+type shownListen struct {
+	to               []string
+	anyone, messages bool
+}
 
-func (p *peerListen) Bind(s *opt.Set) {
+var _ transport.Listener = (*shownListen)(nil)
+
+func (l *shownListen) Bind(s *opt.Set) {
 	s.Target(opt.Text, "SERVICE", func(address.Target) error { return nil })
+	s.Strings(&l.to, "to", "peer", "let this peer use it, or paired for all that are; may be given again")
+	s.Bool(&l.anyone, "anyone", "let everybody use it, also those who are not known")
+	s.Bool(&l.messages, "messages", "carry messages, not bytes")
 }
 
-func (p *peerListen) Listen(context.Context) (transport.Acceptor, error) {
-	return nil, errors.ErrUnsupported
-}
+func (l *shownListen) Listen(context.Context) (transport.Acceptor, error) { return nil, errShown }
