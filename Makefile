@@ -1,9 +1,16 @@
 # Every target is a line that can be typed without make.
 
-.PHONY: build check docs fuzz soak bench
+.PHONY: build release nopeer check docs fuzz soak bench
 
-build: ## the static binary, in bin/
+build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -tags node -o bin/tenon-node ./cmd/tenon
+
+release: ## one file with both, dist/tenon
+	go run ./internal/release
+
+nopeer: ## the tests of the program without peers
+	go test -tags nopeer -timeout 20m ./cmd/tenon
 
 check: ## all that must hold; CI runs this
 	./check

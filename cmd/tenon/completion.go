@@ -62,7 +62,7 @@ func (p *program) complete(words []string) error {
 		words = []string{""}
 	}
 	last := words[len(words)-1]
-	for _, w := range candidates(words[:len(words)-1], last) {
+	for _, w := range p.candidates(words[:len(words)-1], last) {
 		if strings.HasPrefix(w, last) {
 			p.stdout.line(w)
 		}
@@ -71,7 +71,7 @@ func (p *program) complete(words []string) error {
 }
 
 // candidates returns what may stand behind the words before.
-func candidates(before []string, last string) []string {
+func (p *program) candidates(before []string, last string) []string {
 	first := firstWord(before)
 	if first >= len(before) && !strings.ContainsAny(last, ":,") && (last == "" || last[0] != '-') {
 		var out []string
@@ -86,6 +86,9 @@ func candidates(before []string, last string) []string {
 			cmd, words = other, words[1:]
 			break
 		}
+	}
+	if w := wantedFor(cmd, words, last); w != nothing {
+		return p.peerCandidates(w, last)
 	}
 	switch {
 	case strings.HasPrefix(last, "-") && last != "-":

@@ -33,7 +33,7 @@ const slowBuild = "tenon: building the part that knows peers; the first time tak
 // perform runs a command, here or in the other image.
 func (p *program) perform(cmd command, c *call) error {
 	if cmd.peers || c.namesPeers() {
-		return p.becomeNode()
+		return p.becomeNode(sourceDir())
 	}
 	return cmd.run(p, c)
 }
@@ -41,13 +41,14 @@ func (p *program) perform(cmd command, c *call) error {
 // linked has no run functions for the verbs of peers: perform is in their place.
 func linked(string) func(*program, *call) error { return nil }
 
-// becomeNode goes on as the image that knows peers. It returns only if that fails.
-func (p *program) becomeNode() error {
+// becomeNode goes on as the image that knows peers, which may be built in source. It
+// returns only if that fails.
+func (p *program) becomeNode(source string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	file, err := p.findNode(self, sourceDir())
+	file, err := p.findNode(self, source)
 	if err != nil {
 		return err
 	}
@@ -194,3 +195,10 @@ func (p *program) buildNode(dir string) (*os.File, error) {
 
 // peerKinds are the kinds of peers' ends.
 func peerKinds() transport.Kinds { return shownKinds() }
+
+// peerCandidates has the other image complete, and returns only if there is none:
+// nobody waits for it to be built.
+func (p *program) peerCandidates(wanted, string) []string {
+	_ = p.becomeNode("") // nothing is to be said now
+	return nil
+}

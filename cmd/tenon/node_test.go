@@ -21,7 +21,7 @@ import (
 const builtAs = "node"
 
 // Every verb of the table has something that runs it.
-func TestEveryVerbRuns(t *testing.T) {
+func TestNodeEveryVerbRuns(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.run == nil {
 			t.Errorf("nothing runs tenon %s", cmd.name)
@@ -30,7 +30,7 @@ func TestEveryVerbRuns(t *testing.T) {
 }
 
 // What the other image shows of the kinds is what they are.
-func TestShownKinds(t *testing.T) {
+func TestNodeShownKinds(t *testing.T) {
 	shown, real := shownKinds(), peerKinds()
 	if len(shown) != len(real) {
 		t.Fatalf("%d kinds are shown, and there are %d", len(shown), len(real))
@@ -51,7 +51,7 @@ func TestShownKinds(t *testing.T) {
 }
 
 // A QR code that is drawn has the modules of the code, with white around them.
-func TestQR(t *testing.T) {
+func TestNodeQR(t *testing.T) {
 	const text = "TENONID0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
@@ -74,7 +74,7 @@ func TestQR(t *testing.T) {
 }
 
 // Columns are aligned by what a terminal shows, and foreign text moves no cursor.
-func TestTable(t *testing.T) {
+func TestNodeTable(t *testing.T) {
 	table := newTable("NAME", "STATE")
 	table.add("日本", "direct")
 	table.add("\x1b[2J", "")
@@ -96,7 +96,7 @@ func someJoints() seen {
 	}
 }
 
-func TestTopLines(t *testing.T) {
+func TestNodeTopLines(t *testing.T) {
 	m := &topModel{seen: someJoints()}
 	text := strings.Join(m.lines(), "\n")
 	for _, want := range []string{"up for 1m30s", "3 peers, 2 online", "2 joints, by rate", "gets 1.0 MiB/s", "paused for 3s", `bob\x1b[2J`, "ours: web", "direct 192.0.2.1:4001"} {
@@ -124,7 +124,7 @@ func TestTopLines(t *testing.T) {
 
 // Tenon top draws, sorts at a key and ends at another. All that bubbletea needs of a
 // terminal is in memory.
-func TestTopRuns(t *testing.T) {
+func TestNodeTopRuns(t *testing.T) {
 	var out bytes.Buffer
 	m := &topModel{seen: someJoints(), look: func() tea.Msg { return someJoints() }}
 	prog := tea.NewProgram(m, tea.WithInput(strings.NewReader("bq")), tea.WithOutput(&out), tea.WithWindowSize(100, 20), tea.WithoutSignalHandler())
@@ -136,7 +136,7 @@ func TestTopRuns(t *testing.T) {
 	}
 }
 
-func TestWordsForPeople(t *testing.T) {
+func TestNodeWordsForPeople(t *testing.T) {
 	for got, want := range map[string]string{
 		about(42 * time.Second):                           "42s",
 		about(90 * time.Second):                           "1m30s",

@@ -13,3 +13,12 @@ func peerCommands() []command { return nil }
 func peerKinds() transport.Kinds { return nil }
 
 func (p *program) perform(cmd command, c *call) error { return cmd.run(p, c) }
+
+// wanted is what completion needs to know of peers: nothing.
+type wanted int
+
+const nothing wanted = 0
+
+func wantedFor(command, []string, string) wanted { return nothing }
+
+func (p *program) peerCandidates(wanted, string) []string { return nil }

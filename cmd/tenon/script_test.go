@@ -106,6 +106,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"eventually": cmdEventually,
 		"web":        cmdWeb,
 		"carry":      cmdCarry,
+		"peers":      cmdPeers,
 	}
 }
 
@@ -346,7 +347,7 @@ func lookPath(ts *testscript.TestScript, name string) (string, error) {
 
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "TERM", "WORK", "GOCOVERDIR", "GORACE", "TENON_BE"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "TERM", "WORK", "GOCOVERDIR", "GORACE", "TENON_BE", "TENON_DIR", "XDG_CONFIG_HOME"} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

@@ -20,9 +20,12 @@ type listed struct {
 	XTestImports []string
 }
 
-func list(t *testing.T) []listed {
+// list returns all packages, and again as they are in the image that knows peers.
+func list(t *testing.T) []listed { return append(listWith(t, ""), listWith(t, "node")...) }
+
+func listWith(t *testing.T, tags string) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,TestImports,XTestImports", module+"/...")
+	cmd := exec.Command("go", "list", "-tags", tags, "-json=ImportPath,Doc,Imports,TestImports,XTestImports", module+"/...")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
@@ -83,7 +86,7 @@ func TestImportsPointDown(t *testing.T) {
 
 func TestBans(t *testing.T) {
 	found := 0
-	for _, p := range list(t) {
+	for _, p := range listWith(t, "") {
 		pkg, _ := short(p.ImportPath)
 		for _, b := range Bans {
 			if b.Package != pkg {
@@ -105,7 +108,7 @@ func TestBans(t *testing.T) {
 }
 
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
-	for _, p := range list(t) {
+	for _, p := range listWith(t, "") {
 		if len(p.Doc) < 40 {
 			t.Errorf("%s: its package comment is %q", p.ImportPath, p.Doc)
 		}

@@ -1,0 +1,61 @@
+//go:build unix && !node && !nopeer
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// nodeImage puts the image that knows peers beside the program that scripts run, and
+// returns where it is. It is the test binary of that image, which is the program if it
+// is called so, as this one is: one build for both.
+var nodeImage = sync.OnceValues(func() (string, error) {
+	tenon, err := exec.LookPath("tenon")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(tenon), nodeName)
+	args := []string{"test", "-c", "-tags", "node", "-o", path}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, ".")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the image that knows peers: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// The tests that are about what only that image has run in it.
+func TestNodeImage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the other image")
+	}
+	path, err := nodeImage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-test.run", "^TestNode"}
+	if testing.Verbose() {
+		args = append(args, "-test.v")
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Args[0] = "tenon.test"
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+// cmdPeers is "peers": from here on the program of the script knows peers.
+func cmdPeers(ts *testscript.TestScript, neg bool, args []string) {
+	_, err := nodeImage()
+	ts.Check(err)
+}
