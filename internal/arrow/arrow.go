@@ -36,6 +36,7 @@ var Rules = []Rule{
 	{"internal/ticket", nil, "every program can afford to read a ticket"},
 	{"internal/peer/cpace", nil, "a protocol of one page, checked against its vectors"},
 	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
+	{"internal/peer/punch", []string{"transport"}, "holes are punched with sockets, whoever the peers are"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
 	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "transport"}, "a network over libp2p"},
 	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
