@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"iter"
 	"math/big"
@@ -65,7 +66,7 @@ func (l *loop) serve() {
 			return
 		}
 		l.working.Go(func() {
-			s := &loopStream{Conn: tls.Server(c, l.config), info: &transport.Info{Kind: "peer", Peer: l.other.String()}}
+			s := newLoopStream(c, tls.Server, l)
 			defer s.Close() //nolint:errcheck // it is over
 			var b [256]byte
 			if _, err := io.ReadFull(s, b[:1]); err != nil {
@@ -91,7 +92,10 @@ func (l *loop) Open(ctx context.Context, _ peer.ID, proto string) (transport.Str
 	if err != nil {
 		return nil, err
 	}
-	s := &loopStream{Conn: tls.Client(c, l.config), info: &transport.Info{Kind: "peer", Peer: l.other.String()}}
+	s := newLoopStream(c, tls.Client, l)
+	if err := s.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
 	_, err = s.Write(append([]byte{byte(len(proto))}, proto...))
 	return s, err
 }
@@ -109,7 +113,48 @@ func (l *loop) LinksChanged() <-chan struct{} { return nil }
 // A loopStream is a connection of TLS.
 type loopStream struct {
 	*tls.Conn
-	info *transport.Info
+	below *gather
+	info  *transport.Info
+}
+
+// Write hands all records of p to the socket at once, as a Network that wants to be fast
+// does: crypto/tls alone makes a system call for each.
+func (s *loopStream) Write(p []byte) (int, error) {
+	s.below.holding = true
+	n, err := s.Conn.Write(p)
+	s.below.holding = false
+	return n, errors.Join(err, s.below.flush())
+}
+
+// A gather holds what is written back until it is flushed.
+type gather struct {
+	net.Conn
+	holding bool
+	held    []byte
+}
+
+func (g *gather) Write(p []byte) (int, error) {
+	if !g.holding {
+		return g.Conn.Write(p)
+	}
+	g.held = append(g.held, p...)
+	if len(g.held) > 64<<10 {
+		return len(p), g.flush()
+	}
+	return len(p), nil
+}
+
+func (g *gather) flush() (err error) {
+	if len(g.held) > 0 {
+		_, err = g.Conn.Write(g.held)
+	}
+	g.held = g.held[:0]
+	return err
+}
+
+func newLoopStream(c net.Conn, side func(net.Conn, *tls.Config) *tls.Conn, l *loop) *loopStream {
+	g := &gather{Conn: c}
+	return &loopStream{side(g, l.config), g, &transport.Info{Kind: "peer", Peer: l.other.String()}}
 }
 
 func (s *loopStream) Info() *transport.Info { return s.info }

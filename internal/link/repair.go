@@ -232,6 +232,7 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	s.beat.heard(s)
 	s.beat.hurry(s)
 	s.cur = c
+	s.resumed++
 	if r != nil {
 		c.greeting = r.answer(s.standing())
 	}

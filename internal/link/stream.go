@@ -48,6 +48,7 @@ type Stream struct {
 	changed sync.Cond  // any of it has
 
 	cur         *carrier // nil while the session is paused
+	resumed     int      // how often there was another
 	adopted     attempt  // which made cur, or is about to
 	tried       uint64   // the highest epoch that this side has used
 	reading     bool     // somebody reads from cur, or from the one before
