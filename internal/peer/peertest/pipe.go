@@ -38,6 +38,8 @@ type pipe struct {
 	eof    time.Time // when the end of file arrives; zero = it was not sent
 	ended  bool      // nothing more may be written
 
+	stranded bool // nothing arrives any more
+
 	left    [2]bool      // the side has closed its end
 	gone    [2]error     // what a side's own calls return once it has left
 	failure [2]error     // what a side's calls return once the other has left so, or the link is lost
@@ -57,7 +59,7 @@ func (p *pipe) arrival() time.Time { return time.Now().Add(p.wire.delay) }
 // arrived tells whether what was to arrive at t has, and if it still will by itself,
 // has the pipe woken then.
 func (p *pipe) arrived(t time.Time) bool {
-	if p.wire.silent {
+	if p.wire.silent || p.stranded {
 		return false
 	}
 	if t.Before(p.wire.resumed.Add(p.wire.delay)) {

@@ -118,6 +118,17 @@ func (w *World) Delay(a, b *Node, d time.Duration) {
 // told. What was on its way arrives after Heal.
 func (w *World) Silence(a, b *Node) { w.change(a, b, func(x *wire) { x.silent = true }) }
 
+// Strand lets nothing arrive any more on the streams that there are now, as when an
+// address changes or a NAT forgets: nobody is told, and new streams are well. It lasts
+// until Break.
+func (w *World) Strand(a, b *Node) {
+	w.change(a, b, func(x *wire) {
+		for p := range x.pipes {
+			p.stranded = true
+		}
+	})
+}
+
 // Break ends the link and every stream over it, on both sides at once, as a
 // connection does that times out. What was on its way is lost.
 func (w *World) Break(a, b *Node) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,22 @@ func TestSilenceLosesNothing(t *testing.T) {
 		if p, err := io.ReadAll(far); err != nil || string(p) != "before after" || time.Since(begin) != time.Minute+10*time.Millisecond {
 			t.Errorf("%q, %v after %v", p, err, time.Since(begin))
 		}
+	})
+}
+
+func TestStrand(t *testing.T) {
+	two(t, 10*time.Millisecond, func(t *testing.T, w *World, a, b *Node, near, far transport.Stream) {
+		near.Write([]byte("lost")) //nolint:errcheck // it would show below
+		w.Strand(a, b)
+		far.SetReadDeadline(time.Now().Add(time.Hour)) //nolint:errcheck // it would show below
+		if n, err := far.Read(make([]byte, 9)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d, %v", n, err)
+		}
+		s, err := a.Open(t.Context(), b.Self(), "test")
+		if err != nil {
+			t.Fatalf("another stream: %v", err)
+		}
+		s.Close() //nolint:errcheck // it returns nil
 	})
 }
 
