@@ -43,6 +43,7 @@ var Rules = []Rule{
 	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
 	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},
 	{"internal/link", []string{"internal/peer", "transport"}, "streams that survive stand on any network"},
+	{"internal/peer/swarm", []string{"internal/peer", "transport", "transport/tlslayer"}, "a network over libp2p"},
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral"}, "every program can afford to talk to a node"},
 	{"internal/event", nil, "what has happened, for whoever asks"},

@@ -82,13 +82,24 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Write encrypts and writes p. After a time-out, what the count covers is sent
 // before anything else is.
-func (c *Conn) Write(p []byte) (int, error) {
+func (c *Conn) Write(p []byte) (int, error) { return c.WriteAfter(nil, p) }
+
+// WriteAfter is Write of head and p, a header and its contents say, without a copy of
+// both: head goes out with the beginning of p. The count is that of p; if it is 0
+// though there is something in p, head was not written either.
+func (c *Conn) WriteAfter(head, p []byte) (int, error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
 	if err := c.ready(); err != nil {
 		return 0, c.explain(err)
 	}
 	done := 0
+	if len(head) > 0 {
+		c.wire.cork()
+		if _, err := c.tls.Write(head); err != nil {
+			return 0, c.explain(errors.Join(err, c.wire.flush()))
+		}
+	}
 	for {
 		step := p[done:min(done+writeStep, len(p))]
 		if len(step) > recordSize {

@@ -108,13 +108,26 @@ func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.S
 		inner.Close()
 		return nil, err
 	}
-	w := &wire{inner: stream}
+	c, err := Over(ctx, stream, cfg, side)
+	if err != nil {
+		return nil, err
+	}
+	c.wire.takeEOF = l.IgnoreUnexpectedEOF
+	c.info.Peer = l.Identity(c.info.TLS, side)
+	return c, nil
+}
+
+// Over puts TLS over a stream as a configuration of package crypto/tls says, for
+// programs that know for themselves whom they trust. It owns inner from the moment it
+// is called, as [transport.Layer] has it.
+func Over(ctx context.Context, inner transport.Stream, cfg *tls.Config, side transport.Side) (*Conn, error) {
+	w := &wire{inner: inner}
 	t := tls.Client(w, cfg)
 	if side == transport.Accepted {
 		t = tls.Server(w, cfg)
 	}
 	if err := t.HandshakeContext(ctx); err != nil {
-		refuse(ctx, stream, err)
+		refuse(ctx, inner, err)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -123,13 +136,11 @@ func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.S
 		}
 		return nil, tlsconf.Explain(err)
 	}
-	w.takeEOF = l.IgnoreUnexpectedEOF
 	state := t.ConnectionState()
 	return &Conn{tls: t, wire: w, open: make(chan struct{}), info: transport.Info{
 		Kind:   "tls+" + inner.Info().Kind,
 		TLS:    &state,
 		Cred:   inner.Info().Cred,
-		Peer:   l.Identity(&state, side),
 		Socket: inner.Info().Socket,
 	}}, nil
 }

@@ -80,6 +80,7 @@ func (n *Network) Recheck() {
 	for _, c := range n.swarm.Conns() {
 		if n.rankOf(c.RemotePeer()) == nobody {
 			c.CloseWithError(network.ConnGated) //nolint:errcheck // it is gone, one way or the other
+			n.direct.closePeer(c.RemotePeer())
 		}
 	}
 }

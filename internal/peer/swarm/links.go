@@ -64,6 +64,9 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 		l = all[c]
 		delete(all, c)
 	})
+	if !n.linkedDirectly(c.RemotePeer()) {
+		n.direct.closePeer(c.RemotePeer())
+	}
 	if l != nil {
 		n.event(Event{What: Disconnected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
 	}
@@ -136,6 +139,12 @@ func (l *links) to(id lpeer.ID) []*link {
 		return b.since.Compare(a.since)
 	})
 	return found
+}
+
+// linkedDirectly tells whether there is a link to a peer that is not by a relay.
+func (n *Network) linkedDirectly(id lpeer.ID) bool {
+	all := n.links.to(id)
+	return len(all) > 0 && all[0].over != overRelay
 }
 
 // of returns what is known about a connection, or nil.

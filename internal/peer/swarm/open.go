@@ -83,6 +83,9 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string) (transport
 		if err != nil {
 			return nil, err
 		}
+		if own, err := n.direct.open(ctx, l, id, proto); !errors.Is(err, errNoDirect) {
+			return own, err
+		}
 		s, err := n.openOver(ctx, l, proto)
 		if err == nil {
 			return newStream(n, s, to, l.over), nil

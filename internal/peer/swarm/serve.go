@@ -77,6 +77,21 @@ func (n *Network) run(x *served, s network.Stream) {
 	x.handle(own)
 }
 
+// find returns what serves a protocol for somebody of a rank, or nil. What it finds is
+// counted as a handler that runs. The second result tells that all is over.
+func (n *Network) find(proto string, r rank) (x *served, over bool) {
+	n.serve.mu.Lock()
+	defer n.serve.mu.Unlock()
+	if n.serve.over || r == nobody {
+		return nil, true
+	}
+	if x = n.serve.names[proto]; x == nil || r < x.from {
+		return nil, false
+	}
+	n.working.Add(1)
+	return x, false
+}
+
 // task runs f in a goroutine that Close waits for, unless that has begun.
 func (n *Network) task(f func()) bool {
 	n.serve.mu.Lock()

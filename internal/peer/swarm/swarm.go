@@ -25,7 +25,6 @@ import (
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/quic-go/quic-go"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -50,6 +49,8 @@ type Network struct {
 	closed  atomic.Bool
 	working sync.WaitGroup // handlers, streams that linger, tasks
 
+	direct   *direct
+	halfOpen halfOpen
 	links    links
 	serve    serving
 	circuits circuits
@@ -130,7 +131,10 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if err != nil {
 		return err
 	}
-	overTCP, err := tcp.NewTCPTransport(up, limits, nil)
+	if n.direct, err = newDirect(n, key, limits); err != nil {
+		return err
+	}
+	overTCP, err := newTCPTransport(n, up, limits)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
@@ -67,3 +68,6 @@ func TestSuite(t *testing.T) {
 		})
 	}
 }
+
+// lib returns who n is as libp2p calls it.
+func (n *Network) lib() lpeer.ID { return n.self }

@@ -1,0 +1,309 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Where two peers have a direct connection, a stream gets one of its own: TLS over TCP
+// without a multiplexer, twice as fast, and no stream waits behind another. When a
+// stream has ended, its connection carries the next one. See docs/protocol/direct.md.
+type direct struct {
+	n        *Network
+	identity *libp2ptls.Identity
+	limits   network.ResourceManager
+
+	mu    sync.Mutex // guards all below
+	peers map[lpeer.ID]*directPeer
+}
+
+// A directPeer is one peer with which there are such connections, or were to be.
+type directPeer struct {
+	all     map[*directConn]bool
+	idle    []*directConn // that we have dialed, the newest at the end
+	dialing int
+	not     time.Time // until when we do not try
+}
+
+// The bounds on connections of streams. What is beyond them goes over libp2p's
+// connection.
+const (
+	maxDirect       = 256 // with one peer
+	maxDirectIdle   = 8   // of which wait for a stream
+	maxDirectDials  = 4   // at a time
+	directIdle      = time.Minute
+	directIdleThere = 2 * directIdle // at the side that has accepted it, which is not to be first
+	directPatience  = 2 * time.Second
+	directPause     = 30 * time.Second
+	directNear      = 10 * time.Millisecond // round trip at which a new connection is waited for
+)
+
+func newDirect(n *Network, key *privKey, limits network.ResourceManager) (*direct, error) {
+	identity, err := libp2ptls.NewIdentity(key)
+	return &direct{n: n, identity: identity, limits: limits, peers: map[lpeer.ID]*directPeer{}}, err
+}
+
+// errNoDirect: the stream is to go over libp2p's connection.
+var errNoDirect = errors.New("no connection for the stream alone")
+
+// open opens a stream on a connection of its own. The error is errNoDirect, or one that
+// another connection would not change.
+func (d *direct) open(ctx context.Context, l *link, to lpeer.ID, proto string) (transport.Stream, error) {
+	for {
+		x := d.take(to)
+		fresh := x == nil
+		if fresh {
+			if x = d.dial(ctx, l, to); x == nil {
+				return nil, errNoDirect
+			}
+		}
+		err := x.request(ctx, proto)
+		switch {
+		case err == nil:
+			return newDirectStream(x, func(again bool) {
+				if again {
+					d.put(x)
+				}
+			}), nil
+		case errors.Is(err, peer.ErrNoProtocol):
+			d.put(x)
+			return nil, err
+		}
+		x.cut()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if fresh {
+			d.pause(to)
+			return nil, errNoDirect
+		}
+	}
+}
+
+// take returns an idle connection, or nil.
+func (d *direct) take(to lpeer.ID) *directConn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.peers[to]
+	if p == nil || len(p.idle) == 0 {
+		return nil
+	}
+	x := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	return x
+}
+
+// put keeps a connection for a while.
+func (d *direct) put(x *directConn) {
+	d.mu.Lock()
+	p := d.peers[x.id]
+	keep := p != nil && p.all[x] && len(p.idle) < maxDirectIdle
+	if keep {
+		x.since = time.Now()
+		p.idle = append(p.idle, x)
+	}
+	d.mu.Unlock()
+	if !keep {
+		x.cut()
+		return
+	}
+	time.AfterFunc(directIdle, func() { d.expire(x.id) })
+}
+
+// expire ends the connections that have been idle for long.
+func (d *direct) expire(id lpeer.ID) {
+	d.mu.Lock()
+	var old []*directConn
+	if p := d.peers[id]; p != nil {
+		for len(p.idle) > 0 && time.Since(p.idle[0].since) >= directIdle {
+			old, p.idle = append(old, p.idle[0]), p.idle[1:]
+		}
+	}
+	d.mu.Unlock()
+	for _, x := range old {
+		x.cut()
+	}
+}
+
+// dial makes a connection, or returns nil: if the peer has no address for that, if the
+// last try has failed lately, or if that takes longer than the stream is worth. Then
+// one is made for the next stream.
+func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
+	at := d.listenerOf(l)
+	if at == nil || !d.begin(to) {
+		return nil
+	}
+	if l.over != overTCP || rtt(l.conn) > directNear {
+		if !d.n.task(func() {
+			ctx, cancel := context.WithTimeout(d.n.ctx, handshakeTimeout)
+			defer cancel()
+			if x := d.dialAt(ctx, at, to); x != nil {
+				d.put(x)
+			}
+		}) {
+			d.finish(to, nil, nil)
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, directPatience)
+	defer cancel()
+	return d.dialAt(ctx, at, to)
+}
+
+// begin counts a dial.
+func (d *direct) begin(to lpeer.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.peer(to)
+	if len(p.all)+p.dialing >= maxDirect || p.dialing >= maxDirectDials || time.Now().Before(p.not) {
+		return false
+	}
+	p.dialing++
+	return true
+}
+
+// peer returns what is known of a peer. It is called with mu held.
+func (d *direct) peer(id lpeer.ID) *directPeer {
+	p := d.peers[id]
+	if p == nil {
+		p = &directPeer{all: map[*directConn]bool{}}
+		d.peers[id] = p
+	}
+	return p
+}
+
+// dialAt dials an address, and keeps count.
+func (d *direct) dialAt(ctx context.Context, at net.Addr, to lpeer.ID) *directConn {
+	var x *directConn
+	c, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", at.String())
+	if err == nil {
+		x, err = d.secureDialed(ctx, c, to)
+	}
+	return d.finish(to, x, err)
+}
+
+func (d *direct) secureDialed(ctx context.Context, c net.Conn, to lpeer.ID) (*directConn, error) {
+	conn, ok := c.(*net.TCPConn)
+	if !ok {
+		c.Close() //nolint:errcheck // it is gone
+		return nil, errors.ErrUnsupported
+	}
+	return d.secure(ctx, conn, transport.Dialed, to)
+}
+
+// finish ends the count of a dial.
+func (d *direct) finish(to lpeer.ID, x *directConn, err error) *directConn {
+	d.mu.Lock()
+	p := d.peer(to)
+	p.dialing--
+	if err != nil {
+		p.not = time.Now().Add(directPause)
+	}
+	d.mu.Unlock()
+	if x == nil {
+		return nil
+	}
+	if !d.keep(x) {
+		x.cut()
+		return nil
+	}
+	return x
+}
+
+// pause has no more tries made for a while.
+func (d *direct) pause(to lpeer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.peer(to).not = time.Now().Add(directPause)
+}
+
+// keep counts a connection among those of its peer, for as long as there is a link.
+func (d *direct) keep(x *directConn) bool {
+	linked := d.n.linkedDirectly(x.id)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.peer(x.id)
+	if !linked || d.n.closed.Load() || len(p.all) >= maxDirect {
+		return false
+	}
+	p.all[x] = true
+	return true
+}
+
+// forget undoes keep.
+func (d *direct) forget(x *directConn) {
+	if x.scope != nil {
+		x.scope.Done()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.peers[x.id]; p != nil {
+		delete(p.all, x)
+	}
+}
+
+// closePeer cuts all connections with a peer, to which there is no direct link any
+// more.
+func (d *direct) closePeer(id lpeer.ID) {
+	d.mu.Lock()
+	var all []*directConn
+	if p := d.peers[id]; p != nil {
+		for x := range p.all {
+			all = append(all, x)
+		}
+		delete(d.peers, id)
+	}
+	d.mu.Unlock()
+	for _, x := range all {
+		x.cut()
+	}
+}
+
+// listenerOf returns where the peer of a direct link listens for TCP, or nil: the
+// address that we have dialed, or one with the same IP that it has told us.
+func (d *direct) listenerOf(l *link) net.Addr {
+	if l.over == overRelay {
+		return nil
+	}
+	remote := l.conn.RemoteMultiaddr()
+	if l.over == overTCP && l.conn.Stat().Direction == network.DirOutbound {
+		return tcpAddr(remote)
+	}
+	ip, err := manet.ToIP(remote)
+	if err != nil {
+		return nil
+	}
+	for _, a := range d.n.host.Peerstore().Addrs(l.conn.RemotePeer()) {
+		if other, err := manet.ToIP(a); err == nil && overlayOf(a) == overTCP && ip.Equal(other) {
+			if at := tcpAddr(a); at != nil {
+				return at
+			}
+		}
+	}
+	return nil
+}
+
+// tcpAddr returns the address of a TCP socket, and nil for anything over one, such as
+// a WebSocket.
+func tcpAddr(a ma.Multiaddr) net.Addr {
+	if protocols := a.Protocols(); len(protocols) != 2 || protocols[1].Code != ma.P_TCP {
+		return nil
+	}
+	at, err := manet.ToNetAddr(a)
+	if err != nil {
+		return nil
+	}
+	return at
+}
