@@ -36,8 +36,8 @@ func (s *local) service(n *announced, k *link) service {
 	return service{typ: s.typ, name: n.name, port: s.port, text: s.text(n.name), addrs: k.addrs(), ttl: ttl}
 }
 
-// announce announces a service on a link: now, and again after a second (RFC 6762
-// section 8.3).
+// announce announces a service on a link: now, and again after one second and three
+// (RFC 6762 section 8.3); an IPv6 address cannot be used at once (RFC 4862 section 5.4).
 func (l *LAN) announce(s *local, k *link) {
 	n := s.on[k.Index]
 	if n == nil {
@@ -46,6 +46,11 @@ func (l *LAN) announce(s *local, k *link) {
 	}
 	l.send(s, n, k)
 	l.later(s, n, k, sendEvery)
+	l.after(3*sendEvery, func() {
+		if s.on[k.Index] == n {
+			l.later(s, n, k, 0)
+		}
+	})
 }
 
 // reply announces a service because somebody has asked for it, if it has not just been.

@@ -13,6 +13,7 @@ package lan
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -29,10 +30,11 @@ var ErrClosed = fmt.Errorf("the local network is not listened to any more: %w", 
 
 // How often things happen.
 const (
-	scanEvery   = 5 * time.Second  // interfaces are looked at
-	askEvery    = 60 * time.Second // nodes are asked for; half of their ttl
-	renameEvery = time.Hour        // a node gets another name
-	sendEvery   = time.Second      // a service is announced on one link; RFC 6762 section 6
+	scanEvery   = 5 * time.Second       // interfaces are looked at
+	askEvery    = 60 * time.Second      // nodes are asked for; half of their ttl
+	settle      = 50 * time.Millisecond // after a hint, for more do not come alone
+	renameEvery = time.Hour             // a node gets another name
+	sendEvery   = time.Second           // a service is announced on one link; RFC 6762 section 6
 )
 
 // A Config says what a LAN is for. Its functions are called by one goroutine and must
@@ -58,6 +60,7 @@ type LAN struct {
 	config  Config
 	sockets *sockets
 	calls   chan func() // what the loop is to do
+	hints   chan bool   // that interfaces have changed
 	packets chan packet
 	stop    chan struct{} // closed by Close
 	stopped chan struct{} // closed when the loop has ended
@@ -66,6 +69,7 @@ type LAN struct {
 
 	// What follows belongs to the loop.
 	agenda   []task
+	settling bool // a change of the interfaces is about to be looked at
 	links    map[int]*link
 	node     *local
 	services map[*local]bool // all that is announced, the node too
@@ -95,7 +99,7 @@ func New(c Config) (*LAN, error) {
 	if c.Found == nil {
 		c.Found = func(peer.ID, []string) {}
 	}
-	l := &LAN{config: c, sockets: s, calls: make(chan func()), packets: make(chan packet, 64),
+	l := &LAN{config: c, sockets: s, calls: make(chan func()), hints: make(chan bool, 1), packets: make(chan packet, 64),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 		links: map[int]*link{}, services: map[*local]bool{}, seekers: map[*seeker]bool{}}
 	l.heard.init()
@@ -139,6 +143,10 @@ func (l *LAN) run() {
 	defer close(l.stopped)
 	var readers sync.WaitGroup
 	readers.Go(func() { l.sockets.read(l.packets) })
+	hints, err := watch()
+	if err == nil {
+		readers.Go(func() { l.watch(hints) })
+	}
 	l.rescan()
 	l.reask()
 	timer := time.NewTimer(0)
@@ -148,10 +156,18 @@ func (l *LAN) run() {
 		case <-l.stop:
 			l.goodbye()
 			l.sockets.close()
+			if hints != nil {
+				hints.Close() //nolint:errcheck // nothing is lost
+			}
 			readers.Wait()
 			return
 		case f := <-l.calls:
 			f()
+		case <-l.hints:
+			if !l.settling {
+				l.settling = true
+				l.after(settle, func() { l.settling = false; l.scan() })
+			}
 		case p := <-l.packets:
 			l.receive(p)
 		case <-timer.C:
@@ -162,6 +178,20 @@ func (l *LAN) run() {
 			next = time.Until(l.agenda[0].at)
 		}
 		timer.Reset(max(next, 0))
+	}
+}
+
+// watch hands on hints of the system.
+func (l *LAN) watch(hints io.Reader) {
+	b := make([]byte, 16<<10)
+	for {
+		if _, err := hints.Read(b); err != nil && !overrun(err) {
+			return
+		}
+		select {
+		case l.hints <- true:
+		default: // there is one
+		}
 	}
 }
 

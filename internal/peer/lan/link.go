@@ -90,10 +90,13 @@ func (l *LAN) arrive(k *link) {
 		delete(s.on, k.Index)
 		l.announce(s, k)
 	}
-	for _, typ := range []string{nodeType, pairType} {
-		if typ == nodeType || len(l.seekers) > 0 {
-			l.after(jitter(100*time.Millisecond), func() { l.ask(typ) })
-		}
+	for _, wait := range []time.Duration{jitter(100 * time.Millisecond), sendEvery, 3 * sendEvery} {
+		l.after(wait, func() {
+			l.ask(nodeType)
+			if len(l.seekers) > 0 {
+				l.ask(pairType)
+			}
+		})
 	}
 }
 
