@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -215,9 +214,9 @@ func hostMain() {
 		case "channels":
 			c, err := l.Channels(ctx, 500*time.Millisecond)
 			say("channels %v %v", c, err)
-		case "interfaces":
-			all, err := net.Interfaces()
-			say("interfaces %d %v", len(all), err)
+		case "flood":
+			go flood(ctx.Done())
+			say("floods")
 		}
 	}
 	if l != nil {

@@ -48,8 +48,8 @@ func isPort(text string) bool {
 	if len(parts) < 3 || len(parts) > 4 || parts[0] != "" || !isNumber(parts[2]) {
 		return false
 	}
-	switch parts[1] + " " + strings.Join(parts[3:], "/") {
-	case "tcp ", "tcp ws", "udp quic-v1":
+	switch parts[1] + strings.TrimPrefix(text, "/"+parts[1]+"/"+parts[2]) {
+	case "tcp", "tcp/ws", "udp/quic-v1":
 		return true
 	}
 	return false
