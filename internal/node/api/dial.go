@@ -90,8 +90,8 @@ type Arrival struct {
 	Address string `json:"address,omitempty"` // what others type, in the first one
 }
 
-// An Offer is a service that lives until Close. It is a [transport.Acceptor].
-type Offer struct {
+// An offer is a service that lives until Close.
+type offer struct {
 	client *Client
 	name   string
 	addr   transport.Addr
@@ -109,15 +109,13 @@ type opened struct {
 	err  error
 }
 
-var _ transport.Acceptor = (*Offer)(nil)
-
-// Offer offers a service for as long as the Offer is open. The context bounds the call
-// only.
-func (c *Client) Offer(ctx context.Context, r OfferRequest) (*Offer, error) {
+// Offer offers a service for as long as the Acceptor is open. Its address is what others
+// type: "alice/web", if they call this node alice. The context bounds the call only.
+func (c *Client) Offer(ctx context.Context, r OfferRequest) (transport.Acceptor, error) {
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	resp, err := c.request(life, http.MethodPost, "/v1/offer", r, http.Header{"Accept": {"text/event-stream"}})
-	o := &Offer{client: c, cancel: cancel, ready: make(chan opened), done: make(chan struct{})}
+	o := &offer{client: c, cancel: cancel, ready: make(chan opened), done: make(chan struct{})}
 	if err != nil {
 		cancel()
 		if !stop() {
@@ -139,7 +137,7 @@ func (c *Client) Offer(ctx context.Context, r OfferRequest) (*Offer, error) {
 }
 
 // run takes arrivals, until the offer ends.
-func (o *Offer) run(ctx context.Context, resp *http.Response, first chan<- error) {
+func (o *offer) run(ctx context.Context, resp *http.Response, first chan<- error) {
 	defer close(o.done)
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	for e, err := range readEvents(resp.Body) {
@@ -174,7 +172,7 @@ func (o *Offer) run(ctx context.Context, resp *http.Response, first chan<- error
 }
 
 // take fetches the end of an arrival.
-func (o *Offer) take(ctx context.Context, number uint64) {
+func (o *offer) take(ctx context.Context, number uint64) {
 	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", url.PathEscape(o.name), number), struct{}{})
 	if errors.Is(err, ErrNotFound) {
 		return // whoever it was has not waited
@@ -189,7 +187,7 @@ func (o *Offer) take(ctx context.Context, number uint64) {
 }
 
 // Accept returns the next client.
-func (o *Offer) Accept() (transport.Conn, error) {
+func (o *offer) Accept() (transport.Conn, error) {
 	select {
 	case a := <-o.ready:
 		return a.conn, a.err
@@ -201,11 +199,11 @@ func (o *Offer) Accept() (transport.Conn, error) {
 	}
 }
 
-// Addr returns what others type: "alice/web", if they call this node alice.
-func (o *Offer) Addr() net.Addr { return o.addr }
+// Addr returns what others type.
+func (o *offer) Addr() net.Addr { return o.addr }
 
 // Close ends the offer; accepted ends live on.
-func (o *Offer) Close() error {
+func (o *offer) Close() error {
 	o.once.Do(o.cancel)
 	o.all.Wait()
 	return nil

@@ -1,0 +1,270 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Settings are what the configuration says. Every key has the name of the flag that
+// says the same.
+type Settings struct {
+	Name    string `toml:"name"`    // what others are suggested to call this node
+	Metrics string `toml:"metrics"` // an address that listens, for Prometheus
+	Network
+	Services map[string]ServiceSettings `toml:"services"`
+	Links    map[string]LinkSettings    `toml:"links"`
+}
+
+// Network are the settings of the network. Addresses are multiaddrs.
+type Network struct {
+	Listen    []string `toml:"listen"`
+	Announce  []string `toml:"announce"`
+	Relays    []string `toml:"relays"`
+	Bootstrap []string `toml:"bootstrap"`
+	Discovery []string `toml:"discovery"` // "lan", "dht", "none"
+	LANOnly   bool     `toml:"lan-only"`
+}
+
+// ServiceSettings declare a service.
+type ServiceSettings struct {
+	Address string   `toml:"address"`
+	To      []string `toml:"to"`
+	Anyone  bool     `toml:"anyone"`
+}
+
+// LinkSettings declare two addresses that are kept joined.
+type LinkSettings struct {
+	From string `toml:"from"`
+	To   string `toml:"to"`
+}
+
+// maxConfig is how many bytes the file may have.
+const maxConfig = 1 << 20
+
+// A ConfigError says what is wrong where in the file.
+type ConfigError struct {
+	File string
+	Line int // from 1; 0 = nowhere in particular
+	Err  error
+}
+
+func (e *ConfigError) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Err.Error()
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
+
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// Is makes it match [transport.ErrUsage].
+func (e *ConfigError) Is(target error) bool { return target == transport.ErrUsage }
+
+// readSettings reads and checks the file, and puts the flags over it. It changes
+// nothing.
+func (n *Node) readSettings() (*Settings, error) {
+	s := new(Settings)
+	file := n.config.ConfigFile
+	if file != "" {
+		f, err := os.Open(file)
+		if err == nil {
+			defer f.Close() //nolint:errcheck // it was only read
+			data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+			if err == nil && len(data) > maxConfig {
+				err = &ConfigError{file, 0, errors.New("it is too long")}
+			}
+			if err != nil {
+				return nil, err
+			}
+			if s, err = n.parseSettings(file, data); err != nil {
+				return nil, err
+			}
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	s.override(n.config.Flags)
+	return s, nil
+}
+
+// parseSettings reads the text of a file and checks all that can be without the network.
+func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
+	s := new(Settings)
+	d := toml.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(s); err != nil {
+		return nil, tomlError(file, err)
+	}
+	lines := linesOf(data)
+	check := func(err error, path ...string) error {
+		if err == nil {
+			return nil
+		}
+		for k := len(path); k > 0; k-- {
+			if line := lines[strings.Join(path[:k], "\x00")]; line > 0 {
+				return &ConfigError{file, line, err}
+			}
+		}
+		return &ConfigError{file, 0, err}
+	}
+	if s.Name != "" {
+		if _, err := peer.ParseName(s.Name); err != nil {
+			return nil, check(err, "name")
+		}
+	}
+	if s.Metrics != "" {
+		if err := n.mustListen(s.Metrics); err != nil {
+			return nil, check(err, "metrics")
+		}
+	}
+	for _, d := range s.Discovery {
+		if !slices.Contains([]string{"lan", "dht", "none"}, d) {
+			return nil, check(fmt.Errorf("%q is no way of discovery: lan, dht or none", d), "discovery")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
+		c := s.Services[name]
+		if service, err := peer.ParseService(name); err != nil || string(service) != name {
+			return nil, check(errors.Join(err, api.CheckService(strings.ToLower(name))), "services", name)
+		}
+		if err := n.mustDial(c.Address); err != nil {
+			return nil, check(err, "services", name, "address")
+		}
+		for _, to := range c.To {
+			if to == "anyone" {
+				return nil, check(errors.New("anyone is not a peer; anyone = true lets everybody in"), "services", name, "to")
+			}
+			if _, err := peer.ParseID(to); err == nil || to == "paired" {
+				continue
+			}
+			if _, err := peer.ParseName(to); err != nil {
+				return nil, check(err, "services", name, "to")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Links)) {
+		l := s.Links[name]
+		for _, end := range []struct{ key, address string }{{"from", l.From}, {"to", l.To}} {
+			if end.address == "" {
+				return nil, check(fmt.Errorf("%s is missing", end.key), "links", name)
+			}
+			if _, err := n.opener.Explain(end.address); err != nil {
+				return nil, check(err, "links", name, end.key)
+			}
+		}
+	}
+	return s, nil
+}
+
+// mustDial tells whether a service can have that address.
+func (n *Node) mustDial(address string) error {
+	if address == "" {
+		return transport.Usage(errors.New("the address of the service is missing"))
+	}
+	e, err := n.opener.Explain(address)
+	if err == nil && e.Listens {
+		err = transport.WithHint(transport.Usage(fmt.Errorf("%s listens, and a service is opened for each peer that comes", e.Address)),
+			"peer-listen joins what listens to a service")
+	}
+	return err
+}
+
+func (n *Node) mustListen(address string) error {
+	e, err := n.opener.Explain(address)
+	if err == nil && !e.Listens {
+		err = transport.Usage(fmt.Errorf("%s does not listen", e.Address))
+	}
+	return err
+}
+
+// tomlError makes an error of the parser one of ours.
+func tomlError(file string, err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		line, _ := strict.Errors[0].Position()
+		return &ConfigError{file, line, fmt.Errorf("there is no key %s", strings.Join(strict.Errors[0].Key(), "."))}
+	}
+	var d *toml.DecodeError
+	if errors.As(err, &d) {
+		line, _ := d.Position()
+		return &ConfigError{file, line, errors.New(strings.TrimPrefix(d.Error(), "toml: "))}
+	}
+	return &ConfigError{file, 0, err}
+}
+
+// linesOf returns in which line each table and each key stands. Paths are joined by
+// zero bytes.
+func linesOf(data []byte) map[string]int {
+	lines := map[string]int{}
+	var p unstable.Parser
+	p.Reset(data)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		var path []string
+		line := 0
+		for it := e.Key(); it.Next(); {
+			k := it.Node()
+			path = append(path, string(k.Data))
+			if line == 0 {
+				line = p.Shape(k.Raw).Start.Line
+			}
+		}
+		name := strings.Join(path, "\x00")
+		if e.Kind == unstable.KeyValue && table != "" {
+			name = table + "\x00" + name
+		} else if e.Kind == unstable.Table || e.Kind == unstable.ArrayTable {
+			table = name
+		}
+		if lines[name] == 0 {
+			lines[name] = line
+		}
+	}
+	return lines
+}
+
+// override puts what flags say over s.
+func (s *Settings) override(f Settings) {
+	for _, o := range []struct{ to, from *[]string }{
+		{&s.Listen, &f.Listen}, {&s.Announce, &f.Announce}, {&s.Relays, &f.Relays},
+		{&s.Bootstrap, &f.Bootstrap}, {&s.Discovery, &f.Discovery},
+	} {
+		if *o.from != nil {
+			*o.to = *o.from
+		}
+	}
+	if f.Name != "" {
+		s.Name = f.Name
+	}
+	if f.Metrics != "" {
+		s.Metrics = f.Metrics
+	}
+	s.LANOnly = s.LANOnly || f.LANOnly
+}
+
+// reserved are the names of peers that the settings grant something to: no peer gets
+// one of them because it suggests it.
+func (s *Settings) reserved(name peer.Name) bool {
+	for _, c := range s.Services {
+		for _, to := range c.To {
+			if peer.Name(to).Resembles(name) {
+				return true
+			}
+		}
+	}
+	return false
+}

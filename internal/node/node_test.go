@@ -1,0 +1,476 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/transport"
+	"github.com/tenon-net/tenon/transport/mem"
+)
+
+// A world is a network in memory and a place where those who want to pair meet.
+type world struct {
+	peertest.World
+	mu       sync.Mutex // guards meetings
+	meetings map[int]*meeting
+}
+
+// A presence is a node of a world.
+type presence struct {
+	*peertest.Node
+	world *world
+}
+
+type meeting struct {
+	world   *world
+	channel int
+	came    chan transport.Stream
+}
+
+func (p *presence) OfferMeeting(context.Context) (node.Meeting, error) {
+	p.world.mu.Lock()
+	defer p.world.mu.Unlock()
+	if p.world.meetings == nil {
+		p.world.meetings = map[int]*meeting{}
+	}
+	m := &meeting{p.world, len(p.world.meetings) + 1, make(chan transport.Stream)}
+	p.world.meetings[m.channel] = m
+	return m, nil
+}
+
+func (p *presence) JoinMeeting(ctx context.Context, channel int) (transport.Stream, error) {
+	p.world.mu.Lock()
+	m := p.world.meetings[channel]
+	p.world.mu.Unlock()
+	if m == nil {
+		return nil, peer.ErrUnreachable
+	}
+	a, b := mem.Pair()
+	select {
+	case m.came <- b:
+		return a, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (m *meeting) Channel() int     { return m.channel }
+func (m *meeting) Missing() []error { return nil }
+func (m *meeting) Close() error     { return nil }
+func (m *meeting) Accept(ctx context.Context) (transport.Stream, error) {
+	select {
+	case s := <-m.came:
+		return s, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// config is that of a node of the world.
+func (w *world) config(dir, name string) node.Config {
+	return node.Config{Dir: dir, Name: name, Network: func(_ context.Context, e node.Env) (node.Presence, error) {
+		return &presence{w.NodeWith(e.Key, name, func(id peer.ID) bool { return e.Admit(id) != peer.Refused }), w}, nil
+	}}
+}
+
+func (w *world) node(t *testing.T, name string) *node.Node {
+	t.Helper()
+	return start(t, w.config(stateDir(t), name))
+}
+
+func start(t *testing.T, c node.Config) *node.Node {
+	t.Helper()
+	n, err := node.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// pairUp pairs a and b as users do, by their control APIs.
+func pairUp(t *testing.T, a, b *node.Node) {
+	t.Helper()
+	ctx := within(t)
+	codes, offered := make(chan string, 1), make(chan []string, 1)
+	go func() {
+		var words []string
+		for e, err := range a.Client().PairOffer(ctx, api.PairRequest{}) {
+			if err != nil {
+				t.Error(err)
+			}
+			if e.Type == api.PairCode {
+				codes <- e.Code
+			}
+			words = e.Words
+		}
+		offered <- words
+	}()
+	var words []string
+	for e, err := range b.Client().PairJoin(ctx, api.PairRequest{Code: <-codes}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		words = e.Words
+	}
+	if other := <-offered; len(words) != 4 || !slices.Equal(words, other) {
+		t.Fatalf("the words are %q and %q", words, other)
+	}
+}
+
+// echo listens at an address of this machine and says everything again, in capitals.
+func echo(t *testing.T) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				p := make([]byte, 4096)
+				for {
+					n, err := c.Read(p)
+					if err != nil {
+						return
+					}
+					c.Write(bytes.ToUpper(p[:n]))
+				}
+			}()
+		}
+	}()
+	return "tcp:" + l.Addr().String()
+}
+
+func serve(t *testing.T, n *node.Node, r api.ServeRequest) {
+	t.Helper()
+	if _, err := n.Client().Serve(within(t), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func dial(t *testing.T, n *node.Node, to string) transport.Stream {
+	t.Helper()
+	c, err := n.Client().Dial(within(t), api.DialRequest{To: to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.(transport.Stream)
+}
+
+func says(t *testing.T, s transport.Stream, text, want string) {
+	t.Helper()
+	if err := s.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, len(want))
+	if _, err := io.ReadFull(s, p); err != nil || string(p) != want {
+		t.Fatalf("it says %q, %v; want %q", p, err, want)
+	}
+}
+
+func TestPairServeDial(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	serve(t, alice, api.ServeRequest{Name: "secret", Address: echo(t)})
+
+	ctx := within(t)
+	if list, err := bob.Client().PeerServices(ctx, "alice"); err != nil || len(list) != 1 || list[0].Name != "echo" || list[0].Carries != api.Bytes {
+		t.Errorf("bob sees %+v, %v", list, err)
+	}
+	s := dial(t, bob, "alice/echo")
+	says(t, s, "hello", "HELLO")
+	if joints, err := alice.Client().Joints(ctx); err != nil || len(joints) != 1 || joints[0].Name != "bob" || joints[0].Got != 5 || joints[0].Right == "" || joints[0].Path != api.Direct {
+		t.Errorf("alice sees %+v, %v", joints, err)
+	}
+	if joints, err := bob.Client().Joints(ctx); err != nil || len(joints) != 1 || !joints[0].Out || joints[0].Sent != 5 {
+		t.Errorf("bob sees %+v, %v", joints, err)
+	}
+	if peers, err := bob.Client().Peers(ctx); err != nil || len(peers) != 1 || peers[0].State != api.Direct || peers[0].Joints != 1 {
+		t.Errorf("bob knows %+v, %v", peers, err)
+	}
+	if err := s.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(s); len(rest) != 0 || err != nil {
+		t.Errorf("after the end: %q, %v", rest, err)
+	}
+
+	// What was not granted looks like what is not there.
+	_, hidden := bob.Client().Dial(ctx, api.DialRequest{To: "alice/secret"})
+	_, missing := bob.Client().Dial(ctx, api.DialRequest{To: "alice/nothing"})
+	if !errors.Is(hidden, transport.ErrDenied) || missing == nil || hidden.Error() != missing.Error() {
+		t.Errorf("not granted: %v; not there: %v", hidden, missing)
+	}
+
+	entries := waitAudit(t, alice, "use", func(e api.AuditEntry) bool { return e.End != "" })
+	if e := entries; e.Peer != bob.ID().String() || e.Right != "grant to "+bob.ID().String() || e.Got != 5 || e.Sent != 5 || e.End != "ended" || e.Path != "direct" {
+		t.Errorf("on record: %+v", e)
+	}
+}
+
+// waitAudit waits for an entry.
+func waitAudit(t *testing.T, n *node.Node, event string, good func(api.AuditEntry) bool) api.AuditEntry {
+	t.Helper()
+	ctx := within(t)
+	var all []api.AuditEntry
+	events := n.Client().Events(ctx, 0, true)
+	for _, err := range events {
+		if err != nil {
+			break
+		}
+		if all, err = n.Client().Audit(ctx, api.AuditQuery{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all {
+			if e.Event == event && good(e) {
+				return e
+			}
+		}
+	}
+	t.Fatalf("no such entry among %+v", all)
+	return api.AuditEntry{}
+}
+
+func TestRevokeCuts(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	ctx := within(t)
+	for name, take := range map[string]func() (int, error){
+		"revoke": func() (int, error) {
+			g, err := alice.Client().Revoke(ctx, api.GrantRequest{Service: "echo", To: []string{"bob"}})
+			return g.Cut, err
+		},
+		"unserve": func() (int, error) { return alice.Client().Unserve(ctx, "echo") },
+		"block":   func() (int, error) { return 1, alice.Client().Block(ctx, "bob") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+			s := dial(t, bob, "alice/echo")
+			says(t, s, "x", "X")
+			if cut, err := take(); err != nil || cut != 1 {
+				t.Fatalf("cut %d, %v", cut, err)
+			}
+			if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+				t.Errorf("bob reads %d, %v: that is no abort", n, err)
+			}
+			if _, err := bob.Client().Dial(ctx, api.DialRequest{To: "alice/echo"}); !errors.Is(err, transport.ErrDenied) {
+				t.Errorf("and again: %v", err)
+			}
+			if err := alice.Client().Unblock(ctx, "bob"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestStrangerIsRefused(t *testing.T) {
+	w := new(world)
+	alice, mallory := w.node(t, "alice"), w.node(t, "mallory")
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"paired"}})
+	ctx := within(t)
+	if _, err := mallory.Client().Dial(ctx, api.DialRequest{To: alice.ID().String() + "/echo"}); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("mallory turns to somebody she is not paired with: %v", err)
+	}
+	if alice.Admit(mallory.ID()) != peer.Refused {
+		t.Error("alice admits mallory")
+	}
+	if _, err := alice.Client().Grant(ctx, api.GrantRequest{Service: "echo", To: []string{"anyone"}}); err != nil {
+		t.Fatal(err)
+	}
+	if alice.Admit(mallory.ID()) != peer.Guest {
+		t.Error("alice does not admit mallory, though anyone may")
+	}
+	if s, err := alice.Client().Status(ctx); err != nil || !slices.Equal(s.Anyone, []string{"echo"}) {
+		t.Errorf("status says %q, %v", s.Anyone, err)
+	}
+}
+
+func TestTickets(t *testing.T) {
+	w := new(world)
+	alice, bob, carol := w.node(t, "alice"), w.node(t, "bob"), w.node(t, "carol")
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t)})
+	ctx := within(t)
+	a, b, c := alice.Client(), bob.Client(), carol.Client()
+
+	ticket, err := a.Ticket(ctx, api.TicketRequest{Service: "echo"})
+	if err != nil || ticket.Text == "" || ticket.State != "good" || ticket.NotAfter.IsZero() {
+		t.Fatalf("%+v, %v", ticket, err)
+	}
+	added, err := b.AddTicket(ctx, ticket.Text, "")
+	if err != nil || !added.Redeemed || added.Address != "peer:alice/echo" || !added.Peer.Held {
+		t.Fatalf("%+v, %v", added, err)
+	}
+	s := dial(t, bob, "alice/echo")
+	says(t, s, "by ticket", "BY TICKET")
+
+	if _, err := c.Dial(ctx, api.DialRequest{To: ticket.Text}); err == nil || !strings.Contains(err.Error(), peer.TicketUsedUp.Error()) {
+		t.Errorf("carol, who comes second: %v", err)
+	}
+	waitAudit(t, alice, "refuse", func(e api.AuditEntry) bool {
+		return e.Peer == carol.ID().String() && strings.Contains(e.End, peer.TicketUsedUp.Error())
+	})
+	if _, err := c.AddTicket(ctx, ticket.Text, ""); err == nil || !strings.Contains(err.Error(), peer.TicketUsedUp.Error()) {
+		t.Errorf("carol adds it: %v", err)
+	}
+	if all, err := a.Tickets(ctx); err != nil || len(all) != 1 || all[0].State != "used up" || len(all[0].Redeemed) != 1 || all[0].Text != "" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if cut, err := a.RevokeTicket(ctx, ticket.Text); err != nil || cut != 1 {
+		t.Errorf("cut %d, %v", cut, err)
+	}
+	if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+		t.Errorf("bob reads %d, %v after the ticket is revoked", n, err)
+	}
+	if _, err := b.Dial(ctx, api.DialRequest{To: "alice/echo"}); err == nil || !strings.Contains(err.Error(), peer.TicketRevoked.Error()) {
+		t.Errorf("and again: %v", err)
+	}
+
+	short, err := a.Ticket(ctx, api.TicketRequest{Service: "echo", Expires: api.Duration(time.Second), Uses: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = dial(t, carol, short.Text)
+	says(t, s, "x", "X")
+	if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF { // it is cut when the ticket runs out
+		t.Errorf("carol reads %d, %v", n, err)
+	}
+	if _, err := c.Dial(ctx, api.DialRequest{To: short.Text}); err == nil || !strings.Contains(err.Error(), peer.TicketExpired.Error()) {
+		t.Errorf("a ticket that has run out: %v", err)
+	}
+}
+
+func TestRestartKeepsEverything(t *testing.T) {
+	w := new(world)
+	dir, address := stateDir(t), echo(t)
+	bob := w.node(t, "bob")
+	alice, err := node.New(t.Context(), w.config(dir, "alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: address, To: []string{"bob"}})
+	if _, err := alice.Client().Rename(within(t), "bob", "robert"); err != nil {
+		t.Fatal(err)
+	}
+	was := alice.Services()
+	if _, err := node.New(t.Context(), w.config(dir, "alice")); !errors.As(err, new(*peer.LockedError)) {
+		t.Errorf("a second node in the directory: %v", err)
+	}
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	alice = start(t, w.config(dir, "alice"))
+	if is := alice.Services(); len(is) != 1 || is[0].Name != was[0].Name || is[0].To[0] != "robert" {
+		t.Errorf("%+v, and before %+v", is, was)
+	}
+	says(t, dial(t, bob, "alice/echo"), "again", "AGAIN")
+}
+
+func TestOffer(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	for name, offer := range map[string]func(context.Context, api.OfferRequest) (transport.Acceptor, error){
+		"inside": alice.Offer, "client": alice.Client().Offer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			acc, err := offer(within(t), api.OfferRequest{Service: "live", To: []string{"bob"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer acc.Close()
+			s := dial(t, bob, "alice/live")
+			c, err := acc.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if c.Info().Peer != bob.ID().String() {
+				t.Errorf("it is %q", c.Info().Peer)
+			}
+			go io.Copy(c.(transport.Stream), c.(transport.Stream))
+			says(t, s, "live", "live")
+			if err := acc.Close(); err != nil {
+				t.Fatal(err)
+			}
+			says(t, s, "still", "still") // who was accepted stays
+			if _, err := acc.Accept(); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Accept after Close: %v", err)
+			}
+			eventually(t, bob, func() bool {
+				_, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/live"})
+				return errors.Is(err, transport.ErrDenied)
+			})
+		})
+	}
+}
+
+// eventually waits for what happens soon after something else.
+func eventually(t *testing.T, n *node.Node, good func() bool) {
+	t.Helper()
+	ctx := within(t)
+	for !good() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it does not come true")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func TestRotate(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	serve(t, bob, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"alice"}})
+	says(t, dial(t, bob, "alice/echo"), "x", "X")
+	old := alice.ID()
+	id, err := alice.Client().Rotate(within(t))
+	if err != nil || id.ID == old.String() || id.Rotations != 1 {
+		t.Fatalf("%+v, %v", id, err)
+	}
+	eventually(t, bob, func() bool { return bob.Peers()[0].ID == id.ID })
+	says(t, dial(t, bob, "alice/echo"), "y", "Y")
+	says(t, dial(t, alice, "bob/echo"), "z", "Z") // what was granted to the old key
+}
+
+func stateDir(t *testing.T) string { return filepath.Join(t.TempDir(), "state") }

@@ -1,0 +1,157 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// answerTime is how long a peer may take for an answer: longer than it may take to open
+// what it was asked for.
+const answerTime = openTime + 15*time.Second
+
+// Dial opens a service of a peer.
+func (n *Node) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, error) {
+	if r.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.Timeout))
+		defer cancel()
+	}
+	id, q, err := n.locate(ctx, r.To)
+	if err != nil {
+		return nil, err
+	}
+	s, a, err := n.ask(ctx, id, q, r.Survive)
+	if err != nil {
+		return nil, err
+	}
+	j := &joint{peer: id, service: peer.Service(q.service), out: true, link: n.bestLink(id)}
+	life, err := n.joints.begin(n.life, j, maxJoints)
+	if err == nil {
+		// Whoever has blocked the peer before the joint was there could not cut it.
+		if err = n.access.Load().DecideOut(id); err != nil {
+			n.joints.end(j)
+		}
+	}
+	if err != nil {
+		transport.Abort(s, err) //nolint:errcheck // err is what counts
+		return nil, err
+	}
+	n.began(j)
+	return newUse(life, n.frame(s, a.carries), j, func(err error) {
+		n.ended(j, err)
+		n.joints.end(j)
+	}), nil
+}
+
+// locate finds out who and what is meant by NAME/SERVICE or a ticket.
+func (n *Node) locate(ctx context.Context, text string) (peer.ID, request, error) {
+	to, err := api.ParseTo(text)
+	if err != nil {
+		return peer.ID{}, request{}, err
+	}
+	if to.Ticket != "" {
+		t, err := peer.ParseTicket(to.Ticket)
+		if err != nil {
+			return peer.ID{}, request{}, err
+		}
+		return t.Issuer, request{askOpen, string(t.Service), to.Ticket}, n.borrow(t, to.Ticket)
+	}
+	service, err := peer.ParseService(to.Service)
+	if err != nil {
+		return peer.ID{}, request{}, transport.Usage(err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	id, err := n.facts.find(to.Peer)
+	if err != nil {
+		return id, request{}, err
+	}
+	return id, request{askOpen, string(service), n.facts.held[heldKey{id, service}].ticket}, nil
+}
+
+// ask opens a stream to a peer, asks for something, and returns the stream behind the
+// answer.
+func (n *Node) ask(ctx context.Context, id peer.ID, q request, survive *api.Duration) (s transport.Stream, a answer, err error) {
+	defer func() { err = n.explain(id, q, err) }()
+	if err := n.access.Load().DecideOut(id); err != nil {
+		return nil, a, err
+	}
+	p, err := n.here()
+	if err != nil {
+		return nil, a, err
+	}
+	if sv, ok := p.(Survivor); ok && survive != nil {
+		d := time.Duration(*survive)
+		if d <= 0 {
+			d = -1
+		}
+		s, err = sv.OpenSurviving(ctx, id, Protocol, d)
+	} else {
+		s, err = p.Open(ctx, id, Protocol)
+	}
+	if err != nil {
+		return nil, a, err
+	}
+	late, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	stop := context.AfterFunc(late, func() { transport.Abort(s, context.Cause(late)) }) //nolint:errcheck // it ends what is being waited for
+	if _, err = s.Write(q.marshal()); err == nil {
+		a, err = readAnswer(s, q.sort)
+	}
+	if !stop() && err != nil {
+		return nil, a, context.Cause(late)
+	}
+	if err != nil {
+		s.Close() //nolint:errcheck // err is what counts
+		return nil, a, err
+	}
+	return s, a, nil
+}
+
+// explain makes an error of the network or of a peer one for people.
+func (n *Node) explain(id peer.ID, q request, err error) error {
+	if err == nil {
+		return nil
+	}
+	n.mu.Lock()
+	name := n.facts.call(id)
+	n.mu.Unlock()
+	var refusal peer.Refusal
+	switch {
+	case errors.Is(err, peer.ErrUnreachable), errors.Is(err, peer.ErrNoProtocol):
+		return transport.WithHint(transport.Mark(err, api.ErrUnreachable), "tenon doctor "+name+" looks for the reason")
+	case errors.Is(err, peer.ErrNotAdmitted):
+		return transport.WithHint(transport.Mark(fmt.Errorf("%s does not know this node, or has blocked it", name), transport.ErrDenied),
+			"pair with each other: tenon pair")
+	case errors.Is(err, peer.NotGranted) && n.access.Load().DecideOut(id) != nil:
+		return transport.WithHint(transport.Mark(fmt.Errorf("%s is not paired with this node", name), transport.ErrDenied), "tenon pair")
+	case errors.Is(err, peer.NotGranted):
+		return transport.WithHint(fmt.Errorf("%s says: %w", name, err), "it has to say: tenon grant "+q.service+" and the name that it has for you; tenon services "+name+" lists what you may use")
+	case errors.As(err, &refusal) && refusal >= peer.TicketForged:
+		return fmt.Errorf("%s says: %w", name, err)
+	case errors.Is(err, errUnavailable), errors.Is(err, errBusy):
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}
+
+// PeerServices lists what a peer lets this node use.
+func (n *Node) PeerServices(ctx context.Context, name string) ([]api.RemoteService, error) {
+	n.mu.Lock()
+	id, err := n.facts.find(name)
+	n.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	s, a, err := n.ask(ctx, id, request{sort: askList}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.list, s.Close()
+}

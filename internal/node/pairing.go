@@ -1,0 +1,184 @@
+package node
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/pair"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// errNoMeeting: the presence knows no way to meet somebody by a number.
+var errNoMeeting = transport.WithHint(transport.Mark(errors.New("there is no way to meet: no local network and no relay"), api.ErrUnreachable),
+	"a relay, which tenon relay runs, is named by relays in tenon.toml")
+
+func (n *Node) meeter() (Meeter, error) {
+	p, err := n.here()
+	if err != nil {
+		return nil, err
+	}
+	if m, ok := p.(Meeter); ok {
+		return m, nil
+	}
+	return nil, errNoMeeting
+}
+
+func (n *Node) side() pair.Side { return pair.Side{Key: n.key(), Name: n.suggested()} }
+
+// PairOffer shows a code, and tells what happens until somebody has used it, or it is of
+// no use any more.
+func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
+	as, err := wantedName(r.As)
+	if err != nil {
+		return err
+	}
+	m, err := n.meeter()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.life, cancel)()
+	meeting, err := m.OfferMeeting(ctx)
+	if err != nil {
+		return err
+	}
+	defer meeting.Close() //nolint:errcheck // nothing comes of it
+	n.waiting.Add(1)
+	defer n.recheck()
+	defer n.waiting.Add(-1)
+	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), n.side())
+	defer offer.Close() //nolint:errcheck // it returns nil
+	var mu sync.Mutex   // one event after another
+	say := func(e api.PairEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		tell(e)
+	}
+	for _, err := range meeting.Missing() {
+		say(api.PairEvent{Type: api.PairWarning, Text: neutral.Line(err.Error())})
+	}
+	say(api.PairEvent{Type: api.PairCode, Code: offer.Code().String()})
+	var attempts sync.WaitGroup
+	defer attempts.Wait()
+	attempts.Go(func() { acceptMeeting(ctx, meeting, offer, &attempts, say) })
+	result, err := offer.Wait(ctx)
+	cancel()
+	if err != nil {
+		return err
+	}
+	p, err := n.befriend(context.WithoutCancel(ctx), result, as)
+	if err != nil {
+		return err
+	}
+	say(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p})
+	return nil
+}
+
+// acceptMeeting lets those who come try the code.
+func acceptMeeting(ctx context.Context, meeting Meeting, offer *pair.Offer, attempts *sync.WaitGroup, say func(api.PairEvent)) {
+	for {
+		s, err := meeting.Accept(ctx)
+		if err != nil {
+			return // the offer ends by itself
+		}
+		say(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
+		attempts.Go(func() {
+			// Who has taken the code gets to the end, though nobody waits any more.
+			offer.Accept(context.WithoutCancel(ctx), s) //nolint:errcheck // Wait tells
+		})
+	}
+}
+
+// PairJoin uses a code that somebody shows.
+func (n *Node) PairJoin(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
+	code, corrections, err := pair.ParseCode(r.Code)
+	if err != nil {
+		return transport.Usage(err)
+	}
+	as, err := wantedName(r.As)
+	if err != nil {
+		return err
+	}
+	for _, c := range corrections {
+		tell(api.PairEvent{Type: api.PairCorrection, Text: fmt.Sprintf("%q is taken for %q", c.Typed, c.Word)})
+	}
+	m, err := n.meeter()
+	if err != nil {
+		return err
+	}
+	n.waiting.Add(1)
+	defer n.recheck()
+	defer n.waiting.Add(-1)
+	s, err := m.JoinMeeting(ctx, code.Channel)
+	if err != nil {
+		return err
+	}
+	tell(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
+	result, err := pair.Join(ctx, s, code, n.side())
+	if err != nil {
+		return err
+	}
+	p, err := n.befriend(context.WithoutCancel(ctx), result, as)
+	if err != nil {
+		return err
+	}
+	tell(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p})
+	return nil
+}
+
+func wantedName(text string) (peer.Name, error) {
+	if text == "" {
+		return "", nil
+	}
+	name, err := peer.ParseName(text)
+	if err != nil {
+		return "", transport.Usage(err)
+	}
+	return name, nil
+}
+
+// nameFor returns a name for a peer that suggests one. It is none to which the
+// configuration grants something: that would be a right by pairing. It is called with
+// mu held.
+func (n *Node) nameFor(id peer.ID, suggested peer.Name) peer.Name {
+	if suggested != "" && n.settings.reserved(suggested) {
+		suggested = ""
+	}
+	return n.facts.freeName(id, suggested)
+}
+
+// befriend puts a peer on record with which pairing has succeeded. One that is known
+// keeps its name. A name that is taken gets a number: the pairing does not fail for it.
+func (n *Node) befriend(ctx context.Context, r pair.Result, as peer.Name) (api.Peer, error) {
+	links := n.linksNow()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := person{id: r.Peer}
+	if was := n.facts.people[r.Peer]; was != nil {
+		p = *was
+	} else if len(n.facts.people) >= maxPeople {
+		return api.Peer{}, fmt.Errorf("%d peers are known already", maxPeople)
+	}
+	p.said, p.paired, p.seen = r.Said, time.Now(), time.Now()
+	switch {
+	case as != "":
+		p.name = n.facts.freeName(p.id, as)
+	case p.name == "":
+		p.name = n.nameFor(p.id, r.Suggested)
+	}
+	_, err := n.change(ctx, func(tx *sql.Tx) error { return put(ctx, tx, &p) }, func() { n.facts.people[p.id] = &p })
+	if err != nil {
+		return api.Peer{}, err
+	}
+	n.audit.add(entry{event: "pair", peer: p.id.String(), name: string(p.name)})
+	n.tell(api.Event{Type: "pair", Peer: p.id.String(), Text: "paired with " + string(p.name)})
+	return n.describePeer(p.id, links), nil
+}

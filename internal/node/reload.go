@@ -1,0 +1,111 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// errResettled is why joints end when the settings of the network have changed.
+var errResettled = errors.New("the settings of the network have changed")
+
+// Reload reads the configuration again, and has all ends that are in use read their
+// files again. If there is a mistake in it, nothing changes.
+func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
+	n.rotating.Lock()
+	defer n.rotating.Unlock()
+	next, err := n.readSettings()
+	if err != nil {
+		return api.Reloaded{}, err
+	}
+	if err := n.opener.Reload(); err != nil {
+		return api.Reloaded{}, err
+	}
+	n.mu.Lock()
+	was := n.settings
+	n.settings = next
+	n.mu.Unlock()
+	if !reflect.DeepEqual(was.Network, next.Network) {
+		err := n.vanish(errResettled)
+		if err == nil {
+			err = n.appear(ctx)
+		}
+		if err != nil {
+			n.mu.Lock()
+			n.settings = was
+			n.mu.Unlock()
+			return api.Reloaded{}, errors.Join(err, n.appear(context.WithoutCancel(ctx)))
+		}
+	}
+	n.mu.Lock()
+	cut := n.decide()
+	n.mu.Unlock()
+	n.links.set(n, next.Links)
+	out := api.Reloaded{Config: n.config.ConfigFile, Changes: changes(was, next)}
+	if cut > 0 {
+		out.Changes = append(out.Changes, fmt.Sprintf("%d joints were cut", cut))
+	}
+	n.metrics.set(n, next.Metrics)
+	n.tell(api.Event{Type: "config", Text: fmt.Sprintf("the configuration was read again: %d changes", len(out.Changes))})
+	return out, nil
+}
+
+// changes says what is different.
+func changes(was, is *Settings) (all []string) {
+	if was.Name != is.Name {
+		all = append(all, "name: "+is.Name)
+	}
+	if was.Metrics != is.Metrics {
+		all = append(all, "metrics: "+is.Metrics)
+	}
+	if !reflect.DeepEqual(was.Network, is.Network) {
+		all = append(all, "network: connected anew")
+	}
+	return append(append(all, diff("service", was.Services, is.Services)...), diff("link", was.Links, is.Links)...)
+}
+
+func diff[T any](what string, was, is map[string]T) (all []string) {
+	names := slices.Sorted(maps.Keys(was))
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if _, ok := was[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		a, old := was[name]
+		b, now := is[name]
+		switch {
+		case !now:
+			all = append(all, what+" "+name+": gone")
+		case !old:
+			all = append(all, what+" "+name+": new")
+		case !reflect.DeepEqual(a, b):
+			all = append(all, what+" "+name+": changed")
+		}
+	}
+	return all
+}
+
+// warnings says what a person should know of the configuration and the node.
+func (n *Node) warnings() (all []string) {
+	for _, name := range slices.Sorted(maps.Keys(n.settings.Services)) {
+		for _, to := range n.settings.Services[name].To {
+			if _, err := n.facts.subject(to); err != nil {
+				all = append(all, fmt.Sprintf("%s: service %s: %v", n.config.ConfigFile, name, err))
+			}
+		}
+		if _, ok := n.facts.services[peer.Service(name)]; ok {
+			all = append(all, fmt.Sprintf("the service %s of %s hides the one of tenon serve", name, n.config.ConfigFile))
+		}
+	}
+	if err := n.audit.failure(); err != nil {
+		all = append(all, "the audit log cannot be written: "+err.Error())
+	}
+	return all
+}
