@@ -80,3 +80,12 @@ func LibID(id peer.ID) string {
 	}
 	return l.String()
 }
+
+// AddrID returns the peer at the end of a multiaddr: "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooW…".
+func AddrID(addr string) (peer.ID, error) {
+	info, err := lpeer.AddrInfoFromString(addr)
+	if err != nil {
+		return peer.ID{}, err
+	}
+	return ours(info.ID)
+}
