@@ -134,6 +134,25 @@ func (n *Node) Admit(id peer.ID) peer.Admission {
 	return n.access.Load().Admit(id, n.waiting.Load() > 0 || n.expects(id))
 }
 
+// admitGuests is Admit for a relay for everybody.
+func (n *Node) admitGuests(id peer.ID) peer.Admission {
+	if a := n.Admit(id); a != peer.Refused || id == n.access.Load().Self || n.access.Load().Blocked[id] {
+		return a
+	}
+	return peer.Guest
+}
+
+// paired returns those who are paired and not blocked.
+func (n *Node) paired() (all []peer.ID) {
+	a := n.access.Load()
+	for id := range a.Paired {
+		if !a.Blocked[id] {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
 // subject reads to whom something is to be granted: "paired", a name, or an ID. It is
 // called with mu held.
 func (f *facts) subject(text string) (peer.Subject, error) {

@@ -37,6 +37,7 @@ type Network struct {
 	Bootstrap []string `toml:"bootstrap"`
 	Discovery []string `toml:"discovery"` // "lan", "dht", "none"
 	LANOnly   bool     `toml:"lan-only"`
+	Relay     string   `toml:"relay"` // for whom this node relays: "" = nobody, "friends", "anyone"
 }
 
 // ServiceSettings declare a service.
@@ -135,6 +136,9 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 		if !slices.Contains([]string{"lan", "dht", "none"}, d) {
 			return nil, check(fmt.Errorf("%q is no way of discovery: lan, dht or none", d), "discovery")
 		}
+	}
+	if !slices.Contains([]string{"", "friends", "anyone"}, s.Relay) {
+		return nil, check(fmt.Errorf("a node relays for friends or anyone, not for %q", s.Relay), "relay")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		c := s.Services[name]
@@ -252,6 +256,9 @@ func (s *Settings) override(f Settings) {
 	}
 	if f.Metrics != "" {
 		s.Metrics = f.Metrics
+	}
+	if f.Relay != "" {
+		s.Relay = f.Relay
 	}
 	s.LANOnly = s.LANOnly || f.LANOnly
 }

@@ -23,11 +23,11 @@ const (
 // links are those of the configuration, which are kept up.
 type links struct {
 	mu  sync.Mutex // guards what follows; held while links are stopped
-	all map[string]*link
+	all map[string]*keptLink
 }
 
-// A link is two addresses that are kept joined.
-type link struct {
+// A keptLink is two addresses that are kept joined.
+type keptLink struct {
 	LinkSettings
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -42,7 +42,7 @@ func (s *links) set(n *Node, want map[string]LinkSettings) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all == nil {
-		s.all = map[string]*link{}
+		s.all = map[string]*keptLink{}
 	}
 	for name, l := range s.all {
 		if w, ok := want[name]; !ok || w != l.LinkSettings {
@@ -54,7 +54,7 @@ func (s *links) set(n *Node, want map[string]LinkSettings) {
 	for name, w := range want {
 		if s.all[name] == nil && n.life.Err() == nil {
 			ctx, cancel := context.WithCancel(n.life)
-			l := &link{LinkSettings: w, cancel: cancel, done: make(chan struct{}), state: "up"}
+			l := &keptLink{LinkSettings: w, cancel: cancel, done: make(chan struct{}), state: "up"}
 			s.all[name] = l
 			n.all.Go(func() { l.run(ctx, n, name) })
 		}
@@ -89,14 +89,14 @@ func (s *links) list(n *Node) (all []api.ConfigLink) {
 	return all
 }
 
-func (l *link) set(state string, err error) {
+func (l *keptLink) set(state string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.state, l.err = state, err
 }
 
 // run joins the two addresses again and again.
-func (l *link) run(ctx context.Context, n *Node, name string) {
+func (l *keptLink) run(ctx context.Context, n *Node, name string) {
 	defer close(l.done)
 	wait := firstRetry
 	for {

@@ -46,6 +46,7 @@ type Env struct {
 	Admit    func(peer.ID) peer.Admission
 	Known    func(peer.ID) []string  // where a peer was before
 	Remember func(peer.ID, []string) // where it has been reached
+	Paired   func() []peer.ID        // whom to look for
 	Tell     func(text string)       // for the log
 }
 
@@ -62,6 +63,11 @@ type (
 	Addresser interface {
 		Addrs() []string
 		AddAddrs(id peer.ID, addrs ...string)
+	}
+
+	// A Connecter can make a connection to a peer before it is needed.
+	Connecter interface {
+		Connect(ctx context.Context, id peer.ID) error
 	}
 
 	// A Checker asks Env.Admit again about all that are connected, and disconnects
@@ -212,7 +218,11 @@ func (n *Node) start(ctx context.Context) (err error) {
 // appear makes the node present with the key and the settings that it has now.
 func (n *Node) appear(ctx context.Context) error {
 	n.mu.Lock()
-	env := Env{Key: n.identity.Key(), Settings: n.settings.Network, Admit: n.Admit, Known: n.knownAddrs, Remember: n.remember,
+	admit := n.Admit
+	if n.settings.Network.Relay == "anyone" {
+		admit = n.admitGuests
+	}
+	env := Env{Paired: n.paired, Key: n.identity.Key(), Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) }}
 	n.mu.Unlock()
 	p, err := n.config.Network(ctx, env)
@@ -230,6 +240,9 @@ func (n *Node) appear(ctx context.Context) error {
 		n.watchLinks(watch, p)
 	})
 	n.stops = append(n.stops, func() { stop(); <-done })
+	if c, ok := p.(Connecter); ok {
+		n.all.Go(func() { n.seek(watch, c) })
+	}
 	return nil
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -287,3 +289,33 @@ func (n *Node) called(id peer.ID) string {
 	defer n.mu.Unlock()
 	return n.facts.call(id)
 }
+
+// seek connects to the peers that are paired, when the node appears and now and then
+// while one is away: so that both sides know that the other is there, and hear of new
+// addresses and keys. Peers whose address is not known are left alone.
+func (n *Node) seek(ctx context.Context, c Connecter) {
+	for wait := time.Second; ; wait = min(2*wait, seekMost) {
+		slots := make(chan struct{}, 4)
+		var all sync.WaitGroup
+		links := n.linksNow()
+		for _, id := range n.paired() {
+			if len(links[id]) > 0 || ctx.Err() != nil {
+				continue
+			}
+			slots <- struct{}{}
+			all.Go(func() {
+				defer func() { <-slots }()
+				c.Connect(ctx, id) //nolint:errcheck // it is tried again
+			})
+		}
+		all.Wait()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		}
+	}
+}
+
+// seekMost is how often the node looks for peers that are away.
+const seekMost = 5 * time.Minute

@@ -66,12 +66,6 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	n.mu.Lock()
 	old := n.identity.ID()
 	r, err := n.identity.Rotate(time.Now())
-	var paired []peer.ID
-	for id, p := range n.facts.people {
-		if !p.paired.IsZero() && !p.blocked {
-			paired = append(paired, id)
-		}
-	}
 	if err == nil {
 		n.decide()
 	}
@@ -83,7 +77,7 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	var mu sync.Mutex
 	var missed []string
 	var all sync.WaitGroup
-	for _, id := range paired {
+	for _, id := range n.paired() {
 		all.Go(func() {
 			if err := n.greet(ctx, p, id); err != nil {
 				mu.Lock()

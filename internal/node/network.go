@@ -1,0 +1,295 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/link"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/lan"
+	"github.com/tenon-net/tenon/internal/peer/mailbox"
+	"github.com/tenon-net/tenon/internal/peer/meet"
+	"github.com/tenon-net/tenon/internal/peer/swarm"
+	"github.com/tenon-net/tenon/internal/ticket"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Connect is the usual Config.Network: streams that survive (package link) over libp2p
+// (package swarm), and the local network (package lan). It is the only file of this
+// package that knows them.
+func Connect(ctx context.Context, e Env) (Presence, error) {
+	c := swarm.Config{Key: e.Key, Admit: e.Admit, Announce: e.Settings.Announce, LANOnly: e.Settings.LANOnly,
+		Addresses: e.Known, Remember: e.Remember, Events: func(v swarm.Event) { tellSwarm(e, v) }}
+	var err error
+	if c.Relays, err = relayAddrs(e.Settings.Relays); err != nil {
+		return nil, err
+	}
+	if c.Bootstrap, err = relayAddrs(e.Settings.Bootstrap); err != nil {
+		return nil, err
+	}
+	p := new(swarmPresence)
+	for _, a := range c.Relays {
+		id, err := swarm.AddrID(a)
+		if err != nil {
+			return nil, transport.Usage(fmt.Errorf("relay %s: %w", a, err))
+		}
+		p.relays = append(p.relays, id)
+	}
+	if p.swarm, err = listenSomewhere(ctx, c, e); err != nil {
+		return nil, err
+	}
+	p.link = link.New(guests{p.swarm}, link.Options{})
+	if !slices.Contains(e.Settings.Discovery, "none") {
+		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: e.Paired, Found: p.found})
+		if err != nil {
+			e.Tell("nobody is found on the local network: " + err.Error())
+		}
+	}
+	if e.Settings.Relay != "" {
+		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox}); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
+	return p, nil
+}
+
+// listenSomewhere listens where the settings say. If they do not say, it listens
+// everywhere, at a port that follows from the key, so that an address that others
+// remember is right after a restart; or if somebody has that port, at any.
+func listenSomewhere(ctx context.Context, c swarm.Config, e Env) (*swarm.Network, error) {
+	if c.Listen = e.Settings.Listen; len(c.Listen) > 0 {
+		return swarm.New(ctx, c)
+	}
+	sum := sha256.Sum256(append([]byte("tenon port "), e.Key.ID().Bytes()...))
+	port := 20000 + int(binary.BigEndian.Uint16(sum[:]))%10000 // below those that Linux gives to clients
+	c.Listen = everywhere(port)
+	n, err := swarm.New(ctx, c)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		c.Listen = everywhere(0)
+		n, err = swarm.New(ctx, c)
+	}
+	return n, err
+}
+
+func everywhere(port int) (all []string) {
+	for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
+		all = append(all, fmt.Sprintf("%s/tcp/%d", ip, port), fmt.Sprintf("%s/udp/%d/quic-v1", ip, port))
+	}
+	return all
+}
+
+// relayAddrs replaces tickets of relays by their addresses.
+func relayAddrs(texts []string) (all []string, err error) {
+	for _, text := range texts {
+		if !ticket.Is(text) {
+			all = append(all, text)
+			continue
+		}
+		t, err := ticket.Decode(text, ticket.Relay, ticket.Contact)
+		if err != nil {
+			return nil, transport.Usage(err)
+		}
+		issuer, _ := t.Get(ticket.Issuer)
+		id, err := peer.NewID(issuer)
+		if err != nil {
+			return nil, transport.Usage(err)
+		}
+		for _, a := range t.All(ticket.Address) {
+			all = append(all, a+"/p2p/"+swarm.LibID(id))
+		}
+	}
+	return all, nil
+}
+
+func tellSwarm(e Env, v swarm.Event) {
+	if v.What == swarm.Turned {
+		e.Tell(fmt.Sprintf("%s was turned away, who is not known here (%s)", v.Peer.Short(), v.Addr))
+	}
+}
+
+// guests lets guests have what is served: the handlers decide what a guest may do.
+type guests struct{ *swarm.Network }
+
+func (g guests) Serve(proto string, h func(transport.Stream)) (stop func()) {
+	return g.ServeGuests(proto, h)
+}
+
+// A swarmPresence is a [Presence] over libp2p.
+type swarmPresence struct {
+	swarm   *swarm.Network
+	link    *link.Network
+	lan     *lan.LAN // nil = the local network is not looked at
+	relay   *swarm.Relay
+	mailbox mailbox.Server
+	relays  []peer.ID
+}
+
+var (
+	_ Presence  = (*swarmPresence)(nil)
+	_ Addresser = (*swarmPresence)(nil)
+	_ Checker   = (*swarmPresence)(nil)
+	_ Survivor  = (*swarmPresence)(nil)
+	_ Connecter = (*swarmPresence)(nil)
+	_ Meeter    = (*swarmPresence)(nil)
+	_ Doctor    = (*swarmPresence)(nil)
+	_ Reasoner  = (*swarmPresence)(nil)
+)
+
+func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
+
+func (p *swarmPresence) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	return p.link.Open(ctx, to, proto)
+}
+
+func (p *swarmPresence) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
+	return p.link.OpenSurviving(ctx, to, proto, survive)
+}
+
+// Serve serves proto to sessions that survive, and to peers that want none.
+func (p *swarmPresence) Serve(proto string, h func(transport.Stream)) (stop func()) {
+	stopLink, stopPlain := p.link.Serve(proto, h), p.swarm.ServeGuests(proto, h)
+	return func() {
+		stopLink()
+		stopPlain()
+	}
+}
+
+func (p *swarmPresence) Links() iter.Seq[peer.Link]           { return p.link.Links() }
+func (p *swarmPresence) LinksChanged() <-chan struct{}        { return p.link.LinksChanged() }
+func (p *swarmPresence) Addrs() []string                      { return p.swarm.Addrs() }
+func (p *swarmPresence) AddAddrs(id peer.ID, addrs ...string) { p.swarm.AddAddrs(id, addrs...) }
+func (p *swarmPresence) Connect(ctx context.Context, id peer.ID) error {
+	return p.swarm.Connect(ctx, id)
+}
+
+// Recheck has the network ask again who is let in, and the local network who is known.
+func (p *swarmPresence) Recheck() {
+	p.swarm.Recheck()
+	if p.lan != nil {
+		p.lan.Changed()
+	}
+}
+
+// Close ends the presence from the top down.
+func (p *swarmPresence) Close() error {
+	var errs []error
+	if p.lan != nil {
+		errs = append(errs, p.lan.Close())
+	}
+	if p.relay != nil {
+		errs = append(errs, p.relay.Close(), p.mailbox.Close())
+	}
+	return errors.Join(append(errs, p.link.Close(), p.swarm.Close())...)
+}
+
+// ports returns what follows the IP address in the addresses of this node.
+func (p *swarmPresence) ports() (all []string) {
+	for _, a := range p.swarm.Addrs() {
+		parts := strings.SplitN(a, "/", 4) // "", "ip4", the address, the rest
+		if len(parts) == 4 && (parts[1] == "ip4" || parts[1] == "ip6") && !strings.Contains(a, "/p2p-circuit") && !slices.Contains(all, "/"+parts[3]) {
+			all = append(all, "/"+parts[3])
+		}
+	}
+	return all
+}
+
+// found is told where a peer is on the local network.
+func (p *swarmPresence) found(id peer.ID, addrs []string) {
+	if len(addrs) > 0 {
+		p.swarm.AddAddrs(id, addrs...)
+	}
+}
+
+func (p *swarmPresence) place() meet.Place {
+	return meet.Place{LAN: p.lan, Relays: p.relays, Open: p.swarm.Open}
+}
+
+// OfferMeeting opens a channel on the local network and at the relays.
+func (p *swarmPresence) OfferMeeting(ctx context.Context) (Meeting, error) {
+	o, err := p.place().Offer(ctx)
+	if err != nil {
+		return nil, hintMeeting(err)
+	}
+	return o, nil
+}
+
+// JoinMeeting looks for who offers a channel.
+func (p *swarmPresence) JoinMeeting(ctx context.Context, channel int) (transport.Stream, error) {
+	s, err := p.place().Join(ctx, channel)
+	return s, hintMeeting(err)
+}
+
+func hintMeeting(err error) error {
+	if errors.Is(err, meet.ErrNowhere) {
+		return transport.WithHint(transport.Mark(err, api.ErrUnreachable), "relays in tenon.toml names some; tenon relay runs one")
+	}
+	if errors.Is(err, meet.ErrNobody) {
+		return transport.WithHint(transport.Mark(err, api.ErrUnreachable), "both must be on one local network, or have a relay in common")
+	}
+	return err
+}
+
+// Why says why there is no direct way to a peer.
+func (p *swarmPresence) Why(id peer.ID) string {
+	for l := range p.swarm.Links() {
+		if l.Peer == id && l.Path == peer.Relayed {
+			return "no direct way was found yet; tenon doctor says more"
+		}
+	}
+	return ""
+}
+
+// Explain looks at the network, and at the ways to a peer.
+func (p *swarmPresence) Explain(ctx context.Context, id peer.ID, step func(api.Step)) {
+	began := time.Now()
+	addrs := p.swarm.Addrs()
+	var err error
+	if len(addrs) == 0 {
+		err = errors.New("no address")
+	}
+	step(stepOf("addresses of this node", strings.Join(addrs, " "), began, err, "listen in tenon.toml says where to listen"))
+	err = nil
+	if p.lan == nil {
+		err = errors.New("it is not looked at")
+	}
+	step(stepOf("the local network", "", began, err, "discovery in tenon.toml says so, or another program has the port of mDNS"))
+	p.explainRelays(ctx, step)
+	if id.IsZero() {
+		return
+	}
+	began = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, swarm.OpenTimeout)
+	defer cancel()
+	err = p.swarm.Connect(ctx, id)
+	detail := ""
+	for l := range p.swarm.Links() {
+		if l.Peer == id {
+			detail = strings.TrimSpace(fmt.Sprintf("%s %s %s, %v there and back", detail, l.Path, l.Addr, l.RTT.Round(time.Millisecond)))
+		}
+	}
+	step(stepOf("a connection to the peer", detail, began, err, "is its node running, and is there a network or a relay that both have?"))
+}
+
+func (p *swarmPresence) explainRelays(ctx context.Context, step func(api.Step)) {
+	reserved := p.swarm.Reserved()
+	for _, id := range p.relays {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := p.swarm.Connect(ctx, id)
+		cancel()
+		detail := "carries no streams to this node, which can be reached without it"
+		if slices.Contains(reserved, id) {
+			detail = "carries streams to this node"
+		}
+		step(stepOf("relay "+id.Short(), detail, began, err, "is it running, and does this network let anything out?"))
+	}
+}

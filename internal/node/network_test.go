@@ -1,0 +1,58 @@
+package node_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// real is a node over libp2p, on loopback.
+func real(t *testing.T, name string, relays ...string) *node.Node {
+	t.Helper()
+	return start(t, node.Config{Dir: stateDir(t), Name: name, Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Discovery: []string{"none"}, Relays: relays,
+	}}})
+}
+
+// Two nodes over libp2p meet at a relay that knows neither, and one uses a service of
+// the other.
+func TestOverLibp2p(t *testing.T) {
+	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"none"}, Relay: "anyone",
+	}}})
+	ctx := within(t)
+	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	alice, bob := real(t, "alice", contact.Text), real(t, "bob", contact.Text)
+	pairUp(t, alice, bob)
+	t.Logf("started and paired in %v", time.Since(began))
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	began = time.Now()
+	s := dial(t, bob, "alice/echo")
+	says(t, s, "hello", "HELLO")
+	t.Logf("first byte after %v", time.Since(began))
+	var steps []string
+	for step, err := range bob.Client().Doctor(ctx, "alice") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step.What)
+		if !step.OK && !strings.Contains(step.What, "local network") {
+			t.Errorf("%+v", step)
+		}
+	}
+	if !slices.Contains(steps, "the database") || len(steps) < 4 {
+		t.Errorf("doctor: %q", steps)
+	}
+	if alice.Admit(relay.ID()) != peer.Refused {
+		t.Error("a relay is let in")
+	}
+}
