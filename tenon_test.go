@@ -3,7 +3,9 @@ package tenon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -274,4 +276,14 @@ func TestListenersArePaired(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// Whoever imports this package alone is told where the kinds of peers' ends are.
+func TestPeersAreElsewhere(t *testing.T) {
+	for _, addr := range []string{"peer:alice/db", "PEER-LISTEN:web"} {
+		_, err := Dial(t.Context(), addr)
+		if !errors.Is(err, transport.ErrUsage) || !strings.Contains(transport.Hint(err)+fmt.Sprint(err), "github.com/tenon-net/tenon/node") {
+			t.Errorf("%s: %v, hint %q", addr, err, transport.Hint(err))
+		}
+	}
 }

@@ -68,7 +68,7 @@ var Rules = []Rule{
 	{"ipc/c", nil, "a header for C programs, and its tests"},
 	{"ipc/bus", []string{"address", "opt", "transport", "transport/local", "internal/rundir", "internal/deadline"}, "members meet at a unix socket"},
 	{"join", []string{"transport", "internal/relay", "internal/neutral"}, "a joint moves data between ends that are open already"},
-	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join"}, "an address worked out, before anything is opened"},
+	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
 	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/neutral", "internal/node", "internal/node/api", "internal/rundir", "join"}, "the program for people"},

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/internal/ticket"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -35,7 +36,15 @@ func (p *Plan) name(a address.Address) string {
 	if i := strings.IndexByte(a.Target.Text, '?'); i >= 0 && p.takesPath() {
 		a.Target = address.Target{Text: a.Target.Text[:i] + "?…"}
 	}
+	if p.hasTicket() {
+		a.Target = address.Target{Text: ticket.Prefix + "…"}
+	}
 	return a.Redacted(p.shown)
+}
+
+// hasTicket tells whether the target is a ticket, which gives a right to whoever has it.
+func (p *Plan) hasTicket() bool {
+	return strings.EqualFold(p.Addr.Kind.Name, peerKind) && ticket.Is(p.Addr.Target.Text)
 }
 
 // shown is what may be shown of the value of an option.
@@ -86,6 +95,9 @@ func (m masked) target(p *Plan) (end int) {
 	text := string(m[a.Target.Pos:end])
 	if i := strings.IndexByte(text, '?'); i >= 0 && (len(p.Parts) == 0 || p.takesPath()) {
 		m.hide(a.Target.Pos+i+1, end)
+	}
+	if p.hasTicket() {
+		m.hide(a.Target.Pos+len(ticket.Prefix), end)
 	}
 	if len(p.Parts) == 0 { // who knows what it is
 		m.hide(a.Target.Pos, a.Target.Pos+strings.LastIndexByte(text, '@'))

@@ -76,6 +76,8 @@ func TestMistakesAreShown(t *testing.T) {
 		"ws://me:x@h/,password=abc,ping=soon":       "ws://me:*@h/,password=***,ping=soon\n",
 		"tpc:example.org:80":                        "tpc:example.org:80\n",
 		"ws://h/p?q=1,nosuch":                       "ws://h/p?***,nosuch\n",
+		"peer:tenon1qqqq,nosuch":                    "peer:tenon1****,nosuch\n",
+		"peer:alice/db":                             "peer:alice/db\n",
 		"tcp:example.org:80,nosuch,connect-timeout": "tcp:example.org:80,nosuch,connect-timeout\n",
 	} {
 		_, err := plan.Parse(text, kinds)

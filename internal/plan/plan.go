@@ -196,7 +196,15 @@ func (p *Plan) imply(with string) error {
 	return nil
 }
 
+// peerKind is the kind of package node that needs a network of peers, which not every
+// program links; peer-listen is the other one.
+const peerKind = "peer"
+
 func (p *Plan) unknownKind(word address.Word, kinds transport.Kinds) error {
+	if name := strings.ToLower(word.Name); name == peerKind || name == peerKind+"-listen" {
+		return p.wordError(word, "is a kind of package github.com/tenon-net/tenon/node, which this program does not use",
+			"import it, and append the Kinds of a node.Node to those of a tenon.Opener")
+	}
 	var hints []string
 	if near := opt.Nearest(word.Name, kinds.Names(), 3); len(near) > 0 {
 		hints = append(hints, "did you mean "+strings.Join(near, " or ")+"?")
