@@ -14,7 +14,7 @@ func runID(p *program, c *call) error {
 	if len(c.args) > 0 {
 		return usageError("tenon id takes no arguments", "tenon peers lists the IDs of others")
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		id, err := t.ID(p.ctx)
 		if err != nil {
 			return err
@@ -33,7 +33,7 @@ func runPeers(p *program, c *call) error {
 	if err != nil {
 		return err
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		switch do {
 		case "rename":
 			peer, err := t.Rename(p.ctx, words[0], words[1])

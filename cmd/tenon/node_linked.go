@@ -13,7 +13,11 @@ import (
 
 // This is the image that knows peers: it runs every command itself.
 
-func (p *program) perform(cmd command, c *call) error { return cmd.run(p, c) }
+// perform runs a command, and ends what its ends have begun.
+func (p *program) perform(cmd command, c *call) error {
+	peers.use(func() (*talk, error) { return p.talk(c) })
+	return errors.Join(cmd.run(p, c), peers.end())
+}
 
 // linked returns what runs the verb of that name.
 func linked(name string) func(*program, *call) error {
@@ -54,8 +58,6 @@ func linked(name string) func(*program, *call) error {
 		return runTop
 	case "doctor":
 		return runDoctor
-	case "relay":
-		return runRelay
 	}
 	return nil
 }
@@ -87,8 +89,14 @@ type talk struct {
 	end  func() error
 }
 
-// talk begins one. Whoever has begun it ends it.
-func (p *program) talk(c *call) (*talk, error) {
+// talk begins one with a node that is present among peers. Whoever has begun it ends it.
+func (p *program) talk(c *call) (*talk, error) { return p.talkAs(c, true) }
+
+// talkAlone is talk for verbs that look at what a node has, and change it: if none runs,
+// the one in this process is reached by nobody and reaches nobody.
+func (p *program) talkAlone(c *call) (*talk, error) { return p.talkAs(c, false) }
+
+func (p *program) talkAs(c *call, meets bool) (*talk, error) {
 	t, err := p.talkRunning(c)
 	if !errors.Is(err, api.ErrNotRunning) {
 		return t, err
@@ -97,7 +105,7 @@ func (p *program) talk(c *call) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.startHere(dir)
+	return p.startHere(c, dir, meets)
 }
 
 // talkRunning is talk for verbs that make sense only with a node that runs already.
@@ -113,8 +121,12 @@ func (p *program) talkRunning(c *call) (*talk, error) {
 	return &talk{client, dir, false, client.Close}, nil
 }
 
-// with runs f with a node, in this process if there is none yet.
+// with runs f with a node that is present among peers, in this process if there is none
+// yet.
 func (p *program) with(c *call, f func(*talk) error) error { return with(p.talk, c, f) }
+
+// withAlone is with for verbs that need nobody else.
+func (p *program) withAlone(c *call, f func(*talk) error) error { return with(p.talkAlone, c, f) }
 
 // withRunning runs f with the node that runs.
 func (p *program) withRunning(c *call, f func(*talk) error) error { return with(p.talkRunning, c, f) }

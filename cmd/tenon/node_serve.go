@@ -18,41 +18,29 @@ func runServe(p *program, c *call) error {
 	if err := fillArgs(ends, c.rest); err != nil {
 		return err
 	}
-	if _, err := newOpener().Explain(ends[0]); err != nil {
-		return err
-	}
 	request := api.ServeRequest{Name: c.args[0], Address: ends[0], To: splitNames(c.peer.to), Anyone: c.peer.anyone}
 	if request.Anyone && len(request.To) > 0 {
 		return usageError("--anyone and --to cannot both be", "anyone is everybody, paired or not")
 	}
+	carries, err := carriesOf(request.Address)
+	if err != nil {
+		return err
+	}
 	return p.with(c, func(t *talk) error {
+		if t.here {
+			p.tell(c, "%s is served until this program ends; with tenon up running, that would serve it", request.Name)
+			return p.serveHere(c, t, request, carries)
+		}
 		s, err := t.Serve(p.ctx, request)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case p.json:
+			return p.stdout.json(s)
 		}
-		if err := p.served(c, t, s); err != nil || !t.here {
-			return err
-		}
-		<-p.ctx.Done()
-		return p.stopped(p.ctx.Err())
+		p.tell(c, "the node that runs serves %s for %s, until tenon unserve %s", s.Name, audience(s), s.Name)
+		return nil
 	})
-}
-
-// served tells what is served now, to whom, and for how long.
-func (p *program) served(c *call, t *talk, s api.Service) error {
-	if p.json {
-		if err := p.stdout.json(s); err != nil {
-			return err
-		}
-	}
-	p.tell(c, "%s is %s, for %s", s.Name, s.Address, audience(s))
-	switch {
-	case t.here:
-		p.tell(c, "served until this program ends; with tenon up running, for as long as that runs")
-	default:
-		p.tell(c, "the node that runs serves it, until tenon unserve %s", s.Name)
-	}
-	return nil
 }
 
 // audience says who may use a service.
@@ -83,7 +71,7 @@ func runUnserve(p *program, c *call) error {
 	if len(c.args) != 1 {
 		return usageError("the name of a service is needed", "tenon services lists them")
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		cut, err := t.Unserve(p.ctx, c.args[0])
 		if err == nil {
 			p.tell(c, "%s is not served any more%s", c.args[0], jointsCut(cut))
@@ -107,10 +95,10 @@ func runServices(p *program, c *call) error {
 	if len(c.args) > 1 {
 		return usageError("one peer is enough", "tenon services alice")
 	}
-	return p.with(c, func(t *talk) error {
-		if len(c.args) == 1 {
-			return p.peerServices(t, c.args[0])
-		}
+	if len(c.args) == 1 {
+		return p.with(c, func(t *talk) error { return p.peerServices(t, c.args[0]) })
+	}
+	return p.withAlone(c, func(t *talk) error {
 		services, err := t.Services(p.ctx)
 		if err != nil {
 			return err
@@ -143,7 +131,7 @@ func runGrant(p *program, c *call) error {
 	if len(c.args) < 2 {
 		return usageError("a service and a peer are needed", "for example: tenon grant db alice")
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		out, err := t.Grant(p.ctx, api.GrantRequest{Service: c.args[0], To: splitNames(c.args[1:])})
 		return p.granted(c, out, err)
 	})
@@ -155,7 +143,7 @@ func runRevoke(p *program, c *call) error {
 	case 0:
 		return usageError("a service and a peer are needed, or a ticket", "for example: tenon revoke db alice")
 	case 1:
-		return p.with(c, func(t *talk) error {
+		return p.withAlone(c, func(t *talk) error {
 			cut, err := t.RevokeTicket(p.ctx, c.args[0])
 			if err == nil {
 				p.tell(c, "the ticket is good for nobody any more%s", jointsCut(cut))
@@ -163,7 +151,7 @@ func runRevoke(p *program, c *call) error {
 			return err
 		})
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		out, err := t.Revoke(p.ctx, api.GrantRequest{Service: c.args[0], To: splitNames(c.args[1:])})
 		return p.granted(c, out, err)
 	})

@@ -2,8 +2,89 @@
 
 package main
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
 
-func (p *program) startHere(dir string) (*talk, error) { return nil, errors.ErrUnsupported }
-func runUp(p *program, c *call) error                  { return errors.ErrUnsupported }
-func runRelay(p *program, c *call) error               { return errors.ErrUnsupported }
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// nodeConfig is how a node of this program is made.
+func (c *call) nodeConfig(dir string) (node.Config, error) {
+	f := &c.peer
+	file := f.config
+	if file == "" {
+		base, err := os.UserConfigDir()
+		if err != nil {
+			return node.Config{}, err
+		}
+		file = filepath.Join(base, "tenon", "tenon.toml")
+	} else if _, err := os.Stat(file); err != nil {
+		return node.Config{}, transport.Usage(err)
+	}
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return node.Config{}, err
+	}
+	flags := node.Settings{Name: f.as, Network: node.Network{Listen: f.listen, Announce: f.announce, Relays: f.relays,
+		Bootstrap: f.bootstrap, Discovery: f.discovery, LANOnly: f.lanOnly}}
+	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Present, Kinds: tenon.DefaultKinds()}, nil
+}
+
+// lockPatience is how long a verb waits for another one that has the identity for a
+// moment, and lockInterval how long it waits between two looks.
+const (
+	lockPatience = 3 * time.Second
+	lockInterval = 20 * time.Millisecond
+)
+
+// startHere starts a node in this process, for as long as the verb takes. One that is
+// to meet others has the control socket, so that other verbs find it.
+func (p *program) startHere(c *call, dir string, meets bool) (*talk, error) {
+	config, err := c.nodeConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !meets {
+		config.Network = alone
+	}
+	n, err := p.newNode(config)
+	if err != nil {
+		return nil, err
+	}
+	if meets {
+		if err := n.Listen(p.ctx); err != nil {
+			return nil, errors.Join(err, n.Close())
+		}
+	}
+	client := n.Client()
+	return &talk{client, dir, true, func() error { return errors.Join(client.Close(), n.Close()) }}, nil
+}
+
+// newNode starts a node. While another process has the identity, and nobody can talk
+// to it, that is a verb that is about to end.
+func (p *program) newNode(config node.Config) (*node.Node, error) {
+	for began := time.Now(); ; {
+		n, err := node.New(p.ctx, config)
+		var locked *peer.LockedError
+		if !errors.As(err, &locked) || time.Since(began) > lockPatience {
+			return n, err
+		}
+		if running, err := api.Dial(config.Dir); err == nil {
+			running.Close() //nolint:errcheck // it was only looked at
+			return nil, transport.WithHint(locked, "a node runs there: tenon status")
+		}
+		select {
+		case <-time.After(lockInterval):
+		case <-p.ctx.Done():
+			return nil, context.Cause(p.ctx)
+		}
+	}
+}

@@ -149,7 +149,7 @@ func runReload(p *program, c *call) error {
 // runLog is "tenon log [-f]".
 func runLog(p *program, c *call) error {
 	if c.peer.audit {
-		return p.with(c, func(t *talk) error { return p.auditLog(c, t) })
+		return p.withAlone(c, func(t *talk) error { return p.auditLog(c, t) })
 	}
 	return p.withRunning(c, func(t *talk) error {
 		for e, err := range t.Events(p.ctx, 0, c.peer.follow) {

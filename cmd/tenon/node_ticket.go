@@ -44,7 +44,7 @@ func runTickets(p *program, c *call) error {
 	if len(c.args) > 0 {
 		return usageError("tenon tickets takes no arguments", "tenon revoke SERIAL takes a ticket back")
 	}
-	return p.with(c, func(t *talk) error {
+	return p.withAlone(c, func(t *talk) error {
 		tickets, err := t.Tickets(p.ctx)
 		if err != nil {
 			return err

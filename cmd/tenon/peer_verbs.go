@@ -18,9 +18,9 @@ func peerCommands() []command {
 	}
 	return []command{
 		verb("id", "", "show who this is to peers, as text and as a QR code", bindQR),
-		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair),
+		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair, bindNetwork),
 		verb("peers", "[rename PEER NAME | forget PEER | block PEER | unblock PEER]", "list the peers with their state, or change what this user calls one, forget or block it"),
-		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe),
+		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe, bindNetwork),
 		verb("unserve", "NAME", "offer it no more, and end its joints"),
 		verb("services", "[PEER]", "list what is offered here, or what a peer offers to this user"),
 		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone"),
@@ -28,14 +28,13 @@ func peerCommands() []command {
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
-		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp),
+		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
 		verb("reload", "", "have the node read its configuration again; a bad one changes nothing"),
 		verb("log", "", "show what the node has done, and who used what by which right", bindLog),
 		verb("top", "", "show the joints of the node, live"),
 		verb("doctor", "[PEER]", "find out why peers cannot be reached, or not directly, and what to do about it"),
-		verb("relay", "", "run a relay: the one thing that needs a public address", bindRelay),
 	}
 }
 
@@ -56,7 +55,14 @@ type peerFlags struct {
 	printUnit bool
 	follow    bool
 	audit     bool
+	config    string
+	as        string // what this user suggests to be called
 	listen    []string
+	announce  []string
+	relays    []string
+	bootstrap []string
+	discovery []string
+	lanOnly   bool
 }
 
 func bindDir(c *call, s *opt.Set) {
@@ -82,6 +88,7 @@ func bindServe(c *call, s *opt.Set) {
 	s.Group("who may use it")
 	s.Strings(&f.to, "to", "PEER,...|paired", "these peers, or all that are paired; may be given again")
 	s.Bool(&f.anyone, "anyone", "whoever comes, paired or not")
+	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "where no node runs, write a line to this descriptor when it is served, and close it")
 }
 
 func bindTicket(c *call, s *opt.Set) {
@@ -105,17 +112,28 @@ func bindAdd(c *call, s *opt.Set) {
 func bindUp(c *call, s *opt.Set) {
 	s.Group("starting")
 	s.Bool(&c.peer.printUnit, "print-unit", "print a unit for systemd, and start nothing")
+	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the node is up, and close it")
+}
+
+// bindNetwork binds what the configuration says under the same names, for a node that
+// this process starts.
+func bindNetwork(c *call, s *opt.Set) {
+	f := &c.peer
+	s.Group("the network")
+	s.String(&f.config, "config", "FILE", "the configuration; otherwise $XDG_CONFIG_HOME/tenon/tenon.toml. Flags win over it")
+	s.String(&f.as, "as", "NAME", "what to suggest to others to call this computer; otherwise its name")
+	s.Strings(&f.listen, "listen", "MULTIADDR", "listen here, as in /ip4/0.0.0.0/tcp/4001; may be given again")
+	s.Strings(&f.announce, "announce", "MULTIADDR", "tell others this address in place of those listened on; may be given again")
+	s.Strings(&f.relays, "relays", "MULTIADDR", "a relay with its ID at the end; may be given again")
+	s.Strings(&f.bootstrap, "bootstrap", "MULTIADDR", "where the search for peers begins; may be given again")
+	s.Strings(&f.discovery, "discovery", "lan|dht|none", "how peers are searched for; may be given again")
+	s.Bool(&f.lanOnly, "lan-only", "reach, and be reached by, this machine and local networks only")
 }
 
 func bindLog(c *call, s *opt.Set) {
 	s.Group("the log")
 	s.Bool(&c.peer.follow, "follow", "go on with what happens").Alias("f")
 	s.Bool(&c.peer.audit, "audit", "only who used what, by which right, over which path, and how it ended")
-}
-
-func bindRelay(c *call, s *opt.Set) {
-	s.Group("the relay")
-	s.Strings(&c.peer.listen, "listen", "[HOST:]PORT", "listen here; may be given again")
 }
 
 // namesPeers tells whether an end of the call is one that a peer has. What only

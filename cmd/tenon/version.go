@@ -10,19 +10,13 @@ var version string
 
 // runVersion is "tenon version".
 func runVersion(p *program, c *call) error {
-	v, revision := version, ""
+	v, revision := programVersion(), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if v == "" {
-			v = info.Main.Version
-		}
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = s.Value
 			}
 		}
-	}
-	if v == "" {
-		v = "(devel)"
 	}
 	if c.global.json {
 		return p.stdout.json(map[string]string{
@@ -30,4 +24,15 @@ func runVersion(p *program, c *call) error {
 	}
 	p.stdout.linef("tenon %s %s/%s %s", v, runtime.GOOS, runtime.GOARCH, runtime.Version())
 	return nil
+}
+
+// programVersion is the version of the program, as far as it is known.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }

@@ -1,0 +1,190 @@
+//go:build node
+
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/join"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// runUp is "tenon up".
+func runUp(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon up takes no arguments", "what is to be kept up is in the configuration: see docs/peers.md")
+	}
+	if c.peer.printUnit {
+		return p.printUnit(c)
+	}
+	dir, err := c.stateDir()
+	if err != nil {
+		return err
+	}
+	config, err := c.nodeConfig(dir)
+	if err != nil {
+		return err
+	}
+	var ready *os.File
+	if fd := c.joint.readyFD; fd > 0 {
+		if ready, err = openReady(fd); err != nil {
+			return err
+		}
+	}
+	n, err := p.newNode(config)
+	if err != nil {
+		return err
+	}
+	if err := n.Listen(p.ctx); err != nil {
+		return errors.Join(err, n.Close())
+	}
+	client := n.Client()
+	t := &talk{client, dir, true, client.Close}
+	stop := p.reloadNode(c, t)
+	p.tell(c, "up as %s; tenon status says what goes on, tenon down ends it", n.ID().Short())
+	if ready != nil {
+		newConsole(ready).line(api.SocketPath(dir))
+		ready.Close() //nolint:errcheck // who waited has heard it, or is gone
+	}
+	notify("READY=1")
+	select {
+	case <-p.ctx.Done():
+		err = context.Cause(p.ctx)
+	case <-n.Asked():
+	}
+	notify("STOPPING=1")
+	stop()
+	return errors.Join(err, t.end(), n.Close())
+}
+
+// reloadNode has SIGHUP reload the configuration, until stop.
+func (p *program) reloadNode(c *call, t *talk) (stop func()) {
+	ctx, cancel := context.WithCancel(p.ctx)
+	again := make(chan struct{}, 1)
+	p.reloads.Store(&again)
+	var work sync.WaitGroup
+	reload := func() error {
+		_, err := t.Reload(ctx)
+		return err
+	}
+	out := &output{p: p, c: c}
+	work.Go(func() { reloads(ctx, again, reload, out.event) })
+	return func() {
+		cancel()
+		work.Wait()
+	}
+}
+
+// notify tells systemd how things are, if it has started this program and wants to
+// know: sd_notify(3).
+func notify(state string) {
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return
+	}
+	if name, abstract := strings.CutPrefix(path, "@"); abstract {
+		path = "\x00" + name
+	}
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return
+	}
+	defer c.Close()         //nolint:errcheck // it is told, or it is not
+	c.Write([]byte(state)) //nolint:errcheck // the same
+}
+
+const unit constant = `[Unit]
+Description=Tenon, a node among peers
+Documentation=https://github.com/tenon-net/tenon/blob/main/docs/peers.md
+After=network.target
+
+[Service]
+Type=notify
+Restart=on-failure
+RestartSec=2
+`
+
+// printUnit is "tenon up --print-unit".
+func (p *program) printUnit(c *call) error {
+	program, err := ownPath()
+	if err != nil {
+		return err
+	}
+	p.stdout.text(unit)
+	where := ""
+	if c.peer.dir != "" {
+		dir, err := c.stateDir()
+		if err != nil {
+			return err
+		}
+		where = " --dir " + systemdWord(dir)
+	}
+	p.stdout.line("ExecStart=" + systemdWord(program) + " up" + where)
+	p.stdout.line("ExecReload=" + systemdWord(program) + " reload" + where)
+	p.stdout.text("\n[Install]\nWantedBy=default.target\n")
+	if p.stdout.terminal() {
+		p.tell(c, "for example: tenon up --print-unit > ~/.config/systemd/user/tenon.service")
+	}
+	return nil
+}
+
+// ownPath is where the program was called: the image that runs may be in memory only.
+func ownPath() (string, error) {
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return "", err
+	}
+	return filepath.Abs(path)
+}
+
+// systemdWord writes a word as systemd.service(5) reads it.
+func systemdWord(word string) string {
+	word = strings.NewReplacer(`%`, `%%`, `$`, `$$`, `\`, `\\`, `"`, `\"`).Replace(word)
+	if strings.ContainsAny(word, " \t\"';\\") {
+		return `"` + word + `"`
+	}
+	return word
+}
+
+// serveHere offers a service until this process is told to end.
+func (p *program) serveHere(c *call, t *talk, request api.ServeRequest, carries api.Carries) error {
+	ctx, o, done, err := p.prepare(c, []string{"peer-listen:" + request.Name, request.Address})
+	if err != nil {
+		return err
+	}
+	acc, err := t.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries})
+	if err == nil {
+		_, err = o.Serve(ctx, acc, request.Address, join.Options{})
+	}
+	return done(ended(p.ctx, err))
+}
+
+// carriesOf is what goes through a service with that address.
+func carriesOf(address string) (api.Carries, error) {
+	e, err := newOpener().Explain(address)
+	if err != nil {
+		return "", err
+	}
+	if e.Listens {
+		return "", transport.WithHint(transport.Usage(errors.New(e.Address+" listens, and a service is opened for each peer that comes")),
+			"tenon peer-listen:NAME "+e.Address+" joins the two")
+	}
+	if k, _ := kinds().Lookup(e.Parts[0].Kind); k.Traits.Messages {
+		return api.Messages, nil
+	}
+	for _, o := range e.Parts[len(e.Parts)-1].Options {
+		if o.Name == "pty" && o.Given {
+			return api.Terminal, nil
+		}
+	}
+	return api.Bytes, nil
+}
+

@@ -1,0 +1,77 @@
+//go:build node
+
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// peers is how the ends of this process reach others: by the node that runs, or else by
+// one in this process, which begins with the first end that needs it and ends with the
+// process. There is one, as there is one identity.
+var peers = new(way)
+
+// peerKinds are the kinds of peers' ends.
+func peerKinds() transport.Kinds { return ends.Kinds(peers) }
+
+// A way is a talk that begins when it is needed.
+type way struct {
+	mu    sync.Mutex // guards what follows
+	begin func() (*talk, error)
+	talk  *talk
+}
+
+var _ ends.Via = (*way)(nil)
+
+// Dial opens a service of a peer.
+func (w *way) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, error) {
+	t, err := w.get()
+	if err != nil {
+		return nil, err
+	}
+	return t.Client.Dial(ctx, r)
+}
+
+// Offer offers a service.
+func (w *way) Offer(ctx context.Context, r api.OfferRequest) (transport.Acceptor, error) {
+	t, err := w.get()
+	if err != nil {
+		return nil, err
+	}
+	return t.Client.Offer(ctx, r)
+}
+
+func (w *way) get() (*talk, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.talk == nil {
+		t, err := w.begin()
+		if err != nil {
+			return nil, err
+		}
+		w.talk = t
+	}
+	return w.talk, nil
+}
+
+// use says how a talk begins.
+func (w *way) use(begin func() (*talk, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begin = begin
+}
+
+// end ends what get has begun.
+func (w *way) end() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.talk == nil {
+		return nil
+	}
+	return w.talk.end()
+}
