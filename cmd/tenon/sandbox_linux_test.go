@@ -20,17 +20,22 @@ const hosts = `127.0.0.1 localhost db host example.org
 // loopback only and its own list of hosts, and ends with its status. Inside, it
 // does nothing.
 func enterSandbox() {
-	if os.Getenv("TENON_SANDBOX") != "" {
+	switch os.Getenv("TENON_SANDBOX") {
+	case "":
+	case "new":
 		if err := setUpSandbox(); err != nil {
 			fmt.Fprintln(os.Stderr, "sandbox:", err)
 			os.Exit(1)
 		}
+		os.Setenv("TENON_SANDBOX", "inside")
+		return
+	default:
 		return
 	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "TENON_SANDBOX=1")
+	cmd.Env = append(os.Environ(), "TENON_SANDBOX=new")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
 		Pdeathsig:  syscall.SIGKILL,

@@ -107,6 +107,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"web":        cmdWeb,
 		"carry":      cmdCarry,
 		"peers":      cmdPeers,
+		"computers":  cmdComputers,
 	}
 }
 
