@@ -1,6 +1,7 @@
 # Every target is a line that can be typed without make.
 
 .PHONY: build release nopeer check docs fuzz soak bench
+.PHONY: build check docs fuzz soak natlab bench
 
 build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
@@ -24,6 +25,9 @@ fuzz: ## every fuzz target for a minute
 
 soak: ## ten thousand joints with faults, for five minutes
 	go test -run TestSoak -timeout 20m -v ./internal/soak -soak 5m
+
+natlab: ## every pair of NATs, and a hundred of what is left to chance, in namespaces
+	go test -run 'Matrix|IPv6|NAT64|OneNetwork|WorstLinks|Interfaces|Birthdays' -timeout 30m -v ./internal/peer/punch -natlab
 
 bench: ## side by side with the peers
 	cd bench && go run .

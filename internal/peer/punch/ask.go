@@ -11,12 +11,12 @@ import (
 )
 
 // How observers are asked over UDP: again after a while, and then it has been enough.
-var askAgain = []time.Duration{0, 100 * time.Millisecond, 250 * time.Millisecond, 450 * time.Millisecond}
+var askAgain = []time.Duration{0, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 1500 * time.Millisecond}
 
 // Bounds of asking.
 const (
-	askEnough    = 700 * time.Millisecond
-	maxObservers = 4 // of a family
+	askEnough    = 2500 * time.Millisecond // if nobody answers at all
+	maxObservers = 4                       // of a family
 )
 
 // askUDP asks observers where they see a socket. If one has answered, the others have as long
@@ -90,7 +90,7 @@ func earlier(a, b time.Time) time.Time {
 // askTCP asks observers where they see a port. The connections stay open, so that the NAT
 // keeps it.
 func askTCP(ctx context.Context, p *tcpPort, observers []netip.AddrPort) View {
-	ctx, cancel := context.WithTimeout(ctx, 2*askEnough)
+	ctx, cancel := context.WithTimeout(ctx, askEnough)
 	defer cancel()
 	type result struct {
 		c   net.Conn

@@ -20,32 +20,41 @@ type Config struct {
 	// NoBirthday leaves out the guessing of ports.
 	NoBirthday bool
 
+	// Wait is how long the other side has to say where it is; 0 is DefaultWait.
+	Wait time.Duration
+
 	// Loopback has also addresses of this machine be tried, which no peer must make us do. It is for tests.
 	Loopback bool
 }
 
-// sockets are those of an attempt, with what is known of them. Some may be nil.
-type sockets struct {
+func (c Config) wait() time.Duration {
+	if c.Wait > 0 {
+		return c.Wait
+	}
+	return DefaultWait
+}
+
+// Sockets are those of one attempt, with what observers see of them. Some ways may be missing.
+type Sockets struct {
+	c     Config
 	udp   [numWays]*udpSocket
 	tcp   [numWays]*tcpPort
 	views Views
 }
 
-// Look opens sockets, as for an attempt, and returns what observers see of them. It is for those who
-// want to know what kind of NAT they are behind.
-func Look(ctx context.Context, c Config) Views {
-	s := gather(ctx, c)
-	s.close()
-	return s.views
-}
-
-// gather opens a socket for each way that there is, and asks where it is seen.
-func gather(ctx context.Context, c Config) *sockets {
-	s := &sockets{}
-	// What has been answered over one transport is not waited for much longer over the other.
-	udp, tcp := newPatience(ctx), newPatience(ctx)
-	defer udp.cancel()
-	defer tcp.cancel()
+// Gather opens a socket for each way that there is, and asks observers where they see it, in about two
+// round trips. Who knows that there will be an attempt gathers before: NATs keep what they gave for half a minute.
+func Gather(ctx context.Context, c Config) *Sockets {
+	s := &Sockets{c: c}
+	// When observers have answered over one way, the others are not waited for much longer.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	enough := func(v View) {
+		if v.RTT > 0 {
+			t := time.AfterFunc(2*v.RTT+100*time.Millisecond, cancel)
+			context.AfterFunc(ctx, func() { t.Stop() })
+		}
+	}
 	var wg sync.WaitGroup
 	for way := range numWays {
 		if way.udp() && c.NoUDP || !way.udp() && c.NoTCP {
@@ -75,8 +84,8 @@ func gather(ctx context.Context, c Config) *sockets {
 			}
 			s.udp[way] = u
 			wg.Go(func() {
-				s.views[way] = askUDP(udp.ctx, u, observers)
-				tcp.until(s.views[way].RTT)
+				s.views[way] = askUDP(ctx, u, observers)
+				enough(s.views[way])
 			})
 			continue
 		}
@@ -86,33 +95,19 @@ func gather(ctx context.Context, c Config) *sockets {
 		}
 		s.tcp[way] = p
 		wg.Go(func() {
-			s.views[way] = askTCP(tcp.ctx, p, observers)
-			udp.until(s.views[way].RTT)
+			s.views[way] = askTCP(ctx, p, observers)
+			enough(s.views[way])
 		})
 	}
 	wg.Wait()
 	return s
 }
 
-// patience is a context that ends soon after it is known how long an answer takes.
-type patience struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-}
+// Views returns what observers see.
+func (s *Sockets) Views() Views { return s.views }
 
-func newPatience(ctx context.Context) patience {
-	ctx, cancel := context.WithCancel(ctx)
-	return patience{ctx, cancel}
-}
-
-func (p patience) until(rtt time.Duration) {
-	if rtt > 0 {
-		t := time.AfterFunc(3*rtt+150*time.Millisecond, p.cancel)
-		context.AfterFunc(p.ctx, func() { t.Stop() })
-	}
-}
-
-func (s *sockets) close() {
+// Close closes the sockets, if there was no attempt, or a second time.
+func (s *Sockets) Close() {
 	for way := range numWays {
 		if u := s.udp[way]; u != nil {
 			u.conn.Close()
@@ -124,8 +119,8 @@ func (s *sockets) close() {
 }
 
 // here returns what the other side is told.
-func (s *sockets) here(c Config) here {
-	h := here{}
+func (s *Sockets) here() here {
+	h, c := here{}, s.c
 	add := func(way Way, seen bool, a netip.AddrPort) {
 		known := slices.ContainsFunc(h.cands, func(k candidate) bool { return k.way == way && k.addr == a })
 		if !known && len(h.cands) < maxCandidates && way.fits(a) {

@@ -29,16 +29,16 @@ type guess struct {
 
 // newGuess returns what there is to guess: nil, unless exactly one side of a way is hard.
 func (r *race) newGuess() *guess {
-	if r.c.NoBirthday {
+	if r.s.c.NoBirthday {
 		return nil
 	}
 	for _, way := range []Way{UDP4, UDP6} {
 		seen := r.theirs.seen(way)
 		mine, theirs := r.mine.class[way], r.theirs.class[way]
-		if r.s.udp[way] == nil || len(seen) == 0 || !usable(seen[0].Addr(), r.c.Loopback) || seen[0].Port() < minPort {
+		if r.s.udp[way] == nil || len(seen) == 0 || !usable(seen[0].Addr(), r.s.c.Loopback) || seen[0].Port() < minPort {
 			continue
 		}
-		if private(seen[0].Addr()) && !r.c.Loopback {
+		if private(seen[0].Addr()) && !r.s.c.Loopback {
 			continue
 		}
 		if mine == Hard && theirs.guessable() || theirs == Hard && mine.guessable() {

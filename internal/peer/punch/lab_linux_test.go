@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -342,4 +343,136 @@ func orNone(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// TestIPv6 makes attempts where there is only IPv6, or it is translated, or only one side has IPv4.
+func TestIPv6(t *testing.T) {
+	p := newPlace(t)
+	v6 := func(k natlab.Kind, nat6 bool) *natlab.Host {
+		return p.Host("v6", p.RouterWith(natlab.RouterOptions{Kind: k, Families: natlab.V6, NAT6: nat6}))
+	}
+	dual := func(k natlab.Kind) *natlab.Host { return p.Host("dual", p.Router(k)) }
+	for _, tc := range []struct {
+		name string
+		a, b *natlab.Host
+		tcp  bool
+	}{
+		{"two firewalls", v6(natlab.Firewall, false), v6(natlab.Port, false), false},
+		{"dual at one side", v6(natlab.Port, false), dual(natlab.Symmetric), false},
+		{"both dual, hard IPv4", dual(natlab.Symmetric), dual(natlab.Symmetric), false},
+		{"UDP blocked", v6(natlab.UDPBlocked, false), dual(natlab.Port), true},
+		{"translated", v6(natlab.Port, true), v6(natlab.Port, true), false},
+		{"translated, hard", v6(natlab.Symmetric, true), v6(natlab.Port, true), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			ra, rb := p.attempt(tc.a, tc.b)
+			if ra.Direct == "" || ra.Direct != rb.Direct || ra.Direct == "udp" && tc.tcp || !ra.Talked || !rb.Talked {
+				t.Errorf("got %+v and %+v", ra, rb)
+			}
+			t.Logf("%s in %v, %s | %s", ra.Direct, ra.Took, ra.Class, rb.Class)
+			if !strings.Contains(ra.Remote, "[") {
+				t.Errorf("over %s, want IPv6", ra.Remote)
+			}
+		})
+	}
+}
+
+// TestNAT64 has a host with IPv6 only, which is told the relay's IPv4 addresses, reach one with IPv4 only.
+func TestNAT64(t *testing.T) {
+	p := newPlace(t)
+	for _, k := range []natlab.Kind{natlab.Port, natlab.UDPBlocked} {
+		six := p.Host("six", p.RouterWith(natlab.RouterOptions{Kind: k, NAT64: true}))
+		four := p.Host("four", p.RouterWith(natlab.RouterOptions{Kind: natlab.Port, Families: natlab.V4}))
+		_, observers := p.relayAt(four)
+		at := natlab.Through64(p.Relay.Addrs()[0])
+		w := p.startAt(six, "opener", netip.AddrPortFrom(at, 443).String(), observers[:2])
+		rb := p.start(four, "accepter")
+		ra, b := w(), rb()
+		if ra.Direct == "" || b.Direct == "" || !ra.Talked || !b.Talked {
+			t.Errorf("%s: got %+v and %+v", k, ra, b)
+		}
+	}
+}
+
+// TestOneNetwork has two peers behind one router, who cannot reach each other from outside.
+func TestOneNetwork(t *testing.T) {
+	p := newPlace(t)
+	r := p.Router(natlab.Symmetric)
+	ra, rb := p.attempt(p.Host("a", r), p.Host("b", r))
+	if ra.Direct == "" || rb.Direct == "" || !ra.Talked || !rb.Talked {
+		t.Errorf("got %+v and %+v", ra, rb)
+	}
+}
+
+// TestWorstLinks has delay, jitter, loss and reordering on one side's link, as in iroh's ladder.
+func TestWorstLinks(t *testing.T) {
+	p := newPlace(t)
+	ms := time.Millisecond
+	ladder := []natlab.Wire{
+		{Delay: 10 * ms, Jitter: 5 * ms, Loss: 0.5},
+		{Delay: 100 * ms, Jitter: 30 * ms, Loss: 3, Reorder: 3},
+		{Delay: 200 * ms, Jitter: 60 * ms, Loss: 5, Reorder: 5},
+		{Delay: 300 * ms, Jitter: 80 * ms, Loss: 8, Reorder: 8},
+		{Delay: 500 * ms, Jitter: 100 * ms, Loss: 12, Reorder: 12},
+		{Delay: 800 * ms, Jitter: 200 * ms, Loss: 20, Reorder: 20},
+	}
+	if !*full {
+		ladder = ladder[1:2]
+	}
+	for _, w := range ladder {
+		a := p.Host("a", p.RouterWith(natlab.RouterOptions{Kind: natlab.Port, Wire: &w}))
+		b := p.Host("b", p.Router(natlab.Port))
+		for _, ends := range [][2]*natlab.Host{{a, b}, {b, a}} {
+			ra, rb := p.attempt(ends[0], ends[1])
+			t.Logf("%v: %s %v, %s %v, %s", w, ra.Direct, ra.Took, rb.Direct, rb.Took, ra.Error)
+			if ra.Direct == "" || rb.Direct == "" {
+				t.Errorf("%v: %+v, %+v", w, ra, rb)
+			}
+		}
+	}
+}
+
+// TestInterfaces has many interfaces that lead nowhere.
+func TestInterfaces(t *testing.T) {
+	p := newPlace(t)
+	a, b := p.Host("a", p.Router(natlab.Port)), p.Host("b", p.Router(natlab.Port))
+	for n := 1; n < 32; n *= 2 {
+		a.AddDead(n) // and as many as there are
+		if n < 4 {
+			continue
+		}
+		for _, ends := range [][2]*natlab.Host{{a, b}, {b, a}} {
+			if ra, rb := p.attempt(ends[0], ends[1]); ra.Direct == "" || rb.Direct == "" {
+				t.Errorf("%d interfaces: %+v, %+v", 2*n, ra, rb)
+			}
+		}
+	}
+}
+
+// TestBirthdays counts how often ports are guessed in time.
+func TestBirthdays(t *testing.T) {
+	runs, enough := 1, 1
+	if *full {
+		runs, enough = 100, 95
+	}
+	p := newPlace(t)
+	wire := &natlab.Wire{Delay: 20 * time.Millisecond}
+	easy := p.Host("easy", p.RouterWith(natlab.RouterOptions{Kind: natlab.Port, Wire: wire}))
+	hard := p.Host("hard", p.RouterWith(natlab.RouterOptions{Kind: natlab.Symmetric, Families: natlab.V4, Wire: wire}))
+	var took []time.Duration
+	for i := range runs {
+		ends := [2]*natlab.Host{easy, hard}
+		ra, rb := p.attempt(ends[i%2], ends[1-i%2])
+		if d := max(ra.Took, rb.Took); ra.Talked && rb.Talked && d <= 5*time.Second {
+			took = append(took, d)
+		} else {
+			t.Logf("run %d: %+v, %+v", i, ra, rb)
+		}
+	}
+	slices.Sort(took)
+	if len(took) < enough {
+		t.Fatalf("%d of %d within 5 s", len(took), runs)
+	}
+	t.Logf("%d of %d within 5 s, median %v, 95 of 100 within %v, longest %v", len(took), runs,
+		took[len(took)/2], took[len(took)*95/100], took[len(took)-1])
 }

@@ -47,9 +47,11 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+// DefaultWait is how long the other side has to say what it must, before anything is punched.
+const DefaultWait = 15 * time.Second
+
 // Bounds of an attempt.
 const (
-	begun     = 5 * time.Second         // until both have said all, apart from round trips
 	plainTime = 3 * time.Second         // for punching without guesses
 	longTime  = 5500 * time.Millisecond // with guesses
 	maxRTT    = 5 * time.Second         // of what is measured, more is not believed
@@ -58,43 +60,53 @@ const (
 // Open makes an attempt as the side that has opened the stream, and closes the stream. Errors match the context's
 // or ErrFailed, or tell what is wrong with the stream; they are an *Error.
 func Open(ctx context.Context, signal transport.Stream, c Config) (*Result, error) {
-	return attempt(ctx, signal, c, true)
+	return attempt(ctx, signal, true, c.wait(), func(ctx context.Context) *Sockets { return Gather(ctx, c) })
 }
 
-// Accept makes an attempt as the side at which the stream arrived; see Open.
+// Accept makes an attempt as the side at which the stream arrived; see [Open].
 func Accept(ctx context.Context, signal transport.Stream, c Config) (*Result, error) {
-	return attempt(ctx, signal, c, false)
+	return attempt(ctx, signal, false, c.wait(), func(ctx context.Context) *Sockets { return Gather(ctx, c) })
+}
+
+// Open is [Open] with these sockets, which it closes or returns.
+func (s *Sockets) Open(ctx context.Context, signal transport.Stream) (*Result, error) {
+	return attempt(ctx, signal, true, s.c.wait(), func(context.Context) *Sockets { return s })
+}
+
+// Accept is [Accept] with these sockets, which it closes or returns.
+func (s *Sockets) Accept(ctx context.Context, signal transport.Stream) (*Result, error) {
+	return attempt(ctx, signal, false, s.c.wait(), func(context.Context) *Sockets { return s })
 }
 
 // A session is one side of an attempt.
 type session struct {
 	opener bool
-	c      Config
 	signal transport.Stream
 	frames <-chan frame // read from signal; closed at its end
 	key    key
-	s      *sockets
+	s      *Sockets
 	mine   here
 	theirs here
 	report Report
 }
 
 type frame struct {
+	at      time.Time
 	typ     byte
 	content []byte
 	err     error
 }
 
-func attempt(ctx context.Context, signal transport.Stream, c Config, opener bool) (*Result, error) {
+func attempt(ctx context.Context, signal transport.Stream, opener bool, wait time.Duration, gather func(context.Context) *Sockets) (*Result, error) {
 	start := time.Now()
 	frames := make(chan frame, 4)
-	x := &session{opener: opener, c: c, signal: signal, frames: frames}
+	x := &session{opener: opener, signal: signal, frames: frames}
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() { expire(signal, time.Unix(1, 0)) })
-	expire(signal, start.Add(begun+longTime+5*maxRTT)) // whatever the other side does not read
+	expire(signal, start.Add(wait+longTime+5*maxRTT)) // whatever the other side does not read
 	var wg sync.WaitGroup
 	wg.Go(func() { readFrames(ctx, signal, frames) })
-	res, err := x.run(ctx)
+	res, err := x.run(ctx, wait, gather)
 	stop()
 	cancel()
 	_ = signal.CloseWrite() // what was said arrives
@@ -121,7 +133,7 @@ func readFrames(ctx context.Context, signal transport.Stream, frames chan<- fram
 	for range 16 {
 		typ, content, err := readFrame(signal)
 		select {
-		case frames <- frame{typ, content, err}:
+		case frames <- frame{time.Now(), typ, content, err}:
 		case <-ctx.Done():
 			return
 		}
@@ -132,75 +144,70 @@ func readFrames(ctx context.Context, signal transport.Stream, frames chan<- fram
 }
 
 // run does everything: looks, agrees, punches.
-func (x *session) run(ctx context.Context) (*Result, error) {
-	early, cancel := context.WithTimeout(ctx, begun)
+func (x *session) run(ctx context.Context, wait time.Duration, gather func(context.Context) *Sockets) (*Result, error) {
+	early, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if err := x.agree(early); err != nil {
-		if x.s != nil {
-			x.s.close()
-		}
-		if ctx.Err() == nil && early.Err() != nil {
+	looked := make(chan struct{})
+	go func() {
+		x.s = gather(early)
+		close(looked)
+	}()
+	err := x.agree(early, looked)
+	if err != nil {
+		cancel()
+	}
+	<-looked
+	defer x.s.Close()
+	if err != nil {
+		if ctx.Err() == nil && early.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("%w: the other side does not answer", ErrFailed)
 		}
 		return nil, err
 	}
-	defer x.s.close()
 	return x.punch(ctx)
 }
 
 // agree makes both sides know the same, and returns when it is time to begin.
-func (x *session) agree(ctx context.Context) error {
-	var own, other [nodeLen]byte
+func (x *session) agree(ctx context.Context, looked <-chan struct{}) error {
+	var own [nodeLen]byte
 	_, _ = rand.Read(own[:])
-	looked := make(chan *sockets, 1)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	begin := time.Now()
 	if x.opener {
 		if err := writeFrame(x.signal, frameBegin, append([]byte{version}, own[:]...)); err != nil {
 			return err
 		}
-		go func() { looked <- gather(ctx, x.c) }()
 	} else {
-		content, err := x.expect(ctx, frameBegin, 1+nodeLen)
+		f, err := x.expect(ctx, frameBegin, 1+nodeLen)
 		if err != nil {
 			return err
 		}
-		if content[0] != version {
-			return fmt.Errorf("%w: version %d", errFrame, content[0])
+		if f.content[0] != version {
+			return fmt.Errorf("%w: version %d", errFrame, f.content[0])
 		}
-		other = [nodeLen]byte(content[1:])
-		go func() { looked <- gather(ctx, x.c) }()
 		if err := writeFrame(x.signal, frameReady, own[:]); err != nil {
-			cancel()
-			x.s = <-looked
 			return err
 		}
+		x.key = newKey([nodeLen]byte(f.content[1:]), own)
 	}
-	if x.opener {
-		content, err := x.expect(ctx, frameReady, nodeLen)
-		if err != nil {
-			cancel()
-			x.s = <-looked
-			return err
-		}
-		other = [nodeLen]byte(content)
-		x.report.RTT = min(time.Since(begin), maxRTT)
-		x.key = newKey(own, other)
-	} else {
-		x.key = newKey(other, own)
-	}
-	x.s = <-looked
+	<-looked
 	x.report.Mine = x.s.views
-	x.mine = x.s.here(x.c)
+	x.mine = x.s.here()
 	if err := writeFrame(x.signal, frameHere, x.mine.encode()); err != nil {
 		return err
 	}
-	content, err := x.expect(ctx, frameHere, -1)
+	if x.opener {
+		f, err := x.expect(ctx, frameReady, nodeLen)
+		if err != nil {
+			return err
+		}
+		x.report.RTT = min(f.at.Sub(begin), maxRTT)
+		x.key = newKey(own, [nodeLen]byte(f.content))
+	}
+	f, err := x.expect(ctx, frameHere, -1)
 	if err != nil {
 		return err
 	}
-	if x.theirs, err = parseHere(content); err != nil {
+	if x.theirs, err = parseHere(f.content); err != nil {
 		return err
 	}
 	x.report.Theirs = x.theirs.class
@@ -222,22 +229,23 @@ func (x *session) agree(ctx context.Context) error {
 	}
 }
 
-// expect returns the content of the next frame, which must be of a type and a length; -1 is any.
-func (x *session) expect(ctx context.Context, typ byte, length int) ([]byte, error) {
+// expect returns the next frame, which must be of a type and a length; -1 is any.
+func (x *session) expect(ctx context.Context, typ byte, length int) (f frame, err error) {
 	select {
-	case f, ok := <-x.frames:
+	case got, ok := <-x.frames:
+		f = got
 		switch {
 		case !ok:
-			return nil, errFrame
+			return f, errFrame
 		case f.err != nil:
-			return nil, fmt.Errorf("punch: signalling: %w", f.err)
+			return f, fmt.Errorf("punch: signalling: %w", f.err)
 		case f.typ == frameFailed:
-			return nil, fmt.Errorf("%w: the other side gave up", ErrFailed)
+			return f, fmt.Errorf("%w: the other side gave up", ErrFailed)
 		case f.typ != typ || length >= 0 && len(f.content) != length:
-			return nil, fmt.Errorf("%w: frame %d of %d bytes", errFrame, f.typ, len(f.content))
+			return f, fmt.Errorf("%w: frame %d of %d bytes", errFrame, f.typ, len(f.content))
 		}
-		return f.content, nil
+		return f, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return f, ctx.Err()
 	}
 }

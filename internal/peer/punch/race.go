@@ -108,7 +108,7 @@ func (r *race) run() (*Result, error) {
 			r.read(s)
 		}
 	}
-	for _, c := range targets(r.mine, r.theirs, r.c) {
+	for _, c := range targets(r.mine, r.theirs, r.s.c) {
 		if s := r.s.udp[c.way]; c.way.udp() && s != nil {
 			r.aim(s, c.addr, start)
 		}

@@ -28,7 +28,7 @@ func (k key) hello(who byte) []byte {
 
 // startTCP listens and dials until the race is over.
 func (r *race) startTCP() {
-	all := targets(r.mine, r.theirs, r.c)
+	all := targets(r.mine, r.theirs, r.s.c)
 	arriving := make(chan struct{}, maxArrive)
 	for way := range numWays {
 		p := r.s.tcp[way]
