@@ -48,7 +48,7 @@ func TestManyKeysShareOneBucket(t *testing.T) {
 		if allowed != 10+3 || len(s.own) != 10 {
 			t.Errorf("%d were allowed, %d keys are remembered", allowed, len(s.own))
 		}
-		if !s.Allow(0) || !s.Allow(0) || s.Allow(0) {
+		if first, second, third := s.Allow(0), s.Allow(0), s.Allow(0); !first || !second || third {
 			t.Error("a key that was there has lost its tokens")
 		}
 		time.Sleep(time.Minute)
