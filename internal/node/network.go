@@ -49,8 +49,10 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 	}
 	p.link = link.New(guests{p.swarm}, link.Options{})
 	if !slices.Contains(e.Settings.Discovery, "none") {
+		p.around = &sightings{until: time.Now().Add(lookAround)}
 		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: e.Paired, Found: p.found})
 		if err != nil {
+			p.around = nil
 			e.Tell("nobody is found on the local network: " + err.Error())
 		}
 	}
@@ -127,7 +129,8 @@ func (g guests) Serve(proto string, h func(transport.Stream)) (stop func()) {
 type swarmPresence struct {
 	swarm   *swarm.Network
 	link    *link.Network
-	lan     *lan.LAN // nil = the local network is not looked at
+	lan     *lan.LAN   // nil = the local network is not looked at
+	around  *sightings // nil as well
 	relay   *swarm.Relay
 	mailbox mailbox.Server
 	relays  []peer.ID
@@ -147,11 +150,11 @@ var (
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
 
 func (p *swarmPresence) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
-	return p.link.Open(ctx, to, proto)
+	return p.around.try(ctx, to, func() (transport.Stream, error) { return p.link.Open(ctx, to, proto) })
 }
 
 func (p *swarmPresence) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
-	return p.link.OpenSurviving(ctx, to, proto, survive)
+	return p.around.try(ctx, to, func() (transport.Stream, error) { return p.link.OpenSurviving(ctx, to, proto, survive) })
 }
 
 // Serve serves proto to sessions that survive, and to peers that want none.
@@ -206,6 +209,7 @@ func (p *swarmPresence) ports() (all []string) {
 func (p *swarmPresence) found(id peer.ID, addrs []string) {
 	if len(addrs) > 0 {
 		p.swarm.AddAddrs(id, addrs...)
+		p.around.seen(id)
 	}
 }
 
