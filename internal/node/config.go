@@ -14,7 +14,6 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
-	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -143,7 +142,10 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		c := s.Services[name]
 		if service, err := peer.ParseService(name); err != nil || string(service) != name {
-			return nil, check(errors.Join(err, api.CheckService(strings.ToLower(name))), "services", name)
+			if err == nil {
+				err = fmt.Errorf("the name of a service is in small letters: %s", service)
+			}
+			return nil, check(err, "services", name)
 		}
 		if err := n.mustDial(c.Address); err != nil {
 			return nil, check(err, "services", name, "address")

@@ -41,7 +41,7 @@ func (l *limits) enter(id peer.ID, guest bool) (leave func(), ok bool) {
 	defer l.mu.Unlock()
 	if l.peers == nil {
 		l.peers = map[peer.ID]*bucket{}
-		l.guests = rate.NewLimiter(guestsPerSec, guestsPerSec)
+		l.guests = rate.NewLimiter(guestsPerSec, 4*guestsPerSec)
 		l.refused = rate.NewLimiter(10, 100)
 	}
 	b := l.peers[id]

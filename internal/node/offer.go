@@ -48,8 +48,11 @@ func (a *arrival) giveUp(why error) {
 	}
 }
 
-// Offer offers a service until the Acceptor is closed.
-func (n *Node) Offer(_ context.Context, r api.OfferRequest) (transport.Acceptor, error) {
+// Offer offers a service until the Acceptor is closed. The context bounds the call only.
+func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Acceptor, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	name, err := peer.ParseService(r.Service)
 	if err != nil {
 		return nil, transport.Usage(err)

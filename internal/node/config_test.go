@@ -1,0 +1,80 @@
+package node
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// testNode is enough of a Node to check a configuration.
+func testNode() *Node {
+	n := new(Node)
+	n.kinds = append(tenon.DefaultKinds(), ends.Kinds(n)...)
+	n.opener = &tenon.Opener{Kinds: n.kinds}
+	return n
+}
+
+const goodConfig = `
+name = "laptop"
+listen = ["/ip4/0.0.0.0/tcp/4001"]
+relays = ["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWx"]
+discovery = ["lan"]
+lan-only = true
+metrics = "tcp-listen:9464"
+
+[services.db]
+address = "tcp:localhost:5432"
+to = ["bob", "paired"]
+
+[links.pg]
+from = "tcp-listen:5432"
+to = "peer:alice/db,survive=10s"
+`
+
+func TestConfig(t *testing.T) {
+	s, err := testNode().parseSettings("tenon.toml", []byte(goodConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "laptop" || !s.LANOnly || s.Services["db"].To[1] != "paired" || s.Links["pg"].From != "tcp-listen:5432" || len(s.Relays) != 1 {
+		t.Errorf("%+v", s)
+	}
+	s.override(Settings{Name: "other", Network: Network{Listen: []string{}}})
+	if s.Name != "other" || len(s.Listen) != 0 || len(s.Relays) != 1 {
+		t.Errorf("with flags: %+v", s)
+	}
+}
+
+// A mistake says in which line it is, and what.
+func TestConfigMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		"relays = [":                                          "tenon.toml:1: ",
+		"\nrelais = []":                                       "tenon.toml:2: there is no key relais",
+		"relays = 1":                                          "tenon.toml:1: ",
+		"\n\ndiscovery = [\"smoke\"]":                         `tenon.toml:3: "smoke" is no way`,
+		"relay = \"everyone\"":                                `tenon.toml:1: a node relays for friends or anyone`,
+		"name = \"a b\"":                                      "tenon.toml:1: not a name",
+		"metrics = \"tcp:h:1\"":                               "tenon.toml:1: tcp:h:1 does not listen",
+		"[services.db]\n":                                     "tenon.toml:1: the address of the service is missing",
+		"[services.db]\naddress=\"tpc:h:1\"":                  `tenon.toml:2: "tpc": unknown kind`,
+		"[services.\"a b\"]\naddress=\"tcp:h:1\"":             "tenon.toml:1: ",
+		"[services.DB]\naddress=\"tcp:h:1\"":                  "tenon.toml:1: ",
+		"[services.db]\naddress=\"tcp-listen:1\"":             "tenon.toml:2: ",
+		"[services.db]\naddress=\"tcp:h:1\"\nto=[\"anyone\"]": "tenon.toml:3: anyone is not a peer",
+		"[services.db]\naddress=\"tcp:h:1\"\nto=[\"b b\"]":    "tenon.toml:3: not a name",
+		"[services.db]\naddress=\"tcp:h:1\"\nfor=[\"bob\"]":   "tenon.toml:3: there is no key services.db.for",
+		"[links.x]\nfrom=\"tcp-listen:1\"\n":                  "tenon.toml:1: to is missing",
+		"[links.x]\nfrom=\"tcp-listen:1\"\nto=\"peer:alice\"": "tenon.toml:3: ",
+		"[links]\nx.from=\"tcp-listen:1\"\nx.to=\"nope\"":     "tenon.toml:3: ",
+	} {
+		_, err := testNode().parseSettings("tenon.toml", []byte(text))
+		var c *ConfigError
+		if !errors.As(err, &c) || !errors.Is(err, transport.ErrUsage) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s\n%v\nwant %s", text, err, want)
+		}
+	}
+}

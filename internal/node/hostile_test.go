@@ -1,0 +1,227 @@
+package node_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// mallory is a peer that alice has paired with, and that says what it wants.
+func mallory(t *testing.T, w *world, alice *node.Node) *peertest.Node {
+	t.Helper()
+	m := w.Node("mallory", nil)
+	// A grant to a key is enough to be let in.
+	serve(t, alice, api.ServeRequest{Name: "lure", Address: echo(t), To: []string{m.Self().String()}})
+	return m
+}
+
+// ask opens a stream to alice, sends what is given and returns what comes back.
+func ask(t *testing.T, m *peertest.Node, alice *node.Node, send []byte) ([]byte, error) {
+	t.Helper()
+	s, err := m.Open(within(t), alice.ID(), node.Protocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := s.Write(send); err != nil {
+		return nil, err
+	}
+	s.CloseWrite()
+	return io.ReadAll(s)
+}
+
+func block(b ...byte) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)
+}
+
+func TestHostileRequests(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	m := mallory(t, w, alice)
+	refused := []byte{0, 2, 1, byte(peer.NotGranted)}
+	bad := []byte{0, 1, 4}
+	for name, c := range map[string]struct {
+		send, want []byte
+	}{
+		"nothing":            {nil, nil},
+		"half a length":      {[]byte{0}, nil},
+		"half a request":     {[]byte{0, 9, 1}, nil},
+		"too long":           {[]byte{0xff, 0xff, 1, 1}, bad},
+		"no request":         {block(), bad},
+		"unknown sort":       {block(9, 0, 0, 0), bad},
+		"sort 0":             {block(0, 0, 0, 0), bad},
+		"service too long":   {block(1, 200, 'x', 0, 0), bad},
+		"ticket too long":    {block(1, 1, 'x', 9, 9, 'y'), bad},
+		"more behind it":     {block(1, 1, 'x', 0, 0, 'y'), bad},
+		"no such service":    {block(1, 1, 'x', 0, 0), refused},
+		"no name":            {block(1, 0, 0, 0), refused},
+		"control characters": {block(1, 5, 0x1b, '[', '2', 'J', '\n', 0, 0), refused},
+		"not UTF-8":          {block(1, 2, 0xff, 0xfe, 0, 0), refused},
+		"capitals":           {block(1, 1, 'X', 0, 0), refused},
+		"no ticket":          {append([]byte{0, 9, 1, 0, 0, 5}, "hello"...), []byte{0, 2, 1, byte(peer.TicketForged)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ask(t, m, alice, c.send)
+			if c.want == nil && err == nil || c.want != nil && (err != nil || string(got) != string(c.want)) {
+				t.Errorf("%v, %v; want %v", got, err, c.want)
+			}
+		})
+	}
+	// Nothing of it reaches a terminal as it was.
+	entries, err := alice.Client().Audit(within(t), api.AuditQuery{})
+	if err != nil || len(entries) == 0 {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.ContainsAny(e.Service+e.End+e.Name, "\x1b\n\xff") {
+			t.Errorf("on record: %+v", e)
+		}
+	}
+	for e, err := range alice.Client().Events(within(t), 0, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(e.Text, "\x1b\n\xff") {
+			t.Errorf("told: %+v", e)
+		}
+	}
+	if got, err := ask(t, m, alice, block(1, 4, 'l', 'u', 'r', 'e', 0, 0)); err != nil || string(got) != "\x00\x02\x00\x01" {
+		t.Errorf("what is granted, after all that: %v, %v", got, err)
+	}
+}
+
+// Guests who send nothing hold so many places, and the next ones are sent away at once.
+func TestHalfOpenFlood(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	m := w.Node("mallory", nil)
+	serve(t, alice, api.ServeRequest{Name: "lure", Address: echo(t), Anyone: true}) // so that mallory is a guest
+	const streams, places = 100, 64
+	away := make(chan struct{}, streams)
+	var all sync.WaitGroup
+	var open []transport.Stream
+	for range streams {
+		s, err := m.Open(within(t), alice.ID(), node.Protocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, s)
+		all.Go(func() {
+			if got, err := io.ReadAll(s); err == nil && string(got) == "\x00\x01\x03" {
+				away <- struct{}{}
+			}
+		})
+	}
+	for range streams - places {
+		select {
+		case <-away:
+		case <-time.After(20 * time.Second):
+			t.Fatal("not enough of them are sent away")
+		}
+	}
+	for _, s := range open {
+		s.Close()
+	}
+	all.Wait()
+	if n := len(away); n > 0 {
+		t.Errorf("%d too many were sent away", n)
+	}
+}
+
+// A peer that says what it must not in an answer is an error, and no more.
+func TestHostileAnswers(t *testing.T) {
+	w := new(world)
+	m := w.Node("mallory", nil)
+	alice := w.node(t, "alice")
+	// Alice is given a ticket of mallory's, so that she may turn to it.
+	text, _, err := peer.Issue(within(t), m.Key(), new(peertest.Tickets), peer.Invite{Service: "x", Called: "mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan []byte, 1)
+	m.Serve(node.Protocol, func(s transport.Stream) {
+		s.Read(make([]byte, 4096))
+		s.Write(<-answers)
+		s.CloseWrite()
+		io.Copy(io.Discard, s)
+	})
+	for name, answer := range map[string][]byte{
+		"nothing":             nil,
+		"empty":               block(),
+		"unknown status":      block(99),
+		"unknown sort":        block(0, 77),
+		"no sort":             block(0),
+		"refusal without why": block(1),
+		"unknown refusal":     block(1, 200),
+		"long":                block(make([]byte, 60000)...),
+	} {
+		answers <- answer
+		c, err := alice.Client().Dial(within(t), api.DialRequest{To: text})
+		if err == nil {
+			t.Errorf("%s: a connection", name)
+			c.Close()
+		}
+	}
+	answers <- append(block(0, 2), 0xee, 0xff, 0xff, 0xff) // messages, and then no frame
+	c, err := alice.Client().Dial(within(t), api.DialRequest{To: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, _, err := c.(transport.MsgConn).ReadMsg(make([]byte, 10)); err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a frame that is none: %v", err)
+	}
+}
+
+// The ticket of one service does not open another, and that of another peer none.
+func TestForeignTickets(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	m := mallory(t, w, alice)
+	serve(t, alice, api.ServeRequest{Name: "other", Address: echo(t)})
+	made, err := alice.Client().Ticket(within(t), api.TicketRequest{Service: "lure"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forBob, err := alice.Client().Ticket(within(t), api.TicketRequest{Service: "other", For: bob.ID().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, _, err := peer.Issue(within(t), m.Key(), new(peertest.Tickets), peer.Invite{Service: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(service, ticket string) []byte {
+		b := append([]byte{1, byte(len(service))}, service...)
+		b = append(binary.BigEndian.AppendUint16(b, uint16(len(ticket))), ticket...)
+		got, err := ask(t, m, alice, block(b...))
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	for _, c := range []struct {
+		service, ticket string
+		want            peer.Refusal
+	}{
+		{"other", made.Text, peer.TicketForged},
+		{"other", forBob.Text, peer.TicketOthers},
+		{"", forBob.Text, peer.TicketOthers},
+		{"other", forged, peer.TicketUnknown},
+	} {
+		if got := open(c.service, c.ticket); string(got) != string([]byte{0, 2, 1, byte(c.want)}) {
+			t.Errorf("%s: %v, want %v", c.service, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A service that is UDP keeps the boundaries of messages, empty ones too.
+func TestUDPService(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	serve(t, alice, api.ServeRequest{Name: "dns", Address: "udp:" + u.LocalAddr().String(), To: []string{"bob"}})
+	if list, err := bob.Client().PeerServices(within(t), "alice"); err != nil || len(list) != 1 || list[0].Carries != api.Messages {
+		t.Errorf("%+v, %v", list, err)
+	}
+	c, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/dns"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	m := c.(transport.MsgConn)
+	p := make([]byte, 64<<10)
+	for _, size := range []int{1, 0, 9000, 2} {
+		if err := m.WriteMsg(bytes.Repeat([]byte("x"), size), transport.Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		u.SetDeadline(time.Now().Add(20 * time.Second))
+		n, from, err := u.ReadFrom(p)
+		if err != nil || n != size {
+			t.Fatalf("%d bytes of %d, %v", n, size, err)
+		}
+		if _, err := u.WriteTo(p[:n], from); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := m.ReadMsg(p); err != nil || n != size {
+			t.Fatalf("back: %d bytes of %d, %v", n, size, err)
+		}
+	}
+}
+
+// A program is started for each peer that comes, and a half-close reaches it.
+func TestExecService(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "sort", Address: "exec:sort", To: []string{"bob"}})
+	s := dial(t, bob, "alice/sort")
+	if _, err := io.WriteString(s, "b\na\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(s); string(got) != "a\nb\n" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// The size of the window here becomes that of the terminal there.
+func TestTerminalService(t *testing.T) {
+	if _, err := exec.LookPath("stty"); err != nil {
+		t.Skip("no stty")
+	}
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "sh", Address: "exec:sh,pty", To: []string{"bob"}})
+	if list, err := bob.Client().PeerServices(within(t), "alice"); err != nil || len(list) != 1 || list[0].Carries != api.Terminal {
+		t.Errorf("%+v, %v", list, err)
+	}
+	s := dial(t, bob, "alice/sh")
+	if err := s.(transport.Resizer).Resize(33, 77); err != nil {
+		t.Fatal(err)
+	}
+	s.SetDeadline(time.Now().Add(20 * time.Second))
+	var all strings.Builder
+	p := make([]byte, 4096)
+	for !strings.Contains(all.String(), "33 77") {
+		// The size goes its own way: asked again until it is there.
+		if _, err := io.WriteString(s, "stty size\n"); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.Read(p)
+		if err != nil {
+			t.Fatalf("%v, after %q", err, all.String())
+		}
+		all.Write(p[:n])
+	}
+}
+
+// A target that is not there is said to be so to both sides, and to nobody else.
+func TestTargetIsDown(t *testing.T) {
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "db", Address: "tcp:127.0.0.1:1", To: []string{"bob"}})
+	_, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/db"})
+	if !errors.Is(err, api.ErrUnreachable) || strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("bob is told %v", err)
+	}
+	services, err := alice.Client().Services(within(t))
+	if err != nil || !strings.Contains(services[0].Error, "refused") {
+		t.Errorf("alice sees %+v, %v", services, err)
+	}
+	waitAudit(t, alice, "refuse", func(e api.AuditEntry) bool { return strings.Contains(e.End, "cannot be opened") })
+}
+
+// What makes no sense as a service is refused when it is served.
+func TestServeRefuses(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	for _, r := range []api.ServeRequest{
+		{Name: "a b", Address: "tcp:h:1"},
+		{Name: "x\x1b[2J", Address: "tcp:h:1"},
+		{Name: "x", Address: ""},
+		{Name: "x", Address: "tpc:h:1"},
+		{Name: "x", Address: "tcp-listen:1"},
+		{Name: "x", Address: "tcp:h:1", To: []string{"nobody-i-know"}},
+		{Name: "x", Address: "tcp:h:1", To: []string{"anyone"}},
+	} {
+		if s, err := alice.Client().Serve(within(t), r); err == nil || strings.ContainsRune(err.Error(), 0x1b) {
+			t.Errorf("%+v: %+v, %v", r, s, err)
+		}
+	}
+	if all := alice.Services(); len(all) != 0 {
+		t.Errorf("there are services: %+v", all)
+	}
+}

@@ -1,0 +1,78 @@
+package node
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+func TestWire(t *testing.T) {
+	for _, q := range []request{{askOpen, "db", ""}, {askList, "", ""}, {askRedeem, "", "tenon1" + strings.Repeat("q", 4000)}, {askOpen, strings.Repeat("s", 63), "t"}} {
+		if got, err := readRequest(bytes.NewReader(q.marshal())); err != nil || got != q {
+			t.Errorf("%+v became %+v, %v", q, got, err)
+		}
+	}
+	for _, a := range []answer{{carries: api.Messages}, {list: []api.RemoteService{{Name: "a", Carries: api.Bytes}, {Name: "b", Carries: api.Terminal}}}} {
+		sort := byte(askOpen)
+		if a.list != nil {
+			sort = askList
+		}
+		if got, err := readAnswer(bytes.NewReader(a.marshal()), sort); err != nil || !reflect.DeepEqual(got, a) {
+			t.Errorf("%+v became %+v, %v", a, got, err)
+		}
+	}
+	// What the peer is not to know does not go over the wire.
+	for _, r := range []peer.Refusal{peer.Blocked, peer.Oneself} {
+		if _, err := readAnswer(bytes.NewReader(answer{status: answerRefused, refusal: r}.marshal()), askOpen); err != peer.NotGranted {
+			t.Errorf("%v is told as %v", r, err)
+		}
+	}
+	// As many services as there can be fit, or are cut off between two.
+	var many []api.RemoteService
+	for range maxServices {
+		many = append(many, api.RemoteService{Name: strings.Repeat("n", 63), Carries: api.Bytes})
+	}
+	got, err := readAnswer(bytes.NewReader(answer{list: many}.marshal()), askList)
+	if err != nil || len(got.list) != len(many) {
+		t.Errorf("%d services of %d, %v", len(got.list), len(many), err)
+	}
+}
+
+// What is read without an error is written in the same way.
+func FuzzRequest(f *testing.F) {
+	f.Add(request{askOpen, "db", "tenon1"}.marshal())
+	f.Add([]byte{0, 4, 1, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if q, err := readRequest(bytes.NewReader(b)); err == nil && !bytes.HasPrefix(b, q.marshal()) {
+			t.Errorf("%v became %+v", b, q)
+		}
+	})
+}
+
+func FuzzAnswer(f *testing.F) {
+	f.Add(answer{carries: api.Bytes}.marshal(), byte(askOpen))
+	f.Add(answer{list: []api.RemoteService{{Name: "a", Carries: api.Bytes}}}.marshal(), byte(askList))
+	f.Fuzz(func(t *testing.T, b []byte, sort byte) {
+		a, err := readAnswer(bytes.NewReader(b), sort)
+		for _, s := range a.list {
+			if _, bad := peer.ParseService(s.Name); err == nil && bad != nil {
+				t.Errorf("a service is called %q", s.Name)
+			}
+		}
+	})
+}
+
+// A configuration that is read once is read again in the same way, whatever it is.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte("relays = [\"/ip4/192.0.2.1/tcp/1\"]\n[services.db]\naddress = \"tcp:localhost:5432\"\nto = [\"bob\"]\n"))
+	f.Add([]byte("[links.a]\nfrom = \"tcp-listen:1\"\nto = \"peer:alice/db\"\n"))
+	n := testNode()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n.parseSettings("f", b) //nolint:errcheck // it must not panic
+		linesOf(b)
+	})
+}
