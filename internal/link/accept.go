@@ -59,6 +59,7 @@ func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, do
 		return
 	}
 	s := n.newStream(from, o.proto, below, false)
+	c := s.cur
 	s.id.random, s.key = o.random, o.key
 	if s.survive = min(o.survive, n.options.MaxSurvive); n.options.Survive < 0 {
 		s.survive = 0
@@ -80,8 +81,7 @@ func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, do
 		h(below)
 		return
 	}
-	c := s.cur
-	s.start(int64(o.window), 0)
+	s.start(s.survive, int64(o.window), 0)
 	h(s)
 	s.Close() //nolint:errcheck // the handler would have closed it, to know
 	<-c.gone

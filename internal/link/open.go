@@ -46,12 +46,11 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 		return nil, err
 	}
 	agreed, window := parseOpened(content)
-	if s.survive = min(s.survive, agreed); s.survive == 0 {
-		s.cur = nil
-		s.finish(nil, false)
+	if agreed = min(survive, agreed); agreed <= 0 {
+		s.detach()
 		return below, nil
 	}
-	s.start(int64(window), time.Since(begin))
+	s.start(agreed, int64(window), time.Since(begin))
 	return s, nil
 }
 

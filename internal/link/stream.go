@@ -130,15 +130,23 @@ func (n *Network) newStream(with peer.ID, proto string, below transport.Stream, 
 }
 
 // start begins the life of a session that both sides have agreed on.
-func (s *Stream) start(limit int64, roundTrip time.Duration) {
+func (s *Stream) start(survive time.Duration, limit int64, roundTrip time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return
 	}
-	s.limit, s.roundTrip = limit, roundTrip
+	s.survive, s.limit, s.roundTrip = survive, limit, roundTrip
 	s.granted, s.toldAt = s.window, time.Now()
 	s.beat.start(s)
+}
+
+// detach ends a session that has not begun, and leaves the stream below alone.
+func (s *Stream) detach() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cur = nil
+	s.end(nil, false, false)
 }
 
 // finish ends the session. clean tells that both sides have ended it as they should.
@@ -252,7 +260,10 @@ func (s *Stream) dropAll() {
 func (s *Stream) shutDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
+	switch {
+	case s.beat.timer == nil: // it has not begun
+		s.end(errClosing, false, false)
+	case !s.closed:
 		s.fail(errClosing)
 	}
 }
