@@ -104,7 +104,7 @@ func (s *Stream) tick() {
 		}
 		s.fail(errNotTaken)
 	}
-	if b.busy || waiting || b.missed > 0 || s.cur == nil {
+	if b.busy || waiting || b.asked || s.cur == nil {
 		b.slow = false
 		b.timer.Reset(interval)
 	} else {

@@ -211,8 +211,14 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	}
 	s.adopted = a
 	if old := s.cur; old != nil {
-		s.cur = nil
-		if !s.n.spawn(func() { old.release(errMoved) }) {
+		if s.cur = nil; s.reading {
+			old.poke()
+		}
+		wait := retireTime // the other side still reads from it, until it has the answer
+		if r == nil || s.suspect {
+			wait = 0
+		}
+		if !s.n.spawn(func() { s.retire(old, wait) }) {
 			return refusedBusy
 		}
 	}
@@ -240,6 +246,32 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	s.listen()
 	s.flushSoon()
 	return 0
+}
+
+// retireTime is how long a stream below is kept of which the other side has not heard yet
+// that it is not needed any more.
+const retireTime = 2 * time.Second
+
+// retire gives a stream below up, after some time, or soon if a write hangs in it.
+func (s *Stream) retire(old *carrier, wait time.Duration) {
+	defer old.release(errMoved)
+	for _, t := range []time.Duration{min(wait, cutGrace), wait} {
+		timer := time.NewTimer(t)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.over:
+			return
+		case <-s.n.closing:
+			return
+		}
+		s.mu.Lock()
+		hangs := s.cur == nil && s.writing
+		s.mu.Unlock()
+		if hangs {
+			return
+		}
+	}
 }
 
 var errMoved = errors.New("the session has moved to another stream")
