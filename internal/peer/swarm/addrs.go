@@ -41,6 +41,7 @@ func (n *Network) addrs() []ma.Multiaddr {
 			addrs = append(addrs, a)
 		}
 	}
+	addrs = append(addrs, n.mappedAddrs()...)
 	return append(addrs, n.reservedAddrs()...)
 }
 

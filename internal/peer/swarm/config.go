@@ -3,6 +3,7 @@ package swarm
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	ma "github.com/multiformats/go-multiaddr"
@@ -36,6 +37,11 @@ type Config struct {
 
 	LANOnly bool // dial and announce addresses of this machine and of local networks only
 
+	// MapPorts has the router at home asked to let connections in to the ports that are
+	// listened on, by PCP, NAT-PMP or UPnP. It is not for a Network that has Announce.
+	MapPorts bool
+	router   netip.AddrPort // in place of the router, for tests
+
 	// Addresses returns where a peer has been before. It is asked when a peer
 	// is dialed.
 	Addresses func(peer.ID) []string
@@ -65,6 +71,7 @@ const (
 	Disconnected EventKind = "disconnected"
 	Turned       EventKind = "turned away" // a peer that is not admitted
 	Reserved     EventKind = "reserved"    // a place at a relay, or why not
+	Mapped       EventKind = "mapped"      // a port of the router, or why not
 )
 
 // errConfig is what a Config lacks.

@@ -54,6 +54,7 @@ type Network struct {
 	links    links
 	serve    serving
 	circuits circuits
+	ports    ports
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -117,6 +118,7 @@ func build(config Config) (_ *Network, err error) {
 		return nil, err
 	}
 	n.links.changed = make(chan struct{})
+	n.ports.again = make(chan struct{}, 1)
 	return n, nil
 }
 
@@ -190,6 +192,9 @@ func (n *Network) start(context.Context) error {
 	}
 	for _, relay := range n.relays {
 		n.task(func() { n.keepReserved(relay) })
+	}
+	if n.config.MapPorts && len(n.config.Announce) == 0 {
+		n.task(n.keepMapped)
 	}
 	return n.host.tellAddrs()
 }
