@@ -86,7 +86,11 @@ func (s *Stream) tick() {
 		s.listen()
 	}
 	interval := max(busyBeat, 2*s.roundTrip)
-	silent := now.Sub(b.last) >= interval
+	expected := interval
+	if b.slow && !s.opener {
+		expected = idleBeat + idleLate/2 // the other side asks
+	}
+	silent := now.Sub(b.last) >= expected
 	if silent && b.asked && s.cur != nil {
 		if b.missed++; b.missed >= misses && !s.suspect {
 			s.suspect = true

@@ -213,8 +213,11 @@ func (s *Stream) begin(c *carrier) {
 	}
 }
 
-// violated fails the session because of the other side.
-func (s *Stream) violated(format string, a ...any) { s.fail(fmt.Errorf(format, a...)) }
+// violated ends the session because of the other side, with which there is nothing more
+// to talk about: if it resumes the session, it is told that there is none.
+func (s *Stream) violated(format string, a ...any) {
+	s.end(fmt.Errorf(format, a...), false, false)
+}
 
 // act acts upon a frame that has arrived whole.
 func (s *Stream) act(c *carrier) {

@@ -232,6 +232,9 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	if s.err == nil {
 		s.acknowledge(at)
 	}
+	if s.ended {
+		return refusedProtocol
+	}
 	s.owed = owed{stop: s.shut && !s.finIn && s.err == nil, abort: s.aborting, aborted: s.err != nil && !s.aborting}
 	s.unpause()
 	s.suspect = false

@@ -1,0 +1,157 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A counter is told of every operation on the networks below, and does something in
+// one of them.
+type counter struct {
+	mu    sync.Mutex
+	count int
+	at    int
+	do    func()
+}
+
+func (c *counter) next() {
+	c.mu.Lock()
+	c.count++
+	now := c.count == c.at
+	c.mu.Unlock()
+	if now {
+		c.do()
+	}
+}
+
+// A counted Network tells a counter of all that is done on its streams.
+type counted struct {
+	peer.Network
+	c *counter
+}
+
+func (n counted) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	n.c.next()
+	s, err := n.Network.Open(ctx, to, proto)
+	n.c.next()
+	if err != nil {
+		return nil, err
+	}
+	return countedStream{s, n.c}, nil
+}
+
+func (n counted) Serve(proto string, h func(transport.Stream)) func() {
+	return n.Network.Serve(proto, func(s transport.Stream) { h(countedStream{s, n.c}) })
+}
+
+type countedStream struct {
+	transport.Stream
+	c *counter
+}
+
+func (s countedStream) Read(p []byte) (int, error) {
+	s.c.next()
+	n, err := s.Stream.Read(p)
+	s.c.next()
+	return n, err
+}
+
+func (s countedStream) Write(p []byte) (int, error) {
+	s.c.next()
+	n, err := s.Stream.Write(p)
+	s.c.next()
+	return n, err
+}
+
+func (s countedStream) Close() error {
+	s.c.next()
+	return s.Stream.Close()
+}
+
+func (s countedStream) CloseWrite() error {
+	s.c.next()
+	return s.Stream.CloseWrite()
+}
+
+func (s countedStream) Unwrap() transport.Conn { return s.Stream }
+
+// A conversation comes to the right end wherever its connection is lost, once and for a
+// moment, or gets stuck.
+func TestCutAtEveryOperation(t *testing.T) {
+	for name, cut := range map[string]func(w *peertest.World, a, b *peertest.Node){
+		"broken": (*peertest.World).Break, "silent": (*peertest.World).Silence, "stranded": (*peertest.World).Strand,
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := 1
+			for ; ; at++ {
+				var c *counter
+				virtually(t, 3*time.Millisecond, Options{}, func(p *pair) {
+					c = &counter{at: at, do: func() {
+						cut(p.w, p.a, p.b)
+						time.AfterFunc(1500*time.Millisecond, func() { p.w.Heal(p.a, p.b) })
+					}}
+					p.near.stop()
+					p.far.stop()
+					near, far := New(counted{p.a, c}, Options{}), New(counted{p.b, c}, Options{})
+					defer far.Close()  //nolint:errcheck // it returns nil
+					defer near.Close() //nolint:errcheck // it returns nil
+					converse(p.t, near, far, fmt.Sprintf("%s at operation %d", name, at))
+				})
+				if c.count < at || t.Failed() {
+					break
+				}
+			}
+			if at < 20 {
+				t.Errorf("there were %d operations only", at)
+			}
+		})
+	}
+}
+
+// converse has two sides ask and answer, each to its end.
+func converse(t *testing.T, near, far *Network, what string) {
+	got := make(chan error, 1)
+	far.Serve("talk", func(s transport.Stream) {
+		question, err := io.ReadAll(s)
+		if err == nil && string(question) != "one two three" {
+			err = fmt.Errorf("asked: %q", question)
+		}
+		if _, werr := io.WriteString(s, "an answer"); err == nil {
+			err = werr
+		}
+		if cerr := s.Close(); err == nil {
+			err = cerr
+		}
+		got <- err
+	})
+	s, err := near.Open(t.Context(), far.Self(), "talk")
+	if err != nil {
+		return // there was no session yet
+	}
+	for _, word := range []string{"one", " two", " three"} {
+		if _, err := io.WriteString(s, word); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := s.CloseWrite(); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	if answer, err := io.ReadAll(s); err != nil || string(answer) != "an answer" {
+		t.Errorf("%s: %q, %v", what, answer, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("%s: Close: %v", what, err)
+	}
+	if err := <-got; err != nil {
+		t.Errorf("%s: far: %v", what, err)
+	}
+}
