@@ -39,6 +39,7 @@ var Rules = []Rule{
 	{"internal/peer/punch", []string{"transport"}, "holes are punched with sockets, whoever the peers are"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
 	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "internal/peer/portmap", "transport"}, "a network over libp2p"},
+	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "internal/peer/punch", "transport", "transport/tlslayer"}, "a network over libp2p"},
 	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
 	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
 	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},

@@ -21,8 +21,8 @@ func echo(s transport.Stream) {
 	s.CloseWrite() //nolint:errcheck // the other side sees it
 }
 
-// pair makes two that know each other, the second of which echoes.
-func pair(t testing.TB, listen ...string) (a, b *Network) {
+// couple makes two that know each other, the second of which echoes.
+func couple(t testing.TB, listen ...string) (a, b *Network) {
 	a, b = newNet(t, nil, listen...), newNet(t, nil, listen...)
 	meet(a, b)
 	b.Serve("echo", echo)
@@ -64,7 +64,7 @@ func isDirect(s transport.Stream) bool {
 
 // A stream has a connection of its own, and the next one has that connection.
 func TestDirect(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	var ports []string
 	for range 3 {
 		s := say(t, a, b, "hello")
@@ -105,7 +105,7 @@ func awaitIdle(t testing.TB, a, b *Network, want int) {
 
 // A connection that was lost while it was idle costs nobody a stream.
 func TestDirectLostWhileIdle(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	finish(t, say(t, a, b, "hello"))
 	awaitIdle(t, a, b, 1)
 	a.direct.mu.Lock()
@@ -118,11 +118,11 @@ func TestDirectLostWhileIdle(t *testing.T) {
 
 // Where the peer's port cannot be reached for it, streams go over libp2p's connection.
 func TestDirectFallsBack(t *testing.T) {
-	a, b := pair(t, "/ip4/127.0.0.1/udp/0/quic-v1")
+	a, b := couple(t, "/ip4/127.0.0.1/udp/0/quic-v1")
 	if s := say(t, a, b, "hello"); isDirect(s) {
 		t.Errorf("%T", s)
 	}
-	a, b = pair(t, loopback)
+	a, b = couple(t, loopback)
 	a.direct.pause(b.lib())
 	if s := say(t, a, b, "hello"); isDirect(s) {
 		t.Errorf("%T", s)
@@ -136,7 +136,7 @@ func TestDirectFallsBack(t *testing.T) {
 
 // Recheck cuts the streams of those who are not let in any more.
 func TestRecheck(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	s := say(t, a, b, "hello")
 	b.config.Admit = only()
 	b.Recheck()
@@ -150,7 +150,7 @@ func TestRecheck(t *testing.T) {
 
 // A guest reaches what is for guests, and does not find out what else there is.
 func TestGuests(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	b.config.Admit = func(peer.ID) peer.Admission { return peer.Guest }
 	b.ServeGuests("hello", echo)
 	for _, direct := range []bool{true, false} {
@@ -195,7 +195,7 @@ func (n *Network) swarmAddr() (string, error) {
 
 // Whoever is not let in, or has no link, is cut before anything of his is read.
 func TestDirectStranger(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	b.config.Admit = only(a.Self())
 	stranger := newNet(t, nil)
 	for name, as := range map[string]*Network{"a stranger": stranger, "a peer without a link": a} {
@@ -212,7 +212,7 @@ func TestDirectStranger(t *testing.T) {
 
 // The key that the listener shows has to be that of the peer that was dialed.
 func TestDirectWrongKey(t *testing.T) {
-	a, b := pair(t, loopback)
+	a, b := couple(t, loopback)
 	if x, err := dialTLS(t, a, b, a); err == nil {
 		x.cut()
 		t.Error("somebody else was taken for the peer")
@@ -240,7 +240,7 @@ func TestDirectHostileFrames(t *testing.T) {
 		"aborted":         head(frameAbort, 0),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := pair(t, loopback)
+			a, b := couple(t, loopback)
 			got := make(chan error, 1)
 			b.Serve("read", func(s transport.Stream) {
 				_, err := io.Copy(io.Discard, s)
@@ -278,7 +278,7 @@ func TestDirectHostileRequests(t *testing.T) {
 		"http":        []byte("GET / HTTP/1.1\r\n\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, b := pair(t, loopback)
+			a, b := couple(t, loopback)
 			if err := a.Connect(t.Context(), b.Self()); err != nil {
 				t.Fatal(err)
 			}
@@ -298,7 +298,7 @@ func TestDirectHostileRequests(t *testing.T) {
 
 // Those who say nothing keep nobody out who comes from elsewhere, and are cut.
 func TestHalfOpenFlood(t *testing.T) {
-	a, b := pair(t, "/ip4/127.0.0.1/tcp/0")
+	a, b := couple(t, "/ip4/127.0.0.1/tcp/0")
 	at, err := b.swarmAddr()
 	if err != nil {
 		t.Fatal(err)

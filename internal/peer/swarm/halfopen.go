@@ -69,3 +69,11 @@ func pause(ctx context.Context) bool {
 		return false
 	}
 }
+
+// crowded tells whether so many have not shown a key that the address of a newcomer is
+// to be verified before it costs anything (RFC 9000 section 8.1).
+func (h *halfOpen) crowded(net.Addr) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all > maxHalfOpen/4
+}

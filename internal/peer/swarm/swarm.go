@@ -2,7 +2,6 @@ package swarm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +22,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	libp2pquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
-	"github.com/libp2p/go-libp2p/p2p/transport/quicreuse"
-	"github.com/quic-go/quic-go"
 
 	"github.com/tenon-net/tenon/internal/peer"
 )
@@ -38,10 +34,12 @@ type Network struct {
 	relays   []lpeer.AddrInfo
 	carriers map[lpeer.ID]bool // relays and bootstrap peers; not changed after New
 
-	host   *host
-	swarm  *p2pswarm.Swarm
-	inject *injector
-	closes []io.Closer // in the order in which Close calls them
+	host     *host
+	swarm    *p2pswarm.Swarm
+	inject   *injector
+	overTCP  *tcpTransport
+	overQUIC *quicTransport
+	closes   []io.Closer // in the order in which Close calls them
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -136,25 +134,12 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if n.direct, err = newDirect(n, key, limits); err != nil {
 		return err
 	}
-	overTCP, err := newTCPTransport(n, up, limits)
-	if err != nil {
+	if n.overTCP, err = newTCPTransport(n, up, limits); err != nil {
 		return err
 	}
-	var reset quic.StatelessResetKey
-	var token quic.TokenGeneratorKey
-	rand.Read(reset[:]) //nolint:errcheck // it does not fail
-	rand.Read(token[:]) //nolint:errcheck // it does not fail
-	sockets, err := quicreuse.NewConnManager(reset, token, quicreuse.VerifySourceAddress(limits.VerifySourceAddress))
-	if err != nil {
-		return err
-	}
-	n.closes = append(n.closes, sockets)
-	overQUIC, err := libp2pquic.NewTransport(key, sockets, nil, gate{n}, limits)
-	if err != nil {
-		return err
-	}
+	n.overQUIC = &quicTransport{n: n, identity: n.direct.identity, limits: limits}
 	n.inject = newInjector()
-	for _, t := range []ltransport.Transport{overTCP, overQUIC, n.inject} {
+	for _, t := range []ltransport.Transport{n.overTCP, n.overQUIC, n.inject} {
 		if err := n.swarm.AddTransport(t); err != nil {
 			return err
 		}

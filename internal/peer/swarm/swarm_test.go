@@ -61,6 +61,7 @@ func breakAll(a *Network) {
 func TestSuite(t *testing.T) {
 	for name, listen := range map[string]string{
 		"tcp":  "/ip4/127.0.0.1/tcp/0",
+		"quic": "/ip4/127.0.0.1/udp/0/quic-v1",
 		"tcp6": "/ip6/::1/tcp/0",
 	} {
 		t.Run(name, func(t *testing.T) {
