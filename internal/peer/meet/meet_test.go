@@ -144,6 +144,24 @@ func TestARelayIsLost(t *testing.T) {
 	})
 }
 
+// A relay that comes back while the code is shown has the channel then.
+func TestARelayComesBack(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		lost, there := w.relay("lost", 0), w.relay("there", 0)
+		alice, bob := w.node("alice"), w.node("bob")
+		w.world.Break(alice, lost)
+		o, err := at(alice, lost, there).Offer(t.Context())
+		if err != nil || len(o.Missing()) != 1 {
+			t.Fatal(err, o)
+		}
+		time.Sleep(20 * time.Second)
+		w.world.Heal(alice, lost)
+		time.Sleep(againMost + time.Second)
+		pairUp(t, alice, o, bob, at(bob, lost))
+		o.Close() //nolint:errcheck // it returns nil
+	})
+}
+
 func TestNowhere(t *testing.T) {
 	inTown(t, func(t *testing.T, w *town) {
 		lost, alice := w.relay("lost", 0), w.node("alice")

@@ -19,6 +19,13 @@ const (
 	forLAN    = 350 * time.Millisecond // two questions
 	forRelays = 3 * time.Second
 	forOthers = 500 * time.Millisecond // when one relay has answered
+	besideLAN = time.Second            // when there is a local network, too
+)
+
+// How often a relay that was not reached is asked again.
+const (
+	againFirst = time.Second
+	againMost  = 15 * time.Second
 )
 
 // The numbers of channels that no relay has chosen: enough of them that two offers do
@@ -46,8 +53,8 @@ type Offer struct {
 }
 
 // Offer opens a channel everywhere under one number: the shortest that relays have free,
-// or one by chance. ctx bounds the call. A relay that cannot be reached in time is left
-// out; see [Offer.Missing].
+// or one by chance. ctx bounds the call. Relays that cannot be reached in time are asked
+// for that number for as long as the offer lives; see [Offer.Missing].
 func (p Place) Offer(ctx context.Context) (*Offer, error) {
 	if p.nowhere() {
 		return nil, ErrNowhere
@@ -58,7 +65,7 @@ func (p Place) Offer(ctx context.Context) (*Offer, error) {
 	if p.LAN != nil {
 		look.Go(func() { used, _ = p.LAN.Channels(ctx, forLAN) }) //nolint:errcheck // Offer below says it
 	}
-	reached := p.ask(ctx, o)
+	reached, late := p.ask(ctx, o)
 	look.Wait()
 	o.claim(ctx, reached, used)
 	if p.LAN != nil {
@@ -81,6 +88,9 @@ func (p Place) Offer(ctx context.Context) (*Offer, error) {
 	for _, c := range o.relays {
 		o.accepts.Go(func() { o.accept(accepts, c.Accept) })
 	}
+	for _, relay := range late {
+		o.accepts.Go(func() { o.keepAsking(accepts, p.mailbox(relay)) })
+	}
 	return o, nil
 }
 
@@ -93,9 +103,13 @@ type claim struct {
 }
 
 // ask opens a channel at every relay, each under the number that it likes, and returns
-// those that were reached.
-func (p Place) ask(ctx context.Context, o *Offer) (reached []claim) {
-	ctx, cancel := context.WithTimeout(ctx, forRelays)
+// those that were reached, and those that were not.
+func (p Place) ask(ctx context.Context, o *Offer) (reached []claim, late []peer.ID) {
+	patience := forRelays
+	if p.LAN != nil {
+		patience = besideLAN
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answers := make(chan claim)
 	for _, relay := range p.Relays {
@@ -109,13 +123,14 @@ func (p Place) ask(ctx context.Context, o *Offer) (reached []claim) {
 		a := <-answers
 		if a.err != nil {
 			o.missing = append(o.missing, fmt.Errorf("relay %s: %w", a.relay.Short(), a.err))
+			late = append(late, a.relay)
 			continue
 		}
 		if reached = append(reached, a); len(reached) == 1 {
 			defer time.AfterFunc(forOthers, cancel).Stop()
 		}
 	}
-	return reached
+	return reached, late
 }
 
 // claim makes the number the same at all relays that were reached, and one that nobody
@@ -164,7 +179,27 @@ func (r *claim) move(ctx context.Context, number int) (taken bool) {
 // Channel returns the number.
 func (o *Offer) Channel() int { return o.channel }
 
-// Missing returns where the channel is not open, and why.
+// keepAsking opens the channel at a relay that could not be reached, as soon as it can.
+func (o *Offer) keepAsking(ctx context.Context, open mailbox.Opener) {
+	for wait := againFirst; ; wait = min(2*wait, againMost) {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		c, err := mailbox.Offer(ctx, open, o.channel)
+		if errors.Is(err, mailbox.ErrTaken) {
+			return // then it is somebody else's there
+		}
+		if err == nil {
+			o.accept(ctx, c.Accept)
+			c.Close() //nolint:errcheck // the relay sees it in any case
+			return
+		}
+	}
+}
+
+// Missing returns where the channel could not be opened at the beginning, and why.
 func (o *Offer) Missing() []error { return o.missing }
 
 // accept hands on who comes to one place.
