@@ -15,7 +15,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// A route is a method and a path, and what happens there. openapi.yaml of package api
+// A route is a method and a path, and what happens there. openapi.json of package api
 // has the same ones; a test compares them.
 type route struct {
 	pattern string
@@ -96,6 +96,10 @@ func (n *Node) routes() []route {
 		})},
 		{"GET /v1/doctor", n.serveDoctor},
 		{"GET /metrics", func(w http.ResponseWriter, _ *http.Request) { n.serveMetrics(w) }},
+		{"GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(api.OpenAPI) //nolint:errcheck // the client is gone
+		}},
 		{"POST /v1/reload", do(func(r *http.Request, _ none) (api.Reloaded, error) { return n.Reload(r.Context()) })},
 		{"POST /v1/down", n.serveDown},
 		{"POST /v1/dial", n.serveDial},
@@ -185,12 +189,18 @@ func (n *Node) serveDoctor(w http.ResponseWriter, r *http.Request) {
 	})(w, r)
 }
 
-// serveDown answers, asks the node to end, and keeps the connection until it does.
+// serveDown answers, asks the node to end, and keeps the connection until nothing of it is
+// left.
 func (n *Node) serveDown(w http.ResponseWriter, _ *http.Request) {
-	w.WriteHeader(http.StatusAccepted)
-	http.NewResponseController(w).Flush() //nolint:errcheck // the client is gone
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	defer conn.Close()                                                         //nolint:errcheck // that is the answer
+	io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n") //nolint:errcheck // the client is gone
 	n.Down()
-	<-n.life.Done()
+	<-n.gone
 }
 
 // heartbeat is how often a silent stream of events shows that it is still there.

@@ -1,6 +1,6 @@
 // Package api is how programs talk to a node: the types that go over its control
 // socket, and a [Client] whose methods are the verbs of the program. It is HTTP with
-// JSON and server-sent events over a unix socket; openapi.yaml describes it. Ends are
+// JSON and server-sent events over a unix socket; openapi.json describes it. Ends are
 // carried by connections that were upgraded to tenon-stream, see [Stream].
 //
 // The node itself is in package node. This package links no engine of a network and
@@ -8,6 +8,7 @@
 package api
 
 import (
+	_ "embed"
 	"errors"
 	"net/http"
 	"path/filepath"
@@ -15,6 +16,11 @@ import (
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/transport"
 )
+
+// OpenAPI describes the API: an OpenAPI 3.1 document. A test makes it from the types.
+//
+//go:embed openapi.json
+var OpenAPI []byte
 
 // SocketPath returns where the control socket of the node is whose state is in dir.
 func SocketPath(dir string) string { return filepath.Join(dir, "control.sock") }

@@ -1,0 +1,206 @@
+package node
+
+import (
+	"encoding/json"
+	"flag"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+var update = flag.Bool("update", false, "write api/openapi.json anew")
+
+// An operation is what the document says of a route.
+type operation struct {
+	summary string
+	in, out any    // JSON; nil = nothing
+	query   string // names of parameters
+	sort    string // "" = JSON, "events", "stream", "text", "wait"
+}
+
+type (
+	toRename struct {
+		Name string `json:"name"`
+	}
+	toRevoke struct {
+		Ticket string `json:"ticket"`
+	}
+	toAdd struct {
+		Ticket string `json:"ticket"`
+		As     string `json:"as,omitempty"`
+	}
+)
+
+var operations = map[string]operation{
+	"GET /v1/status":                    {"How the node is.", nil, api.Status{}, "", ""},
+	"GET /v1/id":                        {"Who the node is.", nil, api.Identity{}, "", ""},
+	"POST /v1/rotate":                   {"Give the node a new key, which the old one names as its successor.", nil, api.Identity{}, "", ""},
+	"GET /v1/peers":                     {"All peers that are known, in the order of their names.", nil, []api.Peer{}, "", ""},
+	"POST /v1/peers/{peer}/rename":      {"Call a peer something else.", toRename{}, api.Peer{}, "", ""},
+	"POST /v1/peers/{peer}/block":       {"Keep a peer out, and cut it off.", nil, nil, "", ""},
+	"POST /v1/peers/{peer}/unblock":     {"Let a peer in again.", nil, nil, "", ""},
+	"DELETE /v1/peers/{peer}":           {"Forget a peer and what it was granted, and cut it off.", nil, nil, "", ""},
+	"GET /v1/peers/{peer}/services":     {"What a peer lets this node use.", nil, []api.RemoteService{}, "", ""},
+	"POST /v1/pair":                     {"Show a code to pair by, or use one, until it is of no use any more.", api.PairRequest{}, api.PairEvent{}, "", "events"},
+	"GET /v1/tickets":                   {"The tickets that were given out, the latest first.", nil, []api.Ticket{}, "", ""},
+	"POST /v1/tickets":                  {"Make a ticket.", api.TicketRequest{}, api.Ticket{}, "", ""},
+	"POST /v1/tickets/revoke":           {"End a ticket, named by its serial or its text, and cut who came by it.", toRevoke{}, api.Granted{}, "", ""},
+	"POST /v1/tickets/add":              {"Keep a ticket of somebody else, and redeem it if he is there.", toAdd{}, api.Added{}, "", ""},
+	"GET /v1/services":                  {"What this node offers.", nil, []api.Service{}, "", ""},
+	"POST /v1/services":                 {"Offer a service.", api.ServeRequest{}, api.Service{}, "", ""},
+	"DELETE /v1/services/{service}":     {"End a service and its joints.", nil, api.Granted{}, "", ""},
+	"POST /v1/grant":                    {"Let peers use a service.", api.GrantRequest{}, api.Granted{}, "", ""},
+	"POST /v1/revoke":                   {"Take a service from peers, and cut their joints.", api.GrantRequest{}, api.Granted{}, "", ""},
+	"GET /v1/joints":                    {"What goes on, in the order in which it began.", nil, []api.Joint{}, "", ""},
+	"GET /v1/events":                    {"What has happened behind the event with the number after, or that of Last-Event-ID, and with follow=true what will.", nil, api.Event{}, "after follow", "events"},
+	"GET /v1/audit":                     {"The audit log, the latest first.", nil, []api.AuditEntry{}, "since peer service limit", ""},
+	"GET /v1/doctor":                    {"Look at the network, and at the ways to a peer.", nil, api.Step{}, "peer", "events"},
+	"GET /metrics":                      {"Metrics in the text format of Prometheus.", nil, nil, "", "text"},
+	"GET /v1/openapi.json":              {"This document.", nil, nil, "", "text"},
+	"POST /v1/reload":                   {"Read the configuration again; a mistake in it changes nothing.", nil, api.Reloaded{}, "", ""},
+	"POST /v1/down":                     {"End the node. The answer ends when nothing of it is left.", nil, nil, "", "wait"},
+	"POST /v1/dial":                     {"Open a service of a peer. The connection carries it from then on.", api.DialRequest{}, nil, "", "stream"},
+	"POST /v1/offer":                    {"Offer a service for as long as this is read.", api.OfferRequest{}, api.Arrival{}, "", "events"},
+	"POST /v1/offer/{service}/{number}": {"Accept one who has arrived. The connection carries it from then on.", nil, nil, "", "stream"},
+}
+
+// The document has every route, and every field of every type; it is made from them.
+func TestOpenAPI(t *testing.T) {
+	var patterns []string
+	for _, r := range new(Node).routes() {
+		patterns = append(patterns, r.pattern)
+	}
+	slices.Sort(patterns)
+	if want := slices.Sorted(maps.Keys(operations)); !slices.Equal(patterns, want) {
+		t.Fatalf("the routes are\n%q\nand described are\n%q", patterns, want)
+	}
+	got, err := json.MarshalIndent(document(), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, '\n')
+	if *update {
+		if err := os.WriteFile("api/openapi.json", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile("api/openapi.json"); err != nil || string(have) != string(got) {
+		t.Errorf("api/openapi.json is not up to date (%v): go test ./internal/node -run OpenAPI -update", err)
+	}
+}
+
+type object = map[string]any
+
+func document() object {
+	schemas := object{}
+	paths := map[string]object{}
+	for pattern, op := range operations {
+		method, path, _ := strings.Cut(pattern, " ")
+		if paths[path] == nil {
+			paths[path] = object{}
+		}
+		paths[path][strings.ToLower(method)] = op.describe(path, schemas)
+	}
+	schema(reflect.TypeFor[api.Error](), schemas)
+	return object{
+		"openapi": "3.1.0",
+		"info": object{"title": "Tenon, the control API of a node", "version": "1",
+			"description": "HTTP over the unix socket control.sock in the state directory. Only its user and root may connect."},
+		"servers":    []any{object{"url": "http://tenon"}},
+		"paths":      paths,
+		"components": object{"schemas": schemas},
+	}
+}
+
+func (op operation) describe(path string, schemas object) object {
+	content := func(kind string, v any) object {
+		if v == nil {
+			return object{kind: object{}}
+		}
+		return object{kind: object{"schema": schema(reflect.TypeOf(v), schemas)}}
+	}
+	out := object{"summary": op.summary}
+	var parameters []any
+	for _, m := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(path, -1) {
+		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
+	}
+	for _, name := range strings.Fields(op.query) {
+		parameters = append(parameters, object{"name": name, "in": "query", "schema": object{"type": "string"}})
+	}
+	if parameters != nil {
+		out["parameters"] = parameters
+	}
+	if op.in != nil {
+		out["requestBody"] = object{"required": true, "content": content("application/json", op.in)}
+	}
+	status, answer := "200", object{"description": "Done."}
+	switch op.sort {
+	case "events":
+		answer = object{"description": "Server-sent events, each with one of these as its data; the last is called end, or error with an Error before it.", "content": content("text/event-stream", op.out)}
+	case "stream":
+		status, answer = "101", object{"description": "The protocol is tenon-stream from now on: frames of docs/protocol/service.md."}
+	case "text":
+		answer["content"] = content("text/plain", nil)
+	case "wait":
+		status = "202"
+	default:
+		if op.out != nil {
+			answer["content"] = content("application/json", op.out)
+		}
+	}
+	out["responses"] = object{status: answer,
+		"default": object{"description": "It was not done.", "content": content("application/json", api.Error{})}}
+	return out
+}
+
+// schema describes a type. Structs become components.
+func schema(t reflect.Type, schemas object) object {
+	switch {
+	case t == reflect.TypeFor[time.Time]():
+		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[api.Duration]():
+		return object{"type": "string", "example": "1h30m0s"}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return schema(t.Elem(), schemas)
+	case reflect.Slice:
+		return object{"type": "array", "items": schema(t.Elem(), schemas)}
+	case reflect.String:
+		return object{"type": "string"}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.Float64:
+		return object{"type": "number"}
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return object{"type": "integer"}
+	case reflect.Struct:
+		name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
+		if schemas[name] == nil {
+			properties := object{}
+			s := object{"type": "object", "properties": properties}
+			schemas[name] = s
+			var required []string
+			for i := range t.NumField() {
+				f := t.Field(i)
+				key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+				properties[key] = schema(f.Type, schemas)
+				if !strings.Contains(options, "omit") {
+					required = append(required, key)
+				}
+			}
+			if required != nil {
+				s["required"] = required
+			}
+		}
+		return object{"$ref": "#/components/schemas/" + name}
+	}
+	panic("no schema for " + t.String())
+}
