@@ -38,13 +38,11 @@ var Rules = []Rule{
 	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
 	{"internal/peer/punch", []string{"transport"}, "holes are punched with sockets, whoever the peers are"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
-	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "internal/peer/portmap", "transport"}, "a network over libp2p"},
-	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "internal/peer/punch", "transport", "transport/tlslayer"}, "a network over libp2p"},
+	{"internal/peer/swarm", []string{"internal/peer", "internal/peer/mailbox", "internal/peer/portmap", "internal/peer/punch", "transport", "transport/tlslayer"}, "a network over libp2p"},
 	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
 	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
 	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},
 	{"internal/link", []string{"internal/peer", "transport"}, "streams that survive stand on any network"},
-	{"internal/peer/swarm", []string{"internal/peer", "transport", "transport/tlslayer"}, "a network over libp2p"},
 	{"internal/peer/portmap", nil, "what a router is asked for; it knows no peers"},
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral", "internal/ticket"}, "every program can afford to talk to a node"},
@@ -72,7 +70,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/neutral", "internal/node", "internal/node/api", "internal/rundir", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/rundir", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

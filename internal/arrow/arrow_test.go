@@ -114,3 +114,13 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 		}
 	}
 }
+
+func TestOneRuleForEach(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, r := range Rules {
+		if seen[r.Package] {
+			t.Errorf("%q has two rules, of which the second never counts", r.Package)
+		}
+		seen[r.Package] = true
+	}
+}

@@ -75,9 +75,8 @@ func (s *udpSocket) send(b []byte, to netip.AddrPort) error {
 	return err
 }
 
-// stop has readers return; resume lets others read.
-func (s *udpSocket) stop()   { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
-func (s *udpSocket) resume() { _ = s.conn.SetReadDeadline(time.Time{}) }
+// stop has readers return.
+func (s *udpSocket) stop() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // A tcpPort is a port that is listened at and dialed from.
 type tcpPort struct {

@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -29,6 +30,8 @@ type circuits struct {
 	reserved map[lpeer.ID][]ma.Multiaddr
 	more     map[lpeer.ID]bool // relays that addresses of peers have named
 	serving  bool              // this Network is a relay itself
+
+	observers map[lpeer.ID][]netip.AddrPort // of relays
 }
 
 // addCircuit has connections through relays dialed and accepted.
@@ -149,6 +152,7 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 		if err == nil {
 			again = reserveAgainFirst
 			n.setReserved(relay.ID, through(relay))
+			n.task(func() { n.askObserversOf(n.ctx, relay.ID) })
 			n.whileLinked(relay, until)
 			if len(n.links.to(relay.ID)) > 0 {
 				continue // it is to be renewed

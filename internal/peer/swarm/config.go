@@ -10,6 +10,7 @@ import (
 
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/punch"
 )
 
 // OpenTimeout is how long Open tries if its context has no deadline.
@@ -35,6 +36,8 @@ type Config struct {
 	Relays    []string // which may carry our streams, and are let in for that alone
 	Bootstrap []string // where the search for peers begins; let in for that alone
 
+	NoPunch bool // do not look for direct ways beside relayed ones
+
 	LANOnly bool // dial and announce addresses of this machine and of local networks only
 
 	// MapPorts has the router at home asked to let connections in to the ports that are
@@ -51,6 +54,8 @@ type Config struct {
 
 	// Events is told what happens. It must not block.
 	Events func(Event)
+
+	changePunch func(*punch.Config) // by tests
 }
 
 // An Event is something that has happened, for people and logs.
@@ -72,6 +77,7 @@ const (
 	Turned       EventKind = "turned away" // a peer that is not admitted
 	Reserved     EventKind = "reserved"    // a place at a relay, or why not
 	Mapped       EventKind = "mapped"      // a port of the router, or why not
+	Punched      EventKind = "punched"     // a direct way beside a relayed one, or why not
 )
 
 // errConfig is what a Config lacks.

@@ -56,6 +56,7 @@ func (n *Network) connected(_ network.Network, c network.Conn) {
 	if n.config.Remember != nil && l.path == peer.Direct && c.Stat().Direction == network.DirOutbound && !l.id.IsZero() {
 		n.config.Remember(l.id, []string{c.RemoteMultiaddr().String()})
 	}
+	n.wantDirect(l)
 }
 
 func (n *Network) disconnected(_ network.Network, c network.Conn) {

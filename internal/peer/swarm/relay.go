@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/mailbox"
+	"github.com/tenon-net/tenon/internal/peer/punch"
 )
 
 // A RelayConfig says for whom a Network relays, and how much. What Admit says decides:
@@ -27,6 +28,10 @@ type RelayConfig struct {
 	// side is Known is accounted to that side alone. It is called from any goroutine.
 	// Nil accounts nothing.
 	Account func(RelayedBytes) error
+
+	// Observe is where an observer tells peers at which address they are seen, so that they find
+	// direct ways; nil is the two ports after each that the Network listens at for TCP. Empty is nowhere.
+	Observe []netip.AddrPort
 
 	// Mailbox, if there is one, is served to guests.
 	Mailbox *mailbox.Server
@@ -91,6 +96,7 @@ type Relay struct {
 	stopped context.Context // ends with Close
 	stop    context.CancelFunc
 	mailbox func()
+	observe *punch.Observer
 	working sync.WaitGroup
 
 	mu           sync.Mutex // guards all below
@@ -124,6 +130,10 @@ func (n *Network) ServeRelay(c RelayConfig) (*Relay, error) {
 	}
 	n.swarm.Notify(r.notify)
 	n.host.SetStreamHandler(proto.ProtoIDv2Hop, r.handle)
+	var err error
+	if r.observe, _, err = n.observe(c.Observe); err != nil {
+		n.event(Event{What: Punched, Err: err})
+	}
 	if c.Mailbox != nil {
 		r.mailbox = n.ServeGuests(mailbox.Proto, c.Mailbox.Handle)
 	}
@@ -144,6 +154,10 @@ func (r *Relay) Close() error {
 	if r.mailbox != nil {
 		r.mailbox()
 		r.config.Mailbox.Close() //nolint:errcheck // it returns nil
+	}
+	if r.observe != nil {
+		r.n.host.RemoveStreamHandler(observersProto)
+		r.observe.Close() //nolint:errcheck // it returns nil
 	}
 	r.stop()
 	r.working.Wait()

@@ -39,7 +39,8 @@ type Network struct {
 	inject   *injector
 	overTCP  *tcpTransport
 	overQUIC *quicTransport
-	closes   []io.Closer // in the order in which Close calls them
+	upgrader ltransport.Upgrader // of TCP connections, to TLS and yamux
+	closes   []io.Closer         // in the order in which Close calls them
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -53,6 +54,7 @@ type Network struct {
 	serve    serving
 	circuits circuits
 	ports    ports
+	punches  punches
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -131,6 +133,7 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if err != nil {
 		return err
 	}
+	n.upgrader = up
 	if n.direct, err = newDirect(n, key, limits); err != nil {
 		return err
 	}
@@ -170,6 +173,7 @@ func (n *Network) start(context.Context) error {
 	n.swarm.Notify(n.notifiee())
 	n.swarm.SetStreamHandler(n.inbound)
 	n.host.ids.Start()
+	n.startPunching()
 	for _, a := range append(listen, injected, circuitAddr) {
 		if err := n.swarm.AddListenAddr(a); err != nil {
 			return fmt.Errorf("listen on %s: %w", a, err)
