@@ -34,8 +34,10 @@ func (n *Network) accept(below transport.Stream) {
 	switch {
 	case err != nil:
 		abort(below, err)
-	case h.kind == frameOpen && h.number == 0:
-		n.acceptOpen(below, from, parseOpening(content), done)
+	case h.kind == frameOpen && h.number <= 1:
+		o := parseOpening(content)
+		o.early = h.number == 1
+		n.acceptOpen(below, from, o, done)
 	case h.kind == frameResume:
 		n.acceptResume(below, from, h, content, done)
 	default:
@@ -48,6 +50,9 @@ func refuse(below transport.Stream, r reason) {
 	below.Write(head{frameRefused, 0, uint64(r)}.append(nil)) //nolint:errcheck // the other side notices
 	transport.LingeringClose(below)                           //nolint:errcheck // it has been told
 }
+
+// minEarly is what a session survives at least whose opener did not wait.
+const minEarly = time.Second
 
 // acceptOpen makes a session and runs its handler.
 func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, done func()) {
@@ -63,6 +68,9 @@ func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, do
 	s.id.random, s.key = o.random, o.key
 	if s.survive = min(o.survive, n.options.MaxSurvive); n.options.Survive < 0 {
 		s.survive = 0
+	}
+	if o.early {
+		s.survive = max(s.survive, minEarly) // there is no way back to a plain stream
 	}
 	if s.survive > 0 {
 		if r := n.register(s); r != 0 {

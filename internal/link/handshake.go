@@ -19,10 +19,15 @@ type opening struct {
 	survive time.Duration
 	window  uint32
 	proto   string
+	early   bool // the opener sends data before it has the answer
 }
 
 func (o *opening) frame() []byte {
-	b := head{frameOpen, openSize + len(o.proto), 0}.append(make([]byte, 0, headSize+openSize+maxProto))
+	number := uint64(0)
+	if o.early {
+		number = 1
+	}
+	b := head{frameOpen, openSize + len(o.proto), number}.append(make([]byte, 0, headSize+openSize+maxProto))
 	b = append(append(b, o.random[:]...), o.key[:]...)
 	b = binary.BigEndian.AppendUint32(b, millis(o.survive))
 	b = binary.BigEndian.AppendUint32(b, o.window)

@@ -145,7 +145,18 @@ func (n *Network) Open(ctx context.Context, to peer.ID, proto string) (transport
 // what the options say. Less means not at all: it is a stream of the network below. The
 // other side may allow less.
 func (n *Network) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
-	s, err := n.open(ctx, to, proto, cmp.Or(survive, n.options.Survive))
+	return n.opened(ctx, to, proto, survive, false)
+}
+
+// OpenEarly is OpenSurviving that does not wait until the other side has answered, for
+// protocols that have an answer of their own: it saves a round trip. That the other side
+// does not serve proto, or refuses, is what Read and Write return then.
+func (n *Network) OpenEarly(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
+	return n.opened(ctx, to, proto, survive, true)
+}
+
+func (n *Network) opened(ctx context.Context, to peer.ID, proto string, survive time.Duration, early bool) (transport.Stream, error) {
+	s, err := n.open(ctx, to, proto, cmp.Or(survive, n.options.Survive), early)
 	if err != nil {
 		return nil, fmt.Errorf("open %s at %s: %w", proto, to.Short(), err)
 	}

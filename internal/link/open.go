@@ -13,8 +13,8 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// open opens a session.
-func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
+// open opens a session. If it is early, it does not wait for the answer.
+func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive time.Duration, early bool) (transport.Stream, error) {
 	if proto == "" || len(proto) > maxProto {
 		return nil, peer.ErrNoProtocol
 	}
@@ -35,7 +35,11 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 		return nil, errors.New("there are too many streams")
 	}
 	begin := time.Now()
-	o := opening{s.id.random, s.key, s.survive, uint32(s.window), proto}
+	o := opening{s.id.random, s.key, s.survive, uint32(s.window), proto, early && survive > 0}
+	if o.early {
+		s.startEarly(o.frame())
+		return s, nil
+	}
 	h, content, err := exchange(ctx, below, o.frame(), frameOpened)
 	if err == nil && h.kind == frameRefused {
 		err = reason(h.number).err()

@@ -195,8 +195,8 @@ func (s *Stream) begin(c *carrier) {
 	switch {
 	case err != nil:
 		s.violated("%w", err)
-	case h.kind < frameData:
-		s.violated("%w: a handshake in a session", ErrProtocol)
+	case s.awaiting != (h.kind == frameOpened || h.kind == frameRefused), h.kind < frameOpened || h.kind == frameResume || h.kind == frameResumed:
+		s.violated("%w: a frame of kind %d in a session", ErrProtocol, h.kind)
 	case h.kind == frameData:
 		c.headHas, c.left, c.position = 0, h.size, int64(h.number)
 		switch end := c.position + int64(h.size); {
@@ -227,6 +227,10 @@ func (s *Stream) act(c *carrier) {
 		return // it is of no interest any more
 	}
 	switch h.kind {
+	case frameOpened:
+		s.agree(parseOpened(body))
+	case frameRefused:
+		s.end(reason(h.number).err(), false, false)
 	case frameAck:
 		s.acknowledge(standing{int64(h.number), int64(binary.BigEndian.Uint64(body) & maxNumber)})
 	case framePing:

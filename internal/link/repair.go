@@ -242,6 +242,7 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	s.beat.hurry(s)
 	s.cur = c
 	s.resumed++
+	s.awaiting = false
 	if r != nil {
 		c.greeting = r.answer(s.standing())
 	}

@@ -48,6 +48,7 @@ type Stream struct {
 	changed sync.Cond  // any of it has
 
 	cur         *carrier // nil while the session is paused
+	awaiting    bool     // the other side has not answered yet that it opens the session
 	resumed     int      // how often there was another
 	adopted     attempt  // which made cur, or is about to
 	tried       uint64   // the highest epoch that this side has used
@@ -139,6 +140,30 @@ func (s *Stream) start(survive time.Duration, limit int64, roundTrip time.Durati
 	s.survive, s.limit, s.roundTrip = survive, limit, roundTrip
 	s.granted, s.toldAt = s.window, time.Now()
 	s.beat.start(s)
+}
+
+// startEarly begins the life of a session to which the other side has not agreed yet. It
+// may be sent slowWindow bytes meanwhile.
+func (s *Stream) startEarly(open []byte) {
+	s.start(s.survive, slowWindow, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur != nil {
+		s.awaiting, s.cur.greeting = true, open
+		s.flush(true)
+	}
+}
+
+// agree notes what the other side has answered to an early opening.
+func (s *Stream) agree(survive time.Duration, window uint32) {
+	if survive <= 0 || survive > s.survive && s.survive >= minEarly {
+		s.violated("%w: it survives %v", ErrProtocol, survive)
+		return
+	}
+	s.awaiting = false
+	s.survive, s.limit = survive, max(s.limit, int64(window))
+	s.roundTrip = time.Since(s.began)
+	s.changed.Broadcast()
 }
 
 // detach ends a session that has not begun, and leaves the stream below alone.
