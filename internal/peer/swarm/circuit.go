@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,17 @@ func (n *Network) isCarrier(id lpeer.ID) bool {
 	n.circuits.mu.Lock()
 	defer n.circuits.mu.Unlock()
 	return n.circuits.more[id]
+}
+
+// isRelay tells whether somebody is a relay of our configuration.
+func (n *Network) isRelay(id lpeer.ID) bool {
+	return slices.ContainsFunc(n.relays, func(r lpeer.AddrInfo) bool { return r.ID == id })
+}
+
+// whoIs returns the ID of ours, or nobody's.
+func (n *Network) whoIs(id lpeer.ID) peer.ID {
+	who, _ := ours(id) //nolint:errcheck // whoever has no such ID is nobody
+	return who
 }
 
 // throughRelays returns the addresses of a peer that has reserved at one of the relays
@@ -161,6 +173,8 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 		n.setReserved(relay.ID, nil)
 		select {
 		case <-time.After(again):
+		case <-n.changes.wait():
+			again = reserveAgainFirst
 		case <-n.ctx.Done():
 		}
 		again = min(2*again, reserveAgainMost)

@@ -66,7 +66,7 @@ func relayedSet(t *testing.T, listen ...string) peertest.Set {
 		if i == 2 {
 			admit = func(peer.ID) peer.Admission { return peer.Known }
 		}
-		n := newNet(t, func(c *Config) { c.Key, c.Admit, c.Relays = key, admit, at })
+		n := newNet(t, func(c *Config) { c.Key, c.Admit, c.Relays, c.NoPunch = key, admit, at, true })
 		all = append(all, n)
 	}
 	for _, n := range all {

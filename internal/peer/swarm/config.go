@@ -78,6 +78,7 @@ const (
 	Reserved     EventKind = "reserved"    // a place at a relay, or why not
 	Mapped       EventKind = "mapped"      // a port of the router, or why not
 	Punched      EventKind = "punched"     // a direct way beside a relayed one, or why not
+	Lost         EventKind = "lost"        // a link that passes nothing any more
 )
 
 // errConfig is what a Config lacks.

@@ -145,7 +145,7 @@ func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
 	if at == nil || !d.begin(to) {
 		return nil
 	}
-	if l.over != overTCP || rtt(l.conn) > directNear {
+	if l.over != overTCP || !l.near() {
 		if !d.n.task(func() {
 			ctx, cancel := context.WithTimeout(d.n.ctx, handshakeTimeout)
 			defer cancel()
@@ -220,6 +220,23 @@ func (d *direct) finish(to lpeer.ID, x *directConn, err error) *directConn {
 		return nil
 	}
 	return x
+}
+
+// again has all tries made that wait.
+func (d *direct) again() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.peers {
+		p.not = time.Time{}
+	}
+}
+
+// busy tells whether a peer has connections that carry streams.
+func (d *direct) busy(id lpeer.ID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.peers[id]
+	return p != nil && len(p.all) > len(p.idle)
 }
 
 // pause has no more tries made for a while.

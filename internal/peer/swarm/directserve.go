@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -19,9 +20,26 @@ func (d *direct) accept(ctx context.Context, c *net.TCPConn, scope network.ConnM
 		return
 	}
 	x.scope = scope
-	// Only a peer that has a link already is let in, and the gate has let that in.
-	if scope.SetPeer(x.id) != nil || d.n.rankOf(x.id) < guest || !d.keep(x) || !d.n.task(func() { d.serve(x) }) {
+	if scope.SetPeer(x.id) != nil || d.n.rankOf(x.id) < guest || !d.awaitLink(ctx, x.id) || !d.keep(x) || !d.n.task(func() { d.serve(x) }) {
 		x.cut()
+	}
+}
+
+// awaitLink waits until there is a link, which only a peer has that the gate has let in:
+// at the side of the peer it may be there earlier than here.
+func (d *direct) awaitLink(ctx context.Context, id lpeer.ID) bool {
+	ctx, cancel := context.WithTimeout(ctx, directPatience)
+	defer cancel()
+	for {
+		changed := d.n.LinksChanged()
+		if d.n.linkedDirectly(id) {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -46,20 +64,13 @@ func (d *direct) serve(x *directConn) {
 			continue
 		}
 		if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerYes}))); err != nil {
-			d.n.working.Done()
+			d.n.abandoned(served)
 			return
 		}
 		settled := make(chan bool, 1)
-		d.handle(served, newDirectStream(x, func(again bool) { settled <- again }))
+		d.n.started(served, newDirectStream(x, func(again bool) { settled <- again }))
 		if !<-settled {
 			return
 		}
 	}
-}
-
-// handle calls a handler that find has found.
-func (d *direct) handle(x *served, s *directStream) {
-	defer d.n.working.Done()
-	defer s.Close() //nolint:errcheck // it returns nil
-	x.handle(s)
 }

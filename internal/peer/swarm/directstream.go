@@ -16,8 +16,9 @@ import (
 
 // A directStream is one stream on a connection of its own.
 type directStream struct {
-	x    *directConn
-	info transport.Info
+	x     *directConn
+	info  transport.Info
+	moved *atomic.Uint64
 
 	rmu  sync.Mutex // held by Read: guards the following
 	head [frameHead]byte
@@ -41,7 +42,7 @@ var (
 
 // newDirectStream begins a stream. Its end is told once to settled.
 func newDirectStream(x *directConn, settled func(again bool)) *directStream {
-	return &directStream{x: x, settled: settled,
+	return &directStream{x: x, settled: settled, moved: x.d.n.moves.with(x.id),
 		info: transport.Info{Kind: "peer", Peer: x.who.String(), Socket: x.tcp.RemoteAddr()}}
 }
 
@@ -55,7 +56,10 @@ func (s *directStream) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	n, err := s.read(p)
-	if err != nil && err != io.EOF {
+	switch {
+	case err == io.EOF && s.gone() == nil:
+		return 0, io.EOF
+	case err != nil:
 		err = s.explain(err)
 	}
 	return n, err
@@ -93,6 +97,7 @@ func (s *directStream) read(p []byte) (int, error) {
 	n, err := s.x.tls.Read(p[:min(len(p), s.left)])
 	s.left -= n
 	if n > 0 {
+		s.moved.Add(1)
 		return n, nil
 	}
 	return 0, s.cut(err)
@@ -125,6 +130,7 @@ func (s *directStream) Write(p []byte) (int, error) {
 	for done < len(p) {
 		n, err := s.writeFrame(p[done:min(len(p), done+maxFrame)])
 		done += n
+		s.moved.Add(1)
 		if err != nil {
 			return done, s.explain(err)
 		}

@@ -27,7 +27,7 @@ const (
 
 const (
 	frameHead = 4
-	maxFrame  = 1 << 20   // that we send; three bytes say up to 16 MiB, and no receiver holds a frame
+	maxFrame  = 256 << 10 // that we send; three bytes say up to 16 MiB, and no receiver holds a frame
 	maxName   = 255       // of a protocol
 	smallData = 4 << 10   // is copied behind its header, to be one record of TLS
 	alpn      = "tenon/1" // of the handshake

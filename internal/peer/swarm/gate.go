@@ -21,7 +21,6 @@ const (
 	carrier      // relays and whoever helps to find peers: libp2p's own protocols
 	guest        // in addition those that were served with ServeGuests
 	known        // all
-	ranks
 )
 
 // rankOf tells how far somebody is let in.

@@ -3,7 +3,7 @@ package swarm
 import (
 	"context"
 	"errors"
-	"io"
+	"sync"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/event"
@@ -27,7 +27,10 @@ type host struct {
 	n     *Network
 	bus   event.Bus
 	ids   identify.IDService
-	muxes [ranks]*multistream.MultistreamMuxer[protocol.ID]
+	names *multistream.MultistreamMuxer[protocol.ID] // what is announced
+
+	mu       sync.Mutex // guards handlers
+	handlers map[protocol.ID]network.StreamHandler
 
 	protocols, addresses event.Emitter
 }
@@ -35,17 +38,14 @@ type host struct {
 var _ lhost.Host = (*host)(nil)
 
 func newHost(n *Network, bus event.Bus) (*host, error) {
-	h := &host{n: n, bus: bus}
-	for r := range h.muxes {
-		h.muxes[r] = multistream.NewMultistreamMuxer[protocol.ID]()
-	}
+	h := &host{n: n, bus: bus, names: multistream.NewMultistreamMuxer[protocol.ID](), handlers: map[protocol.ID]network.StreamHandler{}}
 	return h, h.services()
 }
 
 func (h *host) ID() lpeer.ID                     { return h.n.self }
 func (h *host) Peerstore() peerstore.Peerstore   { return h.n.swarm.Peerstore() }
 func (h *host) Network() network.Network         { return h.n.swarm }
-func (h *host) Mux() protocol.Switch             { return h.muxes[known] }
+func (h *host) Mux() protocol.Switch             { return h.names }
 func (h *host) ConnManager() connmgr.ConnManager { return connmgr.NullConnMgr{} }
 func (h *host) EventBus() event.Bus              { return h.bus }
 func (h *host) Addrs() []ma.Multiaddr            { return h.n.addrs() }
@@ -86,36 +86,44 @@ func (h *host) NewStream(ctx context.Context, id lpeer.ID, protos ...protocol.ID
 
 // SetStreamHandler has a service of libp2p serve a protocol.
 func (h *host) SetStreamHandler(p protocol.ID, handle network.StreamHandler) {
-	h.SetStreamHandlerMatch(p, func(q protocol.ID) bool { return p == q }, handle)
+	h.mu.Lock()
+	h.handlers[p] = handle
+	h.mu.Unlock()
+	h.announce(p, true)
 }
 
-// SetStreamHandlerMatch is SetStreamHandler for protocols that match.
-func (h *host) SetStreamHandlerMatch(p protocol.ID, match func(protocol.ID) bool, handle network.StreamHandler) {
-	h.add(carrier, p, match, handle)
+// SetStreamHandlerMatch is SetStreamHandler: none of libp2p's services that we have
+// serves more than one name with it.
+func (h *host) SetStreamHandlerMatch(p protocol.ID, _ func(protocol.ID) bool, handle network.StreamHandler) {
+	h.SetStreamHandler(p, handle)
 }
 
-// RemoveStreamHandler ends what SetStreamHandler and add have begun.
+// RemoveStreamHandler ends what SetStreamHandler has begun.
 func (h *host) RemoveStreamHandler(p protocol.ID) {
-	for _, mux := range h.muxes {
-		mux.RemoveHandler(p)
-	}
-	h.protocols.Emit(event.EvtLocalProtocolsUpdated{Removed: []protocol.ID{p}}) //nolint:errcheck // closed, at the end
+	h.mu.Lock()
+	delete(h.handlers, p)
+	h.mu.Unlock()
+	h.announce(p, false)
 }
 
-// add has a protocol served to all from a rank upwards.
-func (h *host) add(from rank, p protocol.ID, match func(protocol.ID) bool, handle network.StreamHandler) {
-	for _, mux := range h.muxes[from:] {
-		mux.AddHandlerWithFunc(p, match, func(p protocol.ID, rwc io.ReadWriteCloser) error {
-			s, ok := rwc.(network.Stream)
-			if !ok {
-				return errors.New("swarm: not a stream of libp2p")
-			}
-			handle(s)
-			return nil
-		})
+// handler returns what serves a protocol of libp2p, or nil.
+func (h *host) handler(p protocol.ID) network.StreamHandler {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.handlers[p]
+}
+
+// announce has identify say that a protocol is served, or is not any more.
+func (h *host) announce(p protocol.ID, served bool) {
+	told := event.EvtLocalProtocolsUpdated{Added: []protocol.ID{p}}
+	if served {
+		h.names.AddHandler(p, nil)
+	} else {
+		h.names.RemoveHandler(p)
+		told = event.EvtLocalProtocolsUpdated{Removed: []protocol.ID{p}}
 	}
 	if h.protocols != nil {
-		h.protocols.Emit(event.EvtLocalProtocolsUpdated{Added: []protocol.ID{p}}) //nolint:errcheck // closed, at the end
+		h.protocols.Emit(told) //nolint:errcheck // closed, at the end
 	}
 }
 

@@ -75,6 +75,11 @@ func (n *Network) dialAddr(ctx context.Context, id lpeer.ID, a ma.Multiaddr) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", a, transport.Cause(err))
 	}
+	return n.injectConn(c)
+}
+
+// injectConn makes a link of a connection.
+func (n *Network) injectConn(c ltransport.CapableConn) error {
 	select {
 	case n.inject.conns <- c:
 		return nil

@@ -11,6 +11,7 @@ import (
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
 	goyamux "github.com/libp2p/go-yamux/v5"
 	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/quic-go/quic-go"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -31,7 +32,8 @@ type link struct {
 	via     peer.ID
 	since   time.Time
 	over    overlay
-	greeted atomic.Bool // the other side has spoken since the handshake
+	greeted atomic.Bool  // the other side has spoken since the handshake
+	pinged  atomic.Int64 // nanoseconds that the last ping has taken; 0 = not known
 }
 
 // An overlay says what a connection is made of.
@@ -57,6 +59,10 @@ func (n *Network) connected(_ network.Network, c network.Conn) {
 		n.config.Remember(l.id, []string{c.RemoteMultiaddr().String()})
 	}
 	n.wantDirect(l)
+	n.wantKnown(l)
+	if n.rankOf(c.RemotePeer()) >= guest || n.isRelay(c.RemotePeer()) {
+		n.task(func() { n.keepPinging(l) })
+	}
 }
 
 func (n *Network) disconnected(_ network.Network, c network.Conn) {
@@ -65,8 +71,12 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 		l = all[c]
 		delete(all, c)
 	})
-	if !n.linkedDirectly(c.RemotePeer()) {
+	if all := n.links.to(c.RemotePeer()); len(all) == 0 {
+		n.moves.forget(c.RemotePeer())
 		n.direct.closePeer(c.RemotePeer())
+	} else if all[0].over == overRelay { // what was direct is relayed now
+		n.direct.closePeer(c.RemotePeer())
+		n.wantKnown(all[0])
 	}
 	if l != nil {
 		n.event(Event{What: Disconnected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
@@ -170,7 +180,7 @@ func (n *Network) Links() iter.Seq[peer.Link] {
 			if l.id.IsZero() || l.conn.IsClosed() || n.rankOf(l.conn.RemotePeer()) < guest {
 				continue
 			}
-			if !yield(peer.Link{Peer: l.id, Path: l.path, Addr: l.conn.RemoteMultiaddr().String(), Via: l.via, Since: l.since, RTT: rtt(l.conn)}) {
+			if !yield(peer.Link{Peer: l.id, Path: l.path, Addr: l.conn.RemoteMultiaddr().String(), Via: l.via, Since: l.since, RTT: l.rtt()}) {
 				return
 			}
 		}
@@ -182,6 +192,20 @@ func (n *Network) LinksChanged() <-chan struct{} {
 	n.links.mu.Lock()
 	defer n.links.mu.Unlock()
 	return n.links.changed
+}
+
+// near tells whether a few round trips do not matter.
+func (l *link) near() bool {
+	a := l.conn.RemoteMultiaddr()
+	return manet.IsIPLoopback(a) || manet.IsPrivateAddr(a) || l.rtt() < directNear
+}
+
+// rtt returns the round trip, or 0.
+func (l *link) rtt() time.Duration {
+	if pinged := l.pinged.Load(); pinged > 0 {
+		return time.Duration(pinged)
+	}
+	return rtt(l.conn)
 }
 
 // rtt returns what the connection itself has measured, or 0.

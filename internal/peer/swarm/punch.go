@@ -178,11 +178,14 @@ func (n *Network) keepDirect(id lpeer.ID) {
 			continue
 		}
 		if tries > 0 {
+			moved := n.changes.wait()
 			again := time.NewTimer(punchAgain[min(tries, len(punchAgain)-1)])
 			for waiting := true; waiting; {
 				select {
 				case <-again.C:
 					waiting = false
+				case <-moved:
+					waiting, tries = false, 0
 				case <-changed:
 					changed = n.LinksChanged()
 					all := n.links.to(id)

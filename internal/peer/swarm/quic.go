@@ -261,3 +261,23 @@ func (l *quicListener) Accept() (ltransport.CapableConn, error) {
 func (l *quicListener) Close() error            { return l.inner.Close() }
 func (l *quicListener) Addr() net.Addr          { return l.inner.Addr() }
 func (l *quicListener) Multiaddr() ma.Multiaddr { return l.at }
+
+// acceptOne waits for the one connection that is to come to a socket.
+func (t *quicTransport) acceptOne(ctx context.Context, tr *quic.Transport, a ma.Multiaddr, id lpeer.ID) (*quicConn, error) {
+	scope, err := t.limits.OpenConnection(network.DirInbound, false, a)
+	if err != nil {
+		return nil, err
+	}
+	l, err := tr.Listen(t.serverTLS(), t.config())
+	if err != nil {
+		scope.Done()
+		return nil, err
+	}
+	defer l.Close() //nolint:errcheck // its connection lives on
+	c, err := l.Accept(ctx)
+	if err != nil {
+		scope.Done()
+		return nil, err
+	}
+	return t.wrap(c, network.DirInbound, id, scope)
+}

@@ -1,12 +1,15 @@
 package swarm
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multistream"
+	"github.com/multiformats/go-varint"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -23,7 +26,8 @@ type serving struct {
 type served struct {
 	from   rank
 	handle func(transport.Stream)
-	over   bool // stop has been called; guarded by serving.mu
+
+	starting sync.WaitGroup // handlers that were found and are about to be called
 }
 
 // Serve has h called for streams of peers that are known.
@@ -48,37 +52,19 @@ func (n *Network) serveFrom(from rank, proto string, h func(transport.Stream)) (
 	}
 	n.serve.names[proto] = x
 	n.serve.mu.Unlock()
-	n.host.add(from, protocol.ID(proto), func(p protocol.ID) bool { return string(p) == proto }, func(s network.Stream) { n.run(x, s) })
+	n.host.announce(protocol.ID(proto), true)
 	return sync.OnceFunc(func() {
-		n.host.RemoveStreamHandler(protocol.ID(proto))
 		n.serve.mu.Lock()
-		defer n.serve.mu.Unlock()
-		x.over = true
 		delete(n.serve.names, proto)
+		n.serve.mu.Unlock()
+		n.host.announce(protocol.ID(proto), false)
+		x.starting.Wait()
 	})
 }
 
-// run has the handler called, unless it is stopped.
-func (n *Network) run(x *served, s network.Stream) {
-	who, err := ours(s.Conn().RemotePeer())
-	n.serve.mu.Lock()
-	over := x.over || n.serve.over || err != nil
-	if !over {
-		n.working.Add(1)
-	}
-	n.serve.mu.Unlock()
-	if over {
-		s.ResetWithError(network.StreamShutdown) //nolint:errcheck // it is gone
-		return
-	}
-	defer n.working.Done()
-	own := newStream(n, s, who, n.overlayOf(s))
-	defer own.Close() //nolint:errcheck // it returns nil
-	x.handle(own)
-}
-
 // find returns what serves a protocol for somebody of a rank, or nil. What it finds is
-// counted as a handler that runs. The second result tells that all is over.
+// counted: started or abandoned has to be called. The second result tells that all is
+// over.
 func (n *Network) find(proto string, r rank) (x *served, over bool) {
 	n.serve.mu.Lock()
 	defer n.serve.mu.Unlock()
@@ -89,7 +75,22 @@ func (n *Network) find(proto string, r rank) (x *served, over bool) {
 		return nil, false
 	}
 	n.working.Add(1)
+	x.starting.Add(1)
 	return x, false
+}
+
+// started calls the handler. The stream is closed behind it.
+func (n *Network) started(x *served, s transport.Stream) {
+	defer n.working.Done()
+	defer s.Close() //nolint:errcheck // it returns nil
+	x.starting.Done()
+	x.handle(s)
+}
+
+// abandoned is called in place of started if the peer is gone.
+func (n *Network) abandoned(x *served) {
+	x.starting.Done()
+	n.working.Done()
 }
 
 // task runs f in a goroutine that Close waits for, unless that has begun.
@@ -103,9 +104,10 @@ func (n *Network) task(f func()) bool {
 	return true
 }
 
-// inbound has a stream that a peer has opened served. What somebody who is not known
-// asks for is looked up among that which he may see, so that he finds out nothing about
-// the rest.
+// maxAsked is how many protocols somebody may ask for on one stream.
+const maxAsked = 32
+
+// inbound has a stream that a peer has opened served.
 func (n *Network) inbound(s network.Stream) {
 	if l := n.links.of(s.Conn()); l != nil {
 		l.greeted.Store(true)
@@ -116,16 +118,64 @@ func (n *Network) inbound(s network.Stream) {
 		return
 	}
 	s.SetDeadline(time.Now().Add(handshakeTimeout)) //nolint:errcheck // the streams of libp2p have deadlines
-	proto, handle, err := n.host.muxes[r].Negotiate(s)
-	if err == nil {
-		err = s.SetProtocol(proto)
-	}
-	if err != nil {
+	if err := n.negotiate(s, r); err != nil {
 		s.ResetWithError(network.StreamProtocolNegotiationFailed) //nolint:errcheck // it is gone
-		return
 	}
-	s.SetDeadline(time.Time{}) //nolint:errcheck // the streams of libp2p have deadlines
-	handle(proto, s)           //nolint:errcheck // the other side sees it
+}
+
+// negotiate agrees on a protocol (github.com/multiformats/multistream-select) and has it
+// served. Who is not known gets to see what he may speak, and finds out nothing about
+// the rest.
+func (n *Network) negotiate(s network.Stream, r rank) error {
+	if err := putToken(s, multistream.ProtocolID); err != nil {
+		return err
+	}
+	if name, err := multistream.ReadNextToken[protocol.ID](s); err != nil || name != multistream.ProtocolID {
+		return errors.Join(errFrame, err)
+	}
+	for range maxAsked {
+		name, err := multistream.ReadNextToken[protocol.ID](s)
+		if err != nil {
+			return err
+		}
+		x, over := n.find(string(name), r)
+		if over {
+			return errStopped
+		}
+		service := n.host.handler(name)
+		if x == nil && service == nil {
+			if err := putToken(s, "na"); err != nil {
+				return err
+			}
+			continue
+		}
+		who, err := ours(s.Conn().RemotePeer())
+		if x != nil && err != nil { // nobody of ours
+			n.abandoned(x)
+			return err
+		}
+		if err = errors.Join(s.SetProtocol(name), putToken(s, string(name)), s.SetDeadline(time.Time{})); err != nil {
+			if x != nil {
+				n.abandoned(x)
+			}
+			return err
+		}
+		if x != nil {
+			n.started(x, newStream(n, s, who, n.overlayOf(s)))
+		} else {
+			service(s)
+		}
+		return nil
+	}
+	return errFrame
+}
+
+// putToken writes a name as multistream-select has it: its length with a line feed, the
+// name, the line feed.
+func putToken(s network.Stream, name string) error {
+	b := append(varint.ToUvarint(uint64(len(name)+1)), name...)
+	_, err := s.Write(append(b, '\n'))
+	return err
 }
 
 // end lets nothing begin any more.

@@ -26,6 +26,9 @@ const (
 	doneAborted = 2
 )
 
+// writeStep is how much is written before it is counted that something has moved.
+const writeStep = 64 << 10
+
 // A stream is one of many over a connection of libp2p, as [transport.Stream] wants it.
 //
 // Of yamux and quic-go it makes one thing: writes do not mix, an end of file is what
@@ -36,6 +39,7 @@ type stream struct {
 	inner network.Stream
 	over  overlay
 	info  transport.Info
+	moved *atomic.Uint64
 
 	local, remote net.Addr
 
@@ -54,7 +58,7 @@ var (
 )
 
 func newStream(n *Network, s network.Stream, who peer.ID, over overlay) *stream {
-	x := &stream{n: n, inner: s, over: over, info: transport.Info{Kind: "peer", Peer: who.String()}}
+	x := &stream{n: n, inner: s, over: over, moved: n.moves.with(s.Conn().RemotePeer()), info: transport.Info{Kind: "peer", Peer: who.String()}}
 	x.local, x.remote = netAddr(s.Conn().LocalMultiaddr()), netAddr(s.Conn().RemoteMultiaddr())
 	return x
 }
@@ -73,6 +77,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.inner.Read(p)
 	switch {
 	case n > 0:
+		s.moved.Add(1)
 		return n, nil
 	case err == io.EOF:
 		if err := s.gone(); err != nil {
@@ -94,8 +99,15 @@ func (s *stream) Write(p []byte) (int, error) {
 	if s.written {
 		return 0, io.ErrClosedPipe
 	}
-	n, err := s.inner.Write(p)
-	return n, s.explain(err)
+	done := 0
+	for {
+		n, err := s.inner.Write(p[done:min(len(p), done+writeStep)])
+		done += n
+		s.moved.Add(1)
+		if err != nil || done == len(p) {
+			return done, s.explain(err)
+		}
+	}
 }
 
 // CloseWrite sends an end of file behind all that was written.

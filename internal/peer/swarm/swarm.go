@@ -55,6 +55,9 @@ type Network struct {
 	circuits circuits
 	ports    ports
 	punches  punches
+	searches searches
+	changes  changes
+	moves    moves
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -77,6 +80,7 @@ func build(config Config) (_ *Network, err error) {
 	if config.Key == nil {
 		return nil, errNoKey
 	}
+	quiet()
 	key, err := newPrivKey(config.Key)
 	if err != nil {
 		return nil, err
@@ -179,6 +183,7 @@ func (n *Network) start(context.Context) error {
 			return fmt.Errorf("listen on %s: %w", a, err)
 		}
 	}
+	n.task(func() { watchNetwork(n.ctx, n.networkChanged) })
 	for _, relay := range n.relays {
 		n.task(func() { n.keepReserved(relay) })
 	}

@@ -1,0 +1,211 @@
+package swarm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
+	"github.com/multiformats/go-multistream"
+)
+
+// Links are pinged, so that one that passes nothing any more is found out: often while
+// there are streams, seldom while there are none, and at once when the network changes.
+// A link that has not answered two pings in a row, and over which nothing else has
+// moved meanwhile, is closed.
+const (
+	pingBusy    = 500 * time.Millisecond
+	pingIdle    = 5 * time.Second
+	pingLeast   = 700 * time.Millisecond // for an answer
+	pingMost    = 5 * time.Second
+	pingMisses  = 2
+	pingMostTry = 30 * time.Second // however much moves
+)
+
+// moves counts what has been read and written with each peer.
+type moves struct {
+	mu sync.Mutex // guards of
+	of map[lpeer.ID]*atomic.Uint64
+}
+
+// with returns the counter of a peer.
+func (m *moves) with(id lpeer.ID) *atomic.Uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[lpeer.ID]*atomic.Uint64{}
+	}
+	if m.of[id] == nil {
+		m.of[id] = new(atomic.Uint64)
+	}
+	return m.of[id]
+}
+
+// forget drops the counter of a peer that is gone.
+func (m *moves) forget(id lpeer.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, id)
+}
+
+// changes tells of changes of the network.
+type changes struct {
+	mu sync.Mutex // guards of
+	of chan struct{}
+}
+
+// wait returns a channel that is closed at the next change.
+func (c *changes) wait() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = make(chan struct{})
+	}
+	return c.of
+}
+
+func (c *changes) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of != nil {
+		close(c.of)
+		c.of = nil
+	}
+}
+
+// keepPinging pings a link for as long as there is one.
+func (n *Network) keepPinging(l *link) {
+	defer l.pinged.Store(0)
+	moved := n.moves.with(l.conn.RemotePeer())
+	for !l.conn.IsClosed() {
+		s, err := n.pingStream(l)
+		switch {
+		case isNoProtocol(err):
+			return // it answers, in its way
+		case err != nil && n.missed(l, moved.Load(), moved):
+			return
+		case err != nil:
+			continue
+		}
+		err = n.pingOver(l, s, moved)
+		s.Reset() //nolint:errcheck // it is gone
+		if err != nil {
+			return
+		}
+	}
+}
+
+// pingStream opens a stream for pings.
+func (n *Network) pingStream(l *link) (network.Stream, error) {
+	ctx, cancel := context.WithTimeout(n.ctx, pingMost)
+	defer cancel()
+	s, err := l.conn.NewStream(network.WithAllowLimitedConn(ctx, "ping"))
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(n.ctx, func() { s.Reset() }) //nolint:errcheck // it is gone
+	s.SetDeadline(time.Now().Add(pingMost))                //nolint:errcheck // the streams of libp2p have deadlines
+	if err = multistream.SelectProtoOrFail(ping.ID, s); err == nil {
+		err = s.SetProtocol(ping.ID)
+	}
+	if !stop() && err == nil {
+		err = n.ctx.Err()
+	}
+	if err != nil {
+		s.Reset() //nolint:errcheck // it is gone
+		return nil, err
+	}
+	return s, nil
+}
+
+// errDead is why a link was closed that does not answer.
+var errDead = errors.New("no answer to pings")
+
+// pingOver sends one ping after the other. The error is that of the stream, or errDead.
+func (n *Network) pingOver(l *link, s network.Stream, moved *atomic.Uint64) error {
+	b, got := make([]byte, ping.PingSize), make([]byte, ping.PingSize)
+	rand.Read(b) //nolint:errcheck // it does not fail
+	for {
+		changed := n.changes.wait()
+		s.SetWriteDeadline(time.Now().Add(pingMostTry)) //nolint:errcheck // the streams of libp2p have deadlines
+		before, sent := moved.Load(), time.Now()
+		if _, err := s.Write(b); err != nil {
+			return err
+		}
+		have := 0
+		for misses := 0; have < len(got); {
+			s.SetReadDeadline(time.Now().Add(l.patience())) //nolint:errcheck // the streams of libp2p have deadlines
+			m, err := io.ReadFull(s, got[have:])
+			have += m
+			switch {
+			case err == nil:
+			case !isTimeoutError(err):
+				return err
+			case moved.Load() != before && time.Since(sent) < pingMostTry:
+				before = moved.Load()
+			default:
+				if misses++; misses == pingMisses {
+					n.dead(l)
+					return errDead
+				}
+			}
+		}
+		l.pinged.Store(int64(time.Since(sent)))
+		wait := time.NewTimer(l.interval(n))
+		select {
+		case <-wait.C:
+		case <-changed:
+		case <-n.ctx.Done():
+			wait.Stop()
+			return n.ctx.Err()
+		}
+		wait.Stop()
+		if l.conn.IsClosed() {
+			return network.ErrReset
+		}
+	}
+}
+
+// missed waits for a moment and tells whether the link is over.
+func (n *Network) missed(l *link, before uint64, moved *atomic.Uint64) bool {
+	select {
+	case <-time.After(l.patience()):
+	case <-n.ctx.Done():
+		return true
+	}
+	return l.conn.IsClosed() || moved.Load() == before && n.dead(l)
+}
+
+// dead closes a link that does not answer, and what goes the same way.
+func (n *Network) dead(l *link) bool {
+	n.event(Event{What: Lost, Peer: l.id, Addr: l.conn.RemoteMultiaddr().String(), Path: l.path, Err: errDead})
+	l.conn.CloseWithError(network.ConnGarbageCollected) //nolint:errcheck // it is gone
+	if l.over == overTCP {
+		n.direct.closePeer(l.conn.RemotePeer())
+	}
+	return true
+}
+
+// patience is how long an answer may take.
+func (l *link) patience() time.Duration {
+	return min(max(3*time.Duration(l.pinged.Load())+200*time.Millisecond, pingLeast), pingMost)
+}
+
+// interval is when to ping again.
+func (l *link) interval(n *Network) time.Duration {
+	if l.conn.Stat().NumStreams > 1 || n.direct.busy(l.conn.RemotePeer()) {
+		return pingBusy
+	}
+	return pingIdle
+}
+
+func isTimeoutError(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
