@@ -84,6 +84,7 @@ type Home struct {
 var Homes = []Home{
 	{"github.com/quic-go/quic-go", []string{"transport/quic", "internal/peer/swarm"}, "QUIC is one kind among many, and one way between peers"},
 	{"github.com/libp2p", []string{"internal/peer/swarm"}, "one package knows the engine that connects peers"},
+	{"github.com/gorilla/websocket", []string{"internal/peer/swarm"}, "libp2p dials with it; all else has WebSockets of its own"},
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
 	{"golang.org/x/text", []string{"internal/peer"}, "names of people are checked in one place"},

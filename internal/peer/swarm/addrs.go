@@ -75,6 +75,9 @@ func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
 		if _, err := a.ValueForProtocol(ma.P_QUIC_V1); err == nil && (manet.IsPrivateAddr(a) || manet.IsIPLoopback(a)) {
 			delays[i].Delay = 50 * time.Millisecond
 		}
+		if isWS(a) {
+			delays[i].Delay = 500 * time.Millisecond // for those who cannot otherwise
+		}
 	}
 	return delays
 }

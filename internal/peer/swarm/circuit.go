@@ -213,7 +213,7 @@ func (n *Network) whileLinked(relay lpeer.AddrInfo, until time.Time) {
 			tried[l.over] = true
 		}
 		for _, a := range relay.Addrs {
-			if over := overlayOf(a); !tried[over] {
+			if over := overlayOf(a); !tried[over] && over != overWS {
 				tried[over] = true
 				n.task(func() {
 					n.dialAddr(ctx, relay.ID, a) //nolint:errcheck // one connection is enough to be carried

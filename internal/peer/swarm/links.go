@@ -43,6 +43,7 @@ type overlay int
 const (
 	overTCP overlay = iota
 	overQUIC
+	overWS
 	overRelay
 )
 
@@ -98,6 +99,9 @@ func newLink(c network.Conn) *link {
 func overlayOf(a ma.Multiaddr) overlay {
 	if _, err := a.ValueForProtocol(ma.P_CIRCUIT); err == nil {
 		return overRelay
+	}
+	if isWS(a) {
+		return overWS
 	}
 	if _, err := a.ValueForProtocol(ma.P_TCP); err == nil {
 		return overTCP

@@ -126,7 +126,7 @@ func build(config Config) (_ *Network, err error) {
 	return n, nil
 }
 
-// addTransports adds TCP with TLS and yamux, and QUIC.
+// addTransports adds TCP with TLS and yamux, WebSocket with the same, and QUIC.
 func (n *Network) addTransports(key *privKey, limits network.ResourceManager) error {
 	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
 	secure, err := libp2ptls.New(libp2ptls.ID, key, muxers)
@@ -144,9 +144,13 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if n.overTCP, err = newTCPTransport(n, up, limits); err != nil {
 		return err
 	}
+	overWS, err := newWSTransport(n.overTCP)
+	if err != nil {
+		return err
+	}
 	n.overQUIC = &quicTransport{n: n, identity: n.direct.identity, limits: limits}
 	n.inject = newInjector()
-	for _, t := range []ltransport.Transport{n.overTCP, n.overQUIC, n.inject} {
+	for _, t := range []ltransport.Transport{n.overTCP, overWS, n.overQUIC, n.inject} {
 		if err := n.swarm.AddTransport(t); err != nil {
 			return err
 		}
@@ -178,7 +182,7 @@ func (n *Network) start(context.Context) error {
 	n.swarm.SetStreamHandler(n.inbound)
 	n.host.ids.Start()
 	n.startPunching()
-	for _, a := range append(listen, injected, circuitAddr) {
+	for _, a := range append(wsLast(listen), injected, circuitAddr) {
 		if err := n.swarm.AddListenAddr(a); err != nil {
 			return fmt.Errorf("listen on %s: %w", a, err)
 		}

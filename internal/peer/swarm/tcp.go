@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -96,7 +97,8 @@ type tcpListener struct {
 	t      *tcpTransport
 	inner  net.Listener
 	at     ma.Multiaddr
-	muxed  chan gated // closed when no more come
+	muxed  chan gated                 // closed when no more come
+	ws     atomic.Pointer[wsListener] // takes what speaks HTTP, if it is there
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -134,8 +136,11 @@ func (l *tcpListener) accept() {
 	}
 }
 
-// sort looks at the first byte of a connection: that of a TLS handshake, or that of
-// libp2p, which begins with the name of its negotiation.
+// httpGet is the first byte of a request of HTTP.
+const httpGet = 'G'
+
+// sort looks at the first byte of a connection: that of a TLS handshake, that of a
+// WebSocket, or that of libp2p, which begins with the name of its negotiation.
 func (l *tcpListener) sort(c *net.TCPConn) {
 	defer l.t.n.halfOpen.leave(c.RemoteAddr())
 	stop := context.AfterFunc(l.ctx, func() { c.Close() }) //nolint:errcheck // it is gone
@@ -144,10 +149,15 @@ func (l *tcpListener) sort(c *net.TCPConn) {
 		var scope network.ConnManagementScope
 		if scope, err = l.t.limits.OpenConnection(network.DirInbound, true, wrapped.RemoteMultiaddr()); err == nil {
 			first, peekErr := peek(c, handshakeTimeout)
+			ws := l.ws.Load()
 			switch {
 			case peekErr == nil && first == tlsHandshake:
 				stop()
 				l.t.n.direct.accept(l.ctx, c, scope)
+				return
+			case peekErr == nil && first == httpGet && ws != nil:
+				stop()
+				ws.take(c, scope)
 				return
 			case peekErr == nil && stop():
 				c.SetLinger(0) //nolint:errcheck // as libp2p does, so that the port can be used again
