@@ -47,10 +47,22 @@ func newHost(t *testing.T, name string) *host {
 	if os.Getuid() != 0 {
 		t.Skip("only root can make network namespaces and connect them")
 	}
-	cmd := exec.Command("/proc/self/exe")
+	h := startHost(t, name, exec.Command("/proc/self/exe"), syscall.CLONE_NEWNET)
+	h.ip("link set lo up")
+	return h
+}
+
+// beside starts another process in the namespace of a host.
+func (h *host) beside(name string) *host {
+	h.t.Helper()
+	return startHost(h.t, name, exec.Command("nsenter", "-t", strconv.Itoa(h.cmd.Process.Pid), "-n", "--", os.Args[0]), 0)
+}
+
+func startHost(t *testing.T, name string, cmd *exec.Cmd, namespaces uintptr) *host {
+	t.Helper()
 	cmd.Env = append(os.Environ(), hostEnv+"="+name)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +84,6 @@ func newHost(t *testing.T, name string) *host {
 			t.Errorf("host %s: %v", name, err)
 		}
 	})
-	h.ip("link set lo up")
 	return h
 }
 

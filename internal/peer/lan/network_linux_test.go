@@ -142,3 +142,25 @@ func TestInterfacesChange(t *testing.T) {
 		bob.wait("found alice at .")
 	}
 }
+
+// Two nodes of one machine find each other, with a network or without one.
+func TestOneMachine(t *testing.T) {
+	for _, networks := range []int{0, 1} {
+		alice := newHost(t, "alice")
+		if networks > 0 {
+			cable(alice, "e0", newHost(t, "nobody"), "e0")
+			alice.ip("addr add 192.168.7.1/24 dev e0")
+		}
+		bob := alice.beside("bob")
+		alice.do("node /tcp/4001 bob")
+		alice.wait("ready <nil>")
+		bob.do("node /tcp/4002 alice")
+		bob.wait("ready <nil>")
+		t.Log("alice is at ", bob.wait("found alice at "))
+		t.Log("bob is at ", alice.wait("found bob at "))
+		alice.do("offer 7")
+		alice.wait("offered <nil>")
+		bob.do("join 7")
+		bob.wait("joined offerer ")
+	}
+}

@@ -67,8 +67,19 @@ func listen() (*sockets, error) {
 	return s, nil
 }
 
+// onlyHere is where a loopback interface that carries no multicast, as that of Linux, is
+// sent to instead: all sockets of the port hear it.
+var onlyHere = &net.UDPAddr{IP: net.IPv4(127, 255, 255, 255), Port: group4.Port}
+
+func isOnlyHere(l *net.Interface) bool {
+	return l.Flags&net.FlagLoopback != 0 && l.Flags&net.FlagMulticast == 0
+}
+
 // join becomes a member of the groups on an interface, and tells whether of any.
 func (s *sockets) join(l *net.Interface) bool {
+	if isOnlyHere(l) {
+		return s.p4 != nil
+	}
 	any := false
 	if s.p4 != nil {
 		any = s.member(l, false, func() error { return s.p4.JoinGroup(l, group4) }) || any
@@ -118,6 +129,10 @@ func (s *sockets) forget(index int) {
 // send sends to the groups on an interface. An interface that does not carry one of the
 // families, or is going down, is no matter.
 func (s *sockets) send(l *net.Interface, b []byte) {
+	if isOnlyHere(l) {
+		s.p4.WriteTo(b, nil, onlyHere) //nolint:errcheck // as said
+		return
+	}
 	if s.joined[membership{l.Index, false}] && s.p4.SetMulticastInterface(l) == nil {
 		s.p4.WriteTo(b, nil, group4) //nolint:errcheck // as said
 	}

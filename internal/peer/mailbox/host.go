@@ -9,7 +9,7 @@ import (
 )
 
 // host returns where a stream comes from, for limits: an IPv4 address or an IPv6 network
-// of 64 bits, which one customer has. Where there is no such address it is the peer.
+// of 56 bits, which one customer has. Where there is no such address it is the peer.
 func host(s transport.Stream) string {
 	a, ok := hostAddr(transport.PeerAddr(s))
 	if !ok {
@@ -17,7 +17,7 @@ func host(s transport.Stream) string {
 	}
 	bits := 32
 	if a.Is6() {
-		bits = 64
+		bits = 56
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {

@@ -272,11 +272,11 @@ func TestFrames(t *testing.T) {
 func TestHosts(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7:4001":               "192.0.2.7/32",
-		"[2001:db8:1:2:3::4]:1":        "2001:db8:1:2::/64",
+		"[2001:db8:1:2:3::4]:1":        "2001:db8:1::/56",
 		"[::ffff:192.0.2.7]:1":         "192.0.2.7/32",
-		"[fe80::1%eth0]:1":             "fe80::/64",
+		"[fe80::1%eth0]:1":             "fe80::/56",
 		"/ip4/192.0.2.7/tcp/4001":      "192.0.2.7/32",
-		"/ip6/2001:db8::1/udp/1":       "2001:db8::/64",
+		"/ip6/2001:db8::1/udp/1":       "2001:db8::/56",
 		"/dns4/example.org/tcp/1":      "the peer",
 		"alice /tenon/mailbox/1":       "the peer",
 		"/ip4/192.0.2.7\x00/tcp/1":     "the peer",

@@ -31,7 +31,7 @@ const (
 // A Server is the relay's side. The zero Server is ready. It must not be copied.
 type Server struct {
 	// Limits; 0 means the defaults. A host is an IPv4 address or an IPv6 network of
-	// 64 bits, from which the streams come.
+	// 56 bits, from which the streams come.
 	Channels, ChannelsPerHost, Streams, StreamsPerHost int
 
 	// Trusted tells whose streams no limit for each host applies to; nil = nobody.
