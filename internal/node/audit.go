@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +21,7 @@ const (
 	maxUnwritten = 1024
 	maxAudit     = 1000000 // entries kept, the latest
 	trimEvery    = 10000
+	auditWindow  = 200 * time.Millisecond
 )
 
 // An entry is a line of the audit log.
@@ -38,6 +41,8 @@ type audit struct {
 	added  atomic.Int64
 	flushs chan chan struct{}
 	ended  chan struct{} // closed when run has returned
+
+	written int // by run
 
 	mu     sync.RWMutex // guards closed; held for reading while the queue is written to
 	closed bool
@@ -76,46 +81,68 @@ func (a *audit) close() {
 	}
 }
 
-// run writes entries until close.
+// run writes entries until close: those that have come within auditWindow together.
 func (a *audit) run() {
 	defer close(a.ended)
-	written := 0
-	for {
-		var batch []entry
+	var batch []entry
+	window := time.NewTimer(auditWindow)
+	window.Stop()
+	for open := true; open; {
 		var told chan struct{}
-		open := true
+		full := false
 		select {
 		case e, ok := <-a.queue:
 			if open = ok; ok {
+				if len(batch) == 0 {
+					window.Reset(auditWindow)
+				}
 				batch = append(batch, e)
 			}
+			full = len(batch) >= maxUnwritten
+		case <-window.C:
+			full = true
 		case told = <-a.flushs:
-		}
-		for more := open; more; {
-			select {
-			case e, ok := <-a.queue:
-				if open = ok; ok {
-					batch = append(batch, e)
+			for more := true; more; {
+				select {
+				case e, ok := <-a.queue:
+					if more, open = ok, ok; ok {
+						batch = append(batch, e)
+					}
+				default:
+					more = false
 				}
-				more = ok && len(batch) < maxUnwritten
-			default:
-				more = false
 			}
+			full = true
 		}
-		if len(batch) > 0 {
-			err := a.write(batch, (written+len(batch))/trimEvery > written/trimEvery)
+		if len(batch) > 0 && (full || !open) {
+			err := a.write(merge(batch))
 			a.fmu.Lock()
 			a.fault = err
 			a.fmu.Unlock()
-			written += len(batch)
+			batch = batch[:0]
+			window.Stop()
 		}
 		if told != nil {
 			close(told)
 		}
-		if !open {
-			return
-		}
 	}
+}
+
+// merge makes one entry of the beginning and the end of a joint, if both are there.
+func merge(batch []entry) []entry {
+	begun := map[string]int{}
+	kept := batch[:0]
+	for _, e := range batch {
+		if i, ok := begun[e.joint]; ok && e.event == "end" {
+			kept[i].took, kept[i].sent, kept[i].got, kept[i].outcome = e.took, e.sent, e.got, e.outcome
+			continue
+		}
+		if e.joint != "" && e.event != "end" {
+			begun[e.joint] = len(kept)
+		}
+		kept = append(kept, e)
+	}
+	return kept
 }
 
 // failure returns why the log could not be written lately.
@@ -125,25 +152,31 @@ func (a *audit) failure() error {
 	return a.fault
 }
 
-func (a *audit) write(batch []entry, trim bool) error {
+// insertRows is how many entries one statement writes: most of the time goes into
+// statements, not rows.
+const insertRows = 16
+
+func (a *audit) write(batch []entry) error {
 	ctx := context.Background()
+	trim := (a.written+len(batch))/trimEvery > a.written/trimEvery
+	a.written += len(batch)
 	return a.db.Update(ctx, func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO audit
-			(time, event, joint, peer, name, service, grounds, path, addr, took, sent, got, outcome)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-		if err != nil {
-			return err
-		}
-		defer insert.Close() //nolint:errcheck // the transaction tells
-		for _, e := range batch {
-			if _, err := insert.ExecContext(ctx, e.time.UnixMicro(), e.event, e.joint, e.peer, e.name, e.service, e.right,
-				e.path, e.addr, e.took.Microseconds(), e.sent, e.got, e.outcome); err != nil {
+		for rows := range slices.Chunk(batch, insertRows) {
+			args := make([]any, 0, 13*len(rows))
+			for _, e := range rows {
+				args = append(args, e.time.UnixMicro(), e.event, e.joint, e.peer, e.name, e.service, e.right,
+					e.path, e.addr, e.took.Microseconds(), e.sent, e.got, e.outcome)
+			}
+			values := strings.Repeat(", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", len(rows))[2:]
+			if _, err := tx.ExecContext(ctx, `INSERT INTO audit
+				(time, event, joint, peer, name, service, grounds, path, addr, took, sent, got, outcome) VALUES `+values, args...); err != nil {
 				return err
 			}
 		}
-		if trim {
-			_, err = tx.ExecContext(ctx, `DELETE FROM audit WHERE n <= (SELECT max(n) FROM audit) - ?`, maxAudit)
+		if !trim {
+			return nil
 		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM audit WHERE n <= (SELECT max(n) FROM audit) - ?`, maxAudit)
 		return err
 	})
 }
