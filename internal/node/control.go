@@ -19,8 +19,7 @@ import (
 
 // Limits of the control API, which only this user and root can reach.
 const (
-	maxBody    = 1 << 20
-	maxClients = 1024
+	maxBody = 1 << 20
 )
 
 // Listen serves the control socket until the node ends. Only this user and root may

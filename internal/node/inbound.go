@@ -90,20 +90,24 @@ func (n *Node) refuse(s transport.Stream, id peer.ID, q request, why error) {
 // only if there is no other right.
 func (n *Node) authorize(ctx context.Context, id peer.ID, q request) (peer.Right, *peer.Redemption, error) {
 	a, now := n.access.Load(), time.Now()
-	if q.ticket == "" {
+	if q.ticket == "" || q.service != "" && q.sort == askOpen {
 		service, err := peer.ParseService(q.service)
 		if err != nil {
 			return peer.Right{}, nil, peer.NotGranted
 		}
 		right, err := a.Decide(peer.Request{Peer: id, Service: service, Now: now})
-		return right, nil, err
+		if err == nil || q.ticket == "" {
+			return right, nil, err
+		}
 	}
 	t, err := peer.ParseTicket(q.ticket)
 	if err != nil || q.service != "" && q.service != string(t.Service) {
 		return peer.Right{}, nil, peer.TicketForged
 	}
-	if right, err := a.Decide(peer.Request{Peer: id, Service: t.Service, Now: now}); err == nil && q.sort == askOpen {
-		return right, nil, nil
+	if q.sort == askOpen && q.service == "" {
+		if right, err := a.Decide(peer.Request{Peer: id, Service: t.Service, Now: now}); err == nil {
+			return right, nil, nil
+		}
 	}
 	redeemed, err := a.Redeem(ctx, (*ticketStore)(n), id, t, now)
 	if err != nil {
