@@ -47,7 +47,7 @@ var Rules = []Rule{
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral", "internal/ticket"}, "every program can afford to talk to a node"},
 	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
-	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
+	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/deadline"}, "peers, for programs"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},

@@ -36,7 +36,8 @@ type Network struct {
 	Bootstrap []string `toml:"bootstrap"`
 	Discovery []string `toml:"discovery"` // "lan", "dht", "none"
 	LANOnly   bool     `toml:"lan-only"`
-	Relay     string   `toml:"relay"` // for whom this node relays: "" = nobody, "friends", "anyone"
+	NoMap     bool     `toml:"no-map"` // do not ask the router to forward ports
+	Relay     string   `toml:"relay"`  // for whom this node relays: "" = nobody, "friends", "anyone"
 }
 
 // ServiceSettings declare a service.
@@ -262,7 +263,7 @@ func (s *Settings) override(f Settings) {
 	if f.Relay != "" {
 		s.Relay = f.Relay
 	}
-	s.LANOnly = s.LANOnly || f.LANOnly
+	s.LANOnly, s.NoMap = s.LANOnly || f.LANOnly, s.NoMap || f.NoMap
 }
 
 // reserved are the names of peers that the settings grant something to: no peer gets

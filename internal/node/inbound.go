@@ -138,7 +138,7 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 	if guest {
 		most = maxGuest
 	}
-	j := &joint{peer: id, service: right.Service, right: right, ticket: ticket, link: n.bestLink(id)}
+	j := &joint{peer: id, service: right.Service, right: right, ticket: ticket, link: n.bestLink(id), stream: s}
 	ctx, err := n.joints.begin(n.life, j, most)
 	if err != nil {
 		n.refuse(s, id, q, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/join"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // A joint is the use of a service, by a peer or by this node.
@@ -19,6 +20,7 @@ type joint struct {
 	ticket  *peer.Redemption // that the right stands on
 	since   time.Time
 	link    peer.Link // the best when it began
+	stream  transport.Stream
 
 	count  join.Count              // AB from the peer, BA to it
 	cancel context.CancelCauseFunc // ends it; the cause is for the audit log

@@ -28,6 +28,7 @@ import (
 // package that knows them.
 func Connect(ctx context.Context, e Env) (Presence, error) {
 	c := swarm.Config{Key: e.Key, Admit: e.Admit, Announce: e.Settings.Announce, LANOnly: e.Settings.LANOnly,
+		MapPorts:  !e.Settings.LANOnly && !e.Settings.NoMap && len(e.Settings.Announce) == 0,
 		Addresses: e.Known, Remember: e.Remember, Events: func(v swarm.Event) { tellSwarm(e, v) }}
 	var err error
 	if c.Relays, err = relayAddrs(e.Settings.Relays); err != nil {
@@ -142,6 +143,7 @@ var (
 	_ Checker   = (*swarmPresence)(nil)
 	_ Survivor  = (*swarmPresence)(nil)
 	_ Connecter = (*swarmPresence)(nil)
+	_ Pauser    = (*swarmPresence)(nil)
 	_ Meeter    = (*swarmPresence)(nil)
 	_ Doctor    = (*swarmPresence)(nil)
 	_ Reasoner  = (*swarmPresence)(nil)
@@ -172,6 +174,14 @@ func (p *swarmPresence) Addrs() []string                      { return p.swarm.A
 func (p *swarmPresence) AddAddrs(id peer.ID, addrs ...string) { p.swarm.AddAddrs(id, addrs...) }
 func (p *swarmPresence) Connect(ctx context.Context, id peer.ID) error {
 	return p.swarm.Connect(ctx, id)
+}
+
+// PausedSince tells since when a stream waits for a way to its peer.
+func (p *swarmPresence) PausedSince(s transport.Stream) time.Time {
+	if l, ok := s.(*link.Stream); ok {
+		return l.Status().PausedSince
+	}
+	return time.Time{}
 }
 
 // Recheck has the network ask again who is let in, and the local network who is known.
@@ -240,60 +250,4 @@ func hintMeeting(err error) error {
 		return transport.WithHint(transport.Mark(err, api.ErrUnreachable), "both must be on one local network, or have a relay in common")
 	}
 	return err
-}
-
-// Why says why there is no direct way to a peer.
-func (p *swarmPresence) Why(id peer.ID) string {
-	for l := range p.swarm.Links() {
-		if l.Peer == id && l.Path == peer.Relayed {
-			return "no direct way was found yet; tenon doctor says more"
-		}
-	}
-	return ""
-}
-
-// Explain looks at the network, and at the ways to a peer.
-func (p *swarmPresence) Explain(ctx context.Context, id peer.ID, step func(api.Step)) {
-	began := time.Now()
-	addrs := p.swarm.Addrs()
-	var err error
-	if len(addrs) == 0 {
-		err = errors.New("no address")
-	}
-	step(stepOf("addresses of this node", strings.Join(addrs, " "), began, err, "listen in tenon.toml says where to listen"))
-	err = nil
-	if p.lan == nil {
-		err = errors.New("it is not looked at")
-	}
-	step(stepOf("the local network", "", began, err, "discovery in tenon.toml says so, or another program has the port of mDNS"))
-	p.explainRelays(ctx, step)
-	if id.IsZero() {
-		return
-	}
-	began = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, swarm.OpenTimeout)
-	defer cancel()
-	err = p.swarm.Connect(ctx, id)
-	detail := ""
-	for l := range p.swarm.Links() {
-		if l.Peer == id {
-			detail = strings.TrimSpace(fmt.Sprintf("%s %s %s, %v there and back", detail, l.Path, l.Addr, l.RTT.Round(time.Millisecond)))
-		}
-	}
-	step(stepOf("a connection to the peer", detail, began, err, "is its node running, and is there a network or a relay that both have?"))
-}
-
-func (p *swarmPresence) explainRelays(ctx context.Context, step func(api.Step)) {
-	reserved := p.swarm.Reserved()
-	for _, id := range p.relays {
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := p.swarm.Connect(ctx, id)
-		cancel()
-		detail := "carries no streams to this node, which can be reached without it"
-		if slices.Contains(reserved, id) {
-			detail = "carries streams to this node"
-		}
-		step(stepOf("relay "+id.Short(), detail, began, err, "is it running, and does this network let anything out?"))
-	}
 }

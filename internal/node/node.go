@@ -80,6 +80,12 @@ type (
 		OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error)
 	}
 
+	// A Pauser tells since when one of its streams has no way to the peer; zero if it
+	// has one.
+	Pauser interface {
+		PausedSince(transport.Stream) time.Time
+	}
+
 	// A Doctor looks at the ways to a peer, or with the zero ID at the network.
 	Doctor interface {
 		Explain(ctx context.Context, id peer.ID, step func(api.Step))

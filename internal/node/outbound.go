@@ -30,7 +30,7 @@ func (n *Node) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	j := &joint{peer: id, service: peer.Service(q.service), out: true, link: n.bestLink(id)}
+	j := &joint{peer: id, service: peer.Service(q.service), out: true, link: n.bestLink(id), stream: s}
 	life, err := n.joints.begin(n.life, j, maxJoints)
 	if err == nil {
 		// Whoever has blocked the peer before the joint was there could not cut it.

@@ -46,6 +46,13 @@ func (n *Node) Joints() []api.Joint {
 	all := []api.Joint{}
 	list := n.joints.list()
 	slices.SortFunc(list, func(a, b *joint) int { return int(a.number) - int(b.number) })
+	p, _ := n.here() //nolint:errcheck // then nothing is paused
+	paused := map[*joint]time.Time{}
+	if pauser, ok := p.(Pauser); ok {
+		for _, j := range list {
+			paused[j] = pauser.PausedSince(j.stream)
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, j := range list {
@@ -59,6 +66,7 @@ func (n *Node) Joints() []api.Joint {
 		} else {
 			out.Path, out.Addr = api.Offline, ""
 		}
+		out.Paused = paused[j]
 		out.SentPS, out.GotPS = j.rates(now)
 		all = append(all, out)
 	}

@@ -2,7 +2,12 @@ package node
 
 import (
 	"bytes"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,4 +80,63 @@ func FuzzConfig(f *testing.F) {
 		n.parseSettings("f", b) //nolint:errcheck // it must not panic
 		linesOf(b)
 	})
+}
+
+// testdata/service.txt has what goes over the wire, a line each: the name of what it is,
+// and the bytes. The code writes it so, and reads it.
+func TestServiceVectors(t *testing.T) {
+	ticket := "tenon1example"
+	writes := map[string][]byte{
+		"open":              request{askOpen, "db", ""}.marshal(),
+		"open-by-ticket":    request{askOpen, "", ticket}.marshal(),
+		"list":              request{askList, "", ""}.marshal(),
+		"redeem":            request{askRedeem, "db", ticket}.marshal(),
+		"yes-bytes":         answer{carries: api.Bytes}.marshal(),
+		"yes-messages":      answer{carries: api.Messages}.marshal(),
+		"yes-terminal":      answer{carries: api.Terminal}.marshal(),
+		"services":          answer{list: []api.RemoteService{{Name: "db", Carries: api.Bytes}, {Name: "dns", Carries: api.Messages}}}.marshal(),
+		"no-services":       answer{list: []api.RemoteService{}}.marshal(),
+		"no-right":          answer{status: answerRefused, refusal: peer.NotGranted}.marshal(),
+		"no-blocked":        answer{status: answerRefused, refusal: peer.Blocked}.marshal(),
+		"no-ticket-used-up": answer{status: answerRefused, refusal: peer.TicketUsedUp}.marshal(),
+		"not-now":           answer{status: answerUnavailable}.marshal(),
+		"too-much":          answer{status: answerBusy}.marshal(),
+		"what":              answer{status: answerBad}.marshal(),
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(writes)) {
+		fmt.Fprintf(&b, "%s %x\n", name, writes[name])
+	}
+	const file = "testdata/service.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(file)
+	if err != nil || string(have) != b.String() {
+		t.Fatalf("%s is\n%s, %v\nand is written\n%s", file, have, err, b.String())
+	}
+	for line := range strings.Lines(string(have)) {
+		name, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		wire, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch name {
+		case "open", "open-by-ticket", "list", "redeem":
+			if q, err := readRequest(bytes.NewReader(wire)); err != nil || !bytes.Equal(q.marshal(), wire) {
+				t.Errorf("%s is read as %+v, %v", name, q, err)
+			}
+		case "services", "no-services":
+			if a, err := readAnswer(bytes.NewReader(wire), askList); err != nil || !bytes.Equal(a.marshal(), wire) && len(a.list) > 0 || (name == "services") != (len(a.list) == 2) {
+				t.Errorf("%s is read as %+v, %v", name, a, err)
+			}
+		default:
+			a, err := readAnswer(bytes.NewReader(wire), askOpen)
+			if strings.HasPrefix(name, "yes") != (err == nil) {
+				t.Errorf("%s is read as %+v, %v", name, a, err)
+			}
+		}
+	}
 }

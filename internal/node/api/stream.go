@@ -204,10 +204,16 @@ func (e *end) Close() error {
 	})
 }
 
-// Abort ends both directions so that the other side sees a failure.
+// Abort ends both directions so that the other side sees a failure: by the connection's
+// own abort, or where that has none, by a frame.
 func (e *end) Abort(cause error) error {
 	err := transport.ErrAborted
 	e.over.CompareAndSwap(nil, &err)
+	if a, ok := e.conn.(transport.Aborter); ok {
+		a.Abort(cause)  //nolint:errcheck // the cause is the error that counts
+		e.shutdown(nil) //nolint:errcheck // it is aborted
+		return nil
+	}
 	e.shutdown(func() { //nolint:errcheck // the cause is the error that counts
 		e.conn.SetWriteDeadline(time.Now().Add(closing)) //nolint:errcheck // then it fails, or has no deadlines
 		e.write(frameAbort, abortText(cause))            //nolint:errcheck // the end of the connection says the same

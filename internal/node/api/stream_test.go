@@ -2,8 +2,11 @@ package api
 
 import (
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -168,3 +171,47 @@ func FuzzFrames(f *testing.F) {
 		}
 	})
 }
+
+var update = flag.Bool("update", false, "write testdata/frames.txt anew")
+
+// testdata/frames.txt has a frame of each type, as it is on the wire.
+func TestFrameVectors(t *testing.T) {
+	var b strings.Builder
+	for _, v := range []struct {
+		name    string
+		carries Carries
+		write   func(transport.Conn) error
+	}{
+		{"data", Bytes, func(c transport.Conn) error { _, err := c.(*Stream).Write([]byte("hi")); return err }},
+		{"message", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{}) }},
+		{"message-empty", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg(nil, transport.Meta{}) }},
+		{"text", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{Text: true}) }},
+		{"window", Terminal, func(c transport.Conn) error { return c.(*Stream).Resize(24, 80) }},
+		{"end", Bytes, transport.Conn.CloseWrite},
+		{"abort", Bytes, func(c transport.Conn) error { return c.(*Stream).Abort(errors.New("disk full")) }},
+	} {
+		near, far := mem.Pair()
+		c := Frames(plain{near}, nil, v.carries, &transport.Info{}, near.LocalAddr(), near.RemoteAddr())
+		if err := v.write(c); err != nil {
+			t.Fatal(err)
+		}
+		near.Close()
+		wire, err := io.ReadAll(far)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %x\n", v.name, wire)
+	}
+	const file = "testdata/frames.txt"
+	if *update {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(file); err != nil || string(have) != b.String() {
+		t.Errorf("%s is\n%s, %v\nand is written\n%s", file, have, err, b.String())
+	}
+}
+
+// plain is a connection that cannot abort, as that of a unix socket.
+type plain struct{ net.Conn }
