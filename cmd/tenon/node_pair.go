@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -13,11 +14,16 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
 )
 
-// errNoCode: nobody has typed one.
-var errNoCode = usageError("a code is needed", "the other side gets one with: tenon pair")
+var (
+	errNoCode      = usageError("a code is needed", "the other side gets one with: tenon pair")
+	errNobodyShows = transport.WithHint(transport.Mark(errors.New("nobody shows this code, as far as can be seen from here"), tenon.ErrTimeout),
+		"the other side must be waiting in tenon pair; on another network, both need a relay that they know")
+)
 
 // runPair is "tenon pair [CODE]".
 func runPair(p *program, c *call) error {
@@ -32,12 +38,17 @@ func runPair(p *program, c *call) error {
 		}
 	}
 	return p.with(c, func(t *talk) error {
+		ctx := p.ctx
 		request := api.PairRequest{Code: code, As: c.peer.name}
 		events := t.PairOffer
 		if code != "" {
 			events = t.PairJoin
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, cmp.Or(c.peer.timeout, defaultJoin), errNobodyShows)
+			defer cancel()
+			p.tell(c, "looking for the other side")
 		}
-		peer, err := p.pairing(c, events(p.ctx, request))
+		peer, err := p.pairing(ctx, c, events(ctx, request))
 		if err != nil || p.json {
 			return p.stopped(err)
 		}
@@ -46,9 +57,12 @@ func runPair(p *program, c *call) error {
 }
 
 // pairing tells what happens until the two are paired.
-func (p *program) pairing(c *call, events iter.Seq2[api.PairEvent, error]) (*api.Peer, error) {
+func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (*api.Peer, error) {
 	for e, err := range events {
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
 			return nil, err
 		}
 		if p.json {
@@ -77,8 +91,8 @@ func (p *program) pairing(c *call, events iter.Seq2[api.PairEvent, error]) (*api
 			return e.Peer, nil
 		}
 	}
-	if p.ctx.Err() != nil {
-		return nil, context.Cause(p.ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return nil, errors.New("the node has ended the pairing")
 }

@@ -35,7 +35,7 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 	}
 	flags := node.Settings{Name: f.as, Network: node.Network{Listen: f.listen, Announce: f.announce, Relays: f.relays,
 		Bootstrap: f.bootstrap, Discovery: f.discovery, LANOnly: f.lanOnly}}
-	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: alone, Kinds: tenon.DefaultKinds()}, nil
+	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect, Kinds: tenon.DefaultKinds()}, nil
 }
 
 // lockPatience is how long a verb waits for another one that has the identity for a

@@ -50,6 +50,7 @@ type peerFlags struct {
 	to        []string
 	anyone    bool
 	expires   time.Duration
+	timeout   time.Duration
 	uses      int
 	only      string
 	printUnit bool
@@ -80,6 +81,7 @@ func bindPair(c *call, s *opt.Set) {
 	s.Group("pairing")
 	s.Bool(&f.join, "join", "ask for the code that the other side has printed, or read it from standard input")
 	s.String(&f.name, "name", "NAME", "what to call the other one; otherwise what it suggests")
+	s.Duration(&f.timeout, "timeout", defaultJoin, 0, "with a code: give up after so long if nobody shows it, with exit status 4").Alias("t")
 	s.Bool(&f.yes, "yes", "do not ask whether the words are the same").Alias("y")
 }
 
@@ -100,6 +102,9 @@ func bindTicket(c *call, s *opt.Set) {
 	s.String(&f.only, "for", "PEER", "only this peer can use it")
 	bindQR(c, s)
 }
+
+// defaultJoin is how long whoever has a code looks for who shows it.
+const defaultJoin = time.Minute
 
 // defaultExpires is how long a ticket is good for.
 const defaultExpires = time.Hour
