@@ -99,6 +99,9 @@ func (n *Node) readSettings() (*Settings, error) {
 		}
 	}
 	s.override(n.config.Flags)
+	if n.config.Passing {
+		s.Services, s.Links, s.Metrics, s.Relay = nil, nil, "", ""
+	}
 	return s, nil
 }
 

@@ -157,8 +157,12 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 	o, address := n.live[right.Service], n.addressOf(right.Service)
 	n.used[right.Service]++
 	n.mu.Unlock()
-	if o != nil {
+	switch {
+	case o != nil:
 		n.hand(ctx, j, s, o)
+		return
+	case n.config.Passing: // a ticket is good for it, and it is not there now
+		n.refuse(s, id, q, errUnavailable)
 		return
 	}
 	n.join(ctx, j, s, address)

@@ -30,6 +30,11 @@ type Config struct {
 	Version    string   // of the program, for status
 	Name       string   // that the node suggests to others; "" = the name of the machine
 
+	// Passing is for a node that is there for one program only: it offers nothing but
+	// what that program offers itself, and keeps up no links. What is on record, and the
+	// settings of the network, count as ever.
+	Passing bool
+
 	// Network makes the node present among peers. It is called again when the key or
 	// the settings of the network have changed, after the Presence before was closed.
 	Network func(context.Context, Env) (Presence, error)

@@ -81,7 +81,7 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 		return nil, errDown
 	case n.live[name] != nil:
 		return nil, transport.Mark(fmt.Errorf("the service %s is being offered already", name), api.ErrConflict)
-	case n.isServed(name):
+	case n.isServed(name) && !n.config.Passing:
 		return nil, transport.WithHint(transport.Mark(fmt.Errorf("there is a service %s already", name), api.ErrConflict), "tenon unserve "+string(name))
 	}
 	n.live[name] = o
