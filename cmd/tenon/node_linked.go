@@ -58,6 +58,8 @@ func linked(name string) func(*program, *call) error {
 		return runTop
 	case "doctor":
 		return runDoctor
+	case "relay":
+		return runRelay
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func runServe(p *program, c *call) error {
 			return p.stdout.json(s)
 		}
 		p.tell(c, "the node that runs serves %s for %s, until tenon unserve %s", s.Name, audience(s), s.Name)
+		if !s.Anyone && len(s.To) == 0 {
+			p.tell(c, "tenon grant %s PEER lets somebody use it", s.Name)
+		}
 		return nil
 	})
 }
@@ -49,7 +52,7 @@ func audience(s api.Service) string {
 	case s.Anyone:
 		return "ANYONE, paired or not"
 	case len(s.To) == 0:
-		return "nobody yet: tenon grant " + s.Name + " PEER"
+		return "nobody"
 	}
 	return strings.Join(s.To, ", ")
 }

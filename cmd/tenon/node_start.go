@@ -16,7 +16,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// nodeConfig is how a node of this program is made.
+// nodeConfig is how a node of this program is made, by the configuration and the flags.
 func (c *call) nodeConfig(dir string) (node.Config, error) {
 	f := &c.peer
 	file := f.config
@@ -34,7 +34,7 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 		return node.Config{}, err
 	}
 	flags := node.Settings{Name: f.as, Network: node.Network{Listen: f.listen, Announce: f.announce, Relays: f.relays,
-		Bootstrap: f.bootstrap, Discovery: f.discovery, LANOnly: f.lanOnly}}
+		Bootstrap: f.bootstrap, Discovery: f.discovery, LANOnly: f.lanOnly, Relay: f.relay}}
 	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect, Kinds: tenon.DefaultKinds()}, nil
 }
 
@@ -48,13 +48,14 @@ const (
 // startHere starts a node in this process, for as long as the verb takes. One that is
 // to meet others has the control socket, so that other verbs find it.
 func (p *program) startHere(c *call, dir string, meets bool) (*talk, error) {
-	config, err := c.nodeConfig(dir)
-	if err != nil {
-		return nil, err
+	config := node.Config{Dir: dir, Network: alone}
+	if meets {
+		var err error
+		if config, err = c.nodeConfig(dir); err != nil {
+			return nil, err
+		}
 	}
-	if !meets {
-		config.Network = alone
-	}
+	config.Passing = true
 	n, err := p.newNode(config)
 	if err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func TestNodeWordsForPeople(t *testing.T) {
 		bytesOf(5 << 40):                                  "5.0 TiB",
 		trip(api.Duration(41234567)):                      "41.2ms",
 		trip(api.Duration(123456)):                        "120µs",
-		audience(api.Service{Name: "db"}):                 "nobody yet: tenon grant db PEER",
+		audience(api.Service{Name: "db"}):                 "nobody",
 		audience(api.Service{Anyone: true}):               "ANYONE, paired or not",
 		fmt.Sprint(splitNames([]string{"a, b,", "c"})):    "[a b c]",
 		jointsCut(1) + jointsCut(0):                       "; one joint was cut",

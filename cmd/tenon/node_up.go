@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -11,7 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
@@ -25,6 +28,40 @@ func runUp(p *program, c *call) error {
 	if c.peer.printUnit {
 		return p.printUnit(c)
 	}
+	return p.runNode(c, func(t *talk) error {
+		p.tell(c, "up; tenon status says what goes on, tenon down ends it")
+		return nil
+	})
+}
+
+// relayPort is where a relay listens if nothing else is said.
+const relayPort = "4001"
+
+// runRelay is "tenon relay": tenon up, with a relay in it.
+func runRelay(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon relay takes no arguments", "--listen says where it listens: see tenon help relay")
+	}
+	f := &c.peer
+	f.relay = cmp.Or(f.relay, "anyone")
+	if len(f.listen) == 0 {
+		for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
+			f.listen = append(f.listen, ip+"/tcp/"+relayPort, ip+"/udp/"+relayPort+"/quic-v1")
+		}
+	}
+	return p.runNode(c, func(t *talk) error {
+		contact, err := t.Ticket(p.ctx, api.TicketRequest{Expires: -1})
+		if err != nil {
+			return err
+		}
+		p.stdout.linef("relays = [%q]", contact.Text)
+		p.tell(c, "relaying for %s; that line belongs into the tenon.toml of those who are to use it, or --relays on their command lines", f.relay)
+		return nil
+	})
+}
+
+// runNode runs a node until it is told to end. It calls begun when the node is up.
+func (p *program) runNode(c *call, begun func(*talk) error) error {
 	dir, err := c.stateDir()
 	if err != nil {
 		return err
@@ -48,8 +85,10 @@ func runUp(p *program, c *call) error {
 	}
 	client := n.Client()
 	t := &talk{client, dir, true, client.Close}
+	if err := begun(t); err != nil {
+		return errors.Join(err, t.end(), n.Close())
+	}
 	stop := p.reloadNode(c, t)
-	p.tell(c, "up as %s; tenon status says what goes on, tenon down ends it", n.ID().Short())
 	if ready != nil {
 		newConsole(ready).line(api.SocketPath(dir))
 		ready.Close() //nolint:errcheck // who waited has heard it, or is gone
@@ -97,7 +136,7 @@ func notify(state string) {
 	if err != nil {
 		return
 	}
-	defer c.Close()         //nolint:errcheck // it is told, or it is not
+	defer c.Close()        //nolint:errcheck // it is told, or it is not
 	c.Write([]byte(state)) //nolint:errcheck // the same
 }
 
@@ -162,6 +201,7 @@ func (p *program) serveHere(c *call, t *talk, request api.ServeRequest, carries 
 	}
 	acc, err := t.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries})
 	if err == nil {
+		o.Events(tenon.Event{Time: time.Now(), Type: tenon.Listening, End: request.Name, Addr: acc.Addr()})
 		_, err = o.Serve(ctx, acc, request.Address, join.Options{})
 	}
 	return done(ended(p.ctx, err))
@@ -187,4 +227,3 @@ func carriesOf(address string) (api.Carries, error) {
 	}
 	return api.Bytes, nil
 }
-

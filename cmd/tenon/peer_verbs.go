@@ -35,6 +35,7 @@ func peerCommands() []command {
 		verb("log", "", "show what the node has done, and who used what by which right", bindLog),
 		verb("top", "", "show the joints of the node, live"),
 		verb("doctor", "[PEER]", "find out why peers cannot be reached, or not directly, and what to do about it"),
+		verb("relay", "", "run a node that carries sealed traffic for others: the one thing that needs a public address", bindRelay, bindNetwork),
 	}
 }
 
@@ -64,6 +65,7 @@ type peerFlags struct {
 	bootstrap []string
 	discovery []string
 	lanOnly   bool
+	relay     string // for whom this node relays
 }
 
 func bindDir(c *call, s *opt.Set) {
@@ -118,6 +120,12 @@ func bindUp(c *call, s *opt.Set) {
 	s.Group("starting")
 	s.Bool(&c.peer.printUnit, "print-unit", "print a unit for systemd, and start nothing")
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the node is up, and close it")
+}
+
+func bindRelay(c *call, s *opt.Set) {
+	s.Group("the relay")
+	s.Enum(&c.peer.relay, "for", "whom to relay for", "anyone", "friends")
+	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the relay is up, and close it")
 }
 
 // bindNetwork binds what the configuration says under the same names, for a node that

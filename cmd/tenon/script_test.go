@@ -150,7 +150,8 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: start [-stdin=FILE] [-nowait] NAME PROGRAM ARGS...")
 	}
 	name, words := args[0], args[1:]
-	listens := words[0] == "tenon" && wait
+	verb := 1 + slices.Index(words[:2], "tenon") // behind a computer of cmdComputers, perhaps
+	listens := verb > 0 && wait
 	path, err := lookPath(ts, words[0])
 	ts.Check(err)
 	cmd := exec.Command(path, words[1:]...)
@@ -165,8 +166,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 		defer w.Close()
 		cmd.ExtraFiles = []*os.File{w}
 		// Before "--", behind which tenon reads no flags.
-		cmd.Args = append([]string{path}, words[1], "--ready-fd=3")
-		cmd.Args = append(cmd.Args, words[2:]...)
+		cmd.Args = slices.Concat([]string{path}, words[1:verb+1], []string{"--ready-fd=3"}, words[verb+1:])
 		ready = r
 	}
 	if stdin != "" {
