@@ -11,7 +11,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/mailbox"
-	"github.com/tenon-net/tenon/internal/peer/pair"
+	pairing "github.com/tenon-net/tenon/internal/peer/pair"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -231,7 +231,7 @@ func TestPairAtTheMailbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close() //nolint:errcheck // it is over
-	o := pair.NewOffer(pair.NewCode(c.Number()), pair.Side{Key: both[0].config.Key, Name: "alice"})
+	o := pairing.NewOffer(pairing.NewCode(c.Number()), pairing.Side{Key: both[0].config.Key, Name: "alice"})
 	go func() {
 		if s, err := c.Accept(t.Context()); err == nil {
 			o.Accept(t.Context(), s) //nolint:errcheck // Wait has it
@@ -245,7 +245,7 @@ func TestPairAtTheMailbox(t *testing.T) {
 	if s, err = mailbox.Join(t.Context(), s, c.Number()); err != nil {
 		t.Fatal(err)
 	}
-	joined, err := pair.Join(t.Context(), s, o.Code(), pair.Side{Key: both[1].config.Key, Name: "bob"})
+	joined, err := pairing.Join(t.Context(), s, o.Code(), pairing.Side{Key: both[1].config.Key, Name: "bob"})
 	if err != nil {
 		t.Fatal(err)
 	}
