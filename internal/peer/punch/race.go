@@ -115,7 +115,7 @@ func (r *race) run() (*Result, error) {
 	}
 	r.startTCP()
 
-	guessAt := start.Add(max(300*time.Millisecond, 2*r.report.RTT))
+	guessAt := start.Add(max(200*time.Millisecond, 2*r.report.RTT))
 	limit := plainTime
 	g := r.newGuess()
 	if g != nil {

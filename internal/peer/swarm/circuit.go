@@ -164,7 +164,6 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 		if err == nil {
 			again = reserveAgainFirst
 			n.setReserved(relay.ID, through(relay))
-			n.task(func() { n.askObserversOf(n.ctx, relay.ID) })
 			n.whileLinked(relay, until)
 			if len(n.links.to(relay.ID)) > 0 {
 				continue // it is to be renewed

@@ -57,7 +57,12 @@ func (g gate) InterceptAddrDial(_ lpeer.ID, a ma.Multiaddr) bool {
 
 // InterceptAccept lets everybody show his key; how many do at a time is bounded by the
 // resource manager.
-func (g gate) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+func (g gate) InterceptAccept(at network.ConnMultiaddrs) bool {
+	if overlayOf(at.RemoteMultiaddr()) == overRelay {
+		g.n.expectPunch("") // by the time that it is known who that is, sockets are ready
+	}
+	return true
+}
 
 // InterceptSecured refuses whoever has shown a key that is not let in. Nothing has been
 // read from him but his handshake.

@@ -64,6 +64,9 @@ func (n *Network) connected(_ network.Network, c network.Conn) {
 	if n.rankOf(c.RemotePeer()) >= guest || n.isRelay(c.RemotePeer()) {
 		n.task(func() { n.keepPinging(l) })
 	}
+	if l.path == peer.Direct && !n.noPunch() && n.isCarrier(c.RemotePeer()) {
+		n.task(func() { n.askObserversOf(n.ctx, l) })
+	}
 }
 
 func (n *Network) disconnected(_ network.Network, c network.Conn) {

@@ -101,23 +101,15 @@ func readObservers(r io.Reader) ([]netip.AddrPort, error) {
 	return at, nil
 }
 
-// askObserversOf asks a relay where it observes, once.
-func (n *Network) askObserversOf(ctx context.Context, relay lpeer.ID) {
-	if n.noPunch() {
-		return
-	}
-	n.circuits.mu.Lock()
-	_, asked := n.circuits.observers[relay]
-	n.circuits.mu.Unlock()
-	if asked {
-		return
-	}
+// askObserversOf asks a relay where it observes.
+func (n *Network) askObserversOf(ctx context.Context, l *link) {
 	ctx, cancel := context.WithTimeout(ctx, observersAnswer)
 	defer cancel()
-	s, err := n.host.NewStream(ctx, relay, observersProto)
+	s, err := n.openLazily(ctx, l, observersProto)
 	if err != nil {
 		return
 	}
+	relay := l.conn.RemotePeer()
 	defer s.Reset()                                //nolint:errcheck // it is over
 	s.SetDeadline(time.Now().Add(observersAnswer)) //nolint:errcheck // the streams of libp2p have deadlines
 	at, err := readObservers(s)
@@ -131,7 +123,7 @@ func (n *Network) askObserversOf(ctx context.Context, relay lpeer.ID) {
 	if n.circuits.observers == nil {
 		n.circuits.observers = map[lpeer.ID][]netip.AddrPort{}
 	}
-	if len(n.circuits.observers) < maxObserving {
+	if _, known := n.circuits.observers[relay]; known || len(n.circuits.observers) < maxObserving {
 		n.circuits.observers[relay] = found
 	}
 }
@@ -160,10 +152,17 @@ func placeObservers(at []netip.AddrPort, addrs []ma.Multiaddr) (found []netip.Ad
 	return found
 }
 
-// askObservers asks the relay of a relayed connection.
+// askObservers asks the relay of a relayed connection, unless it has been asked.
 func (n *Network) askObservers(ctx context.Context, l *link) {
-	if relay, ok := relayOf(l.conn.RemoteMultiaddr()); ok && relay != "" {
-		n.askObserversOf(ctx, relay)
+	relay, ok := relayOf(l.conn.RemoteMultiaddr())
+	if !ok || relay == "" {
+		return
+	}
+	n.circuits.mu.Lock()
+	_, asked := n.circuits.observers[relay]
+	n.circuits.mu.Unlock()
+	if all := n.links.to(relay); !asked && len(all) > 0 {
+		n.askObserversOf(ctx, all[0])
 	}
 }
 

@@ -121,6 +121,7 @@ func (n *Network) linkTo(ctx context.Context, id lpeer.ID) (*link, error) {
 	if through := n.throughRelays(id); len(through) > 0 {
 		n.host.Peerstore().AddAddrs(id, through, peerstore.TempAddrTTL)
 	}
+	n.expectPunch(id)
 	n.swarm.Backoff().Clear(id)
 	c, err := n.swarm.DialPeer(ctx, id)
 	if err != nil {
@@ -158,6 +159,29 @@ func (n *Network) openOver(ctx context.Context, l *link, proto string) (network.
 	}
 	return s, nil
 }
+
+// openLazily opens a stream for a protocol that the other side surely speaks: what is written goes
+// with the question for it.
+func (n *Network) openLazily(ctx context.Context, l *link, proto protocol.ID) (network.Stream, error) {
+	s, err := l.conn.NewStream(network.WithAllowLimitedConn(ctx, "tenon"))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.SetProtocol(proto); err != nil {
+		s.Reset() //nolint:errcheck // it is gone
+		return nil, err
+	}
+	return &lazyStream{Stream: s, lazy: multistream.NewMSSelect(s, proto)}, nil
+}
+
+// A lazyStream is a stream for which a protocol is being agreed upon.
+type lazyStream struct {
+	network.Stream
+	lazy multistream.LazyConn
+}
+
+func (s *lazyStream) Read(p []byte) (int, error)  { return s.lazy.Read(p) }
+func (s *lazyStream) Write(p []byte) (int, error) { return s.lazy.Write(p) }
 
 func isNoProtocol(err error) bool {
 	return errors.Is(err, multistream.ErrNotSupported[protocol.ID]{})

@@ -24,8 +24,9 @@ var punchAgain = []time.Duration{0, 5 * time.Second, 30 * time.Second, 2 * time.
 
 // The bounds on attempts that others begin.
 const (
-	maxPunches   = 32               // at a time: some have 256 sockets for a few seconds
-	preparedTime = 10 * time.Second // for which sockets wait for the attempt that they were made for
+	maxPunches   = 32                     // at a time: some have 256 sockets for a few seconds
+	expectAfter  = 100 * time.Millisecond // a direct way that is known has answered by then
+	preparedTime = 10 * time.Second       // for which sockets wait for the attempt that they were made for
 )
 
 // punches are the attempts to get from a relayed connection to a direct one.
@@ -84,15 +85,14 @@ func (n *Network) punchConfig() punch.Config {
 }
 
 // wantDirect begins to look for a direct way beside a relayed connection. The side that has
-// dialed begins; the other one has its sockets ready when it is asked.
+// dialed begins.
 func (n *Network) wantDirect(l *link) {
 	if l.path != peer.Relayed || n.noPunch() {
 		return
 	}
 	id := l.conn.RemotePeer()
 	if l.conn.Stat().Direction == network.DirInbound {
-		n.task(func() { n.prepare(l, id) })
-		return
+		return // it is asked, and has sockets ready
 	}
 	n.punches.mu.Lock()
 	begun := n.punches.keeping[id]
@@ -103,45 +103,69 @@ func (n *Network) wantDirect(l *link) {
 	}
 }
 
+// expectPunch prepares for an attempt: while a peer is dialed that may be reached through a relay
+// only, or while somebody arrives through one, who is "" as long as he has not shown who he is.
+func (n *Network) expectPunch(id lpeer.ID) {
+	if n.noPunch() || len(n.observers()) == 0 {
+		return
+	}
+	n.task(func() {
+		if id != "" {
+			select {
+			case <-time.After(expectAfter):
+			case <-n.ctx.Done():
+			}
+			if all := n.links.to(id); len(all) > 0 && all[0].path == peer.Direct {
+				return
+			}
+		}
+		n.prepare(id)
+	})
+}
+
 // prepare makes sockets for an attempt that is about to begin.
-func (n *Network) prepare(l *link, id lpeer.ID) {
-	n.punches.mu.Lock()
-	_, there := n.punches.prepared[id]
-	full := len(n.punches.prepared) >= maxPunches
-	n.punches.mu.Unlock()
-	if there || full || n.rankOf(id) < guest {
+func (n *Network) prepare(id lpeer.ID) {
+	p := &n.punches
+	p.mu.Lock()
+	_, there := p.prepared[id]
+	if there || len(p.prepared) >= maxPunches {
+		p.mu.Unlock()
 		return
 	}
-	n.askObservers(n.ctx, l)
+	p.prepared[id] = nil // it is being made
+	p.mu.Unlock()
 	s := punch.Gather(n.ctx, n.punchConfig())
-	n.punches.mu.Lock()
-	_, there = n.punches.prepared[id]
-	if !there {
-		n.punches.prepared[id] = s
-	}
-	n.punches.mu.Unlock()
-	if there {
-		s.Close()
-		return
-	}
+	p.mu.Lock()
+	p.prepared[id] = s
+	p.mu.Unlock()
 	select {
 	case <-time.After(preparedTime):
 	case <-n.ctx.Done():
 	}
-	if n.takePrepared(id, s) {
+	p.mu.Lock()
+	still := p.prepared[id] == s
+	if still {
+		delete(p.prepared, id)
+	}
+	p.mu.Unlock()
+	if still {
 		s.Close()
 	}
 }
 
-// takePrepared takes sockets out of those that wait, if they are still there.
-func (n *Network) takePrepared(id lpeer.ID, s *punch.Sockets) bool {
-	n.punches.mu.Lock()
-	defer n.punches.mu.Unlock()
-	if n.punches.prepared[id] != s {
-		return false
+// sockets returns those that wait for an attempt with a peer, or new ones.
+func (n *Network) sockets(ctx context.Context, id lpeer.ID) *punch.Sockets {
+	p := &n.punches
+	p.mu.Lock()
+	for _, who := range []lpeer.ID{id, ""} {
+		if s := p.prepared[who]; s != nil {
+			delete(p.prepared, who)
+			p.mu.Unlock()
+			return s
+		}
 	}
-	delete(n.punches.prepared, id)
-	return true
+	p.mu.Unlock()
+	return punch.Gather(ctx, n.punchConfig())
 }
 
 // keepDirect looks for a direct way to a peer for as long as there is a relayed one and
@@ -247,17 +271,13 @@ func (n *Network) punchOpen(l *link) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
 	defer cancel()
-	n.askObservers(ctx, l)
-	gathered := make(chan *punch.Sockets, 1)
-	n.working.Go(func() { gathered <- punch.Gather(ctx, n.punchConfig()) })
-	s, err := n.openOver(ctx, l, punchProto)
-	sockets := <-gathered
+	s, err := n.openLazily(ctx, l, punchProto)
 	if err != nil {
-		sockets.Close()
-		n.punches.end(id, true, PunchReport{When: time.Now(), Error: err, Report: punch.Report{Mine: sockets.Views()}})
+		n.punches.end(id, true, PunchReport{When: time.Now(), Error: err})
 		return
 	}
-	res, err := sockets.Open(ctx, newStream(n, s, l.id, l.over))
+	n.askObservers(ctx, l)
+	res, err := n.sockets(ctx, id).Open(ctx, newStream(n, s, l.id, l.over))
 	n.punched(ctx, id, l.id, res, err, true)
 }
 
@@ -270,16 +290,10 @@ func (n *Network) punchAccept(signal transport.Stream) {
 	}
 	ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
 	defer cancel()
-	n.punches.mu.Lock()
-	sockets := n.punches.prepared[id]
-	delete(n.punches.prepared, id)
-	n.punches.mu.Unlock()
-	var res *punch.Result
-	if sockets != nil {
-		res, err = sockets.Accept(ctx, signal)
-	} else {
-		res, err = punch.Accept(ctx, signal, n.punchConfig())
+	if l := n.links.to(id); len(l) > 0 {
+		n.askObservers(ctx, l[0])
 	}
+	res, err := n.sockets(ctx, id).Accept(ctx, signal)
 	n.punched(ctx, id, who, res, err, false)
 }
 

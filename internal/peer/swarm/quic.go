@@ -239,6 +239,14 @@ type quicListener struct {
 
 // Accept returns the next connection of somebody who is let in.
 func (l *quicListener) Accept() (ltransport.CapableConn, error) {
+	c, err := l.accept()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (l *quicListener) accept() (*quicConn, error) {
 	for {
 		c, err := l.inner.Accept(context.Background())
 		if err != nil {
