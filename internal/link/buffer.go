@@ -2,13 +2,31 @@ package link
 
 import "sync"
 
-// The sizes of blocks. A large one makes one frame of data.
+// The sizes of blocks, without the room for a head. A large one makes one frame of data.
 const (
-	smallBlock = 4 << 10
-	largeBlock = 64 << 10
+	smallBlock  = 4 << 10
+	middleBlock = 32 << 10
+	largeBlock  = maxData
+
+	// minPiece is how much of a long Write a block takes at least that is not empty: it
+	// is better to waste its end than to send two frames.
+	minPiece = 16 << 10
 )
 
-var smallBlocks, largeBlocks = sync.Pool{New: func() any { return newBlock(smallBlock) }}, sync.Pool{New: func() any { return newBlock(largeBlock) }}
+var smallBlocks, middleBlocks, largeBlocks = pool(smallBlock), pool(middleBlock), pool(largeBlock)
+
+func pool(size int) *sync.Pool { return &sync.Pool{New: func() any { return newBlock(size) }} }
+
+// poolOf returns where blocks of a size are.
+func poolOf(size int) *sync.Pool {
+	switch size {
+	case smallBlock:
+		return smallBlocks
+	case middleBlock:
+		return middleBlocks
+	}
+	return largeBlocks
+}
 
 // A block is a piece of a buffer: b[start:end] is held. The first headSize bytes are
 // room for the head of a frame.
@@ -18,7 +36,11 @@ type block struct {
 	pinned     bool // somebody reads or writes it without the lock
 }
 
-func newBlock(size int) *block { return &block{b: make([]byte, size), start: headSize, end: headSize} }
+func newBlock(size int) *block {
+	return &block{b: make([]byte, headSize+size), start: headSize, end: headSize}
+}
+
+func (k *block) size() int { return len(k.b) - headSize }
 
 // A buffer is a queue of bytes in blocks. It grows as it fills and gives all back when
 // it is empty.
@@ -32,22 +54,25 @@ type buffer struct {
 // none if there is no memory. The first bytes of a buffer always have some.
 func (q *buffer) room(n int) *block {
 	if len(q.blocks) > 0 {
-		if k := q.blocks[len(q.blocks)-1]; k.end < len(k.b) {
+		if k := q.blocks[len(q.blocks)-1]; len(k.b)-k.end >= min(n, minPiece) {
 			return k
 		}
 	}
-	pool, size := &largeBlocks, largeBlock
-	if len(q.blocks) == 0 && n <= smallBlock-headSize {
-		pool, size = &smallBlocks, smallBlock
+	size := largeBlock
+	switch {
+	case len(q.blocks) == 0 && n <= smallBlock:
+		size = smallBlock
+	case n <= middleBlock && q.length < 2*middleBlock:
+		size = middleBlock
 	}
 	if q.memory != nil && !q.memory.take(int64(size), false) {
 		if len(q.blocks) > 0 {
 			return nil
 		}
-		pool, size = &smallBlocks, smallBlock
+		size = smallBlock
 		q.memory.take(smallBlock, true)
 	}
-	k := pool.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
+	k := poolOf(size).Get().(*block) //nolint:forcetypeassert // there is nothing else in it
 	q.blocks = append(q.blocks, k)
 	return k
 }
@@ -109,15 +134,10 @@ func (q *buffer) trim() {
 
 func (q *buffer) free(k *block) {
 	if q.memory != nil {
-		q.memory.give(int64(len(k.b)))
+		q.memory.give(int64(k.size()))
 	}
 	k.start, k.end = headSize, headSize
-	switch len(k.b) {
-	case smallBlock:
-		smallBlocks.Put(k)
-	case largeBlock:
-		largeBlocks.Put(k)
-	}
+	poolOf(k.size()).Put(k)
 }
 
 // clear removes everything.

@@ -39,8 +39,7 @@ const (
 	keySize  = 32
 	macSize  = 32
 
-	// maxData makes the longest frame of data 64 KiB, which is four records of TLS.
-	maxData = 64<<10 - headSize
+	maxData = 128 << 10
 
 	maxProto   = 255
 	openSize   = idSize + keySize + 8 // and the name of the protocol

@@ -25,7 +25,7 @@ const (
 	DefaultAllSessions = 16384
 	DefaultMemory      = 128 << 20
 	DefaultAllMemory   = 512 << 20
-	DefaultHandshakes  = 256
+	DefaultHandshakes  = 2048
 )
 
 // Options say how much streams outlive and what other peers may make us hold.

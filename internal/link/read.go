@@ -125,8 +125,8 @@ func (s *Stream) step(c *carrier, p []byte) (n int) {
 	case c.left == 0:
 		dst = c.body[c.bodyHas:c.frame.size]
 	case unwanted > 0:
-		k = largeBlocks.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
-		defer largeBlocks.Put(k)
+		k = middleBlocks.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
+		defer middleBlocks.Put(k)
 		dst = k.b[:min(unwanted, len(k.b))]
 	case p != nil:
 		dst = p[:min(len(p), c.left)]
