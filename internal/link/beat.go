@@ -67,7 +67,15 @@ func (b *beat) ask() uint64 {
 // answered measures the round trip.
 func (b *beat) answered(s *Stream, number uint64) {
 	if number == b.question {
-		s.roundTrip = time.Since(b.epoch) + 1 - time.Duration(number)
+		s.measured(time.Since(b.epoch) + 1 - time.Duration(number))
+	}
+}
+
+// measured notes a round trip.
+func (s *Stream) measured(trip time.Duration) {
+	s.roundTrip = max(trip, 1)
+	if s.leastTrip == 0 || s.roundTrip < s.leastTrip {
+		s.leastTrip = s.roundTrip
 	}
 }
 

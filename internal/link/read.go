@@ -15,8 +15,14 @@ const (
 	firstWindow = 32 << 10
 	slowWindow  = 4 << 10
 
-	// A window grows if half of it is read within two round trips and this.
-	windowSlack = 4 * time.Millisecond
+	// A window grows if half of it is read within one and a half round trips and
+	// this. It is to be no greater than it must: what is in a cache is copied fast.
+	windowSlack = 100 * time.Microsecond
+
+	// guessedTrip is what is taken for a round trip until one has been measured, while
+	// the window is less than guessedWindow.
+	guessedTrip   = 100 * time.Millisecond
+	guessedWindow = 256 << 10
 
 	// ackInterval is how long bytes that arrive go without being acknowledged, if
 	// not so many arrive that they are sooner.
@@ -321,7 +327,13 @@ func (s *Stream) consumed() {
 	case s.finIn || s.err != nil:
 		return
 	case free >= s.window/2:
-		if now.Sub(s.toldAt) < 2*s.roundTrip+windowSlack && !s.shut {
+		trip := s.leastTrip
+		if trip == 0 {
+			if s.owed.ping = true; s.window < guessedWindow {
+				trip = guessedTrip
+			}
+		}
+		if now.Sub(s.toldAt) < trip+trip/2+windowSlack && !s.shut {
 			s.widen()
 		}
 	case s.received-s.told >= s.window/2:

@@ -243,6 +243,7 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	s.cur = c
 	s.resumed++
 	s.awaiting = false
+	s.leastTrip = 0
 	if r != nil {
 		c.greeting = r.answer(s.standing())
 	}

@@ -65,8 +65,9 @@ type Stream struct {
 	suspect     bool          // nothing comes through cur any more
 	better      bool          // there is a better path
 	pausedSince time.Time
-	expiry      *time.Timer // gives the session up
-	roundTrip   time.Duration
+	expiry      *time.Timer   // gives the session up
+	roundTrip   time.Duration // as last measured, and the shortest on cur; 0 if there was none
+	leastTrip   time.Duration
 
 	out       buffer // what the other side has not acknowledged
 	acked     int64  // the position of its front
@@ -137,7 +138,10 @@ func (s *Stream) start(survive time.Duration, limit int64, roundTrip time.Durati
 	if s.ended {
 		return
 	}
-	s.survive, s.limit, s.roundTrip = survive, limit, roundTrip
+	s.survive, s.limit = survive, limit
+	if roundTrip > 0 {
+		s.measured(roundTrip)
+	}
 	s.granted, s.toldAt = s.window, time.Now()
 	s.beat.start(s)
 }
@@ -162,7 +166,7 @@ func (s *Stream) agree(survive time.Duration, window uint32) {
 	}
 	s.awaiting = false
 	s.survive, s.limit = survive, max(s.limit, int64(window))
-	s.roundTrip = time.Since(s.began)
+	s.measured(time.Since(s.began))
 	s.changed.Broadcast()
 }
 
