@@ -36,6 +36,9 @@ type Config struct {
 	Relays    []string // which may carry our streams, and are let in for that alone
 	Bootstrap []string // where the search for peers begins; let in for that alone
 
+	Discovery       Discovery
+	DiscoveryServer bool // keep a part of the table, for which strangers are let in: a relay does
+
 	NoPunch bool // do not look for direct ways beside relayed ones
 
 	LANOnly bool // dial and announce addresses of this machine and of local networks only

@@ -138,7 +138,7 @@ func TestDirectFallsBack(t *testing.T) {
 func TestRecheck(t *testing.T) {
 	a, b := couple(t, loopback)
 	s := say(t, a, b, "hello")
-	b.config.Admit = only()
+	setAdmit(b, only())
 	b.Recheck()
 	if _, err := io.Copy(io.Discard, s); !errors.Is(err, peer.ErrUnreachable) {
 		t.Errorf("%v", err)
@@ -151,7 +151,7 @@ func TestRecheck(t *testing.T) {
 // A guest reaches what is for guests, and does not find out what else there is.
 func TestGuests(t *testing.T) {
 	a, b := couple(t, loopback)
-	b.config.Admit = func(peer.ID) peer.Admission { return peer.Guest }
+	setAdmit(b, func(peer.ID) peer.Admission { return peer.Guest })
 	b.ServeGuests("hello", echo)
 	for _, direct := range []bool{true, false} {
 		if !direct {
@@ -196,7 +196,7 @@ func (n *Network) swarmAddr() (string, error) {
 // Whoever is not let in, or has no link, is cut before anything of his is read.
 func TestDirectStranger(t *testing.T) {
 	a, b := couple(t, loopback)
-	b.config.Admit = only(a.Self())
+	setAdmit(b, only(a.Self()))
 	stranger := newNet(t, nil)
 	for name, as := range map[string]*Network{"a stranger": stranger, "a peer without a link": a} {
 		x, err := dialTLS(t, as, b, b)

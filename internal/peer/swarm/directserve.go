@@ -30,17 +30,7 @@ func (d *direct) accept(ctx context.Context, c *net.TCPConn, scope network.ConnM
 func (d *direct) awaitLink(ctx context.Context, id lpeer.ID) bool {
 	ctx, cancel := context.WithTimeout(ctx, directPatience)
 	defer cancel()
-	for {
-		changed := d.n.LinksChanged()
-		if d.n.linkedDirectly(id) {
-			return true
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return false
-		}
-	}
+	return d.n.awaitLinks(ctx, func() bool { return d.n.linkedDirectly(id) })
 }
 
 // serve serves one stream after the other.

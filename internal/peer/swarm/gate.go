@@ -48,7 +48,9 @@ type gate struct{ n *Network }
 var _ connmgr.ConnectionGater = gate{}
 
 // InterceptPeerDial lets us turn to those only that we would let in.
-func (g gate) InterceptPeerDial(id lpeer.ID) bool { return g.n.rankOf(id) != nobody }
+func (g gate) InterceptPeerDial(id lpeer.ID) bool {
+	return g.n.rankOn(network.DirOutbound, id) != nobody
+}
 
 // InterceptAddrDial keeps dials within the local networks, if there they are to stay.
 func (g gate) InterceptAddrDial(_ lpeer.ID, a ma.Multiaddr) bool {
@@ -66,8 +68,8 @@ func (g gate) InterceptAccept(at network.ConnMultiaddrs) bool {
 
 // InterceptSecured refuses whoever has shown a key that is not let in. Nothing has been
 // read from him but his handshake.
-func (g gate) InterceptSecured(_ network.Direction, id lpeer.ID, at network.ConnMultiaddrs) bool {
-	if g.n.rankOf(id) != nobody {
+func (g gate) InterceptSecured(dir network.Direction, id lpeer.ID, at network.ConnMultiaddrs) bool {
+	if g.n.rankOn(dir, id) != nobody {
 		return true
 	}
 	who, _ := ours(id) //nolint:errcheck // a stranger without an ID is nobody
@@ -82,7 +84,7 @@ func (g gate) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) {
 // those who are not let in any more. Every new stream is asked about anyway.
 func (n *Network) Recheck() {
 	for _, c := range n.swarm.Conns() {
-		if n.rankOf(c.RemotePeer()) == nobody {
+		if n.rankOn(c.Stat().Direction, c.RemotePeer()) == nobody {
 			c.CloseWithError(network.ConnGated) //nolint:errcheck // it is gone, one way or the other
 			n.direct.closePeer(c.RemotePeer())
 		}

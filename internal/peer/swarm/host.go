@@ -145,5 +145,6 @@ func (h *host) tellAddrs() error {
 	for _, a := range addrs {
 		told.Current = append(told.Current, event.UpdatedAddress{Address: a})
 	}
+	h.n.told.tell()
 	return h.addresses.Emit(told)
 }

@@ -113,17 +113,17 @@ func (n *Network) linkTo(ctx context.Context, id lpeer.ID) (*link, error) {
 	if all := n.links.to(id); len(all) > 0 {
 		return all[0], nil
 	}
-	if n.config.Addresses != nil {
-		if who, err := ours(id); err == nil {
-			n.addAddrs(id, n.config.Addresses(who), peerstore.TempAddrTTL)
-		}
-	}
+	n.recall(id)
 	if through := n.throughRelays(id); len(through) > 0 {
 		n.host.Peerstore().AddAddrs(id, through, peerstore.TempAddrTTL)
 	}
 	n.expectPunch(id)
 	n.swarm.Backoff().Clear(id)
 	c, err := n.swarm.DialPeer(ctx, id)
+	if err != nil && ctx.Err() == nil && n.tableOn.Load() && n.lookUp(ctx, id) == nil {
+		n.swarm.Backoff().Clear(id)
+		c, err = n.swarm.DialPeer(ctx, id)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +131,13 @@ func (n *Network) linkTo(ctx context.Context, id lpeer.ID) (*link, error) {
 		return l, nil
 	}
 	return newLink(c), nil // it is over already
+}
+
+// recall remembers where a peer has been before.
+func (n *Network) recall(id lpeer.ID) {
+	if who, err := ours(id); err == nil && n.config.Addresses != nil {
+		n.addAddrs(id, n.config.Addresses(who), peerstore.TempAddrTTL)
+	}
 }
 
 // openOver opens a stream over a connection and waits until the other side has agreed.

@@ -28,6 +28,9 @@ const (
 	pingMostTry = 30 * time.Second // however much moves
 )
 
+// pingProtocol answers with what it is sent.
+const pingProtocol = ping.ID
+
 // moves counts what has been read and written with each peer.
 type moves struct {
 	mu sync.Mutex // guards of

@@ -112,7 +112,7 @@ func (n *Network) inbound(s network.Stream) {
 	if l := n.links.of(s.Conn()); l != nil {
 		l.greeted.Store(true)
 	}
-	r := n.rankOf(s.Conn().RemotePeer())
+	r := n.rankOn(s.Conn().Stat().Direction, s.Conn().RemotePeer())
 	if r == nobody {
 		s.Conn().CloseWithError(network.ConnGated) //nolint:errcheck // it is gone
 		return

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
@@ -56,7 +57,10 @@ type Network struct {
 	ports    ports
 	punches  punches
 	searches searches
-	changes  changes
+	changes  changes // of the network
+	told     changes // of what we have said about where we are
+	table    *dht.IpfsDHT
+	tableOn  atomic.Bool // table is there
 	moves    moves
 }
 
@@ -194,7 +198,11 @@ func (n *Network) start(context.Context) error {
 	if n.config.MapPorts && len(n.config.Announce) == 0 {
 		n.task(n.keepMapped)
 	}
-	return n.host.tellAddrs()
+	if err := n.host.tellAddrs(); err != nil {
+		return err
+	}
+	bootstrap, _ := parseInfos(n.config.Bootstrap) //nolint:errcheck // it was looked at above
+	return n.startDiscovery(bootstrap)
 }
 
 // Self returns whose key the Network was made with.
@@ -207,6 +215,9 @@ func (n *Network) Close() error {
 		n.closed.Store(true)
 		n.serve.end()
 		n.cancel()
+		if n.tableOn.Load() {
+			n.table.Close() //nolint:errcheck // nothing is left to be done about it
+		}
 		for _, c := range n.closes {
 			c.Close() //nolint:errcheck // nothing is left to be done about it
 		}

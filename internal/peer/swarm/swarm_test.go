@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -11,11 +12,24 @@ import (
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 )
 
+// admissions are what setAdmit has set.
+var admissions sync.Map
+
+// setAdmit changes whom a Network of newNet lets in.
+func setAdmit(n *Network, f func(peer.ID) peer.Admission) { admissions.Store(n.Self(), f) }
+
 // newNet makes a Network that listens on listen and admits everybody but those in
 // strangers.
 func newNet(t testing.TB, change func(*Config), listen ...string) *Network {
 	t.Helper()
-	c := Config{Key: peer.NewKey(), Listen: listen, Admit: func(peer.ID) peer.Admission { return peer.Known }}
+	c := Config{Key: peer.NewKey(), Listen: listen}
+	key := c.Key
+	c.Admit = func(id peer.ID) peer.Admission {
+		if f, ok := admissions.Load(key.ID()); ok {
+			return f.(func(peer.ID) peer.Admission)(id) //nolint:forcetypeassert // nothing else is in it
+		}
+		return peer.Known
+	}
 	if change != nil {
 		change(&c)
 	}

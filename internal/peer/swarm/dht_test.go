@@ -1,0 +1,122 @@
+package swarm
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	lrecord "github.com/libp2p/go-libp2p/core/record"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// tableOf makes a server of a table, and the address by which others begin.
+func tableOf(t *testing.T) (*Network, []string) {
+	t.Helper()
+	s := newNet(t, func(c *Config) {
+		c.Discovery, c.DiscoveryServer, c.Admit = PrivateDiscovery, true, nil
+	}, loopback)
+	var at []string
+	for _, a := range s.Addrs() {
+		at = append(at, a+"/p2p/"+LibID(s.Self()))
+	}
+	return s, at
+}
+
+// awaitPublished waits until a server knows where somebody is.
+func awaitPublished(t *testing.T, server *Network, who *Network) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if server.lookUp(t.Context(), who.lib()) == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("it does not happen")
+		}
+	}
+}
+
+// Two that know each other's ID and nothing else find each other in the table.
+func TestDiscovery(t *testing.T) {
+	server, at := tableOf(t)
+	find := func(c *Config) { c.Discovery, c.Bootstrap = PrivateDiscovery, at }
+	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
+	b.Serve("echo", echo)
+	awaitPublished(t, server, b)
+	finish(t, say(t, a, b, "hello"))
+	// Who keeps the table is let in for that alone, and lets in for that alone.
+	for name, x := range map[string]*Network{"the server": server, "us": a} {
+		other := map[string]*Network{"the server": a, "us": server}[name]
+		x.Serve("secret", echo)
+		if name == "us" {
+			setAdmit(x, only(b.Self()))
+		}
+		if _, err := other.Open(t.Context(), x.Self(), "secret"); !errors.Is(err, peer.ErrNoProtocol) && !errors.Is(err, peer.ErrNotAdmitted) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Nobody says where somebody else is.
+func TestRecords(t *testing.T) {
+	key, other := peer.NewKey(), peer.NewKey()
+	sealed := func(by, about *peer.Key, seq uint64) []byte {
+		priv, _ := newPrivKey(by)
+		id, _ := lib(about.ID())
+		e, err := lrecord.Seal(&lpeer.PeerRecord{PeerID: id, Seq: seq}, priv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := e.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	id, _ := lib(key.ID())
+	for name, b := range map[string][]byte{
+		"another's":      sealed(other, other, 1),
+		"by another":     sealed(other, key, 1),
+		"nothing":        nil,
+		"rubbish":        []byte("rubbish"),
+		"a long one":     make([]byte, maxRecord+1),
+		"about another":  sealed(key, other, 1),
+		"cut at the end": sealed(key, key, 1)[:40],
+	} {
+		if err := (addrsValidator{}).Validate(dhtKey(id), b); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+	old, recent := sealed(key, key, 1), sealed(key, key, 2)
+	if err := (addrsValidator{}).Validate(dhtKey(id), old); err != nil {
+		t.Error(err)
+	}
+	if i, err := (addrsValidator{}).Select(dhtKey(id), [][]byte{sealed(other, other, 9), old, recent, old}); err != nil || i != 2 {
+		t.Errorf("%d, %v", i, err)
+	}
+	if err := (addrsValidator{}).Validate("/pk/x", old); err == nil {
+		t.Error("a key of others is accepted")
+	}
+}
+
+// What was tried, and how it went, in an order that people can follow.
+func TestExplain(t *testing.T) {
+	a, b := relayedPair(t, nil, loopback)
+	seen := map[string]int{}
+	for s := range a.Explain(t.Context(), b.Self()) {
+		t.Logf("%-22s %-60s %v %v", s.What, s.Detail, s.Took, s.Err)
+		seen[s.What]++
+		if s.Err != nil {
+			seen[s.What+" failed"]++
+		}
+	}
+	if seen["relay"] == 0 || seen["through a relay"] == 0 || seen["link"] == 0 || seen["link failed"] > 0 || seen["relay failed"] > 0 {
+		t.Errorf("%v", seen)
+	}
+	for s := range a.Explain(t.Context(), peer.NewKey().ID()) {
+		if s.What != "admission" || !errors.Is(s.Err, peer.ErrNotAdmitted) {
+			t.Errorf("%+v", s)
+		}
+	}
+}
