@@ -54,6 +54,7 @@ type RelayLimits struct {
 	Time                time.Duration // of a circuit
 	Bytes               int64         // of a circuit, in each direction
 	Rate                int64         // bytes per second of all circuits of a peer together
+	Day                 int64         // bytes of a host in 24 hours: keys cost nothing, and addresses do
 }
 
 // defaultRelayLimits are enough for a pairing, a terminal or a picture, and make nobody's
@@ -61,7 +62,7 @@ type RelayLimits struct {
 var defaultRelayLimits = RelayLimits{
 	Reservations: 1024, ReservationsPerHost: 16,
 	Circuits: 512, CircuitsPerPeer: 16,
-	Time: 30 * time.Minute, Bytes: 128 << 20, Rate: 1 << 20,
+	Time: 30 * time.Minute, Bytes: 128 << 20, Rate: 1 << 20, Day: 1 << 30,
 }
 
 const (
@@ -75,6 +76,7 @@ func (l RelayLimits) withDefaults() RelayLimits {
 		Reservations: limit(l.Reservations, d.Reservations), ReservationsPerHost: limit(l.ReservationsPerHost, d.ReservationsPerHost),
 		Circuits: limit(l.Circuits, d.Circuits), CircuitsPerPeer: limit(l.CircuitsPerPeer, d.CircuitsPerPeer),
 		Time: limit(l.Time, d.Time), Bytes: limit(l.Bytes, d.Bytes), Rate: limit(l.Rate, d.Rate),
+		Day: limit(l.Day, d.Day),
 	}
 }
 
@@ -104,6 +106,25 @@ type Relay struct {
 	reservations map[lpeer.ID]reservation
 	circuits     map[*relayed]bool
 	rates        map[lpeer.ID]*peerRate
+	today        day
+	stats        RelayStats
+}
+
+// RelayStats are what a Relay has done since it is one.
+type RelayStats struct {
+	Reservations, Circuits int   // now
+	Opened                 int64 // circuits in all
+	Refused                int64 // reservations and circuits that the limits have not let be
+	Bytes                  int64 // in both directions
+}
+
+// Stats returns what the Relay has done.
+func (r *Relay) Stats() RelayStats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	s.Reservations, s.Circuits = len(r.reservations), len(r.circuits)
+	return s
 }
 
 // A reservation lets a peer be reached.
@@ -230,6 +251,7 @@ func (r *Relay) reserve(id lpeer.ID, known bool, at ma.Multiaddr) (until time.Ti
 		}
 	}
 	if r.closed || !known && (all >= r.config.Guests.Reservations || same >= r.config.Guests.ReservationsPerHost) {
+		r.stats.Refused++
 		return time.Time{}, false
 	}
 	r.reservations[id] = v

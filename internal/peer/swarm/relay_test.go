@@ -199,6 +199,40 @@ func TestAnAccountThatIsEmptyCutsTheCircuit(t *testing.T) {
 	}
 }
 
+// A host has so much in a day, under whatever keys.
+func TestTheDayOfAHost(t *testing.T) {
+	_, r, at := ownRelay(t, guestsOnly, RelayConfig{Guests: RelayLimits{Rate: 1 << 30, Day: 4 << 20}}, "/ip4/127.0.0.1/tcp/0")
+	both := behind(t, at, 2)
+	counts := sink(both[1])
+	send := func(from *Network) (written int) {
+		s, err := from.Open(t.Context(), both[1].Self(), "/sink")
+		for err == nil && written < 32<<20 {
+			_, err = s.Write(make([]byte, 64<<10))
+			written += 64 << 10
+		}
+		return written
+	}
+	if n := send(both[0]); n > 16<<20 {
+		t.Errorf("%d bytes were written", n)
+	}
+	if n := <-counts; n < 1<<20 || n > 8<<20 {
+		t.Errorf("%d bytes have arrived", n)
+	}
+	again := behind(t, at, 1)[0]
+	if n := send(again); n > 0 {
+		t.Errorf("under another key, %d bytes more", n)
+	}
+	if s := r.Stats(); s.Refused == 0 || s.Opened == 0 || s.Bytes < 1<<20 || s.Reservations != 3 {
+		t.Errorf("%+v", s)
+	}
+	r.mu.Lock()
+	r.today.since = time.Now().Add(-25 * time.Hour)
+	r.mu.Unlock()
+	if n := send(again); n == 0 {
+		t.Error("the next day nothing is relayed")
+	}
+}
+
 func TestReservationsOfOneHost(t *testing.T) {
 	_, r, at := ownRelay(t, guestsOnly, RelayConfig{Guests: RelayLimits{ReservationsPerHost: 2}}, "/ip4/127.0.0.1/tcp/0")
 	behind(t, at, 2)

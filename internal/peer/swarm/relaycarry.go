@@ -57,11 +57,13 @@ func (r *Relay) open(s network.Stream, to lpeer.ID) *relayed {
 	}
 	for i, e := range c.ends {
 		if most := r.config.Guests.CircuitsPerPeer; of[i] >= maxCircuitsPeer || !e.known && of[i] >= most {
+			r.stats.Refused++
 			return nil
 		}
 	}
 	if !c.unlimited {
-		if limited >= r.config.Guests.Circuits {
+		if limited >= r.config.Guests.Circuits || r.today.empty(c.ends[0].host, r.config.Guests.Day) || r.today.empty(r.reservations[to].host, r.config.Guests.Day) {
+			r.stats.Refused++
 			return nil
 		}
 		for i := range c.ends {
@@ -69,6 +71,7 @@ func (r *Relay) open(s network.Stream, to lpeer.ID) *relayed {
 		}
 	}
 	r.circuits[c] = true
+	r.stats.Opened++
 	return c
 }
 
@@ -191,14 +194,28 @@ func (c *relayed) direction(ctx context.Context, to, from *relayedEnd, limit int
 	}
 }
 
-// account tells of bytes that were moved.
+// account tells of bytes that were moved, and says when that were enough.
 func (c *relayed) account(n int64) error {
-	if n == 0 || c.relay.config.Account == nil {
+	if n == 0 {
+		return nil
+	}
+	r := c.relay
+	r.mu.Lock()
+	r.stats.Bytes += n
+	over := false
+	for _, e := range c.ends {
+		over = !c.unlimited && r.today.spend(e.host, n, r.config.Guests.Day) || over
+	}
+	r.mu.Unlock()
+	if over {
+		return errRelayLimit
+	}
+	if r.config.Account == nil {
 		return nil
 	}
 	for _, e := range c.ends {
 		if e.known || !c.unlimited {
-			if err := c.relay.config.Account(RelayedBytes{Peer: e.who, Host: e.host, Known: e.known, Bytes: n}); err != nil {
+			if err := r.config.Account(RelayedBytes{Peer: e.who, Host: e.host, Known: e.known, Bytes: n}); err != nil {
 				return err
 			}
 		}
