@@ -91,8 +91,12 @@ func (ch *channel) dismiss(why error) {
 }
 
 // wait has a stream wait for the next joiner, in place of one that waits already: that
-// one has been lost, and its end has not been seen yet.
+// one has been lost, and its end has not been seen yet. If the channel is over it returns
+// nil.
 func (ch *channel) wait(c *client) *offerer {
+	if ch.over {
+		return nil
+	}
 	ch.dismiss(ErrTaken)
 	o := &offerer{client: c}
 	ch.waiting = o

@@ -197,6 +197,9 @@ func TestOneChannelFromManyHosts(t *testing.T) {
 			for {
 				s, err := c.Accept(ctx)
 				if err != nil {
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
 					return
 				}
 				accepted++

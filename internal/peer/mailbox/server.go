@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -130,14 +131,13 @@ func (s *Server) serve(c *client) error {
 	return s.offer(c, int(number), [secretSize]byte(content[5:]))
 }
 
-// claim returns the channel of an offerer, which is opened if it is not there, and
-// makes c the stream on which it waits.
-func (s *Server) claim(c *client, number int, secret [secretSize]byte) (*channel, *offerer, error) {
+// claim returns the channel of an offerer, which is opened if it is not there.
+func (s *Server) claim(c *client, number int, secret [secretSize]byte) (*channel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ch := s.channels[number]
 	if ch != nil && subtle.ConstantTimeCompare(ch.secret[:], secret[:]) != 1 {
-		return nil, nil, ErrTaken
+		return nil, ErrTaken
 	}
 	if ch == nil {
 		of := 0
@@ -147,10 +147,10 @@ func (s *Server) claim(c *client, number int, secret [secretSize]byte) (*channel
 			}
 		}
 		if len(s.channels) >= s.Channels || !c.trusted && of >= s.ChannelsPerHost {
-			return nil, nil, ErrFull
+			return nil, ErrFull
 		}
 		if !c.trusted && !s.opens.Allow(c.host) {
-			return nil, nil, ErrTooOften
+			return nil, ErrTooOften
 		}
 		for number == 0 || s.channels[number] != nil {
 			number++ // one of the first Channels+1 numbers is free
@@ -158,24 +158,34 @@ func (s *Server) claim(c *client, number int, secret [secretSize]byte) (*channel
 		ch = newChannel(s, number, secret, c.host)
 		s.channels[number] = ch
 	}
-	return ch, ch.wait(c), nil
+	return ch, nil
 }
 
 // offer has c wait for a joiner, and then moves what it sends.
 func (s *Server) offer(c *client, number int, secret [secretSize]byte) error {
-	ch, o, err := s.claim(c, number, secret)
+	ch, err := s.claim(c, number, secret)
 	if err != nil {
 		return err
 	}
+	// It is told that it waits before it does, so that nobody joins it earlier.
 	opened := binary.BigEndian.AppendUint32(nil, uint32(ch.number))
 	opened = binary.BigEndian.AppendUint16(opened, uint16(max(0, time.Until(ch.ends)/time.Second)))
-	if err := writeFrame(c, frameOpened, opened); err != nil {
-		s.lock(func() { ch.left(o, err) })
-		return err
+	err = writeFrame(c, frameOpened, opened)
+	var o *offerer
+	s.lock(func() {
+		if err == nil {
+			o = ch.wait(c)
+		} else {
+			ch.tell()
+		}
+	})
+	if o == nil {
+		return cmp.Or(err, ErrExpired)
 	}
 	// Until somebody joins, the end of the stream is all that may come.
 	var b [1 << 10]byte
-	n, err := c.Read(b[:])
+	var n int
+	n, err = c.Read(b[:])
 	var r *run
 	s.lock(func() {
 		if r = o.run; r != nil {
