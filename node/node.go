@@ -30,6 +30,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -88,18 +89,30 @@ func (n *Node) open(ctx context.Context) (ends.Via, *api.Client, error) {
 			return nil, nil, err
 		}
 	}
-	client, err := api.Dial(dir)
-	if err == nil {
-		n.via, n.client = client, client
-		return n.via, n.client, nil
-	}
-	if !errors.Is(err, api.ErrNotRunning) {
-		return nil, nil, err
-	}
-	local, err := node.New(ctx, node.Config{Dir: dir, Name: n.Name, Network: node.Connect,
-		Flags: node.Settings{Network: node.Network{Relays: n.Relays, Listen: n.ListenOn}}})
-	if err != nil {
-		return nil, nil, err
+	var local *node.Node
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		client, err := api.Dial(dir)
+		if err == nil {
+			n.via, n.client = client, client
+			return n.via, n.client, nil
+		}
+		if !errors.Is(err, api.ErrNotRunning) {
+			return nil, nil, err
+		}
+		local, err = node.New(ctx, node.Config{Dir: dir, Name: n.Name, Network: node.Connect,
+			Flags: node.Settings{Network: node.Network{Relays: n.Relays, Listen: n.ListenOn}}})
+		if err == nil {
+			break
+		}
+		// Who has the identity may have begun just now, and have no socket yet.
+		if !errors.As(err, new(*peer.LockedError)) || wait > time.Second {
+			return nil, nil, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
 	}
 	// Others of the same user go through this one.
 	if err := local.Listen(ctx); err != nil {

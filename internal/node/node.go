@@ -214,6 +214,9 @@ func (n *Node) start(ctx context.Context) (err error) {
 	}
 	n.audit = newAudit(n.db)
 	n.all.Go(n.audit.run)
+	if err := n.forgetTickets(ctx); err != nil {
+		return err
+	}
 	n.mu.Lock()
 	n.decide()
 	n.mu.Unlock()

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -474,3 +476,64 @@ func TestRotate(t *testing.T) {
 }
 
 func stateDir(t *testing.T) string { return filepath.Join(t.TempDir(), "state") }
+
+// A thousand uses of one service at once, and nothing is left of them.
+func TestThousandJoints(t *testing.T) {
+	w := new(world)
+	before := runtime.NumGoroutine()
+	t.Run("joints", func(t *testing.T) {
+		alice, bob := w.node(t, "alice"), w.node(t, "bob")
+		pairUp(t, alice, bob)
+		serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+		const many = 1000
+		conns := make([]transport.Stream, many)
+		var all sync.WaitGroup
+		for i := range conns {
+			all.Go(func() {
+				c, err := bob.Dial(within(t), api.DialRequest{To: "alice/echo"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conns[i] = c.(transport.Stream)
+				text := fmt.Sprintf("n%06d", i)
+				p := make([]byte, len(text))
+				if _, err := conns[i].Write([]byte(text)); err != nil {
+					t.Error(err)
+				}
+				if _, err := io.ReadFull(conns[i], p); err != nil || string(p) != strings.ToUpper(text) {
+					t.Errorf("%q, %v", p, err)
+				}
+			})
+		}
+		all.Wait()
+		if n := len(alice.Joints()); n != many && !t.Failed() {
+			t.Errorf("%d joints", n)
+		}
+		for _, c := range conns {
+			if c != nil {
+				c.Close()
+			}
+		}
+		eventually(t, alice, func() bool { return len(alice.Joints()) == 0 })
+		entries, err := alice.Audit(within(t), api.AuditQuery{Limit: 5000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := 0
+		for _, e := range entries {
+			if e.Event == "use" && e.Sent == 7 && e.Got == 7 && e.End == "ended" {
+				used++
+			}
+		}
+		if used != many {
+			t.Errorf("%d are on record", used)
+		}
+	})
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 64<<10)
+			t.Fatalf("%d goroutines, and before %d\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}

@@ -33,13 +33,6 @@ func open(t *testing.T, dir string) *store.DB {
 	return d
 }
 
-func exec1(ctx context.Context, d *store.DB, query string, args ...any) error {
-	return d.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, query, args...)
-		return err
-	})
-}
-
 func count(t *testing.T, d *store.DB) (n int) {
 	t.Helper()
 	err := d.View(t.Context(), func(tx *sql.Tx) error {
