@@ -15,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -36,8 +37,9 @@ type Network struct {
 	Bootstrap []string `toml:"bootstrap"`
 	Discovery []string `toml:"discovery"` // "lan", "dht", "none"
 	LANOnly   bool     `toml:"lan-only"`
-	NoMap     bool     `toml:"no-map"` // do not ask the router to forward ports
-	Relay     string   `toml:"relay"`  // for whom this node relays: "" = nobody, "friends", "anyone"
+	NoMap     bool     `toml:"no-map"`    // do not ask the router to forward ports
+	RelayDay  string   `toml:"relay-day"` // bytes that a stranger may have relayed a day: "10GiB"; "" = as many as there are
+	Relay     string   `toml:"relay"`     // for whom this node relays: "" = nobody, "friends", "anyone"
 }
 
 // ServiceSettings declare a service.
@@ -142,6 +144,11 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 	}
 	if !slices.Contains([]string{"", "friends", "anyone"}, s.Relay) {
 		return nil, check(fmt.Errorf("a node relays for friends or anyone, not for %q", s.Relay), "relay")
+	}
+	if s.RelayDay != "" {
+		if _, err := opt.ParseSize(s.RelayDay); err != nil {
+			return nil, check(fmt.Errorf("relay-day: %w", err), "relay-day")
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		c := s.Services[name]
@@ -262,6 +269,9 @@ func (s *Settings) override(f Settings) {
 	}
 	if f.Metrics != "" {
 		s.Metrics = f.Metrics
+	}
+	if f.RelayDay != "" {
+		s.RelayDay = f.RelayDay
 	}
 	if f.Relay != "" {
 		s.Relay = f.Relay

@@ -58,7 +58,8 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 		}
 	}
 	if e.Settings.Relay != "" {
-		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox}); err != nil {
+		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox,
+			Account: func(b swarm.RelayedBytes) error { return e.Relayed(b.Peer, b.Known, b.Bytes) }}); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 	}

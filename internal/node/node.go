@@ -49,10 +49,11 @@ type Env struct {
 	Key      *peer.Key
 	Settings Network
 	Admit    func(peer.ID) peer.Admission
-	Known    func(peer.ID) []string  // where a peer was before
-	Remember func(peer.ID, []string) // where it has been reached
-	Paired   func() []peer.ID        // whom to look for
-	Tell     func(text string)       // for the log
+	Known    func(peer.ID) []string                          // where a peer was before
+	Remember func(peer.ID, []string)                         // where it has been reached
+	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
+	Paired   func() []peer.ID                                // whom to look for
+	Tell     func(text string)                               // for the log
 }
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
@@ -125,6 +126,7 @@ type Node struct {
 	kinds    transport.Kinds
 	joints   joints
 	limits   limits
+	accounts accounts
 
 	// What decide has worked out. It is read without a lock: by Admit, which a Presence
 	// may ask while it holds locks of its own.
@@ -212,8 +214,12 @@ func (n *Node) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.db.View(ctx, func(tx *sql.Tx) error { return n.loadAccounts(ctx, tx) }); err != nil {
+		return err
+	}
 	n.audit = newAudit(n.db)
 	n.all.Go(n.audit.run)
+	n.all.Go(n.keepAccounts)
 	if err := n.forgetTickets(ctx); err != nil {
 		return err
 	}
@@ -236,9 +242,10 @@ func (n *Node) appear(ctx context.Context) error {
 	if n.settings.Network.Relay == "anyone" {
 		admit = n.admitGuests
 	}
-	env := Env{Paired: n.paired, Key: n.identity.Key(), Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) }}
 	n.mu.Unlock()
+	n.accounts.set(env.Settings.RelayDay)
 	p, err := n.config.Network(ctx, env)
 	if err != nil {
 		return err

@@ -94,6 +94,7 @@ func (n *Node) routes() []route {
 			}
 			return n.Audit(r.Context(), query)
 		})},
+		{"GET /v1/relayed", do(func(r *http.Request, _ none) ([]api.Account, error) { return n.Relayed(r.Context()) })},
 		{"GET /v1/doctor", n.serveDoctor},
 		{"GET /metrics", func(w http.ResponseWriter, _ *http.Request) { n.serveMetrics(w) }},
 		{"GET /v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {

@@ -65,6 +65,13 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is not changed'); END;
 CREATE TRIGGER audit_keeps BEFORE DELETE ON audit
 WHEN old.n > (SELECT max(n) FROM audit) - 1000000
 BEGIN SELECT RAISE(ABORT, 'the audit log keeps its latest million entries'); END;
+`, `
+CREATE TABLE relayed (
+	day   INTEGER NOT NULL, -- since 1970
+	peer  TEXT NOT NULL,
+	bytes INTEGER NOT NULL,
+	PRIMARY KEY (day, peer)
+) STRICT, WITHOUT ROWID;
 `}
 
 // A person is a peer as it is on record.

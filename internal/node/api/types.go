@@ -278,3 +278,11 @@ type Reloaded struct {
 	Config  string   `json:"config,omitempty"`
 	Changes []string `json:"changes,omitempty"`
 }
+
+// An Account is what a node has carried for a peer as a relay, in bytes.
+type Account struct {
+	Peer  string `json:"peer"`
+	Name  string `json:"name,omitempty"`
+	Today int64  `json:"today"`
+	Month int64  `json:"month"` // 31 days, today included
+}

@@ -154,6 +154,11 @@ func (c *Client) Audit(ctx context.Context, q AuditQuery) ([]AuditEntry, error) 
 	return get[[]AuditEntry](ctx, c, "/v1/audit?"+v.Encode())
 }
 
+// Relayed tells for whom the node has relayed how much, who has had most first.
+func (c *Client) Relayed(ctx context.Context) ([]Account, error) {
+	return get[[]Account](ctx, c, "/v1/relayed")
+}
+
 // Doctor looks at the network, and at the ways to a peer unless peer is empty.
 func (c *Client) Doctor(ctx context.Context, peer string) iter.Seq2[Step, error] {
 	return stream[Step](ctx, c, http.MethodGet, "/v1/doctor?peer="+url.QueryEscape(peer), nil)
