@@ -42,6 +42,7 @@ func (n *Node) decide() (cut int) {
 	}
 	n.access.Store(a)
 	n.expected.Store(n.expectations())
+	n.limits.setRate(n.settings.peerRate())
 	cut = n.joints.cut(func(j *joint) error {
 		if j.out {
 			return a.DecideOut(j.peer)
@@ -132,9 +133,10 @@ func (n *Node) declared(name peer.Service) (all []peer.Subject) {
 	return all
 }
 
-// Admit tells how far a peer is let in.
+// Admit tells how far a peer is let in. Who comes to be paired comes another way, by a
+// [Meeting].
 func (n *Node) Admit(id peer.ID) peer.Admission {
-	return n.access.Load().Admit(id, n.waiting.Load() > 0 || n.expects(id))
+	return n.access.Load().Admit(id, n.expects(id))
 }
 
 // admitGuests is Admit for a relay for everybody.

@@ -24,6 +24,11 @@ import (
 type Settings struct {
 	Name    string `toml:"name"`    // what others are suggested to call this node
 	Metrics string `toml:"metrics"` // an address that listens, for Prometheus
+
+	// What each peer may have of the services here, all its joints together.
+	PeerRate   string `toml:"peer-rate"`   // bytes a second, each way: "1MiB"; "" = as many as there are
+	PeerJoints int    `toml:"peer-joints"` // at once; 0 = 4096
+
 	Network
 	Services map[string]ServiceSettings `toml:"services"`
 	Links    map[string]LinkSettings    `toml:"links"`
@@ -144,6 +149,14 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 	}
 	if !slices.Contains([]string{"", "friends", "anyone"}, s.Relay) {
 		return nil, check(fmt.Errorf("a node relays for friends or anyone, not for %q", s.Relay), "relay")
+	}
+	if s.PeerRate != "" {
+		if n, err := opt.ParseSize(s.PeerRate); err != nil || n < 1024 {
+			return nil, check(fmt.Errorf("peer-rate is a number of bytes a second, such as 1MiB, and at least 1k, not %q", s.PeerRate), "peer-rate")
+		}
+	}
+	if s.PeerJoints < 0 || s.PeerJoints > maxPeerJoints {
+		return nil, check(fmt.Errorf("peer-joints is from 1 to %d", maxPeerJoints), "peer-joints")
 	}
 	if s.RelayDay != "" {
 		if _, err := opt.ParseSize(s.RelayDay); err != nil {
@@ -277,6 +290,15 @@ func (s *Settings) override(f Settings) {
 		s.Relay = f.Relay
 	}
 	s.LANOnly, s.NoMap = s.LANOnly || f.LANOnly, s.NoMap || f.NoMap
+}
+
+// peerRate is what PeerRate says, which was checked.
+func (s *Settings) peerRate() int64 {
+	if s.PeerRate == "" {
+		return 0
+	}
+	n, _ := opt.ParseSize(s.PeerRate) //nolint:errcheck // it was checked
+	return n
 }
 
 // reserved are the names of peers that the settings grant something to: no peer gets

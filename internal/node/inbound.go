@@ -134,9 +134,14 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 		return
 	}
 	q.service = string(right.Service)
+	n.mu.Lock()
 	most := maxPeerJoints
+	if m := n.settings.PeerJoints; m > 0 {
+		most = m
+	}
+	n.mu.Unlock()
 	if guest {
-		most = maxGuest
+		most = min(most, maxGuest)
 	}
 	j := &joint{peer: id, service: right.Service, right: right, ticket: ticket, link: n.bestLink(id), stream: s}
 	ctx, err := n.joints.begin(n.life, j, most)
@@ -192,7 +197,7 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	n.began(j)
 	near := n.frame(s, carries)
 	following := followSize(near, target)
-	_, err = join.Join(ctx, near, target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
+	_, err = join.Join(ctx, paced(ctx, near, n.limits.pace(j.peer)), target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
 	following()
 	n.ended(j, err)
 }

@@ -28,11 +28,13 @@ type limits struct {
 	peers   map[peer.ID]*bucket
 	guests  *rate.Limiter
 	refused *rate.Limiter // what refusals may add to the audit log
+	rate    int64         // bytes a second of each peer; 0 = as many as there are
 }
 
 type bucket struct {
 	rate    *rate.Limiter
 	waiting int
+	pace    *pace // nil until it is asked for
 }
 
 // enter tells whether a peer may ask now; leave is called when it has its answer.

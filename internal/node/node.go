@@ -132,7 +132,7 @@ type Node struct {
 	// may ask while it holds locks of its own.
 	access   atomic.Pointer[peer.Access]
 	expected atomic.Pointer[expectation]
-	waiting  atomic.Int32 // offers of a code to pair by
+	waiting  atomic.Int32 // offers of a code to pair by, for status
 	refusals atomic.Int64
 
 	rotating sync.Mutex // held while the key or the settings of the network change

@@ -52,7 +52,6 @@ func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.P
 	}
 	defer meeting.Close() //nolint:errcheck // nothing comes of it
 	n.waiting.Add(1)
-	defer n.recheck()
 	defer n.waiting.Add(-1)
 	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), n.side())
 	defer offer.Close() //nolint:errcheck // it returns nil
@@ -114,9 +113,6 @@ func (n *Node) PairJoin(ctx context.Context, r api.PairRequest, tell func(api.Pa
 	if err != nil {
 		return err
 	}
-	n.waiting.Add(1)
-	defer n.recheck()
-	defer n.waiting.Add(-1)
 	s, err := m.JoinMeeting(ctx, code.Channel)
 	if err != nil {
 		return err

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,5 +142,36 @@ func TestServeRefuses(t *testing.T) {
 	}
 	if all := alice.Services(); len(all) != 0 {
 		t.Errorf("there are services: %+v", all)
+	}
+}
+
+// A peer gets no more than the configuration says, however many joints it has.
+func TestPeerLimits(t *testing.T) {
+	w := new(world)
+	file := filepath.Join(t.TempDir(), "tenon.toml")
+	if err := os.WriteFile(file, []byte("peer-rate = \"256k\"\npeer-joints = 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := w.config(stateDir(t), "alice")
+	config.ConfigFile = file
+	alice, bob := start(t, config), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	a, b := dial(t, bob, "alice/echo"), dial(t, bob, "alice/echo")
+	if _, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/echo"}); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("a third joint: %v", err)
+	}
+	// The first 256 KiB are free; the next take a second and a half.
+	began := time.Now()
+	var all sync.WaitGroup
+	for _, s := range []transport.Stream{a, b} {
+		all.Go(func() {
+			go s.Write(make([]byte, 320<<10))
+			io.CopyN(io.Discard, s, 320<<10)
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took < 1400*time.Millisecond {
+		t.Errorf("640 KiB at 256 KiB a second, of which 256 are free, took %v", took)
 	}
 }

@@ -117,7 +117,7 @@ func (u *use) Abort(cause error) error {
 
 // Resize tells the peer the size of the window here, where the service is a terminal.
 func (u *use) Resize(rows, cols int) error {
-	if r, ok := u.conn.(transport.Resizer); ok {
+	if r, ok := transport.About[transport.Resizer](u.conn); ok {
 		return r.Resize(rows, cols)
 	}
 	return nil
