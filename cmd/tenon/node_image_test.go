@@ -3,10 +3,14 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -58,4 +62,32 @@ func TestNodeImage(t *testing.T) {
 func cmdPeers(ts *testscript.TestScript, neg bool, args []string) {
 	_, err := nodeImage()
 	ts.Check(err)
+}
+
+// cmdPaired is "paired A B": it pairs two nodes, of which the state is in directories of
+// their names. Each calls the other so.
+func cmdPaired(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: paired A B")
+	}
+	tenon, err := lookPath(ts, "tenon")
+	ts.Check(err)
+	pair := func(name string, more ...string) *exec.Cmd {
+		cmd := exec.Command(tenon, append([]string{"pair", "--dir", ts.MkAbs(name), "--as", name}, more...)...)
+		cmd.Env, cmd.Stderr = scriptEnv(ts), os.Stderr
+		return cmd
+	}
+	shows := pair(args[0], "-q")
+	out, err := shows.StdoutPipe()
+	ts.Check(err)
+	ts.Check(shows.Start())
+	code, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		err = pair(args[1], "-q", strings.TrimSpace(code)).Run()
+	}
+	if err != nil {
+		shows.Process.Kill()
+	}
+	go io.Copy(io.Discard, out)
+	ts.Check(errors.Join(err, shows.Wait()))
 }

@@ -8,3 +8,5 @@ import "github.com/rogpeppe/go-internal/testscript"
 func cmdPeers(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("this is the build %s", builtAs)
 }
+
+func cmdPaired(ts *testscript.TestScript, neg bool, args []string) { cmdPeers(ts, neg, args) }

@@ -108,6 +108,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"carry":      cmdCarry,
 		"peers":      cmdPeers,
 		"computers":  cmdComputers,
+		"paired":     cmdPaired,
 	}
 }
 
