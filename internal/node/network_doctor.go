@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/punch"
 	"github.com/tenon-net/tenon/internal/peer/swarm"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // Why says why there is no direct way to a peer.
@@ -123,7 +124,7 @@ func joined(addrs []netip.AddrPort) string {
 func (p *swarmPresence) explainPeer(ctx context.Context, id peer.ID, step func(api.Step)) {
 	began := time.Now()
 	bound, cancel := context.WithTimeout(ctx, swarm.OpenTimeout)
-	err := p.swarm.Connect(bound, id)
+	_, err := p.around.try(bound, id, func() (transport.Stream, error) { return nil, p.swarm.Connect(bound, id) })
 	cancel()
 	direct := false
 	var ways []string
