@@ -58,6 +58,7 @@ func runPair(p *program, c *call) error {
 
 // pairing tells what happens until the two are paired.
 func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (*api.Peer, error) {
+	attempted := false
 	for e, err := range events {
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -82,7 +83,10 @@ func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.Pai
 		case api.PairCorrection:
 			p.tell(c, "%s", e.Text)
 		case api.PairAttempt:
-			p.tell(c, "somebody has connected")
+			if !attempted {
+				attempted = true
+				p.tell(c, "somebody has connected")
+			}
 		case api.PairDone:
 			if !p.json && e.Peer != nil {
 				p.stdout.linef("paired with %s, %s", e.Peer.Name, e.Peer.Short)

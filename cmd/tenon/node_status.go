@@ -216,12 +216,12 @@ func runDoctor(p *program, c *call) error {
 		return usageError("one peer is enough", "tenon doctor alice")
 	}
 	return p.with(c, func(t *talk) error {
-		failed := false
+		reached := true // as the last step says: without a way to the peer there is none after it
 		for step, err := range t.Doctor(p.ctx, peer) {
 			if err != nil {
 				return p.stopped(err)
 			}
-			failed = failed || !step.OK
+			reached = step.OK
 			if p.json {
 				if err := p.stdout.json(step); err != nil {
 					return err
@@ -232,7 +232,7 @@ func runDoctor(p *program, c *call) error {
 				p.stdout.line(line)
 			}
 		}
-		if failed && peer != "" {
+		if !reached && peer != "" {
 			return silent{exitNetwork}
 		}
 		return nil
@@ -243,7 +243,7 @@ func runDoctor(p *program, c *call) error {
 func stepLines(s api.Step) []string {
 	mark := "ok  "
 	if !s.OK {
-		mark = "FAIL"
+		mark = "no  "
 	}
 	text := mark + "  " + s.What
 	for _, more := range []string{s.Detail, s.Error} {
