@@ -19,6 +19,7 @@ var Rules = []Rule{
 	{"opt", []string{"address"}, "options read targets"},
 	{"internal/arrow", nil, "rules know nobody"},
 	{"internal/soak", nil, "a test only"},
+	{"internal/reach", nil, "tests only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/testreport", nil, "a tool of ./check"},
 	{"internal/throttle", nil, "token buckets, for everybody"},
