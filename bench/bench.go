@@ -29,6 +29,8 @@ type bench struct {
 	self     string
 	tenon    string
 	tenonErr error // why there is no tenon to run
+	node     string
+	nodeErr  error // the same of the image that knows peers
 	absent   map[string]bool
 	progress io.Writer
 

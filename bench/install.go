@@ -57,10 +57,18 @@ func (m missing) names() map[string]bool {
 	return out
 }
 
+// unpackaged is those that no package has: who wants them in the run puts them into PATH.
+func (m missing) unpackaged() missing {
+	return slices.DeleteFunc(slices.Clone(m), func(p missingPeer) bool { return p.Debian != "" })
+}
+
 // pairs is what the peers need, as tools/need takes it: NAME:PACKAGES.
 func (m missing) pairs() []string {
 	var out []string
 	for _, p := range m {
+		if p.Debian == "" {
+			continue
+		}
 		for _, need := range p.Needs {
 			out = append(out, need+":"+p.Debian)
 		}
@@ -72,6 +80,9 @@ func (m missing) pairs() []string {
 // install installs what the peers need, as ./check does for its tests: if this is root on Debian. Else
 // the error says what to install.
 func (m missing) install(ctx context.Context) error {
+	if len(m.pairs()) == 0 {
+		return nil
+	}
 	cmd := exec.CommandContext(ctx, "../tools/need", m.pairs()...)
 	cmd.Stdout = os.Stderr
 	var said strings.Builder
@@ -82,10 +93,11 @@ func (m missing) install(ctx context.Context) error {
 	return nil
 }
 
-// buildTenon builds the program as it is released.
-func buildTenon(ctx context.Context, dir string) (string, error) {
-	program := filepath.Join(dir, tenon)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/tenon")
+// buildTenon builds the program as it is released, or with other tags.
+func buildTenon(ctx context.Context, dir string, tags ...string) (string, error) {
+	program := filepath.Join(dir, tenon+strings.Join(tags, ""))
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", program}, tags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/tenon")...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

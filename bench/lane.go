@@ -121,16 +121,21 @@ func probe(addr string) error {
 
 // command fills in what p's command and config leave open.
 func (b *bench) command(p peer, to string, c *cert) (cmd *exec.Cmd, listen string, err error) {
-	if strings.Contains(p.command, "{tenon}") && b.tenonErr != nil {
+	text := p.command + p.config
+	if strings.Contains(text, "{tenon}") && b.tenonErr != nil {
 		return nil, "", b.tenonErr
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if strings.Contains(text, "{node}") && b.nodeErr != nil {
+		return nil, "", b.nodeErr
+	}
+	listen, between, err := freePorts()
 	if err != nil {
 		return nil, "", err
 	}
-	listen = l.Addr().String()
-	if err := l.Close(); err != nil {
-		return nil, "", err
+	if c == nil && strings.Contains(text, "{cert}") {
+		if c, err = newCert(b.dir, ecdsaP256); err != nil {
+			return nil, "", err
+		}
 	}
 	dir, err := os.MkdirTemp(b.dir, "relay")
 	if err != nil {
@@ -138,9 +143,10 @@ func (b *bench) command(p peer, to string, c *cert) (cmd *exec.Cmd, listen strin
 	}
 	_, port, _ := net.SplitHostPort(listen)
 	_, toPort, _ := net.SplitHostPort(to)
+	_, betweenPort, _ := net.SplitHostPort(between)
 	conf := filepath.Join(dir, "conf")
 	pairs := []string{"{listen}", listen, "{port}", port, "{to}", to, "{toport}", toPort,
-		"{conf}", conf, "{dir}", dir, "{tenon}", b.tenon,
+		"{conf}", conf, "{dir}", dir, "{tenon}", b.tenon, "{node}", b.node, "{between}", between, "{betweenport}", betweenPort,
 		"{joints}", strconv.Itoa(b.idle + spareJoints), "{files}", strconv.Itoa(b.maxFiles), "{self}", b.self}
 	if c != nil {
 		pairs = append(pairs, "{cert}", c.cert, "{key}", c.key, "{pem}", c.pem)
@@ -155,4 +161,17 @@ func (b *bench) command(p peer, to string, c *cert) (cmd *exec.Cmd, listen strin
 		words[i] = fill.Replace(words[i])
 	}
 	return exec.Command(words[0], words[1:]...), listen, nil
+}
+
+// freePorts returns two addresses that nobody listens at, a moment ago at least.
+func freePorts() (one, other string, err error) {
+	for _, addr := range []*string{&one, &other} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", "", err
+		}
+		defer l.Close()
+		*addr = l.Addr().String()
+	}
+	return one, other, nil
 }

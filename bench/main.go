@@ -41,7 +41,7 @@ type flags struct {
 	run                               string
 	rounds, idle                      int
 	duration, timeout                 time.Duration
-	tenon, json                       string
+	tenon, node, json                 string
 	quick, skipMissing, strict, names bool
 	idleSet                           bool // the user asked for this many
 }
@@ -54,6 +54,7 @@ func parseFlags() flags {
 	flag.IntVar(&f.idle, "idle", 10_000, "idle joints of tcp-memory and connections of ipc-memory; fewer if descriptors are short, unless set")
 	flag.DurationVar(&f.timeout, "timeout", 30*time.Minute, "give up after this time")
 	flag.StringVar(&f.tenon, "tenon", "", "the tenon `program`; if empty, ../cmd/tenon is built")
+	flag.StringVar(&f.node, "node", "", "the tenon `program` with the tag node, for tunnels; if empty, it is built")
 	flag.StringVar(&f.json, "json", "", "also write everything to this `file`")
 	flag.BoolVar(&f.quick, "quick", false, "3 rounds of 250ms, 2000 idle connections, unless set otherwise")
 	flag.BoolVar(&f.skipMissing, "skip-missing", false, "leave out peers that are not installed")
@@ -124,11 +125,11 @@ func choose(pattern string) ([]scenario, error) {
 // bench1 does one run and returns the exit status.
 func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	missing := findMissing(chosen)
-	if len(missing) > 0 && !f.skipMissing {
+	if !f.skipMissing {
 		if err := missing.install(ctx); err != nil {
 			return exitFailed, err
 		}
-		missing = nil
+		missing = missing.unpackaged()
 	}
 	dir, err := os.MkdirTemp("", "tenon-bench")
 	if err != nil {
@@ -140,7 +141,7 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 		return exitFailed, err
 	}
 	b := &bench{rounds: f.rounds, duration: f.duration, idle: f.idle, conns: f.idle, dir: dir, self: self,
-		tenon: f.tenon, absent: missing.names(), progress: os.Stderr}
+		tenon: f.tenon, node: f.node, absent: missing.names(), progress: os.Stderr}
 	b.report = newReport(f)
 	if b.maxFiles, err = raiseFiles(); err != nil {
 		return exitFailed, err
@@ -155,6 +156,9 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	}
 	if f.tenon == "" {
 		b.tenon, b.tenonErr = buildTenon(ctx, dir)
+	}
+	if f.node == "" && slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(everyTunnel, s.list) }) {
+		b.node, b.nodeErr = buildTenon(ctx, dir, "-tags", "node")
 	}
 	for _, s := range chosen {
 		fmt.Fprintf(b.progress, "%s: %s\n", s.name, s.doc)

@@ -27,25 +27,30 @@ const (
 // tcpMemory opens lanes one after the other, each with a server of its own, so that none has to run
 // beside the connections of another.
 func tcpMemory(ctx context.Context, b *bench) error {
+	return b.idleMemory(ctx, memoryCase, userMemory, inMemory, b.idle)
+}
+
+// idleMemory measures the relays of a list with so many idle joints.
+func (b *bench) idleMemory(ctx context.Context, c figures.Case, user figures.Metric, list string, idle int) error {
 	lanes := []*lane{{name: figures.Direct}}
-	joints := map[string]int{figures.Direct: b.idle}
+	joints := map[string]int{figures.Direct: idle}
 	byName := map[string]peer{}
-	for _, p := range b.peersIn(inMemory) {
+	for _, p := range b.peersIn(list) {
 		lanes = append(lanes, &lane{name: p.name})
 		byName[p.name] = p
-		joints[p.name] = b.idle
-		if p.idle > 0 && p.idle < b.idle {
+		joints[p.name] = idle
+		if p.idle > 0 && p.idle < idle {
 			joints[p.name] = p.idle
-			b.note("tcp-memory", fmt.Sprintf("%s: %d joints, others %d", p.name, p.idle, b.idle))
+			b.note(c.Scenario, fmt.Sprintf("%s: %d joints, others %d", p.name, p.idle, idle))
 		}
 	}
-	b.interleaveFor(ctx, min(b.rounds, memoryRounds), "tcp-memory", lanes, func(round int, l *lane) error {
-		return b.memory(ctx, round, l, byName[l.name], joints[l.name])
+	b.interleaveFor(ctx, min(b.rounds, memoryRounds), c.Scenario, lanes, func(round int, l *lane) error {
+		return b.memory(ctx, round, l, byName[l.name], joints[l.name], c, user)
 	})
 	return nil
 }
 
-func (b *bench) memory(ctx context.Context, round int, l *lane, p peer, joints int) (err error) {
+func (b *bench) memory(ctx context.Context, round int, l *lane, p peer, joints int, c figures.Case, user figures.Metric) (err error) {
 	l.server, err = load.Start(ctx, b.file(), "echo")
 	if err != nil {
 		return err
@@ -79,8 +84,8 @@ func (b *bench) memory(ctx context.Context, round int, l *lane, p peer, joints i
 	if err != nil {
 		return err
 	}
-	b.book.Add(memoryCase, userMemory, l.name, round, float64(userAfter-userBefore)/float64(joints))
-	b.book.Add(memoryCase, kernelMemory, l.name, round, float64(kernelAfter-kernelBefore)/float64(joints))
+	b.book.Add(c, user, l.name, round, float64(userAfter-userBefore)/float64(joints))
+	b.book.Add(c, kernelMemory, l.name, round, float64(kernelAfter-kernelBefore)/float64(joints))
 	return nil
 }
 

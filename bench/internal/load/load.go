@@ -67,8 +67,8 @@ type options struct {
 // roles by name. A role that returns an error reports it and exits 1.
 func roles() map[string]func(*options) error {
 	return map[string]func(*options) error{
-		"sink": serveSink, "echo": serveEcho, "keep": serveKeep, "udp": serveUDP,
-		"blast": blast, "pingpong": pingPong, "connect": connect, "hold": hold,
+		"sink": serveSink, "echo": serveEcho, "keep": serveKeep, "mixed": serveMixed, "udp": serveUDP,
+		"blast": blast, "pingpong": pingPong, "beside": beside, "connect": connect, "hold": hold,
 		"flood": flood, "window": window,
 		"copy-relay": copyRelay,
 	}

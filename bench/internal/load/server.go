@@ -32,6 +32,37 @@ func serveKeep(o *options) error {
 	return o.serveAccepted(func(c net.Conn) { kept = append(kept, c) })
 }
 
+// serveMixed is a sink for those who begin with a byte of a blast, and an echo for others.
+func serveMixed(o *options) error {
+	return o.serveStreams(func(c net.Conn) {
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(c, first); err != nil {
+			return
+		}
+		c = &begun{c, first}
+		if first[0] == blastByte {
+			sink(c)
+		} else {
+			o.echo(c)
+		}
+	})
+}
+
+// begun is a connection of which something was read already.
+type begun struct {
+	net.Conn
+	first []byte
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	if len(b.first) == 0 {
+		return b.Conn.Read(p)
+	}
+	n := copy(p, b.first)
+	b.first = b.first[n:]
+	return n, nil
+}
+
 func (o *options) serveStreams(handle func(net.Conn)) error {
 	return o.serveAccepted(func(c net.Conn) { go serveConn(c, handle) })
 }

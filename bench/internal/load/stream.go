@@ -14,6 +14,9 @@ import (
 // blockSize is what a blast writes at once, unless it is told otherwise. It divides ackEvery.
 const blockSize = 256 << 10
 
+// blastByte fills the blocks. Messages of a ping-pong are zeroes.
+const blastByte = 'x'
+
 // maxPings bounds what a ping-pong remembers per connection.
 const maxPings = 1 << 20
 
@@ -25,7 +28,7 @@ func blast(o *options) error {
 	}
 	defer c.Close()
 	// Not of zeroes: pages that nobody has written to are all the same one, and always in the cache.
-	s := &sender{c: c, block: bytes.Repeat([]byte{'x'}, o.block), acks: make(chan uint64, 1)}
+	s := &sender{c: c, block: bytes.Repeat([]byte{blastByte}, o.block), acks: make(chan uint64, 1)}
 	go s.readAcks()
 	if err := s.send(0); err != nil { // warms every buffer, and proves that bytes arrive
 		return err
@@ -112,6 +115,43 @@ func pingPong(o *options) error {
 		slices.Sort(all)
 		return Result{Count: float64(len(all)), Seconds: seconds,
 			P50: all[len(all)/2].Seconds(), P99: all[len(all)*99/100].Seconds()}, err
+	})
+}
+
+// beside exchanges messages on one connection while another is full.
+func beside(o *options) error {
+	debug.SetGCPercent(-1)
+	bulk, err := o.dial()
+	if err != nil {
+		return err
+	}
+	defer bulk.Close()
+	s := &sender{c: bulk, block: bytes.Repeat([]byte{blastByte}, o.block), acks: make(chan uint64, 1)}
+	go s.readAcks()
+	if err := s.send(0); err != nil {
+		return err
+	}
+	c, err := o.dial()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := o.pings(c, 100*time.Millisecond, make([]time.Duration, 0, 20)); err != nil {
+		return err
+	}
+	samples := make([]time.Duration, 0, maxPings)
+	return o.work(func() (Result, error) {
+		full := make(chan error, 1)
+		go func() { full <- s.send(o.duration) }()
+		start := time.Now()
+		all, err := o.pings(c, o.duration, samples)
+		seconds := time.Since(start).Seconds()
+		if err := errors.Join(err, <-full); err != nil || len(all) == 0 {
+			return Result{}, errors.Join(err, errors.New("no round trip"))
+		}
+		slices.Sort(all)
+		return Result{Count: float64(len(all)), Seconds: seconds,
+			P50: all[len(all)/2].Seconds(), P99: all[len(all)*99/100].Seconds()}, nil
 	})
 }
 
