@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/node/ends"
 )
 
 // This is the image that knows peers: it runs every command itself.
@@ -86,6 +87,7 @@ func (c *call) stateDir() (string, error) {
 // for as long as the verb takes.
 type talk struct {
 	*api.Client
+	via  ends.Via // the way for ends: the node itself, if it is in this process
 	dir  string
 	here bool // the node is in this process
 	end  func() error
@@ -120,7 +122,7 @@ func (p *program) talkRunning(c *call) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &talk{client, dir, false, client.Close}, nil
+	return &talk{client, client, dir, false, client.Close}, nil
 }
 
 // with runs f with a node that is present among peers, in this process if there is none

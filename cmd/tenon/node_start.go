@@ -66,7 +66,7 @@ func (p *program) startHere(c *call, dir string, meets bool) (*talk, error) {
 		}
 	}
 	client := n.Client()
-	return &talk{client, dir, true, func() error { return errors.Join(client.Close(), n.Close()) }}, nil
+	return &talk{client, n, dir, true, func() error { return errors.Join(client.Close(), n.Close()) }}, nil
 }
 
 // newNode starts a node. While another process has the identity, and nobody can talk

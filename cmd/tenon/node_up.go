@@ -84,7 +84,7 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 		return errors.Join(err, n.Close())
 	}
 	client := n.Client()
-	t := &talk{client, dir, true, client.Close}
+	t := &talk{client, n, dir, true, client.Close}
 	if err := begun(t); err != nil {
 		return errors.Join(err, t.end(), n.Close())
 	}
@@ -199,7 +199,7 @@ func (p *program) serveHere(c *call, t *talk, request api.ServeRequest, carries 
 	if err != nil {
 		return err
 	}
-	acc, err := t.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries})
+	acc, err := t.via.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries})
 	if err == nil {
 		o.Events(tenon.Event{Time: time.Now(), Type: tenon.Listening, End: request.Name, Addr: acc.Addr()})
 		_, err = o.Serve(ctx, acc, request.Address, join.Options{})

@@ -34,7 +34,7 @@ func (w *way) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	return t.Client.Dial(ctx, r)
+	return t.via.Dial(ctx, r)
 }
 
 // Offer offers a service.
@@ -43,7 +43,7 @@ func (w *way) Offer(ctx context.Context, r api.OfferRequest) (transport.Acceptor
 	if err != nil {
 		return nil, err
 	}
-	return t.Client.Offer(ctx, r)
+	return t.via.Offer(ctx, r)
 }
 
 func (w *way) get() (*talk, error) {
