@@ -43,7 +43,7 @@ var Rules = []Rule{
 	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
 	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
 	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},
-	{"internal/link", []string{"internal/peer", "transport"}, "streams that survive stand on any network"},
+	{"internal/link", []string{"internal/peer", "transport", "internal/deadline"}, "streams that survive stand on any network"},
 	{"internal/peer/portmap", nil, "what a router is asked for; it knows no peers"},
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral", "internal/ticket"}, "every program can afford to talk to a node"},

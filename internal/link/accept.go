@@ -2,6 +2,7 @@ package link
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -17,17 +18,12 @@ func (n *Network) accept(below transport.Stream) {
 		return
 	}
 	defer n.working.Done()
-	if !n.beginHandshake(from) {
+	a := &accepted{below: below, from: from}
+	if !n.beginHandshake(a) {
 		abort(below, ErrBusy)
 		return
 	}
-	over := false
-	done := func() {
-		if !over {
-			over = true
-			n.endHandshake(from)
-		}
-	}
+	done := sync.OnceFunc(func() { n.endHandshake(a) })
 	defer done()
 	below.SetDeadline(time.Now().Add(handshakeTime)) //nolint:errcheck // the read below shows it
 	h, content, err := readFrame(below, frameOpen, frameResume)
@@ -37,7 +33,7 @@ func (n *Network) accept(below transport.Stream) {
 	case h.kind == frameOpen && h.number <= 1:
 		o := parseOpening(content)
 		o.early = h.number == 1
-		n.acceptOpen(below, from, o, done)
+		n.acceptOpen(a, o, done)
 	case h.kind == frameResume:
 		n.acceptResume(below, from, h, content, done)
 	default:
@@ -55,7 +51,8 @@ func refuse(below transport.Stream, r reason) {
 const minEarly = time.Second
 
 // acceptOpen makes a session and runs its handler.
-func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, done func()) {
+func (n *Network) acceptOpen(a *accepted, o opening, done func()) {
+	below, from := a.below, a.from
 	n.mu.Lock()
 	h := n.handlers[o.proto]
 	n.mu.Unlock()
@@ -84,11 +81,12 @@ func (n *Network) acceptOpen(below transport.Stream, from peer.ID, o opening, do
 		s.finish(err, false)
 		return
 	}
-	done()
 	if s.survive == 0 {
+		n.plain(a)
 		h(below)
 		return
 	}
+	done()
 	s.start(s.survive, int64(o.window), 0)
 	h(s)
 	s.Close() //nolint:errcheck // the handler would have closed it, to know

@@ -1,48 +1,96 @@
 package link
 
 import (
+	"errors"
 	"io"
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
 
-// Close takes a round trip or two, whatever the other side is doing.
+// Close takes a round trip, whatever the other side is doing, and both sides are over
+// soon after; only one that reads nothing is asked a second later.
 func TestCloseIsQuick(t *testing.T) {
 	const delay = 20 * time.Millisecond
+	read := func(s transport.Stream) { io.Copy(io.Discard, s) }        //nolint:errcheck // it ends some time
+	echo := func(s transport.Stream) { io.Copy(s, s); s.CloseWrite() } //nolint:errcheck // it ends some time
+	write := func(s transport.Stream) {
+		for err := error(nil); err == nil; {
+			_, err = s.Write(make([]byte, 1000))
+		}
+	}
+	some := func(s transport.Stream) { io.CopyN(io.Discard, s, 500) } //nolint:errcheck // it ends some time
+	hello := func(s transport.Stream) {
+		io.WriteString(s, "x")          //nolint:errcheck // it would show below
+		io.ReadFull(s, make([]byte, 1)) //nolint:errcheck // it would show below
+	}
+	toTheEnd := func(s transport.Stream) {
+		hello(s)
+		s.CloseWrite() //nolint:errcheck // it would show below
+		read(s)
+	}
 	for name, c := range map[string]struct {
-		far  func(transport.Stream)
-		near func(transport.Stream)
+		far, near func(transport.Stream)
+		most      time.Duration
 	}{
-		"reads to the end": {func(s transport.Stream) { io.Copy(io.Discard, s) }, func(s transport.Stream) {}},
-		"echo":             {func(s transport.Stream) { io.Copy(s, s); s.CloseWrite() }, func(s transport.Stream) { io.WriteString(s, "x"); io.ReadFull(s, make([]byte, 1)) }},
-		"echo to the end":  {func(s transport.Stream) { io.Copy(s, s); s.CloseWrite() }, func(s transport.Stream) { io.WriteString(s, "x"); s.CloseWrite(); io.ReadAll(s) }},
-		"returns":          {func(s transport.Stream) {}, func(s transport.Stream) { io.Copy(io.Discard, s) }},
-		"reads nothing":    {func(s transport.Stream) { <-s.(*Stream).over }, func(s transport.Stream) { s.Write(make([]byte, 1000)) }},
-		"writes": {func(s transport.Stream) {
-			for {
-				if _, err := s.Write(make([]byte, 1000)); err != nil {
-					return
-				}
-			}
-		}, func(s transport.Stream) { io.CopyN(io.Discard, s, 500) }},
+		"reads to the end": {read, func(transport.Stream) {}, 2 * delay},
+		"echo":             {echo, hello, 2 * delay},
+		"echo to the end":  {echo, toTheEnd, 2 * delay},
+		"returns":          {func(transport.Stream) {}, read, 2 * delay},
+		"reads nothing":    {func(s transport.Stream) { <-s.(*Stream).over }, func(s transport.Stream) { s.Write(make([]byte, 1000)) }, busyBeat}, //nolint:errcheck // it would show below
+		"writes":           {write, some, 2 * delay},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, delay, Options{}, func(p *pair) {
-				done := make(chan bool)
-				p.far.Serve("test", func(s transport.Stream) { c.far(s); s.Close(); close(done) })
+				p.far.Serve("test", c.far)
 				s, err := p.near.Open(p.t.Context(), p.b.Self(), "test")
 				if err != nil {
-					t.Fatal(err)
+					p.t.Fatal(err)
 				}
 				c.near(s)
 				begin := time.Now()
-				err = s.Close()
-				d := time.Since(begin)
-				<-done
-				t.Log(err, d, time.Since(begin))
+				if err := s.Close(); err != nil || time.Since(begin) > c.most {
+					p.t.Errorf("Close: %v after %v", err, time.Since(begin))
+				}
+				time.Sleep(c.most + 2*busyBeat)
+				if n := len(p.near.Sessions()) + len(p.far.Sessions()); n > 0 {
+					p.t.Errorf("%d ends are left", n)
+				}
 			})
 		})
 	}
+}
+
+// Close of a Network waits neither for those who say nothing, nor for streams that do
+// not survive, nor for who opens.
+func TestNetworkCloses(t *testing.T) {
+	virtually(t, time.Millisecond, Options{}, func(p *pair) {
+		p.near.stop()
+		p.raw(p.a, nil)                                                           // half-open
+		p.far.Serve("plain", func(s transport.Stream) { io.Copy(io.Discard, s) }) //nolint:errcheck // of no interest
+		plain := p.raw(p.a, (&opening{proto: "plain"}).frame())
+		if h, _, err := readFrame(plain, frameOpened); err != nil {
+			p.t.Error(h, err)
+		}
+		silent := p.w.Node("silent", nil)
+		defer silent.Close()                                                     //nolint:errcheck // it returns nil
+		silent.Serve(Proto, func(s transport.Stream) { io.Copy(io.Discard, s) }) //nolint:errcheck // of no interest
+		opened := make(chan error)
+		go func() {
+			_, err := p.far.Open(p.t.Context(), silent.Self(), "test")
+			opened <- err
+		}()
+		time.Sleep(time.Second)
+		begin := time.Now()
+		go func() { p.far.Close(); opened <- nil }() //nolint:errcheck // it returns nil
+		if err := <-opened; !errors.Is(err, peer.ErrUnreachable) {
+			p.t.Errorf("Open: %v", err)
+		}
+		<-opened
+		if d := time.Since(begin); d > closeGrace {
+			p.t.Errorf("Close takes %v", d)
+		}
+	})
 }

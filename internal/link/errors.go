@@ -20,7 +20,9 @@ var (
 	ErrForgotten = transport.Mark(errors.New("the peer does not know the stream any more, as after a restart"), peer.ErrUnreachable)
 
 	// ErrBusy: the other side has as many streams as it takes.
-	ErrBusy = errors.New("the peer takes no more streams now")
+	ErrBusy = transport.Mark(errors.New("the peer takes no more streams now"), peer.ErrUnreachable)
+
+	errTooMany = transport.Mark(errors.New("there are too many streams"), peer.ErrUnreachable)
 
 	// errNotTaken: Close or Abort has waited for as long as the session survives.
 	errNotTaken = errors.New("the peer has not taken all that was written")

@@ -69,6 +69,7 @@ type Network struct {
 	handlers map[string]func(transport.Stream)
 	sessions map[sessionID]*Stream
 	peers    map[peer.ID]*peerState
+	accepted map[*accepted]bool
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -83,7 +84,7 @@ type sessionID struct {
 func New(below peer.Network, o Options) *Network {
 	o = o.withDefaults()
 	n := &Network{below: below, options: o, memory: account{limit: o.AllMemory}, closing: make(chan struct{}),
-		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}}
+		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}, accepted: map[*accepted]bool{}}
 	n.stop = below.Serve(Proto, n.accept)
 	n.spawn(n.watch)
 	return n
@@ -171,7 +172,10 @@ const closeGrace = time.Second
 func (n *Network) Close() error {
 	n.shutdown.Do(func() {
 		n.stop()
+		n.mu.Lock()
 		close(n.closing)
+		n.mu.Unlock()
+		n.abortAccepted()
 		all := n.streams()
 		for _, s := range all {
 			s.shutDown()

@@ -22,6 +22,15 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 		return nil, peer.ErrUnreachable
 	}
 	defer n.working.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	n.spawn(func() {
+		select {
+		case <-n.closing:
+			cancel(peer.ErrUnreachable)
+		case <-ctx.Done():
+		}
+	})
 	below, err := n.below.Open(ctx, to, Proto)
 	if err != nil {
 		return nil, err
@@ -32,7 +41,7 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 	rand.Read(s.key[:])       //nolint:errcheck // it does not fail
 	if r := n.register(s); r != 0 {
 		abort(below, ErrBusy)
-		return nil, errors.New("there are too many streams")
+		return nil, errTooMany
 	}
 	begin := time.Now()
 	o := opening{s.id.random, s.key, s.survive, uint32(s.window), proto, early && survive > 0}
@@ -85,8 +94,10 @@ func exchange(ctx context.Context, below transport.Stream, request []byte, want 
 		return h, nil, cause
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return h, nil, peer.ErrUnreachable
-	case err != nil:
+	case errors.Is(err, ErrProtocol), errors.Is(err, peer.ErrUnreachable):
 		return h, nil, err
+	case err != nil:
+		return h, nil, transport.Mark(err, peer.ErrUnreachable)
 	}
 	return h, content, below.SetDeadline(time.Time{})
 }

@@ -1,9 +1,13 @@
 package link
 
 import (
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // maxFinished is how many sessions with a peer are remembered that have ended as they
@@ -47,24 +51,57 @@ func (n *Network) tidy(id peer.ID, p *peerState) {
 	}
 }
 
-// beginHandshake tells whether a peer may have one more that is not over.
-func (n *Network) beginHandshake(id peer.ID) bool {
+// An accepted stream belongs to no session yet, or to none at all. Close aborts it.
+type accepted struct {
+	below transport.Stream
+	from  peer.ID
+	plain bool // its handshake is over
+}
+
+// beginHandshake tells whether the peer may have one more that is not over.
+func (n *Network) beginHandshake(a *accepted) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	p := n.with(id)
-	if n.closed || p.handshakes >= n.options.Handshakes {
+	p := n.with(a.from)
+	if deadline.IsClosed(n.closing) || p.handshakes >= n.options.Handshakes {
+		n.tidy(a.from, p)
 		return false
 	}
 	p.handshakes++
+	n.accepted[a] = true
 	return true
 }
 
-func (n *Network) endHandshake(id peer.ID) {
+// plain notes that a handshake is over, and the stream goes on without a session.
+func (n *Network) plain(a *accepted) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	p := n.with(id)
+	a.plain = true
+	p := n.with(a.from)
 	p.handshakes--
-	n.tidy(id, p)
+	n.tidy(a.from, p)
+}
+
+// endHandshake is called when a session has taken the stream, or it has ended.
+func (n *Network) endHandshake(a *accepted) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.accepted, a)
+	if !a.plain {
+		p := n.with(a.from)
+		p.handshakes--
+		n.tidy(a.from, p)
+	}
+}
+
+// abortAccepted ends the streams that belong to no session.
+func (n *Network) abortAccepted() {
+	n.mu.Lock()
+	all := slices.Collect(maps.Keys(n.accepted))
+	n.mu.Unlock()
+	for _, a := range all {
+		abort(a.below, errClosing)
+	}
 }
 
 // register makes a session known, if the limits allow one more.
