@@ -3,6 +3,7 @@ package swarm
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -59,6 +60,9 @@ type Config struct {
 	Events func(Event)
 
 	changePunch func(*punch.Config) // by tests
+
+	// packets makes the sockets of QUIC, in simulations: nothing there is real.
+	packets func(*net.UDPAddr) (net.PacketConn, error)
 }
 
 // An Event is something that has happened, for people and logs.

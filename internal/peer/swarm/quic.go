@@ -34,7 +34,7 @@ var _ ltransport.Transport = (*quicTransport)(nil)
 // A quicSocket is a UDP socket with QUIC on it.
 type quicSocket struct {
 	tr     *quic.Transport
-	socket *net.UDPConn
+	socket net.PacketConn
 	at     *net.UDPAddr
 }
 
@@ -93,7 +93,7 @@ func quicAddr(a net.Addr) (ma.Multiaddr, error) {
 
 // open puts QUIC on a socket.
 func (t *quicTransport) open(family string, at *net.UDPAddr) (*quicSocket, error) {
-	c, err := net.ListenUDP(family, at)
+	c, err := t.listenPacket(family, at)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +108,13 @@ func (t *quicTransport) open(family string, at *net.UDPAddr) (*quicSocket, error
 	defer t.mu.Unlock()
 	t.sockets = append(t.sockets, s)
 	return s, nil
+}
+
+func (t *quicTransport) listenPacket(family string, at *net.UDPAddr) (net.PacketConn, error) {
+	if t.n.config.packets != nil {
+		return t.n.config.packets(at)
+	}
+	return net.ListenUDP(family, at)
 }
 
 func (s *quicSocket) close() {
@@ -184,7 +191,7 @@ func (t *quicTransport) from(to *net.UDPAddr) (*quicSocket, error) {
 	is4 := to.IP.To4() != nil
 	t.mu.Lock()
 	for _, s := range t.sockets {
-		if (s.at.IP.To4() != nil) == is4 && (s.at.IP.IsUnspecified() || s.at.IP.IsLoopback() && to.IP.IsLoopback()) {
+		if (s.at.IP.To4() != nil) == is4 && (s.at.IP.IsUnspecified() || s.at.IP.IsLoopback() && to.IP.IsLoopback() || t.n.config.packets != nil) {
 			t.mu.Unlock()
 			return s, nil
 		}

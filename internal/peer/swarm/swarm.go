@@ -191,7 +191,9 @@ func (n *Network) start(context.Context) error {
 			return fmt.Errorf("listen on %s: %w", a, err)
 		}
 	}
-	n.task(func() { watchNetwork(n.ctx, n.networkChanged) })
+	if n.config.packets == nil {
+		n.task(func() { watchNetwork(n.ctx, n.networkChanged) })
+	}
 	for _, relay := range n.relays {
 		n.task(func() { n.keepReserved(relay) })
 	}
