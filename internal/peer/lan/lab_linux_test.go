@@ -49,6 +49,7 @@ func newHost(t *testing.T, name string) *host {
 	}
 	h := startHost(t, name, exec.Command("/proc/self/exe"), syscall.CLONE_NEWNET)
 	h.ip("link set lo up")
+	h.run("sysctl -qw net.ipv6.conf.default.accept_dad=0") // addresses count at once
 	return h
 }
 
@@ -108,14 +109,21 @@ func (h *host) run(line string) {
 	}
 }
 
+// batch runs many commands of ip(8) at once.
+func (h *host) batch(lines ...string) {
+	h.t.Helper()
+	cmd := exec.Command("nsenter", "-t", strconv.Itoa(h.cmd.Process.Pid), "-n", "--", "ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.t.Fatalf("%s: %s: %v: %s", h.name, lines, err, out)
+	}
+}
+
 // cable connects two hosts, at which it has these names.
 func cable(a *host, nameA string, b *host, nameB string) {
 	a.t.Helper()
-	a.ip("link add %s type veth peer name %s netns %d", nameA, nameB, b.cmd.Process.Pid)
-	for h, name := range map[*host]string{a: nameA, b: nameB} {
-		h.run("sysctl -qw net.ipv6.conf." + name + ".accept_dad=0") // addresses count at once
-		h.ip("link set %s up", name)
-	}
+	a.batch(fmt.Sprintf("link add %s type veth peer name %s netns %d", nameA, nameB, b.cmd.Process.Pid), "link set "+nameA+" up")
+	b.ip("link set %s up", nameB)
 }
 
 // do tells the host to do something.

@@ -105,14 +105,20 @@ func TestManyInterfaces(t *testing.T) {
 	alice := newHost(t, "alice")
 	bob := newHost(t, "bob")
 	carol := newHost(t, "carol")
+	var hers []string
+	theirs := map[*host][]string{}
 	for i := range interfaces {
 		other := bob
 		if i == interfaces-1 {
 			other = carol
 		}
-		cable(alice, fmt.Sprint("a", i), other, fmt.Sprint("b", i))
-		alice.ip("addr add 10.0.%d.1/24 dev a%d", i, i)
-		other.ip("addr add 10.0.%d.2/24 dev b%d", i, i)
+		hers = append(hers, fmt.Sprintf("link add a%d type veth peer name b%d netns %d", i, i, other.cmd.Process.Pid),
+			fmt.Sprintf("link set a%d up", i), fmt.Sprintf("addr add 10.0.%d.1/24 dev a%d", i, i))
+		theirs[other] = append(theirs[other], fmt.Sprintf("link set b%d up", i), fmt.Sprintf("addr add 10.0.%d.2/24 dev b%d", i, i))
+	}
+	alice.batch(hers...)
+	for other, lines := range theirs {
+		other.batch(lines...)
 	}
 	alice.do("node /tcp/4001 bob carol")
 	alice.wait("ready <nil>")
