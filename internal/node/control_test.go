@@ -268,7 +268,7 @@ func TestReload(t *testing.T) {
 	if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
 		t.Errorf("bob reads %d, %v", n, err)
 	}
-	eventually(t, alice, func() bool {
+	eventually(t, func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			return false

@@ -175,7 +175,7 @@ func TestHostileAnswers(t *testing.T) {
 		}
 	}
 	answers <- append(block(0, 2), 0xee, 0xff, 0xff, 0xff) // messages, and then no frame
-	c, err := alice.Client().Dial(within(t), api.DialRequest{To: text})
+	c, err := alice.Dial(within(t), api.DialRequest{To: text})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -127,11 +128,9 @@ func (n *Node) MakeTicket(ctx context.Context, r api.TicketRequest) (api.Ticket,
 		return api.Ticket{}, transport.Usage(err)
 	}
 	in := peer.Invite{Service: service, Uses: r.Uses, FirstOnly: r.FirstOnly, Called: n.suggested()}
-	switch {
-	case r.Expires == 0:
-		in.NotAfter = time.Now().Add(DefaultExpires)
-	case r.Expires > 0:
-		in.NotAfter = time.Now().Add(time.Duration(r.Expires))
+	if r.Expires >= 0 {
+		life := cmp.Or(time.Duration(r.Expires), DefaultExpires)
+		in.NotAfter = time.Now().Add(life + time.Second - 1) // a ticket has whole seconds, and is good for no less
 	}
 	n.mu.Lock()
 	served := n.isServed(service)
