@@ -26,8 +26,10 @@ fuzz: ## every fuzz target for a minute
 soak: ## ten thousand joints with faults, for five minutes
 	go test -run TestSoak -timeout 20m -v ./internal/soak -soak 5m
 
-natlab: ## every pair of NATs, and a hundred of what is left to chance, in namespaces
+natlab: ## every pair of NATs, bad links, and what happens to networks, in namespaces
 	go test -run 'Matrix|IPv6|NAT64|OneNetwork|WorstLinks|Interfaces|Birthdays' -timeout 30m -v ./internal/peer/punch -natlab
+	go test -run Reach -timeout 30m -v ./internal/peer/swarm -natlab
+	go test -timeout 90m -v ./internal/reach -natlab
 
 bench: ## side by side with the peers
 	cd bench && go run .

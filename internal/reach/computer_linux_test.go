@@ -163,8 +163,8 @@ func (c *computer) down() {
 // A peerState is what the node says of a peer.
 type peerState struct {
 	Name  string `json:"name"`
-	Path  string `json:"path"`
-	State string `json:"state"`
+	State string `json:"state"` // "direct" or "relayed", among others
+	Addr  string `json:"addr"`
 }
 
 func (c *computer) peers() (all []peerState) {
@@ -213,9 +213,13 @@ type internet struct {
 	t      testing.TB
 	relay  *computer
 	relays string // of the configuration of others
+	blob   string // a file that alice has
 }
 
 func newInternet(t testing.TB) *internet {
+	if testing.Short() {
+		t.Skip("skipped because of -short: builds the program, and runs it on three computers")
+	}
 	i := &internet{Lab: natlab.New(t), t: t}
 	i.relay = newComputer(t, "relay", i.Relay)
 	i.relay.configure(relayConfig)
@@ -232,9 +236,11 @@ func (i *internet) pair() (alice, bob *computer) {
 	i.t.Helper()
 	home := i.Router(natlab.Port)
 	alice, bob = newComputer(i.t, "alice", i.Host("alice", home)), newComputer(i.t, "bob", i.Host("bob", home))
+	alice.configure("name = \"alice\"\n")
+	bob.configure("name = \"bob\"\n")
 	alice.start()
 	bob.start()
-	offer := alice.command("pair", "--as", "alice")
+	offer := alice.command("pair")
 	out, err := offer.StdoutPipe()
 	if err == nil {
 		err = alice.host.Start(offer)
@@ -246,24 +252,24 @@ func (i *internet) pair() (alice, bob *computer) {
 	if err != nil {
 		i.t.Fatalf("no code: %v\n%s", err, alice.log.String())
 	}
-	bob.must("pair", "--as", "bob", "--join", strings.TrimSpace(code))
+	bob.must("pair", "--join", strings.TrimSpace(code))
 	if err := offer.Wait(); err != nil {
 		i.t.Fatalf("pair: %v\n%s", err, alice.log.String())
 	}
 	alice.down()
 	bob.down()
-	alice.configure(i.relays + services)
-	bob.configure(i.relays + "discovery = [\"none\"]\n")
+	alice.configure("name = \"alice\"\n" + i.relays + fmt.Sprintf(services, i.blob))
+	bob.configure("name = \"bob\"\n" + i.relays + "discovery = [\"none\"]\n")
 	return alice, bob
 }
 
-// services are what alice has for bob: something that answers, and a gigabyte that can be checked.
+// services are what alice has for bob: something that answers, and a file that can be checked.
 const services = `discovery = ["none"]
 [services.echo]
 address = "echo:"
 to = ["paired"]
 [services.blob]
-address = "exec:head -c 1G /dev/zero"
+address = "exec:cat %s"
 to = ["paired"]
 `
 
