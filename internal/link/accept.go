@@ -60,7 +60,7 @@ func (n *Network) acceptOpen(a *accepted, o opening, done func()) {
 		refuse(below, refusedNoProtocol)
 		return
 	}
-	s := n.newStream(from, o.proto, below, false)
+	s := n.newStream(from, o.proto, newCarrier(below, n.path(from)), false)
 	c := s.cur
 	s.id.random, s.key = o.random, o.key
 	if s.survive = min(o.survive, n.options.MaxSurvive); n.options.Survive < 0 {

@@ -213,8 +213,14 @@ func (n *Network) streams() []*Stream {
 	return all
 }
 
+// watchTime is how often watch looks though nothing has changed: a move to a better path
+// may have failed.
+const watchTime = 30 * time.Second
+
 // watch tells sessions when the links change.
 func (n *Network) watch() {
+	tick := time.NewTicker(watchTime)
+	defer tick.Stop()
 	for {
 		changed := n.below.LinksChanged()
 		best := map[peer.ID]peer.Path{}
@@ -228,10 +234,22 @@ func (n *Network) watch() {
 		}
 		select {
 		case <-changed:
+		case <-tick.C:
 		case <-n.closing:
 			return
 		}
 	}
+}
+
+// openBelow opens a stream below and returns which path it takes: the worse one, if a
+// better one has come up meanwhile.
+func (n *Network) openBelow(ctx context.Context, to peer.ID) (transport.Stream, peer.Path, error) {
+	before := n.path(to)
+	s, err := n.below.Open(ctx, to, Proto)
+	if before == peer.Relayed || err != nil {
+		return s, before, err
+	}
+	return s, n.path(to), nil
 }
 
 // path returns the best path that there is to a peer now, and "" if there is none.

@@ -31,11 +31,11 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 		case <-ctx.Done():
 		}
 	})
-	below, err := n.below.Open(ctx, to, Proto)
+	below, path, err := n.openBelow(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	s := n.newStream(to, proto, below, true)
+	s := n.newStream(to, proto, newCarrier(below, path), true)
 	s.survive = max(survive, 0)
 	rand.Read(s.id.random[:]) //nolint:errcheck // it does not fail
 	rand.Read(s.key[:])       //nolint:errcheck // it does not fail

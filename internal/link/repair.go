@@ -142,7 +142,7 @@ func (s *Stream) needs() bool { return s.cur == nil || s.suspect || s.better }
 func (s *Stream) attempt(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	below, err := s.n.below.Open(ctx, s.id.peer, Proto)
+	below, path, err := s.n.openBelow(ctx, s.id.peer)
 	if err != nil {
 		if errors.Is(err, peer.ErrNotAdmitted) {
 			s.giveUp(err)
@@ -176,7 +176,7 @@ func (s *Stream) attempt(ctx context.Context) {
 		abort(below, ErrProtocol)
 		return
 	}
-	c := newCarrier(below, s.n.path(s.id.peer))
+	c := newCarrier(below, path)
 	if s.adopt(c, a, at, nil) != 0 {
 		c.release(ErrProtocol)
 	}

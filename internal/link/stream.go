@@ -121,13 +121,14 @@ func (a attempt) after(b attempt) bool {
 	return a.epoch > b.epoch || a.epoch == b.epoch && a.opener && !b.opener
 }
 
-func (n *Network) newStream(with peer.ID, proto string, below transport.Stream, opener bool) *Stream {
+func (n *Network) newStream(with peer.ID, proto string, c *carrier, opener bool) *Stream {
+	below := c.below
 	info := *below.Info()
 	info.Peer = with.String()
 	s := &Stream{n: n, id: sessionID{peer: with}, proto: proto, opener: opener, info: &info, began: time.Now(),
 		local: below.LocalAddr(), remote: below.RemoteAddr(), over: make(chan struct{}), hurried: make(chan struct{}, 1)}
 	s.changed.L = &s.mu
-	s.cur = newCarrier(below, n.path(with))
+	s.cur = c
 	return s
 }
 
