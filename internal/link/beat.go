@@ -22,6 +22,7 @@ type beat struct {
 	asked    bool
 	missed   int
 	question uint64
+	probed   time.Time // when an answer was asked for that is to come soon; zero if it was not
 }
 
 func (b *beat) start(s *Stream) {
@@ -79,6 +80,24 @@ func (s *Stream) measured(trip time.Duration) {
 	}
 }
 
+// probeTime is how long the answer to a probe may take, or three round trips.
+const probeTime = 300 * time.Millisecond
+
+// probe asks whether the other side is there, and does not wait long.
+func (s *Stream) probe() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.cur == nil || s.beat.timer == nil {
+		return
+	}
+	s.beat.probed = time.Now()
+	s.beat.slow = false
+	s.beat.timer.Reset(max(probeTime, 3*s.roundTrip))
+	s.beat.asked, s.owed.ping = true, true
+	s.listen()
+	s.flushSoon()
+}
+
 // tick is called at every beat.
 func (s *Stream) tick() {
 	s.mu.Lock()
@@ -100,10 +119,17 @@ func (s *Stream) tick() {
 	}
 	silent := now.Sub(b.last) >= expected
 	if silent && b.asked && s.cur != nil {
-		if b.missed++; b.missed >= misses && !s.suspect {
-			s.suspect = true
-			s.repair()
+		b.missed++
+	}
+	if !b.probed.IsZero() && now.Sub(b.probed) >= probeTime {
+		if b.last.Before(b.probed) {
+			b.missed = misses
 		}
+		b.probed = time.Time{}
+	}
+	if b.missed >= misses && !s.suspect && s.cur != nil {
+		s.suspect = true
+		s.repair()
 	}
 	if s.cur != nil && (silent || waiting) {
 		s.owed.ping, b.asked = true, true

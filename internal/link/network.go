@@ -221,17 +221,15 @@ const watchTime = 30 * time.Second
 func (n *Network) watch() {
 	tick := time.NewTicker(watchTime)
 	defer tick.Stop()
+	links := n.linksOf()
 	for {
 		changed := n.below.LinksChanged()
-		best := map[peer.ID]peer.Path{}
-		for l := range n.below.Links() {
-			if best[l.Peer] != peer.Direct {
-				best[l.Peer] = l.Path
-			}
-		}
+		now := n.linksOf()
 		for _, s := range n.streams() {
-			s.linksChanged(best[s.id.peer])
+			was, is := links[s.id.peer], now[s.id.peer]
+			s.linksChanged(is.best, was.all != is.all)
 		}
+		links = now
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -239,6 +237,34 @@ func (n *Network) watch() {
 			return
 		}
 	}
+}
+
+// Probe has all sessions ask at once whether the other side is still there, and look for
+// another way if there is no answer soon. It is for when the addresses of this machine
+// have changed.
+func (n *Network) Probe() {
+	for _, s := range n.streams() {
+		s.probe()
+	}
+}
+
+// ways are the links to one peer.
+type ways struct {
+	best peer.Path
+	all  string // all of them, to compare
+}
+
+func (n *Network) linksOf() map[peer.ID]ways {
+	links := map[peer.ID]ways{}
+	for l := range n.below.Links() {
+		w := links[l.Peer]
+		if w.best != peer.Direct {
+			w.best = l.Path
+		}
+		w.all += fmt.Sprint(l.Path, l.Addr, l.Since.UnixNano(), " ")
+		links[l.Peer] = w
+	}
+	return links
 }
 
 // openBelow opens a stream below and returns which path it takes: the worse one, if a

@@ -281,19 +281,17 @@ func (s *Stream) retire(old *carrier, wait time.Duration) {
 
 var errMoved = errors.New("the session has moved to another stream")
 
-// linksChanged looks whether there is a better path now, the best being p.
-func (s *Stream) linksChanged(best peer.Path) {
+// linksChanged looks whether there is a better path now, and if the links to the peer
+// have changed, whether it is still there.
+func (s *Stream) linksChanged(best peer.Path, changed bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.ended || s.cur == nil:
-	case s.opener && s.cur.path == peer.Relayed && best == peer.Direct:
+	better := s.opener && !s.ended && s.cur != nil && s.cur.path == peer.Relayed && best == peer.Direct
+	if better {
 		s.better = true
 		s.repair()
-	case best == "":
-		s.owed.ping = true
-		s.beat.asked = true
-		s.beat.hurry(s)
-		s.flushSoon()
+	}
+	s.mu.Unlock()
+	if changed && !better {
+		s.probe()
 	}
 }

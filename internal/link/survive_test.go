@@ -197,6 +197,27 @@ func TestStranded(t *testing.T) {
 	})
 }
 
+// Who is told that addresses have changed goes on within a second.
+func TestProbe(t *testing.T) {
+	virtually(t, 20*time.Millisecond, Options{}, func(p *pair) {
+		_, worst, near := p.through(func() {
+			p.w.Strand(p.a, p.b)
+			p.near.Probe()
+		})
+		if worst > time.Second || near.Status().Resumed != 1 {
+			p.t.Errorf("the longest pause was %v; resumed %d times", worst, near.Status().Resumed)
+		}
+		// It changes nothing where all is well.
+		near, far := p.open()
+		p.near.Probe()
+		time.Sleep(5 * time.Second)
+		if near.Status().Resumed != 0 || !near.Status().PausedSince.IsZero() {
+			p.t.Errorf("%+v", near.Status())
+		}
+		p.transfer(near, far, random(1000), 100)
+	})
+}
+
 // An idle session notices it, too.
 func TestStrandedIdle(t *testing.T) {
 	virtually(t, 20*time.Millisecond, Options{}, func(p *pair) {
