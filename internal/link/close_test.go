@@ -84,11 +84,12 @@ func TestNetworkCloses(t *testing.T) {
 		}()
 		time.Sleep(time.Second)
 		begin := time.Now()
-		go func() { p.far.Close(); opened <- nil }() //nolint:errcheck // it returns nil
+		closed := make(chan error)
+		go func() { closed <- p.far.Close() }()
 		if err := <-opened; !errors.Is(err, peer.ErrUnreachable) {
 			p.t.Errorf("Open: %v", err)
 		}
-		<-opened
+		<-closed
 		if d := time.Since(begin); d > closeGrace {
 			p.t.Errorf("Close takes %v", d)
 		}

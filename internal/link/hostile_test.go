@@ -357,10 +357,10 @@ func TestNoAcknowledgement(t *testing.T) {
 	})
 }
 
-// A thousand idle sessions cost no goroutine on the side that opens, and little memory.
+// Idle sessions cost no goroutine on the side that opens, and little memory.
 func TestIdleCost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const many = 1000
+		const many = 200
 		w := &peertest.World{}
 		a, b := w.Node("a", nil), w.Node("b", nil)
 		near, far := New(a, Options{}), New(b, Options{})
