@@ -1,7 +1,7 @@
 # Every target is a line that can be typed without make.
 
 .PHONY: build release nopeer check docs fuzz soak bench
-.PHONY: build check docs fuzz soak natlab bench
+.PHONY: build check docs fuzz soak natlab interop scale bench
 
 build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
@@ -30,6 +30,13 @@ natlab: ## every pair of NATs, bad links, and what happens to networks, in names
 	go test -run 'Matrix|IPv6|NAT64|OneNetwork|WorstLinks|Interfaces|Birthdays' -timeout 30m -v ./internal/peer/punch -natlab
 	go test -run Reach -timeout 30m -v ./internal/peer/swarm -natlab
 	go test -timeout 90m -v ./internal/reach -natlab
+
+interop: ## with a node of js-libp2p, which npm fetches
+	cd internal/peer/swarm/testdata/js && npm install --no-audit --no-fund
+	go test -run InteropJS -v ./internal/peer/swarm
+
+scale: ## a hundred nodes in one process, in virtual time
+	go test -run TestScale -timeout 30m -v ./internal/peer/swarm -scale 100
 
 bench: ## side by side with the peers
 	cd bench && go run .
