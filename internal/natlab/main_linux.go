@@ -22,8 +22,9 @@ const (
 type Helpers map[string]func(args []string) error
 
 // Main is what TestMain calls. It runs the helper that this process was started for, or
-// the tests, in a user namespace of their own if they are not run by root.
-func Main(m *testing.M, h Helpers) {
+// the tests, in a user namespace of their own if they are not run by root, and then what is to
+// be done after them.
+func Main(m *testing.M, h Helpers, after ...func()) {
 	if name, ok := os.LookupEnv(helperEnv); ok {
 		f, err := h[name], error(nil)
 		if f == nil {
@@ -42,7 +43,11 @@ func Main(m *testing.M, h Helpers) {
 			os.Exit(status)
 		}
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	for _, f := range after {
+		f()
+	}
+	os.Exit(status)
 }
 
 // again runs this program once more, as root of a user namespace; ok is false if the kernel

@@ -22,7 +22,16 @@ import (
 
 var full = flag.Bool("natlab", false, "every pair of NATs, and each scenario often: make natlab")
 
-func TestMain(m *testing.M) { natlab.Main(m, nil) }
+func TestMain(m *testing.M) {
+	natlab.Main(m, nil, func() {
+		if imageDir != "" {
+			_ = os.RemoveAll(imageDir)
+		}
+	})
+}
+
+// imageDir is where image has built, once it has.
+var imageDir string
 
 // image builds the program with all that peers need.
 var image = sync.OnceValues(func() (string, error) {
@@ -30,6 +39,7 @@ var image = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	imageDir = dir
 	path := filepath.Join(dir, "tenon")
 	out, err := exec.Command("go", "build", "-tags", "node", "-o", path, "github.com/tenon-net/tenon/cmd/tenon").CombinedOutput()
 	if err != nil {
