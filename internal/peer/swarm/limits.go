@@ -3,9 +3,11 @@ package swarm
 import (
 	"math"
 	"net/netip"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/x/rate"
 )
 
 // The limits on what comes from outside. Memory is what windows may come to hold, in
@@ -13,8 +15,9 @@ import (
 const (
 	maxConns       = 4096 // from outside, in all
 	maxHalfOpen    = 256  // of which have not shown a key yet
-	maxConnsIP     = 128  // from one IPv4 address or IPv6 site
-	maxConnsPeer   = 64
+	maxConnsIP     = 1024 // from one IPv4 address or IPv6 site
+	maxConnsPeer   = maxDirect + 64
+	maxNewConnsIP  = 256      // from one IPv4 address or IPv6 site, at once; and a second: libp2p has 16 in mind
 	maxStreams     = 64 << 10 // from outside, in all
 	maxStreamsPeer = 8 << 10  // from one peer
 	maxHalfStreams = 4 << 10  // whose protocol is not known yet
@@ -49,10 +52,20 @@ func newLimits() (network.ResourceManager, error) {
 	}
 	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits.AutoScale()),
 		rcmgr.WithMetricsDisabled(),
+		rcmgr.WithConnRateLimiters(newConns()),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: maxConnsIP}},
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: maxConnsIP}, {PrefixLength: 48, ConnCount: 4 * maxConnsIP}}),
 		rcmgr.WithNetworkPrefixLimit(
 			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("127.0.0.0/8"), ConnCount: maxConns}},
 			[]rcmgr.NetworkPrefixLimit{{Network: netip.MustParsePrefix("::1/128"), ConnCount: maxConns}}))
+}
+
+// newConns limits how fast connections come from one place. Those of streams are many,
+// and what has not shown a key is bounded by halfOpen.
+func newConns() *rate.Limiter {
+	limit := func(bits int) []rate.SubnetLimit {
+		return []rate.SubnetLimit{{PrefixLength: bits, Limit: rate.Limit{RPS: maxNewConnsIP, Burst: maxNewConnsIP}}}
+	}
+	return &rate.Limiter{SubnetRateLimiter: rate.SubnetLimiter{IPv4SubnetLimits: limit(32), IPv6SubnetLimits: limit(56), GracePeriod: time.Minute}}
 }
