@@ -2,9 +2,11 @@ package join
 
 import "sync"
 
-// Sizes of buffers, in bytes. A direction begins with a small one, because most are idle
-// most of the time, and switches to a large one while reads fill it.
+// Sizes of buffers, in bytes. A direction begins with a tiny one, because most are idle
+// most of the time, has a small one once a read has filled that, and switches to a large
+// one while reads fill it.
 const (
+	tinyBuffer  = 512
 	smallBuffer = 4 << 10
 	largeBuffer = 256 << 10
 )
@@ -27,6 +29,8 @@ var largeBuffers = sync.Pool{New: func() any { p := make([]byte, largeBuffer); r
 func (b *buffer) next(last int) []byte {
 	switch {
 	case b.small == nil:
+		b.small = make([]byte, tinyBuffer)
+	case len(b.small) == tinyBuffer && last == tinyBuffer:
 		b.small = make([]byte, smallBuffer)
 	case b.large == nil && last == smallBuffer:
 		b.large, b.short = largeBuffers.Get().(*[]byte), 0
