@@ -28,9 +28,10 @@ const (
 
 const (
 	headSize = 4
-	maxBytes = 64 << 10  // of a stream in a frame
+	maxBytes = 256 << 10 // of a stream in a frame
 	MaxMsg   = 1<<20 - 1 // MaxMsg is the length of the longest message.
 	maxAbort = 1024
+	ahead    = headSize + maxAbort // that are read with the head of a frame
 )
 
 // errFrame: what comes are no frames.
@@ -50,7 +51,6 @@ type framer struct {
 	wmu   sync.Mutex // guards what follows; held by the one who writes
 	rest  []byte     // of a frame that a deadline has cut short: it must go first
 	shut  bool       // frameEnd was sent
-	buf   []byte
 	close sync.Once
 	gone  error // what Close returned
 
@@ -59,7 +59,7 @@ type framer struct {
 
 func newFramer(conn net.Conn, in *bufio.Reader) *framer {
 	if in == nil {
-		in = bufio.NewReaderSize(conn, 4<<10)
+		in = bufio.NewReaderSize(conn, ahead)
 	}
 	return &framer{conn: conn, in: in}
 }
@@ -117,15 +117,25 @@ func (f *framer) lost(err error) error {
 	return err
 }
 
-// read reads into p from the content of the frame. It is called with rmu held.
-func (f *framer) read(p []byte) (int, error) {
-	n, err := f.in.Read(p[:min(len(p), f.left)])
+// read reads into p from the content of the frame, more than what has come with the
+// head of it: a frame is written in one piece. It is called with rmu held.
+func (f *framer) read(p []byte) (n int, err error) {
+	p = p[:min(len(p), f.left)]
+	for again := true; again && n < len(p) && err == nil; {
+		again = f.in.Buffered() > 0
+		var m int
+		m, err = f.in.Read(p[n:])
+		n += m
+	}
 	f.left -= n
 	if err != nil && n == 0 {
 		return 0, f.lost(err)
 	}
 	return n, nil
 }
+
+// frames are what is written; see framer.write.
+var frames = sync.Pool{New: func() any { b := make([]byte, 0, maxBytes+headSize); return &b }}
 
 // write sends a frame. What a deadline leaves unsent is kept and goes before the next
 // frame, so that frames stay whole; accepted tells whether the content is on its way
@@ -142,14 +152,13 @@ func (f *framer) write(typ frameType, content []byte) (accepted bool, err error)
 	var head [headSize]byte
 	binary.BigEndian.PutUint32(head[:], uint32(len(content)))
 	head[0] = byte(typ)
-	f.buf = append(append(f.buf[:0], head[:]...), content...)
-	n, err := f.conn.Write(f.buf)
+	buf := frames.Get().(*[]byte) //nolint:forcetypeassert // there is nothing else in it
+	defer frames.Put(buf)
+	b := append(append(*buf, head[:]...), content...)
+	n, err := f.conn.Write(b)
 	if err != nil && n > 0 {
-		f.rest = append([]byte(nil), f.buf[n:]...)
+		f.rest = append([]byte(nil), b[n:]...)
 		return true, err
-	}
-	if cap(f.buf) > maxBytes+headSize {
-		f.buf = nil
 	}
 	return err == nil, err
 }
