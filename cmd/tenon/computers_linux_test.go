@@ -6,10 +6,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// networks counts those of cmdComputers.
+var networks atomic.Int32
 
 // cmdComputers is "computers NAME...": it makes a network namespace for each, with
 // loopback and an address in one network with the others, and a program of that name
@@ -24,7 +28,7 @@ func cmdComputers(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %v: %s", line, err, out)
 		}
 	}
-	suffix := fmt.Sprint(os.Getpid() % 100000)
+	suffix := fmt.Sprint(networks.Add(1)) // the interfaces of one before may not be gone yet
 	bridge := "br" + suffix
 	run("ip link add " + bridge + " type bridge")
 	ts.Defer(func() { exec.Command("ip", "link", "del", bridge).Run() })

@@ -16,6 +16,8 @@ import (
 
 // perform runs a command, and ends what its ends have begun.
 func (p *program) perform(cmd command, c *call) error {
+	// Started from a descriptor, the process would be called by its number in ps(1).
+	_ = os.WriteFile("/proc/self/comm", []byte(filepath.Base(os.Args[0])), 0) // elsewhere there is no such file
 	peers.use(func() (*talk, error) { return p.talk(c) })
 	return errors.Join(cmd.run(p, c), peers.end())
 }

@@ -149,6 +149,7 @@ After=network.target
 Type=notify
 Restart=on-failure
 RestartSec=2
+SuccessExitStatus=130 143
 `
 
 // printUnit is "tenon up --print-unit".

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -34,6 +35,14 @@ func (w *way) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, erro
 	if err != nil {
 		return nil, err
 	}
+	c, err := t.via.Dial(ctx, r)
+	if !errors.Is(err, api.ErrNotRunning) {
+		return c, err
+	}
+	w.forget(t) // the node was another process's, which has ended
+	if t, err = w.get(); err != nil {
+		return nil, err
+	}
 	return t.via.Dial(ctx, r)
 }
 
@@ -57,6 +66,16 @@ func (w *way) get() (*talk, error) {
 		w.talk = t
 	}
 	return w.talk, nil
+}
+
+// forget ends a talk that has come to nothing.
+func (w *way) forget(t *talk) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.talk == t {
+		w.talk = nil
+		t.end() //nolint:errcheck // there is nobody at the other side
+	}
 }
 
 // use says how a talk begins.
