@@ -1,7 +1,6 @@
 # Every target is a line that can be typed without make.
 
-.PHONY: build release nopeer check docs fuzz soak bench
-.PHONY: build check docs fuzz soak natlab interop scale bench
+.PHONY: build release nopeer check docs fuzz soak natlab interop scale bench
 
 build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
