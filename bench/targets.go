@@ -6,12 +6,13 @@ import "github.com/tenon-net/tenon/bench/internal/figures"
 const tenon = "tenon"
 
 var (
-	otherTCP = []string{"socat", "socat -b131072", "ncat", "haproxy", "haproxy splice", "nginx", "nginx 256k", "io.Copy"}
-	otherTLS = []string{"socat", "stunnel", "haproxy", "nginx"}
-	proxies  = []string{"haproxy", "nginx"}
-	direct   = []string{figures.Direct}
-	unixOnly = []string{unixWay}
-	unixBoth = []string{unixWay, unix2M}
+	otherTCP     = []string{"socat", "socat -b131072", "ncat", "haproxy", "haproxy splice", "nginx", "nginx 256k", "io.Copy"}
+	otherTLS     = []string{"socat", "stunnel", "haproxy", "nginx"}
+	proxies      = []string{"haproxy", "nginx"}
+	direct       = []string{figures.Direct}
+	otherTunnels = []string{"stunnel, 2 ends", "ssh -L", "chisel", "frp", "ipfs p2p"}
+	unixOnly     = []string{unixWay}
+	unixBoth     = []string{unixWay, unix2M}
 )
 
 // targets are what Tenon promises.
@@ -62,6 +63,25 @@ var targets = []figures.Target{
 		Against: []string{"socat"}, Op: figures.LessThan, Limit: 2},
 	{Promise: "start of 2 socats", Case: startListenCase, Metric: acceptsMetric.Name,
 		Against: []string{"socat"}, Op: figures.LessThan, Limit: 2},
+
+	{Promise: "0.3 of no tunnel", Case: tunnelBulkCase, Metric: rateMetric.Name,
+		Against: direct, Op: figures.AtLeast, Limit: 0.30},
+	{Promise: "4 times the CPU of no tunnel", Case: tunnelBulkCase, Metric: cpuAll.Name,
+		Against: direct, Op: figures.LessThan, Limit: 4},
+	{Promise: "throughput of each tunnel", Case: tunnelBulkCase, Metric: rateMetric.Name,
+		Against: otherTunnels, Op: figures.AtLeast, Limit: 1},
+	{Promise: "survival costs a tenth", Case: tunnelBulkCase, Metric: rateMetric.Name,
+		Against: []string{tenonMortal}, Op: figures.AtLeast, Limit: 0.9},
+	{Promise: "round trip of 1.8", Case: tunnelRTTCase, Metric: p50Metric.Name,
+		Against: direct, Op: figures.AtMost, Limit: 1.8},
+	{Promise: "no wait behind bulk", Case: tunnelBesideCase, Metric: p99Metric.Name,
+		Against: []string{tenonTLS}, Op: figures.AtMost, Limit: 1.5},
+	{Promise: "a quarter of the connects of none", Case: tunnelConnectCase(1), Metric: connectMetric.Name,
+		Against: direct, Op: figures.AtLeast, Limit: 0.25},
+	{Promise: "a quarter of the connects of none", Case: tunnelConnectCase(16), Metric: connectMetric.Name,
+		Against: direct, Op: figures.AtLeast, Limit: 0.25},
+	{Promise: "40 KiB per idle connection", Case: tunnelMemoryCase, Metric: tunnelMemory.Name,
+		Op: figures.AtMost, Limit: 40},
 
 	{Promise: "1.5 of a bare cache line", Case: ipcHot, Metric: ipcP50.Name,
 		Against: []string{bareLine}, Op: figures.AtMost, Limit: 1.5},
