@@ -15,7 +15,6 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/tenon-net/tenon/internal/peer"
-	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -40,11 +39,24 @@ type Network struct {
 	Announce  []string `toml:"announce"`
 	Relays    []string `toml:"relays"`
 	Bootstrap []string `toml:"bootstrap"`
-	Discovery []string `toml:"discovery"` // "lan", "dht", "none"
+	Discovery []string `toml:"discovery"` // how peers are searched for: "lan", "dht", "public", "none"; none given = "lan"
 	LANOnly   bool     `toml:"lan-only"`
-	NoMap     bool     `toml:"no-map"`    // do not ask the router to forward ports
-	RelayDay  string   `toml:"relay-day"` // bytes that a stranger may have relayed a day: "10GiB"; "" = as many as there are
-	Relay     string   `toml:"relay"`     // for whom this node relays: "" = nobody, "friends", "anyone"
+	NoMap     bool     `toml:"no-map"` // do not ask the router to forward ports
+	Relay     string   `toml:"relay"`  // for whom this node relays: "" = nobody, "friends", "anyone"
+	Limits
+}
+
+// Limits are what strangers may have of a relay. Peers that are paired have none of these.
+// Zero is the default.
+type Limits struct {
+	Reservations        int    `toml:"relay-reservations"`          // in all: peers that can be reached through it
+	ReservationsPerHost int    `toml:"relay-reservations-per-host"` // of one IPv4 address, or IPv6 network that one customer has
+	Circuits            int    `toml:"relay-circuits"`              // at once, in all
+	CircuitsPerPeer     int    `toml:"relay-circuits-per-peer"`     // at either end
+	Time                string `toml:"relay-time"`                  // of a circuit: "30m"
+	Bytes               string `toml:"relay-bytes"`                 // of a circuit, in each direction: "128MiB"
+	Rate                string `toml:"relay-rate"`                  // bytes a second of all circuits of a peer: "1MiB"
+	Day                 string `toml:"relay-day"`                   // bytes a day of a peer, and of a host: "1GiB"
 }
 
 // ServiceSettings declare a service.
@@ -105,7 +117,13 @@ func (n *Node) readSettings() (*Settings, error) {
 			return nil, err
 		}
 	}
+	if key, err := n.fault(&n.config.Flags); err != nil {
+		return nil, transport.Usage(fmt.Errorf("--%s: %w", key, err))
+	}
 	s.override(n.config.Flags)
+	if key, err := s.conflict(); err != nil {
+		return nil, transport.Usage(fmt.Errorf("%s: %w", key, err))
+	}
 	if n.config.Passing {
 		s.Services, s.Links, s.Metrics, s.Relay = nil, nil, "", ""
 	}
@@ -132,36 +150,8 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 		}
 		return &ConfigError{file, 0, err}
 	}
-	if s.Name != "" {
-		if _, err := peer.ParseName(s.Name); err != nil {
-			return nil, check(err, "name")
-		}
-	}
-	if s.Metrics != "" {
-		if err := n.mustListen(s.Metrics); err != nil {
-			return nil, check(err, "metrics")
-		}
-	}
-	for _, d := range s.Discovery {
-		if !slices.Contains([]string{"lan", "dht", "none"}, d) {
-			return nil, check(fmt.Errorf("%q is no way of discovery: lan, dht or none", d), "discovery")
-		}
-	}
-	if !slices.Contains([]string{"", "friends", "anyone"}, s.Relay) {
-		return nil, check(fmt.Errorf("a node relays for friends or anyone, not for %q", s.Relay), "relay")
-	}
-	if s.PeerRate != "" {
-		if n, err := opt.ParseSize(s.PeerRate); err != nil || n < 1024 {
-			return nil, check(fmt.Errorf("peer-rate is a number of bytes a second, such as 1MiB, and at least 1k, not %q", s.PeerRate), "peer-rate")
-		}
-	}
-	if s.PeerJoints < 0 || s.PeerJoints > maxPeerJoints {
-		return nil, check(fmt.Errorf("peer-joints is from 1 to %d", maxPeerJoints), "peer-joints")
-	}
-	if s.RelayDay != "" {
-		if _, err := opt.ParseSize(s.RelayDay); err != nil {
-			return nil, check(fmt.Errorf("relay-day: %w", err), "relay-day")
-		}
+	if key, err := n.fault(s); err != nil {
+		return nil, check(err, key)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		c := s.Services[name]
@@ -265,51 +255,4 @@ func linesOf(data []byte) map[string]int {
 		}
 	}
 	return lines
-}
-
-// override puts what flags say over s.
-func (s *Settings) override(f Settings) {
-	for _, o := range []struct{ to, from *[]string }{
-		{&s.Listen, &f.Listen}, {&s.Announce, &f.Announce}, {&s.Relays, &f.Relays},
-		{&s.Bootstrap, &f.Bootstrap}, {&s.Discovery, &f.Discovery},
-	} {
-		if *o.from != nil {
-			*o.to = *o.from
-		}
-	}
-	if f.Name != "" {
-		s.Name = f.Name
-	}
-	if f.Metrics != "" {
-		s.Metrics = f.Metrics
-	}
-	if f.RelayDay != "" {
-		s.RelayDay = f.RelayDay
-	}
-	if f.Relay != "" {
-		s.Relay = f.Relay
-	}
-	s.LANOnly, s.NoMap = s.LANOnly || f.LANOnly, s.NoMap || f.NoMap
-}
-
-// peerRate is what PeerRate says, which was checked.
-func (s *Settings) peerRate() int64 {
-	if s.PeerRate == "" {
-		return 0
-	}
-	n, _ := opt.ParseSize(s.PeerRate) //nolint:errcheck // it was checked
-	return n
-}
-
-// reserved are the names of peers that the settings grant something to: no peer gets
-// one of them because it suggests it.
-func (s *Settings) reserved(name peer.Name) bool {
-	for _, c := range s.Services {
-		for _, to := range c.To {
-			if peer.Name(to).Resembles(name) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -57,6 +57,8 @@ func TestConfigMistakes(t *testing.T) {
 		"relays = 1":                                          "tenon.toml:1: ",
 		"\n\ndiscovery = [\"smoke\"]":                         `tenon.toml:3: "smoke" is no way`,
 		"relay = \"everyone\"":                                `tenon.toml:1: a node relays for friends or anyone`,
+		"relay-time = \"soon\"":                               "tenon.toml:1: relay-time is a time",
+		"relay-circuits = -1":                                 "tenon.toml:1: relay-circuits is a number",
 		"name = \"a b\"":                                      "tenon.toml:1: not a name",
 		"metrics = \"tcp:h:1\"":                               "tenon.toml:1: tcp:h:1 does not listen",
 		"[services.db]\n":                                     "tenon.toml:1: the address of the service is missing",
@@ -75,6 +77,24 @@ func TestConfigMistakes(t *testing.T) {
 		var c *ConfigError
 		if !errors.As(err, &c) || !errors.Is(err, transport.ErrUsage) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s\n%v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// What flags say is checked like the file, and what cannot be together is refused.
+func TestFlagMistakes(t *testing.T) {
+	for want, flags := range map[string]Settings{
+		`--discovery: "smoke" is no way`: {Network: Network{Discovery: []string{"smoke"}}},
+		"--relay-day: relay-day is":      {Network: Network{Limits: Limits{Day: "much"}}},
+		"--peer-rate: peer-rate is":      {PeerRate: "1"},
+		"discovery: none goes with":      {Network: Network{Discovery: []string{"none", "lan"}}},
+		"discovery: a node takes part":   {Network: Network{Discovery: []string{"dht", "public"}}},
+		"discovery: public needs":        {Network: Network{Discovery: []string{"public"}}},
+	} {
+		n := testNode()
+		n.config.Flags = flags
+		if _, err := n.readSettings(); !errors.Is(err, transport.ErrUsage) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v\nwant %s", err, want)
 		}
 	}
 }

@@ -37,6 +37,13 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 	if c.Bootstrap, err = relayAddrs(e.Settings.Bootstrap); err != nil {
 		return nil, err
 	}
+	switch {
+	case e.Settings.finds(findDHT):
+		c.Discovery, c.DiscoveryServer = swarm.PrivateDiscovery, e.Settings.Relay != ""
+		c.Bootstrap = append(c.Bootstrap, c.Relays...)
+	case e.Settings.finds(findPublic):
+		c.Discovery = swarm.PublicDiscovery
+	}
 	p := new(swarmPresence)
 	for _, a := range c.Relays {
 		id, err := swarm.AddrID(a)
@@ -49,7 +56,7 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 		return nil, err
 	}
 	p.link = link.New(guests{p.swarm}, link.Options{})
-	if !slices.Contains(e.Settings.Discovery, "none") {
+	if e.Settings.finds(findLAN) {
 		p.around = &sightings{until: time.Now().Add(lookAround)}
 		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: e.Paired, Found: p.found})
 		if err != nil {
@@ -58,7 +65,7 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 		}
 	}
 	if e.Settings.Relay != "" {
-		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox,
+		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox, Guests: e.Settings.Limits.swarm(),
 			Account: func(b swarm.RelayedBytes) error { return e.Relayed(b.Peer, b.Known, b.Bytes) }}); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -54,5 +55,51 @@ func TestOverLibp2p(t *testing.T) {
 	}
 	if alice.Admit(relay.ID()) != peer.Refused {
 		t.Error("a relay is let in")
+	}
+}
+
+// Two that are paired and have both moved find each other in the table that a relay
+// keeps, and not without it.
+func TestDiscoveryByTable(t *testing.T) {
+	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"dht"}, Relay: "anyone",
+	}}})
+	ctx := within(t)
+	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := []string{stateDir(t), stateDir(t)}
+	both := func(network node.Network) (two [2]*node.Node) {
+		for i, name := range []string{"alice", "bob"} {
+			network.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
+			n, err := node.New(t.Context(), node.Config{Dir: dirs[i], Name: name, Network: node.Connect, Flags: node.Settings{Network: network}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { n.Close() })
+			two[i] = n
+		}
+		return two
+	}
+	two := both(node.Network{Discovery: []string{"none"}, Relays: []string{contact.Text}})
+	pairUp(t, two[0], two[1])
+	for _, way := range []string{"none", "dht"} {
+		for _, n := range two {
+			if err := n.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		two = both(node.Network{Discovery: []string{way}, Bootstrap: []string{contact.Text}})
+		if way == "none" {
+			if _, err := two[1].Client().PeerServices(ctx, "alice"); !errors.Is(err, api.ErrUnreachable) {
+				t.Errorf("without the table: %v", err)
+			}
+			continue
+		}
+		eventually(t, func() bool {
+			_, err := two[1].Client().PeerServices(ctx, "alice")
+			return err == nil
+		})
 	}
 }

@@ -245,7 +245,7 @@ func (n *Node) appear(ctx context.Context) error {
 	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) }}
 	n.mu.Unlock()
-	n.accounts.set(env.Settings.RelayDay)
+	n.accounts.set(env.Settings.Limits.Day)
 	p, err := n.config.Network(ctx, env)
 	if err != nil {
 		return err
