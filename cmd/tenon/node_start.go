@@ -33,8 +33,12 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
-	flags := node.Settings{Name: f.as, Network: node.Network{Listen: f.listen, Announce: f.announce, Relays: f.relays,
-		Bootstrap: f.bootstrap, Discovery: f.discovery, LANOnly: f.lanOnly, Relay: f.relay}}
+	l := &f.limits
+	flags := node.Settings{Name: f.as, Metrics: f.metrics, PeerRate: f.peerRate, PeerJoints: f.peerJoints, Network: node.Network{
+		Listen: f.listen, Announce: f.announce, Relays: f.relays, Bootstrap: f.bootstrap, Discovery: f.discovery,
+		LANOnly: f.lanOnly, NoMap: f.noMap, Relay: f.relay, Limits: node.Limits{
+			Reservations: l.reservations, ReservationsPerHost: l.reservationsPerHost, Circuits: l.circuits, CircuitsPerPeer: l.circuitsPerPeer,
+			Time: l.time, Bytes: l.bytes, Rate: l.rate, Day: l.day}}}
 	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect, Kinds: tenon.DefaultKinds()}, nil
 }
 

@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"rsc.io/qr"
 
+	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
@@ -27,6 +30,47 @@ func TestNodeEveryVerbRuns(t *testing.T) {
 			t.Errorf("nothing runs tenon %s", cmd.name)
 		}
 	}
+}
+
+// Every key of the configuration is a flag of tenon up, and says the same there.
+func TestNodeEveryKeyIsAFlag(t *testing.T) {
+	commands := commands()
+	up := commands[slices.IndexFunc(commands, func(c command) bool { return c.name == "up" })]
+	var visit func(of reflect.Type, path []int)
+	visit = func(of reflect.Type, path []int) {
+		for i := range of.NumField() {
+			f, at := of.Field(i), append(slices.Clone(path), i)
+			if f.Anonymous {
+				visit(f.Type, at)
+				continue
+			}
+			key := f.Tag.Get("toml")
+			if key == "services" || key == "links" {
+				continue
+			}
+			var c call
+			d := bindFlags(up, &c).Lookup(key)
+			if d == nil {
+				t.Errorf("--%s is missing", key)
+				continue
+			}
+			value := map[reflect.Kind]string{reflect.Int: "7", reflect.Bool: "yes"}[f.Type.Kind()]
+			if value == "" {
+				value = "friends"
+			}
+			if err := d.Set(value, true); err != nil {
+				t.Errorf("--%s: %v", key, err)
+			}
+			config, err := c.nodeConfig(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reflect.ValueOf(config.Flags).FieldByIndex(at).IsZero() {
+				t.Errorf("--%s is not passed on", key)
+			}
+		}
+	}
+	visit(reflect.TypeFor[node.Settings](), nil)
 }
 
 // What the other image shows of the kinds is what they are.

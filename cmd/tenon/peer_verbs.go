@@ -18,7 +18,7 @@ func peerCommands() []command {
 		verb("id", "", "show who this is to peers, as text and as a QR code", bindQR),
 		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair, bindNetwork),
 		verb("peers", "[rename PEER NAME | forget PEER | block PEER | unblock PEER]", "list the peers with their state, or change what this user calls one, forget or block it"),
-		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe, bindNetwork),
+		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe, bindNetwork, bindShare),
 		verb("unserve", "NAME", "offer it no more, and end its joints"),
 		verb("services", "[PEER]", "list what is offered here, or what a peer offers to this user"),
 		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone"),
@@ -26,14 +26,14 @@ func peerCommands() []command {
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
-		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork),
+		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork, bindKept, bindLimits),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
 		verb("reload", "", "have the node read its configuration again; a bad one changes nothing"),
 		verb("log", "", "show what the node has done, and who used what by which right", bindLog),
 		verb("top", "", "show the joints of the node, live"),
 		verb("doctor", "[PEER]", "find out why peers cannot be reached, or not directly, and what to do about it"),
-		verb("relay", "", "run a node that carries sealed traffic for others: the one thing that needs a public address", bindRelay, bindNetwork),
+		verb("relay", "", "run a node that carries sealed traffic for others: the one thing that needs a public address", bindRelay, bindNetwork, bindKept, bindLimits),
 	}
 }
 
@@ -63,7 +63,19 @@ type peerFlags struct {
 	bootstrap []string
 	discovery []string
 	lanOnly   bool
+	noMap     bool
 	relay     string // for whom this node relays
+
+	metrics    string
+	peerRate   string
+	peerJoints int
+	limits     relayLimits
+}
+
+// relayLimits are what strangers may have of a relay.
+type relayLimits struct {
+	reservations, reservationsPerHost, circuits, circuitsPerPeer int
+	time, bytes, rate, day                                       string
 }
 
 func bindDir(c *call, s *opt.Set) {
@@ -117,6 +129,7 @@ func bindAdd(c *call, s *opt.Set) {
 func bindUp(c *call, s *opt.Set) {
 	s.Group("starting")
 	s.Bool(&c.peer.printUnit, "print-unit", "print a unit for systemd, and start nothing")
+	s.String(&c.peer.relay, "relay", "anyone|friends", "relay for others, too; otherwise for nobody")
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the node is up, and close it")
 }
 
@@ -135,10 +148,40 @@ func bindNetwork(c *call, s *opt.Set) {
 	s.String(&f.as, "as", "NAME", "what to suggest to others to call this computer; otherwise its name")
 	s.Strings(&f.listen, "listen", "MULTIADDR", "listen here, as in /ip4/0.0.0.0/tcp/4001; may be given again")
 	s.Strings(&f.announce, "announce", "MULTIADDR", "tell others this address in place of those listened on; may be given again")
-	s.Strings(&f.relays, "relays", "MULTIADDR", "a relay with its ID at the end; may be given again")
+	s.Strings(&f.relays, "relays", "TICKET|MULTIADDR", "a relay, as tenon relay has printed it or with its ID at the end; may be given again")
 	s.Strings(&f.bootstrap, "bootstrap", "MULTIADDR", "where the search for peers begins; may be given again")
-	s.Strings(&f.discovery, "discovery", "lan|dht|none", "how peers are searched for; may be given again")
+	s.Strings(&f.discovery, "discovery", "lan|dht|public|none", "how peers are searched for: on the local network, in the table of relays, in that of IPFS; may be given again")
 	s.Bool(&f.lanOnly, "lan-only", "reach, and be reached by, this machine and local networks only")
+	s.Bool(&f.noMap, "no-map", "do not ask the router to forward ports")
+}
+
+// bindShare binds what each peer may have of the services here.
+func bindShare(c *call, s *opt.Set) {
+	s.Group("what a peer may have")
+	s.String(&c.peer.peerRate, "peer-rate", "SIZE", "bytes a second of each peer, each way, such as 1MiB; otherwise as many as there are")
+	s.Int(&c.peer.peerJoints, "peer-joints", 4096, 1, 4096, "joints of each peer at once")
+}
+
+// bindKept binds what is for a node that stays.
+func bindKept(c *call, s *opt.Set) {
+	s.Lookup("as").Alias("name")
+	bindShare(c, s)
+	s.Group("looking on")
+	s.String(&c.peer.metrics, "metrics", "ADDRESS", "an address that listens, for Prometheus, such as tcp-listen:9464")
+}
+
+// bindLimits binds what strangers may have of a relay.
+func bindLimits(c *call, s *opt.Set) {
+	f := &c.peer.limits
+	s.Group("what strangers may have of a relay")
+	s.Int(&f.reservations, "relay-reservations", 1024, 1, 1<<20, "how many can be reached through it")
+	s.Int(&f.reservationsPerHost, "relay-reservations-per-host", 16, 1, 1<<20, "of which so many at one IPv4 address, or in one IPv6 network")
+	s.Int(&f.circuits, "relay-circuits", 512, 1, 1<<20, "circuits at once")
+	s.Int(&f.circuitsPerPeer, "relay-circuits-per-peer", 16, 1, 1<<20, "of which so many of one peer")
+	s.String(&f.time, "relay-time", "TIME", "how long a circuit may last; otherwise 30m")
+	s.String(&f.bytes, "relay-bytes", "SIZE", "bytes of a circuit in each direction; otherwise 128MiB")
+	s.String(&f.rate, "relay-rate", "SIZE", "bytes a second of all circuits of a peer; otherwise 1MiB")
+	s.String(&f.day, "relay-day", "SIZE", "bytes a day of a peer, and of an address; otherwise 1GiB of an address")
 }
 
 func bindLog(c *call, s *opt.Set) {

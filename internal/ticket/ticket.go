@@ -44,7 +44,7 @@ var kinds = map[Kind]struct{ name, use string }{
 	Share:   {"share", "tenon get TICKET"},
 	Room:    {"room", "tenon chat TICKET"},
 	Contact: {"contact", "tenon add TICKET"},
-	Relay:   {"relay", "tenon up --relay TICKET"},
+	Relay:   {"relay", "tenon up --relays TICKET"},
 }
 
 // String returns the kind's name: "service".
