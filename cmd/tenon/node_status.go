@@ -27,11 +27,16 @@ func runStatus(p *program, c *call) error {
 		if err != nil {
 			return err
 		}
+		relayed, err := t.Relayed(p.ctx)
+		if err != nil {
+			return err
+		}
 		if p.json {
 			return p.stdout.json(struct {
 				api.Status
-				All []api.Joint `json:"all_joints"`
-			}{s, joints})
+				All     []api.Joint   `json:"all_joints"`
+				Relayed []api.Account `json:"relayed,omitempty"`
+			}{s, joints, relayed})
 		}
 		for _, line := range statusLines(s) {
 			p.stdout.line(line)
@@ -42,8 +47,39 @@ func runStatus(p *program, c *call) error {
 				p.stdout.line(line)
 			}
 		}
+		for _, line := range relayedLines(relayed) {
+			p.stdout.line(line)
+		}
 		return nil
 	})
+}
+
+// maxRelayed is of how many peers tenon status shows what was relayed for them; --json
+// has all.
+const maxRelayed = 20
+
+// relayedLines is a table of those for whom a relay has carried most.
+func relayedLines(all []api.Account) []string {
+	if len(all) == 0 {
+		return nil
+	}
+	t := newTable("RELAYED FOR", "TODAY", "MONTH")
+	for _, a := range all[:min(len(all), maxRelayed)] {
+		t.add(nameOr(a.Name, a.Peer), bytesOf(float64(a.Today)), bytesOf(float64(a.Month)))
+	}
+	lines := append([]string{""}, t.lines()...)
+	if more := len(all) - maxRelayed; more > 0 {
+		lines = append(lines, fmt.Sprintf("%d more", more))
+	}
+	return lines
+}
+
+// nameOr returns a name, and the beginning of the ID of whoever has none.
+func nameOr(name, id string) string {
+	if name == "" {
+		return id[:min(len(id), len("tenonid")+12)]
+	}
+	return name
 }
 
 // statusLines is a status for people. What is dangerous comes first.
@@ -75,6 +111,9 @@ func statusLines(s api.Status) []string {
 	if len(s.Relays) > 0 {
 		say("relays %s", strings.Join(s.Relays, " "))
 	}
+	if s.Relaying != "" {
+		say("a relay for %s, at ports %s", s.Relaying, strings.Join(s.Ports, ", "))
+	}
 	for _, l := range s.Links {
 		text := fmt.Sprintf("link %s, %s: %s <-> %s", l.Name, l.State, l.From, l.To)
 		if l.Error != "" {
@@ -96,12 +135,9 @@ func count(n int, what string) string {
 func jointTable(joints []api.Joint) *table {
 	t := newTable("JOINT", "PEER", "SERVICE", "SENT", "GOT", "SENDS", "GETS", "FOR", "PATH")
 	for _, j := range joints {
-		who, service, path := j.Name, "ours: "+j.Service, string(j.Path)
+		who, service, path := nameOr(j.Name, j.Peer), "ours: "+j.Service, string(j.Path)
 		if j.Out {
 			service = j.Service
-		}
-		if who == "" {
-			who = j.Peer[:min(len(j.Peer), len("tenonid")+12)]
 		}
 		if j.Addr != "" {
 			path += " " + j.Addr

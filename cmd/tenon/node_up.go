@@ -54,7 +54,12 @@ func runRelay(p *program, c *call) error {
 		if err != nil {
 			return err
 		}
+		s, err := t.Status(p.ctx)
+		if err != nil {
+			return err
+		}
 		p.stdout.linef("relays = [%q]", contact.Text)
+		p.tell(c, "a firewall must let these ports in: %s", strings.Join(s.Ports, ", "))
 		p.tell(c, "relaying for %s; that line belongs into the tenon.toml of those who are to use it, or --relays on their command lines", f.relay)
 		return nil
 	})

@@ -154,6 +154,7 @@ var (
 	_ Pauser    = (*swarmPresence)(nil)
 	_ Meeter    = (*swarmPresence)(nil)
 	_ Doctor    = (*swarmPresence)(nil)
+	_ Porter    = (*swarmPresence)(nil)
 	_ Reasoner  = (*swarmPresence)(nil)
 )
 
@@ -190,6 +191,14 @@ func (p *swarmPresence) PausedSince(s transport.Stream) time.Time {
 		return l.Status().PausedSince
 	}
 	return time.Time{}
+}
+
+// Ports returns what a firewall in front of this relay must let in.
+func (p *swarmPresence) Ports() []string {
+	if p.relay == nil {
+		return nil
+	}
+	return p.relay.Ports()
 }
 
 // Recheck has the network ask again who is let in, and the local network who is known.

@@ -31,6 +31,9 @@ func TestOverLibp2p(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s := relay.Status(); s.Relaying != "anyone" || len(s.Ports) != 5 { // one that it listens at, and two for each of TCP and UDP where it observes
+		t.Errorf("a relay for %q with ports %q", s.Relaying, s.Ports)
+	}
 	began := time.Now()
 	alice, bob := real(t, "alice", contact.Text), real(t, "bob", contact.Text)
 	pairUp(t, alice, bob)

@@ -57,7 +57,7 @@ type Env struct {
 }
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
-// an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Meeter].
+// an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Porter], a [Meeter].
 type Presence interface {
 	peer.Network
 	io.Closer
@@ -96,6 +96,9 @@ type (
 	Doctor interface {
 		Explain(ctx context.Context, id peer.ID, step func(api.Step))
 	}
+
+	// A Porter is a relay, and tells which ports a firewall must let in for it.
+	Porter interface{ Ports() []string }
 
 	// A Meeter brings together two who want to pair and know of each other only the
 	// number of a channel.

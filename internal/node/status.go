@@ -17,8 +17,14 @@ func (n *Node) Status() api.Status {
 		PID: os.Getpid(), Since: n.started, Addrs: n.addrs(), Joints: n.joints.count(peer.ID{}, ""),
 		Pairing: n.waiting.Load() > 0, Links: n.links.list(n)}
 	links := n.linksNow()
+	if p, err := n.here(); err == nil {
+		if r, ok := p.(Porter); ok {
+			s.Ports = r.Ports()
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	s.Relaying = n.settings.Network.Relay
 	s.Relays = slices.Clone(n.settings.Network.Relays)
 	s.Peers = len(n.facts.people)
 	for id := range n.facts.people {

@@ -27,6 +27,8 @@ type Status struct {
 	Since    time.Time    `json:"since"`
 	Addrs    []string     `json:"addrs,omitempty"` // where others may reach it
 	Relays   []string     `json:"relays,omitempty"`
+	Relaying string       `json:"relaying,omitempty"` // for whom it is a relay: "friends", "anyone"
+	Ports    []string     `json:"ports,omitempty"`    // of a relay, which a firewall must let in: "tcp 4001"
 	Peers    int          `json:"peers"`
 	Online   int          `json:"online"` // of the peers
 	Services int          `json:"services"`

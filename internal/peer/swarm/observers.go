@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -66,6 +68,36 @@ func (n *Network) observe(at []netip.AddrPort) (*punch.Observer, []netip.AddrPor
 		s.Close()                                      //nolint:errcheck // it is gone
 	})
 	return o, serving, nil
+}
+
+// Ports returns the ports that a firewall in front of the relay must let in, in order:
+// "tcp 4001", "udp 4001". They are those that the Network listens at and those of observers.
+func (r *Relay) Ports() []string {
+	ports := map[string][]int{}
+	for _, a := range r.n.swarm.ListenAddresses() {
+		if na, err := manet.ToNetAddr(a); err == nil {
+			if p, err := netip.ParseAddrPort(na.String()); err == nil {
+				ports[na.Network()] = append(ports[na.Network()], int(p.Port()))
+			}
+		} else if v, err := a.ValueForProtocol(ma.P_UDP); err == nil { // QUIC has no net.Addr
+			if p, err := strconv.Atoi(v); err == nil {
+				ports["udp"] = append(ports["udp"], p)
+			}
+		}
+	}
+	for _, a := range r.seenAt {
+		for _, network := range []string{"tcp", "udp"} {
+			ports[network] = append(ports[network], int(a.Port()))
+		}
+	}
+	var all []string
+	for _, network := range []string{"tcp", "udp"} {
+		slices.Sort(ports[network])
+		for _, p := range slices.Compact(ports[network]) {
+			all = append(all, fmt.Sprintf("%s %d", network, p))
+		}
+	}
+	return all
 }
 
 func encodeObservers(at []netip.AddrPort) []byte {

@@ -99,6 +99,7 @@ type Relay struct {
 	stop    context.CancelFunc
 	mailbox func()
 	observe *punch.Observer
+	seenAt  []netip.AddrPort // where it observes
 	working sync.WaitGroup
 
 	mu           sync.Mutex // guards all below
@@ -152,7 +153,7 @@ func (n *Network) ServeRelay(c RelayConfig) (*Relay, error) {
 	n.swarm.Notify(r.notify)
 	n.host.SetStreamHandler(proto.ProtoIDv2Hop, r.handle)
 	var err error
-	if r.observe, _, err = n.observe(c.Observe); err != nil {
+	if r.observe, r.seenAt, err = n.observe(c.Observe); err != nil {
 		n.event(Event{What: Punched, Err: err})
 	}
 	if c.Mailbox != nil {
