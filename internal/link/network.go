@@ -159,7 +159,11 @@ func (n *Network) OpenEarly(ctx context.Context, to peer.ID, proto string, survi
 func (n *Network) opened(ctx context.Context, to peer.ID, proto string, survive time.Duration, early bool) (transport.Stream, error) {
 	s, err := n.open(ctx, to, proto, cmp.Or(survive, n.options.Survive), early)
 	if err != nil {
-		return nil, fmt.Errorf("open %s at %s: %w", proto, to.Short(), err)
+		var below *peer.OpenError
+		if errors.As(err, &below) {
+			err = below.Err
+		}
+		return nil, &peer.OpenError{Proto: proto, To: to, Err: err}
 	}
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // real is a node over libp2p, on loopback.
@@ -105,4 +107,76 @@ func TestDiscoveryByTable(t *testing.T) {
 			return err == nil
 		})
 	}
+}
+
+// What keeps a node from a service is one line, in which the peer has its name and no
+// protocol has one.
+func TestErrorsOverLibp2p(t *testing.T) {
+	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"none"}, Relay: "anyone",
+	}}})
+	ctx := within(t)
+	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := real(t, "alice", contact.Text), real(t, "bob", contact.Text)
+	pairUp(t, alice, bob)
+	check := func(is error, begins string) {
+		t.Helper()
+		_, err := bob.Client().Dial(ctx, api.DialRequest{To: "alice/secret"})
+		if !errors.Is(err, is) || !strings.HasPrefix(err.Error(), begins) || strings.Contains(err.Error(), "/tenon/") || strings.Contains(err.Error(), "the peer") {
+			t.Errorf("%v\nwant %s", err, begins)
+		}
+	}
+	check(transport.ErrDenied, "alice says: no right to use this service")
+	if err := alice.Client().Block(ctx, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	check(transport.ErrDenied, "alice does not know this node, or has blocked it")
+	if err := alice.Client().Unblock(ctx, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(alice.Close(), relay.Close()); err != nil {
+		t.Fatal(err)
+	}
+	check(api.ErrUnreachable, "alice cannot be reached: ")
+}
+
+// For how long a use is to survive, as the user says, is what the network is asked for:
+// 0 is off there too, which its own 0 is not.
+func TestSurviveIsPassedOn(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	asked := make(chan time.Duration, 1)
+	c := w.config(stateDir(t), "bob")
+	connect := c.Network
+	c.Network = func(ctx context.Context, e node.Env) (node.Presence, error) {
+		p, err := connect(ctx, e)
+		return &survivor{p.(*presence), asked}, err
+	}
+	bob := start(t, c)
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	for survive, want := range map[time.Duration]time.Duration{0: -1, 5 * time.Second: 5 * time.Second} {
+		s, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/echo", Survive: (*api.Duration)(&survive)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close() //nolint:errcheck // nothing was said
+		if got := <-asked; got != want {
+			t.Errorf("survive=%v asks the network for %v", survive, got)
+		}
+	}
+}
+
+// A survivor is a presence that notes what it is asked for.
+type survivor struct {
+	*presence
+	asked chan time.Duration
+}
+
+func (s *survivor) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
+	s.asked <- survive
+	return s.Open(ctx, to, proto)
 }

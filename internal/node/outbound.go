@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -125,7 +126,7 @@ func (n *Node) explain(id peer.ID, q request, err error) error {
 	var refusal peer.Refusal
 	switch {
 	case errors.Is(err, peer.ErrUnreachable), errors.Is(err, peer.ErrNoProtocol):
-		return transport.WithHint(transport.Mark(err, api.ErrUnreachable), "tenon doctor "+name+" looks for the reason")
+		return transport.WithHint(transport.Mark(named(name, err), api.ErrUnreachable), "tenon doctor "+name+" looks for the reason")
 	case errors.Is(err, peer.ErrNotAdmitted):
 		return transport.WithHint(transport.Mark(fmt.Errorf("%s does not know this node, or has blocked it", name), transport.ErrDenied),
 			"pair with each other: tenon pair")
@@ -139,6 +140,28 @@ func (n *Node) explain(id peer.ID, q request, err error) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err
+}
+
+// A namedError is an error of the network in which the peer has the name that people
+// know it by.
+type namedError struct {
+	text string
+	err  error
+}
+
+func (e *namedError) Error() string { return e.text }
+func (e *namedError) Unwrap() error { return e.err }
+
+// named leaves out for which protocol a peer was turned to, and says who it is.
+func named(name string, err error) error {
+	var open *peer.OpenError
+	if errors.As(err, &open) {
+		err = open.Err
+	}
+	if what, ok := strings.CutPrefix(err.Error(), "the peer "); ok {
+		return &namedError{name + " " + what, err}
+	}
+	return &namedError{name + ": " + err.Error(), err}
 }
 
 // PeerServices lists what a peer lets this node use.

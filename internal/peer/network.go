@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -20,6 +21,18 @@ var (
 	// ErrNoProtocol: the peer does not serve the protocol.
 	ErrNoProtocol = errors.New("the peer does not speak the protocol")
 )
+
+// An OpenError is why a stream could not be opened. Every Network returns one.
+type OpenError struct {
+	Proto string
+	To    ID
+	Err   error
+}
+
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("open %s at %s: %v", e.Proto, e.To.Short(), e.Err)
+}
+func (e *OpenError) Unwrap() error { return e.Err }
 
 // A Network carries streams between peers that have proved who they are. What is
 // in a stream only those two can read and change. All methods may be called from

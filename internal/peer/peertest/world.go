@@ -10,7 +10,6 @@ package peertest
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -179,7 +178,7 @@ func (n *Node) Self() peer.ID { return n.key.ID() }
 // Open opens a stream. It takes the time that a message needs there and back.
 func (n *Node) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
 	fail := func(err error) (transport.Stream, error) {
-		return nil, fmt.Errorf("open %s at %s: %w", proto, to.Short(), err)
+		return nil, &peer.OpenError{Proto: proto, To: to, Err: err}
 	}
 	if err := context.Cause(ctx); err != nil {
 		return fail(err)

@@ -21,7 +21,7 @@ import (
 func (n *Network) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
 	s, err := n.open(ctx, to, proto)
 	if err != nil {
-		return nil, fmt.Errorf("open %s at %s: %w", proto, to.Short(), n.blame(ctx, err))
+		return nil, &peer.OpenError{Proto: proto, To: to, Err: n.blame(ctx, err)}
 	}
 	return s, nil
 }
