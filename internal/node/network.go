@@ -161,11 +161,17 @@ var (
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
 
 func (p *swarmPresence) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
-	return p.around.try(ctx, to, func() (transport.Stream, error) { return p.link.Open(ctx, to, proto) })
+	return p.OpenSurviving(ctx, to, proto, 0)
 }
 
+// OpenSurviving does not wait until the link has agreed if the protocol has an answer of
+// its own: that saves a round trip, and a refusal of the link is read in place of the answer.
 func (p *swarmPresence) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
-	return p.around.try(ctx, to, func() (transport.Stream, error) { return p.link.OpenSurviving(ctx, to, proto, survive) })
+	open := p.link.OpenSurviving
+	if proto == Protocol {
+		open = p.link.OpenEarly
+	}
+	return p.around.try(ctx, to, func() (transport.Stream, error) { return open(ctx, to, proto, survive) })
 }
 
 // Serve serves proto to sessions that survive, and to peers that want none.

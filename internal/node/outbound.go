@@ -99,7 +99,7 @@ func (n *Node) ask(ctx context.Context, id peer.ID, q request, survive *api.Dura
 	if err != nil {
 		return nil, a, err
 	}
-	late, cancel := context.WithTimeout(ctx, answerTime)
+	late, cancel := context.WithTimeoutCause(ctx, answerTime, fmt.Errorf("%w: no answer for %v", peer.ErrUnreachable, answerTime))
 	defer cancel()
 	stop := context.AfterFunc(late, func() { transport.Abort(s, context.Cause(late)) }) //nolint:errcheck // it ends what is being waited for
 	if _, err = s.Write(q.marshal()); err == nil {
