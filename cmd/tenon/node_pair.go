@@ -39,7 +39,7 @@ func runPair(p *program, c *call) error {
 	}
 	return p.with(c, func(t *talk) error {
 		ctx := p.ctx
-		request := api.PairRequest{Code: code, As: c.peer.name}
+		request := api.PairRequest{Code: code, As: c.peer.name, Self: c.peer.as}
 		events := t.PairOffer
 		if code != "" {
 			events = t.PairJoin
@@ -48,27 +48,27 @@ func runPair(p *program, c *call) error {
 			defer cancel()
 			p.tell(c, "looking for the other side")
 		}
-		peer, err := p.pairing(ctx, c, events(ctx, request))
+		done, err := p.pairing(ctx, c, events(ctx, request))
 		if err != nil || p.json {
 			return p.stopped(err)
 		}
-		return p.confirm(c, t, peer)
+		return p.confirm(c, t, done)
 	})
 }
 
 // pairing tells what happens until the two are paired.
-func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (*api.Peer, error) {
+func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (done api.PairEvent, err error) {
 	attempted := false
 	for e, err := range events {
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+			return done, context.Cause(ctx)
 		case err != nil:
-			return nil, err
+			return done, err
 		}
 		if p.json {
 			if err := p.stdout.json(e); err != nil {
-				return nil, err
+				return done, err
 			}
 		}
 		switch e.Type {
@@ -92,13 +92,13 @@ func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.Pai
 				p.stdout.linef("paired with %s, %s", e.Peer.Name, e.Peer.Short)
 				p.stdout.linef("both sides see: %s", strings.Join(e.Words, " "))
 			}
-			return e.Peer, nil
+			return e, nil
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return done, context.Cause(ctx)
 	}
-	return nil, errors.New("the node has ended the pairing")
+	return done, errors.New("the node has ended the pairing")
 }
 
 // quoteWords puts a code so that a shell takes it as one word.
@@ -111,7 +111,11 @@ func quoteWords(code string) string {
 
 // confirm asks whether the words are the same at both sides, where somebody is there
 // to ask. Whoever says no has met somebody else.
-func (p *program) confirm(c *call, t *talk, peer *api.Peer) error {
+func (p *program) confirm(c *call, t *talk, done api.PairEvent) error {
+	peer := done.Peer
+	if peer != nil && done.Text != "" {
+		p.tell(c, "%s", done.Text)
+	}
 	if c.peer.yes || peer == nil || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil
 	}
@@ -120,13 +124,37 @@ func (p *program) confirm(c *call, t *talk, peer *api.Peer) error {
 		return err
 	}
 	if !strings.HasPrefix(strings.ToLower(answer), "n") {
-		p.tell(c, "tenon grant SERVICE %s lets it use something of yours", peer.Name)
+		name := peer.Name
+		if done.Text != "" {
+			if name, err = p.askName(c, t, peer); err != nil {
+				return err
+			}
+		}
+		p.tell(c, "tenon grant SERVICE %s lets it use something of yours", name)
 		return nil
 	}
 	if err := t.Forget(p.ctx, peer.ID); err != nil {
 		return err
 	}
 	return errors.New("somebody stood between the two computers: the peer is forgotten")
+}
+
+// askName asks what to call a peer whose suggestion was taken, until it can be called that.
+func (p *program) askName(c *call, t *talk, peer *api.Peer) (string, error) {
+	for {
+		name, err := p.ask(c, "what to call the other side? ["+peer.Name+"] ")
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if name == "" {
+			return peer.Name, nil
+		}
+		renamed, err := t.Rename(p.ctx, peer.ID, name)
+		if err == nil {
+			return renamed.Name, nil
+		}
+		printError(p.stderr, err)
+	}
 }
 
 // ask reads a line, after a question if somebody is at the terminal.

@@ -92,7 +92,7 @@ func bindPair(c *call, s *opt.Set) {
 	f := &c.peer
 	s.Group("pairing")
 	s.Bool(&f.join, "join", "ask for the code that the other side has printed, or read it from standard input")
-	s.String(&f.name, "name", "NAME", "what to call the other one; otherwise what it suggests")
+	s.String(&f.name, "name", "NAME", "what to call the other side here; otherwise what it says with --as")
 	s.Duration(&f.timeout, "timeout", defaultJoin, 0, "with a code: give up after so long if nobody shows it, with exit status 4").Alias("t")
 	s.Bool(&f.yes, "yes", "do not ask whether the words are the same").Alias("y")
 }
@@ -145,7 +145,7 @@ func bindNetwork(c *call, s *opt.Set) {
 	f := &c.peer
 	s.Group("the network")
 	s.String(&f.config, "config", "FILE", "the configuration; otherwise $XDG_CONFIG_HOME/tenon/tenon.toml. Flags win over it")
-	s.String(&f.as, "as", "NAME", "what to suggest to others to call this computer; otherwise its name")
+	s.String(&f.as, "as", "NAME", "what this computer is to be called at the other side; otherwise its name")
 	s.Strings(&f.listen, "listen", "MULTIADDR", "listen here, as in /ip4/0.0.0.0/tcp/4001; may be given again")
 	s.Strings(&f.announce, "announce", "MULTIADDR", "tell others this address in place of those listened on; may be given again")
 	s.Strings(&f.relays, "relays", "TICKET|MULTIADDR", "a relay, as tenon relay has printed it or with its ID at the end; may be given again")

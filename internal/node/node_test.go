@@ -117,30 +117,56 @@ func within(t *testing.T) context.Context {
 // pairUp pairs a and b as users do, by their control APIs.
 func pairUp(t *testing.T, a, b *node.Node) {
 	t.Helper()
+	pairAs(t, a, b, api.PairRequest{}, api.PairRequest{})
+}
+
+// pairAs pairs a and b, and returns the last that each is told.
+func pairAs(t *testing.T, a, b *node.Node, ofA, ofB api.PairRequest) (atA, atB api.PairEvent) {
+	t.Helper()
 	ctx := within(t)
-	codes, offered := make(chan string, 1), make(chan []string, 1)
+	codes, offered := make(chan string, 1), make(chan api.PairEvent, 1)
 	go func() {
-		var words []string
-		for e, err := range a.Client().PairOffer(ctx, api.PairRequest{}) {
+		var last api.PairEvent
+		for e, err := range a.Client().PairOffer(ctx, ofA) {
 			if err != nil {
 				t.Error(err)
 			}
 			if e.Type == api.PairCode {
 				codes <- e.Code
 			}
-			words = e.Words
+			last = e
 		}
-		offered <- words
+		offered <- last
 	}()
-	var words []string
-	for e, err := range b.Client().PairJoin(ctx, api.PairRequest{Code: <-codes}) {
+	ofB.Code = <-codes
+	for e, err := range b.Client().PairJoin(ctx, ofB) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		words = e.Words
+		atB = e
 	}
-	if other := <-offered; len(words) != 4 || !slices.Equal(words, other) {
-		t.Fatalf("the words are %q and %q", words, other)
+	if atA = <-offered; len(atB.Words) != 4 || !slices.Equal(atB.Words, atA.Words) {
+		t.Fatalf("the words are %q and %q", atB.Words, atA.Words)
+	}
+	return atA, atB
+}
+
+// Each side may say what it is to be called at the other, and what it calls the other.
+// A name that is taken gets a number, and that is told.
+func TestPairNames(t *testing.T) {
+	w := new(world)
+	a, b, c := w.node(t, "host-a"), w.node(t, "host-b"), w.node(t, "host-c")
+	atA, atB := pairAs(t, a, b, api.PairRequest{Self: "alice"}, api.PairRequest{Self: "bob", As: "boss"})
+	if atA.Peer.Name != "bob" || atB.Peer.Name != "boss" || atA.Text != "" || atB.Text != "" {
+		t.Errorf("%+v and %+v", atA, atB)
+	}
+	if atA, _ := pairAs(t, a, c, api.PairRequest{}, api.PairRequest{Self: "Bob"}); atA.Peer.Name != "Bob-2" || atA.Text == "" {
+		t.Errorf("%+v, %s", *atA.Peer, atA.Text)
+	}
+	for e, err := range a.Client().PairOffer(within(t), api.PairRequest{Self: "no name"}) {
+		if !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%+v, %v", e, err)
+		}
 	}
 }
 

@@ -30,12 +30,24 @@ func (n *Node) meeter() (Meeter, error) {
 	return nil, errNoMeeting
 }
 
-func (n *Node) side() pair.Side { return pair.Side{Key: n.key(), Name: n.suggested()} }
+// side returns who this node is for the other one, and what it wants to be called.
+func (n *Node) side(called string) (pair.Side, error) {
+	if called == "" {
+		called = n.suggested()
+	} else if _, err := wantedName(called); err != nil {
+		return pair.Side{}, err
+	}
+	return pair.Side{Key: n.key(), Name: called}, nil
+}
 
 // PairOffer shows a code, and tells what happens until somebody has used it, or it is of
 // no use any more.
 func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
 	as, err := wantedName(r.As)
+	if err != nil {
+		return err
+	}
+	side, err := n.side(r.Self)
 	if err != nil {
 		return err
 	}
@@ -53,7 +65,7 @@ func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.P
 	defer meeting.Close() //nolint:errcheck // nothing comes of it
 	n.waiting.Add(1)
 	defer n.waiting.Add(-1)
-	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), n.side())
+	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), side)
 	defer offer.Close() //nolint:errcheck // it returns nil
 	var mu sync.Mutex   // one event after another
 	say := func(e api.PairEvent) {
@@ -73,11 +85,11 @@ func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.P
 	if err != nil {
 		return err
 	}
-	p, err := n.befriend(context.WithoutCancel(ctx), result, as)
+	p, why, err := n.befriend(context.WithoutCancel(ctx), result, as)
 	if err != nil {
 		return err
 	}
-	say(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p})
+	say(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p, Text: why})
 	return nil
 }
 
@@ -106,6 +118,10 @@ func (n *Node) PairJoin(ctx context.Context, r api.PairRequest, tell func(api.Pa
 	if err != nil {
 		return err
 	}
+	side, err := n.side(r.Self)
+	if err != nil {
+		return err
+	}
 	for _, c := range corrections {
 		tell(api.PairEvent{Type: api.PairCorrection, Text: fmt.Sprintf("%q is taken for %q", c.Typed, c.Word)})
 	}
@@ -118,15 +134,15 @@ func (n *Node) PairJoin(ctx context.Context, r api.PairRequest, tell func(api.Pa
 		return err
 	}
 	tell(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
-	result, err := pair.Join(ctx, s, code, n.side())
+	result, err := pair.Join(ctx, s, code, side)
 	if err != nil {
 		return err
 	}
-	p, err := n.befriend(context.WithoutCancel(ctx), result, as)
+	p, why, err := n.befriend(context.WithoutCancel(ctx), result, as)
 	if err != nil {
 		return err
 	}
-	tell(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p})
+	tell(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p, Text: why})
 	return nil
 }
 
@@ -152,8 +168,9 @@ func (n *Node) nameFor(id peer.ID, suggested peer.Name) peer.Name {
 }
 
 // befriend puts a peer on record with which pairing has succeeded. One that is known
-// keeps its name. A name that is taken gets a number: the pairing does not fail for it.
-func (n *Node) befriend(ctx context.Context, r pair.Result, as peer.Name) (api.Peer, error) {
+// keeps its name. A name that is taken gets a number: the pairing does not fail for it,
+// and why says so.
+func (n *Node) befriend(ctx context.Context, r pair.Result, as peer.Name) (out api.Peer, why string, err error) {
 	links := n.linksNow()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -161,20 +178,25 @@ func (n *Node) befriend(ctx context.Context, r pair.Result, as peer.Name) (api.P
 	if was := n.facts.people[r.Peer]; was != nil {
 		p = *was
 	} else if len(n.facts.people) >= maxPeople {
-		return api.Peer{}, fmt.Errorf("%d peers are known already", maxPeople)
+		return out, "", fmt.Errorf("%d peers are known already", maxPeople)
 	}
 	p.said, p.paired, p.seen = r.Said, time.Now(), time.Now()
+	wanted := as
 	switch {
 	case as != "":
 		p.name = n.facts.freeName(p.id, as)
 	case p.name == "":
-		p.name = n.nameFor(p.id, r.Suggested)
+		wanted = r.Suggested
+		p.name = n.nameFor(p.id, wanted)
 	}
-	_, err := n.change(ctx, func(tx *sql.Tx) error { return put(ctx, tx, &p) }, func() { n.facts.people[p.id] = &p })
+	if wanted != "" && p.name != wanted {
+		why = fmt.Sprintf("another peer, or a grant of the configuration, has the name %s or one like it", wanted)
+	}
+	_, err = n.change(ctx, func(tx *sql.Tx) error { return put(ctx, tx, &p) }, func() { n.facts.people[p.id] = &p })
 	if err != nil {
-		return api.Peer{}, err
+		return out, "", err
 	}
 	n.audit.add(entry{event: "pair", peer: p.id.String(), name: string(p.name)})
 	n.tell(api.Event{Type: "pair", Peer: p.id.String(), Text: "paired with " + string(p.name)})
-	return n.describePeer(p.id, links), nil
+	return n.describePeer(p.id, links), why, nil
 }

@@ -91,6 +91,7 @@ type Peer struct {
 type PairRequest struct {
 	Code string `json:"code,omitempty"` // to use; empty = show one
 	As   string `json:"as,omitempty"`   // what to call the peer; empty = what it suggests
+	Self string `json:"self,omitempty"` // what to suggest to the peer to call this node; empty = what is suggested to all
 }
 
 // Sorts of a [PairEvent].
@@ -99,7 +100,7 @@ const (
 	PairWarning    = "warning"    // Text: one of the ways to meet is not there
 	PairCorrection = "correction" // Text: a word that was typed was taken for another
 	PairAttempt    = "attempt"    // somebody has connected
-	PairDone       = "done"       // Peer is known now; both see the same Words
+	PairDone       = "done"       // Peer is known now; both see the same Words; Text: why it is not called what it should be
 )
 
 // A PairEvent is a step of pairing. A failure is the error of the sequence.
