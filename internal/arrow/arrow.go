@@ -113,3 +113,23 @@ var Bans = []Ban{
 	{"internal/peer/pair", "net", "it opens no sockets: it is given connections"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
+
+// An Image is something that many programs link, or that is small on purpose: nothing of
+// it, at any depth, is one of Without.
+type Image struct {
+	Package string
+	Tags    string
+	Without []string // prefixes of import paths
+	Because string
+}
+
+// engines are what makes a program a peer, and big.
+var engines = []string{"github.com/libp2p", "modernc.org/sqlite", "charm.land/bubbletea", module + "/internal/node", module + "/internal/store", module + "/internal/peer/swarm"}
+
+// Images are what engines stay out of.
+var Images = []Image{
+	{"", "", engines, "programs that join ends link no engine"},
+	{"cmd/tenon", "", append([]string{"github.com/quic-go/webtransport-go"}, engines...), "the plain image runs the other one when peers are needed"},
+	{"cmd/tenon", "nopeer", append([]string{module + "/internal/peer"}, engines...), "the image without peers has nothing of them"},
+	{"cmd/tenon", "node", []string{"github.com/libp2p/go-libp2p-webrtc", "github.com/quic-go/webtransport-go", "github.com/pion"}, "transports of libp2p that are not used are not linked"},
+}

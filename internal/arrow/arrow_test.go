@@ -107,6 +107,26 @@ func TestBans(t *testing.T) {
 	}
 }
 
+// What go list says of the whole image counts, whoever imports it.
+func TestImages(t *testing.T) {
+	for _, image := range Images {
+		cmd := exec.Command("go", "list", "-tags", image.Tags, "-deps", path.Join(module, image.Package))
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		deps := strings.Fields(string(out))
+		if !slices.Contains(deps, "net") {
+			t.Fatalf("%s, tags %q: go list found %d packages, which can't be all", image.Package, image.Tags, len(deps))
+		}
+		for _, dep := range deps {
+			if slices.ContainsFunc(image.Without, func(out string) bool { return dep == out || strings.HasPrefix(dep, out+"/") }) {
+				t.Errorf("%q with tags %q links %s: %s", image.Package, image.Tags, dep, image.Because)
+			}
+		}
+	}
+}
+
 func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for _, p := range listWith(t, "") {
 		if len(p.Doc) < 40 {
