@@ -2,7 +2,9 @@ package swarm
 
 import (
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -16,6 +18,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/quic-go/quic-go"
+
+	"github.com/tenon-net/tenon/internal/peer"
 )
 
 // A quicTransport is libp2p's QUIC with a configuration of our own: libp2p's has room
@@ -99,15 +103,26 @@ func (t *quicTransport) open(family string, at *net.UDPAddr) (*quicSocket, error
 	}
 	is, _ := c.LocalAddr().(*net.UDPAddr)
 	var token quic.TokenGeneratorKey
-	var reset quic.StatelessResetKey
 	rand.Read(token[:]) //nolint:errcheck // it does not fail
-	rand.Read(reset[:]) //nolint:errcheck // it does not fail
+	reset := resetKey(t.n.config.Key)
 	s := &quicSocket{socket: c, at: is, tr: &quic.Transport{Conn: c, TokenGeneratorKey: &token, StatelessResetKey: &reset,
 		ConnContext: t.enter, VerifySourceAddress: t.n.halfOpen.crowded}}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sockets = append(t.sockets, s)
 	return s, nil
+}
+
+// resetKey returns the key of stateless resets (RFC 9000 section 10.3). It is the same each time
+// that a node starts, so that one that was killed can tell others that their connections with it
+// are over. An Ed25519 signature is as secret as the key is, if nobody is ever shown it.
+func resetKey(key *peer.Key) (reset quic.StatelessResetKey) {
+	b, err := hkdf.Key(sha256.New, key.SignAs(peer.ContextReset, nil), nil, string(peer.ContextReset), len(reset))
+	if err != nil {
+		panic(err) // so much there always is
+	}
+	copy(reset[:], b)
+	return reset
 }
 
 func (t *quicTransport) listenPacket(family string, at *net.UDPAddr) (net.PacketConn, error) {
