@@ -226,6 +226,11 @@ func (n *Network) watch() {
 	tick := time.NewTicker(watchTime)
 	defer tick.Stop()
 	links := n.linksOf()
+	below, _ := n.below.(mover) //nolint:errcheck // it need not be one
+	var moved <-chan struct{}
+	if below != nil {
+		moved = below.Moved()
+	}
 	for {
 		changed := n.below.LinksChanged()
 		now := n.linksOf()
@@ -236,6 +241,9 @@ func (n *Network) watch() {
 		links = now
 		select {
 		case <-changed:
+		case <-moved:
+			moved = below.Moved()
+			n.Probe()
 		case <-tick.C:
 		case <-n.closing:
 			return
@@ -243,12 +251,16 @@ func (n *Network) watch() {
 	}
 }
 
+// A mover is a network that tells when the addresses of this machine change.
+type mover interface{ Moved() <-chan struct{} }
+
 // Probe has all sessions ask at once whether the other side is still there, and look for
-// another way if there is no answer soon. It is for when the addresses of this machine
-// have changed.
+// another way if there is no answer soon; those that have none look for one at once. It is
+// for when the addresses of this machine have changed.
 func (n *Network) Probe() {
 	for _, s := range n.streams() {
 		s.probe()
+		s.hasten()
 	}
 }
 

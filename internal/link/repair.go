@@ -79,7 +79,7 @@ func (s *Stream) repairs() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	next, backoff := time.Now(), firstBackoff
-	if !s.opener {
+	if !s.opener && !s.inHaste() {
 		next = next.Add(turnDelay)
 	}
 	done := make(chan struct{}, maxAttempts)
@@ -115,13 +115,37 @@ func (s *Stream) repairs() {
 		case <-changed:
 			next, backoff = time.Now().Add(linkBackoff), firstBackoff
 		case <-s.hurried:
-			if soon := time.Now().Add(firstBackoff); soon.Before(next) {
+			soon := firstBackoff
+			if s.inHaste() {
+				soon, backoff = linkBackoff, firstBackoff
+			}
+			if soon := time.Now().Add(soon); soon.Before(next) {
 				next = soon
 			}
 		case <-timer.C:
 		case <-s.over:
 		}
 	}
+}
+
+// hasteTime is for how long after a change of its addresses a side does not leave it to the other to
+// resume: the other does not know of it.
+const hasteTime = 3 * time.Second
+
+// hasten has a session that has lost its stream look for another at once.
+func (s *Stream) hasten() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hasty = time.Now()
+	if s.cur == nil {
+		s.repair()
+	}
+}
+
+func (s *Stream) inHaste() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.hasty) < hasteTime
 }
 
 // wants tells whether repairs is to go on, and to try.

@@ -64,6 +64,7 @@ type Stream struct {
 	hurried     chan struct{} // has it look again
 	suspect     bool          // nothing comes through cur any more
 	better      bool          // there is a better path
+	hasty       time.Time     // when the addresses of this machine have changed
 	pausedSince time.Time
 	expiry      *time.Timer   // gives the session up
 	roundTrip   time.Duration // as last measured, and the shortest on cur; 0 if there was none

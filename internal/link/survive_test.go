@@ -218,6 +218,20 @@ func TestProbe(t *testing.T) {
 	})
 }
 
+// The side that has not opened the session does as well, and does not wait for the other to begin, which
+// knows of nothing.
+func TestProbeByTheOther(t *testing.T) {
+	virtually(t, 20*time.Millisecond, Options{}, func(p *pair) {
+		_, worst, near := p.through(func() {
+			p.w.Strand(p.a, p.b)
+			p.far.Probe()
+		})
+		if worst > 700*time.Millisecond || near.Status().Resumed != 1 {
+			p.t.Errorf("the longest pause was %v; resumed %d times", worst, near.Status().Resumed)
+		}
+	})
+}
+
 // An idle session notices it, too.
 func TestStrandedIdle(t *testing.T) {
 	virtually(t, 20*time.Millisecond, Options{}, func(p *pair) {
