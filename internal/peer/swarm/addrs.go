@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"net"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -70,6 +71,8 @@ func (n *Network) addAddrs(to lpeer.ID, texts []string, ttl time.Duration) {
 // something is there early.
 func rankDials(addrs []ma.Multiaddr) []network.AddrDelay {
 	delays := make([]network.AddrDelay, len(addrs))
+	addrs = slices.Clone(addrs) // of those that are tried at once, a few only are while they do not answer
+	slices.SortStableFunc(addrs, func(a, b ma.Multiaddr) int { return int(overlayOf(b)/overRelay) - int(overlayOf(a)/overRelay) })
 	for i, a := range addrs {
 		delays[i].Addr = a
 		if _, err := a.ValueForProtocol(ma.P_QUIC_V1); err == nil && (manet.IsPrivateAddr(a) || manet.IsIPLoopback(a)) {

@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -21,9 +22,24 @@ var circuitAddr = ma.StringCast("/p2p-circuit")
 
 // The bounds of how relays are asked for a reservation again.
 const (
-	reserveAgainFirst = time.Second
-	reserveAgainMost  = time.Minute
+	reserveAgainFirst = 100 * time.Millisecond
+	reserveAgainMost  = 2 * time.Second // for as long as a relay may be starting again
+	reserveAgainLong  = 20 * time.Second
+	reserveSoonTries  = 60 // a minute or two
 )
+
+// reserveAgain returns the pause before the next attempt after some have failed. Half of it is
+// chance, for all that a relay has served come back at once.
+func reserveAgain(failed int) time.Duration {
+	d := reserveAgainMost
+	switch {
+	case failed > reserveSoonTries:
+		d = reserveAgainLong
+	case failed < 5:
+		d = min(d, reserveAgainFirst<<failed)
+	}
+	return d/2 + rand.N(d/2)
+}
 
 // circuits are the relays by which we can be reached.
 type circuits struct {
@@ -33,6 +49,8 @@ type circuits struct {
 	serving  bool              // this Network is a relay itself
 
 	observers map[lpeer.ID][]netip.AddrPort // of relays
+
+	failed sync.Map // peers that are being dialed, and that a relay could not reach
 }
 
 // addCircuit has connections through relays dialed and accepted.
@@ -41,11 +59,26 @@ func (n *Network) addCircuit(up ltransport.Upgrader) error {
 	if err != nil {
 		return err
 	}
-	if err := n.swarm.AddTransport(c); err != nil {
+	if err := n.swarm.AddTransport(circuitTransport{c, n}); err != nil {
 		return err
 	}
 	c.Start()
 	return nil
+}
+
+// A circuitTransport notes which peers could not be reached through a relay.
+type circuitTransport struct {
+	*client.Client
+	n *Network
+}
+
+// Dial dials through a relay.
+func (t circuitTransport) Dial(ctx context.Context, a ma.Multiaddr, id lpeer.ID) (ltransport.CapableConn, error) {
+	c, err := t.Client.Dial(ctx, a, id)
+	if err != nil && ctx.Err() == nil {
+		t.n.circuits.failed.Store(id, true)
+	}
+	return c, err
 }
 
 // maxMore is how many relays are let in because addresses of peers have named them.
@@ -152,17 +185,19 @@ func (n *Network) setReserved(id lpeer.ID, addrs []ma.Multiaddr) {
 		n.links.tell()
 		n.host.tellAddrs() //nolint:errcheck // signing does not fail
 	}
+	if addrs != nil && !before {
+		n.reserved.tell()
+	}
 }
 
 // keepReserved keeps a reservation at a relay for as long as the Network lives.
 func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 	who, _ := ours(relay.ID) //nolint:errcheck // a relay without an ID of ours is nobody
-	again := reserveAgainFirst
-	for n.ctx.Err() == nil {
+	for failed := 0; n.ctx.Err() == nil; {
+		changed, began := n.changes.wait(), time.Now()
 		until, err := n.reserve(relay)
 		n.event(Event{What: Reserved, Peer: who, Err: err})
 		if err == nil {
-			again = reserveAgainFirst
 			n.setReserved(relay.ID, through(relay))
 			n.whileLinked(relay, until)
 			if len(n.links.to(relay.ID)) > 0 {
@@ -170,13 +205,17 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 			}
 		}
 		n.setReserved(relay.ID, nil)
+		if err == nil && time.Since(began) > reserveAgainMost {
+			failed = 0
+			continue // at once
+		}
 		select {
-		case <-time.After(again):
-		case <-n.changes.wait():
-			again = reserveAgainFirst
+		case <-time.After(reserveAgain(failed)):
+			failed++
+		case <-changed:
+			failed = 0
 		case <-n.ctx.Done():
 		}
-		again = min(2*again, reserveAgainMost)
 	}
 }
 
@@ -184,8 +223,12 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 func (n *Network) reserve(relay lpeer.AddrInfo) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(n.ctx, OpenTimeout)
 	defer cancel()
-	n.swarm.Backoff().Clear(relay.ID)
-	r, err := client.Reserve(ctx, n.host, relay)
+	var r *client.Reservation
+	err := n.whileMoving(ctx, func(ctx context.Context) (err error) {
+		n.swarm.Backoff().Clear(relay.ID)
+		r, err = client.Reserve(ctx, n.host, relay)
+		return err
+	})
 	if refused := (client.ReservationError{}); errors.As(err, &refused) && refused.Unwrap() != nil {
 		err = n.blame(ctx, refused.Unwrap())
 	}
@@ -202,6 +245,7 @@ func (n *Network) whileLinked(relay lpeer.AddrInfo, until time.Time) {
 	ctx, cancel := context.WithDeadline(n.ctx, until)
 	defer cancel()
 	tried := map[overlay]bool{}
+	moved := n.changes.wait()
 	for {
 		changed := n.LinksChanged()
 		links := n.links.to(relay.ID)
@@ -212,7 +256,7 @@ func (n *Network) whileLinked(relay lpeer.AddrInfo, until time.Time) {
 			tried[l.over] = true
 		}
 		for _, a := range relay.Addrs {
-			if over := overlayOf(a); !tried[over] && over != overWS {
+			if over := overlayOf(a); !tried[over] && over != overWS && n.mayReach(a) {
 				tried[over] = true
 				n.task(func() {
 					n.dialAddr(ctx, relay.ID, a) //nolint:errcheck // one connection is enough to be carried
@@ -221,6 +265,9 @@ func (n *Network) whileLinked(relay lpeer.AddrInfo, until time.Time) {
 		}
 		select {
 		case <-changed:
+		case <-moved:
+			moved = n.changes.wait()
+			clear(tried)
 		case <-ctx.Done():
 			return
 		}

@@ -18,7 +18,7 @@ import (
 type directStream struct {
 	x     *directConn
 	info  transport.Info
-	moved *atomic.Uint64
+	moved moveCount
 
 	rmu  sync.Mutex // held by Read: guards the following
 	head [frameHead]byte
@@ -42,7 +42,7 @@ var (
 
 // newDirectStream begins a stream. Its end is told once to settled.
 func newDirectStream(x *directConn, settled func(again bool)) *directStream {
-	return &directStream{x: x, settled: settled, moved: x.d.n.moves.with(x.id),
+	return &directStream{x: x, settled: settled, moved: moveCount{all: x.d.n.moves.with(x.id)},
 		info: transport.Info{Kind: "peer", Peer: x.who.String(), Socket: x.tcp.RemoteAddr()}}
 }
 
@@ -97,7 +97,7 @@ func (s *directStream) read(p []byte) (int, error) {
 	n, err := s.x.tls.Read(p[:min(len(p), s.left)])
 	s.left -= n
 	if n > 0 {
-		s.moved.Add(1)
+		s.moved.read()
 		return n, nil
 	}
 	return 0, s.cut(err)
@@ -130,7 +130,7 @@ func (s *directStream) Write(p []byte) (int, error) {
 	for done < len(p) {
 		n, err := s.writeFrame(p[done:min(len(p), done+maxFrame)])
 		done += n
-		s.moved.Add(1)
+		s.moved.write(n)
 		if err != nil {
 			return done, s.explain(err)
 		}

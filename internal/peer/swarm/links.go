@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"iter"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,9 +32,11 @@ type link struct {
 	path    peer.Path
 	via     peer.ID
 	since   time.Time
+	from    netip.Addr // of this machine; invalid if it is through a relay
 	over    overlay
-	greeted atomic.Bool  // the other side has spoken since the handshake
-	pinged  atomic.Int64 // nanoseconds that the last ping has taken; 0 = not known
+	greeted atomic.Bool   // the other side has spoken since the handshake
+	moved   atomic.Uint64 // grows with what its streams read and write
+	pinged  atomic.Int64  // nanoseconds that the last ping has taken; 0 = not known
 }
 
 // An overlay says what a connection is made of.
@@ -53,7 +56,7 @@ func (n *Network) notifiee() network.Notifiee {
 }
 
 func (n *Network) connected(_ network.Network, c network.Conn) {
-	l := newLink(c)
+	l := n.newLink(c)
 	n.links.change(func(all map[network.Conn]*link) { all[c] = l })
 	n.event(Event{What: Connected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
 	if n.config.Remember != nil && l.path == peer.Direct && c.Stat().Direction == network.DirOutbound && !l.id.IsZero() {
@@ -87,8 +90,8 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 	}
 }
 
-func newLink(c network.Conn) *link {
-	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overlayOf(c.RemoteMultiaddr())}
+func (n *Network) newLink(c network.Conn) *link {
+	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overlayOf(c.RemoteMultiaddr()), from: n.sourceOfConn(c)}
 	l.id, _ = ours(c.RemotePeer()) //nolint:errcheck // a stranger without an ID is nobody
 	if l.over == overRelay {
 		l.path = peer.Relayed
@@ -170,6 +173,14 @@ func (l *links) of(c network.Conn) *link {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.all[c]
+}
+
+// movedOver returns what counts the reads and writes over a connection.
+func (n *Network) movedOver(c network.Conn) *atomic.Uint64 {
+	if l := n.links.of(c); l != nil {
+		return &l.moved
+	}
+	return new(atomic.Uint64) // it is over already
 }
 
 // Links yields the connections to peers that are let in, the oldest first. Those to

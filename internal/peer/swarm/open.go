@@ -118,19 +118,40 @@ func (n *Network) linkTo(ctx context.Context, id lpeer.ID) (*link, error) {
 		n.host.Peerstore().AddAddrs(id, through, peerstore.TempAddrTTL)
 	}
 	n.expectPunch(id)
-	n.swarm.Backoff().Clear(id)
-	c, err := n.swarm.DialPeer(ctx, id)
+	l, err := n.dialPeer(ctx, id)
 	if err != nil && ctx.Err() == nil && n.tableOn.Load() && n.lookUp(ctx, id) == nil {
+		l, err = n.dialPeer(ctx, id)
+	}
+	return l, err
+}
+
+// dialPeer has libp2p dial the addresses that are known. It returns as well when the peer has
+// connected to us meanwhile.
+func (n *Network) dialPeer(ctx context.Context, id lpeer.ID) (l *link, err error) {
+	dial := func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		n.task(func() {
+			if n.awaitLinks(ctx, func() bool { return len(n.links.to(id)) > 0 }) {
+				cancel()
+			}
+		})
 		n.swarm.Backoff().Clear(id)
-		c, err = n.swarm.DialPeer(ctx, id)
+		c, err := n.swarm.DialPeer(ctx, id)
+		if err != nil {
+			if all := n.links.to(id); len(all) > 0 {
+				l = all[0]
+				return nil
+			}
+			return err
+		}
+		if l = n.links.of(c); l == nil {
+			l = n.newLink(c) // it is over already
+		}
+		return nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	if l := n.links.of(c); l != nil {
-		return l, nil
-	}
-	return newLink(c), nil // it is over already
+	err = n.whileMoving(ctx, func(ctx context.Context) error { return n.whileReserving(ctx, id, dial) })
+	return l, err
 }
 
 // recall remembers where a peer has been before.

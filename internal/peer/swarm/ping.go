@@ -23,6 +23,7 @@ const (
 	pingBusy    = 500 * time.Millisecond
 	pingIdle    = 5 * time.Second
 	pingLeast   = 700 * time.Millisecond // for an answer
+	pingHasty   = 250 * time.Millisecond // after a change of the network
 	pingMost    = 5 * time.Second
 	pingMisses  = 2
 	pingMostTry = 30 * time.Second // however much moves
@@ -31,7 +32,7 @@ const (
 // pingProtocol answers with what it is sent.
 const pingProtocol = ping.ID
 
-// moves counts what has been read and written with each peer.
+// moves counts what has been read and written with each peer over connections of their own.
 type moves struct {
 	mu sync.Mutex // guards of
 	of map[lpeer.ID]*atomic.Uint64
@@ -48,6 +49,31 @@ func (m *moves) with(id lpeer.ID) *atomic.Uint64 {
 		m.of[id] = new(atomic.Uint64)
 	}
 	return m.of[id]
+}
+
+// movesOver returns a function that counts what moves over a link, and nothing else.
+func (n *Network) movesOver(l *link) func() uint64 {
+	if l.over != overTCP {
+		return l.moved.Load
+	}
+	beside := n.moves.with(l.conn.RemotePeer())
+	return func() uint64 { return l.moved.Load() + beside.Load() }
+}
+
+// A moveCount counts what moves over a stream: all that is read, and what is written by the
+// writeStep, for a little goes into the buffers of a connection that is dead.
+type moveCount struct {
+	all   *atomic.Uint64
+	wrote int // since it was last counted
+}
+
+func (m *moveCount) read() { m.all.Add(1) }
+
+func (m *moveCount) write(n int) {
+	if m.wrote += n; m.wrote >= writeStep {
+		m.wrote = 0
+		m.all.Add(1)
+	}
 }
 
 // forget drops the counter of a peer that is gone.
@@ -85,13 +111,13 @@ func (c *changes) tell() {
 // keepPinging pings a link for as long as there is one.
 func (n *Network) keepPinging(l *link) {
 	defer l.pinged.Store(0)
-	moved := n.moves.with(l.conn.RemotePeer())
+	moved := n.movesOver(l)
 	for !l.conn.IsClosed() {
 		s, err := n.pingStream(l)
 		switch {
 		case isNoProtocol(err):
 			return // it answers, in its way
-		case err != nil && n.missed(l, moved.Load(), moved):
+		case err != nil && n.missed(l, moved(), moved):
 			return
 		case err != nil:
 			continue
@@ -131,27 +157,27 @@ func (n *Network) pingStream(l *link) (network.Stream, error) {
 var errDead = errors.New("no answer to pings")
 
 // pingOver sends one ping after the other. The error is that of the stream, or errDead.
-func (n *Network) pingOver(l *link, s network.Stream, moved *atomic.Uint64) error {
+func (n *Network) pingOver(l *link, s network.Stream, moved func() uint64) error {
 	b, got := make([]byte, ping.PingSize), make([]byte, ping.PingSize)
 	rand.Read(b) //nolint:errcheck // it does not fail
 	for {
 		changed := n.changes.wait()
 		s.SetWriteDeadline(time.Now().Add(pingMostTry)) //nolint:errcheck // the streams of libp2p have deadlines
-		before, sent := moved.Load(), time.Now()
+		before, sent := moved(), time.Now()
 		if _, err := s.Write(b); err != nil {
 			return err
 		}
 		have := 0
 		for misses := 0; have < len(got); {
-			s.SetReadDeadline(time.Now().Add(l.patience())) //nolint:errcheck // the streams of libp2p have deadlines
+			s.SetReadDeadline(time.Now().Add(l.patience(n))) //nolint:errcheck // the streams of libp2p have deadlines
 			m, err := io.ReadFull(s, got[have:])
 			have += m
 			switch {
 			case err == nil:
 			case !isTimeoutError(err):
 				return err
-			case moved.Load() != before && time.Since(sent) < pingMostTry:
-				before = moved.Load()
+			case moved() != before && time.Since(sent) < pingMostTry:
+				before = moved()
 			default:
 				if misses++; misses == pingMisses {
 					n.dead(l)
@@ -176,13 +202,13 @@ func (n *Network) pingOver(l *link, s network.Stream, moved *atomic.Uint64) erro
 }
 
 // missed waits for a moment and tells whether the link is over.
-func (n *Network) missed(l *link, before uint64, moved *atomic.Uint64) bool {
+func (n *Network) missed(l *link, before uint64, moved func() uint64) bool {
 	select {
-	case <-time.After(l.patience()):
+	case <-time.After(l.patience(n)):
 	case <-n.ctx.Done():
 		return true
 	}
-	return l.conn.IsClosed() || moved.Load() == before && n.dead(l)
+	return l.conn.IsClosed() || moved() == before && n.dead(l)
 }
 
 // dead closes a link that does not answer, and what goes the same way.
@@ -196,8 +222,12 @@ func (n *Network) dead(l *link) bool {
 }
 
 // patience is how long an answer may take.
-func (l *link) patience() time.Duration {
-	return min(max(3*time.Duration(l.pinged.Load())+200*time.Millisecond, pingLeast), pingMost)
+func (l *link) patience(n *Network) time.Duration {
+	least := pingLeast
+	if n.inHaste() {
+		least = pingHasty
+	}
+	return min(max(3*time.Duration(l.pinged.Load())+200*time.Millisecond, least), pingMost)
 }
 
 // interval is when to ping again.

@@ -190,7 +190,7 @@ func (n *Network) overlayOf(s network.Stream) overlay {
 	if l := n.links.of(s.Conn()); l != nil {
 		return l.over
 	}
-	return newLink(s.Conn()).over
+	return n.newLink(s.Conn()).over
 }
 
 var errStopped = fmt.Errorf("%w: the network is closed", peer.ErrUnreachable)

@@ -39,7 +39,7 @@ type stream struct {
 	inner network.Stream
 	over  overlay
 	info  transport.Info
-	moved *atomic.Uint64
+	moved moveCount
 
 	local, remote net.Addr
 
@@ -58,7 +58,7 @@ var (
 )
 
 func newStream(n *Network, s network.Stream, who peer.ID, over overlay) *stream {
-	x := &stream{n: n, inner: s, over: over, moved: n.moves.with(s.Conn().RemotePeer()), info: transport.Info{Kind: "peer", Peer: who.String()}}
+	x := &stream{n: n, inner: s, over: over, moved: moveCount{all: n.movedOver(s.Conn())}, info: transport.Info{Kind: "peer", Peer: who.String()}}
 	x.local, x.remote = netAddr(s.Conn().LocalMultiaddr()), netAddr(s.Conn().RemoteMultiaddr())
 	return x
 }
@@ -77,7 +77,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.inner.Read(p)
 	switch {
 	case n > 0:
-		s.moved.Add(1)
+		s.moved.read()
 		return n, nil
 	case err == io.EOF:
 		if err := s.gone(); err != nil {
@@ -103,7 +103,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	for {
 		n, err := s.inner.Write(p[done:min(len(p), done+writeStep)])
 		done += n
-		s.moved.Add(1)
+		s.moved.write(n)
 		if err != nil || done == len(p) {
 			return done, s.explain(err)
 		}

@@ -49,19 +49,21 @@ type Network struct {
 	closed  atomic.Bool
 	working sync.WaitGroup // handlers, streams that linger, tasks
 
-	direct   *direct
-	halfOpen halfOpen
-	links    links
-	serve    serving
-	circuits circuits
-	ports    ports
-	punches  punches
-	searches searches
-	changes  changes // of the network
-	told     changes // of what we have said about where we are
-	table    *dht.IpfsDHT
-	tableOn  atomic.Bool // table is there
-	moves    moves
+	direct    *direct
+	halfOpen  halfOpen
+	links     links
+	serve     serving
+	circuits  circuits
+	ports     ports
+	punches   punches
+	searches  searches
+	changes   changes      // of the network
+	changedAt atomic.Int64 // when it last has, in nanoseconds
+	reserved  changes      // of places at relays that we have got
+	told      changes      // of what we have said about where we are
+	table     *dht.IpfsDHT
+	tableOn   atomic.Bool // table is there
+	moves     moves
 }
 
 var _ peer.Network = (*Network)(nil)

@@ -1,0 +1,162 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// What a node says of connections that it has forgotten, others believe after it was killed, too.
+func TestResetKey(t *testing.T) {
+	key, other := peer.KeyFromSeed([32]byte{1}), peer.KeyFromSeed([32]byte{2})
+	if resetKey(key) != resetKey(key) {
+		t.Error("it is another one each time")
+	}
+	if resetKey(key) == resetKey(other) {
+		t.Error("two nodes have the same")
+	}
+}
+
+// A node that is killed and starts again has others notice at once that their QUIC connections are over.
+func TestKilledAndStartedAgain(t *testing.T) {
+	const over = "/ip4/127.0.0.1/udp/0/quic-v1"
+	key := peer.NewKey()
+	a, b := newNet(t, nil, over), newNet(t, func(c *Config) { c.Key = key }, over)
+	a.AddAddrs(b.Self(), b.Addrs()...)
+	b.Serve("echo", echo)
+	finish(t, say(t, a, b, "hello"))
+	s, err := a.Open(t.Context(), b.Self(), "echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := b.Addrs()[0]
+	b.overQUIC.mu.Lock()
+	for _, s := range b.overQUIC.sockets {
+		s.socket.Close() //nolint:errcheck // it dies without a word
+	}
+	b.overQUIC.mu.Unlock()
+	newNet(t, func(c *Config) { c.Key = key }, at)
+	begin := time.Now()
+	s.Write([]byte("are you there?")) //nolint:errcheck // it would show below
+	if _, err := s.Read(make([]byte, 1)); err == nil {
+		t.Error("somebody answers")
+	}
+	if took := time.Since(begin); took > pingLeast {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// What is begun before the network changes begins again, and only that.
+func TestWhileMoving(t *testing.T) {
+	n := newNet(t, nil)
+	began := make(chan context.Context)
+	end := make(chan error)
+	done := make(chan error, 1)
+	go func() {
+		done <- n.whileMoving(t.Context(), func(ctx context.Context) error {
+			began <- ctx
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case err := <-end:
+				return err
+			}
+		})
+	}()
+	<-began
+	n.networkChanged()
+	<-began
+	failed := errors.New("no")
+	end <- failed
+	if err := <-done; !errors.Is(err, failed) {
+		t.Error(err)
+	}
+}
+
+// A dial that hangs is over when the peer comes by itself.
+func TestDialEndsWhenLinked(t *testing.T) {
+	a, b := couple(t, loopback)
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close() //nolint:errcheck // it takes connections and says nothing
+	addr, err := ma.NewMultiaddr("/ip4/127.0.0.1/tcp/" + portOf(mute.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.host.Peerstore().ClearAddrs(b.lib())
+	a.host.Peerstore().AddAddrs(b.lib(), []ma.Multiaddr{addr}, permanent)
+	found := make(chan error, 1)
+	go func() {
+		_, err := a.dialPeer(t.Context(), b.lib())
+		found <- err
+	}()
+	c, err := mute.Accept() // it is being dialed
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // nothing was said
+	if err := b.Connect(t.Context(), a.Self()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-found:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(handshakeTimeout / 2):
+		t.Error("it still waits")
+	}
+}
+
+func portOf(a net.Addr) string {
+	_, port, _ := net.SplitHostPort(a.String()) //nolint:errcheck // it is one
+	return port
+}
+
+// The pauses before a relay is asked again begin short and have an end.
+func TestReserveAgain(t *testing.T) {
+	for failed, most := range map[int]time.Duration{0: 100, 1: 200, 4: 1600, 5: 2000, 60: 2000, 61: 20000, 1000: 20000} {
+		most *= time.Millisecond
+		for range 100 {
+			if d := reserveAgain(failed); d < most/2 || d > most {
+				t.Fatalf("%v after %d failures", d, failed)
+			}
+		}
+	}
+}
+
+// Little that is written is no sign of life: it goes into buffers.
+func TestMoveCount(t *testing.T) {
+	l := &link{over: overQUIC}
+	m := moveCount{all: &l.moved}
+	for range 100 {
+		m.write(20)
+	}
+	if l.moved.Load() != 0 {
+		t.Error("little counts")
+	}
+	m.write(writeStep)
+	m.read()
+	if l.moved.Load() != 2 {
+		t.Errorf("%d", l.moved.Load())
+	}
+}
+
+// Links by relays follow those in front of them, and are for dials the first to be tried.
+func TestRankRelaysFirst(t *testing.T) {
+	relay, _ := lpeer.Decode("12D3KooWKpigHXhVhX12EbnZmxFv9crHRrLNJR7KJwosJkJXMzR1") //nolint:errcheck // it is one
+	direct := ma.StringCast("/ip4/192.0.2.1/tcp/1")
+	by := ma.StringCast("/ip4/192.0.2.2/tcp/1/p2p/" + relay.String() + "/p2p-circuit")
+	if got := rankDials([]ma.Multiaddr{direct, by}); !got[0].Addr.Equal(by) || got[0].Delay != 0 || got[1].Delay != 0 {
+		t.Errorf("%v", got)
+	}
+}
