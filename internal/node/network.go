@@ -20,6 +20,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer/meet"
 	"github.com/tenon-net/tenon/internal/peer/swarm"
 	"github.com/tenon-net/tenon/internal/ticket"
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -65,7 +66,7 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 		}
 	}
 	if e.Settings.Relay != "" {
-		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox, Guests: e.Settings.Limits.swarm(),
+		if p.relay, err = p.swarm.ServeRelay(swarm.RelayConfig{Mailbox: &p.mailbox, Guests: relayLimits(e.Settings.Limits),
 			Account: func(b swarm.RelayedBytes) error { return e.Relayed(b.Peer, b.Known, b.Bytes) }}); err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -119,6 +120,18 @@ func relayAddrs(texts []string) (all []string, err error) {
 		}
 	}
 	return all, nil
+}
+
+// relayLimits returns the limits, which were checked.
+func relayLimits(l Limits) swarm.RelayLimits {
+	size := func(text string) int64 {
+		n, _ := opt.ParseSize(text) //nolint:errcheck // it was checked
+		return n
+	}
+	s := swarm.RelayLimits{Reservations: l.Reservations, ReservationsPerHost: l.ReservationsPerHost,
+		Circuits: l.Circuits, CircuitsPerPeer: l.CircuitsPerPeer, Bytes: size(l.Bytes), Rate: size(l.Rate), Day: size(l.Day)}
+	s.Time, _ = opt.ParseDuration(l.Time) //nolint:errcheck // it was checked
+	return s
 }
 
 func tellSwarm(e Env, v swarm.Event) {

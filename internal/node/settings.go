@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/tenon-net/tenon/internal/peer"
-	"github.com/tenon-net/tenon/internal/peer/swarm"
 	"github.com/tenon-net/tenon/opt"
 )
 
@@ -72,18 +71,6 @@ func (l *Limits) fault() (key string, err error) {
 		}
 	}
 	return "", nil
-}
-
-// swarm returns the limits, which were checked.
-func (l *Limits) swarm() swarm.RelayLimits {
-	size := func(text string) int64 {
-		n, _ := opt.ParseSize(text) //nolint:errcheck // it was checked
-		return n
-	}
-	s := swarm.RelayLimits{Reservations: l.Reservations, ReservationsPerHost: l.ReservationsPerHost,
-		Circuits: l.Circuits, CircuitsPerPeer: l.CircuitsPerPeer, Bytes: size(l.Bytes), Rate: size(l.Rate), Day: size(l.Day)}
-	s.Time, _ = opt.ParseDuration(l.Time) //nolint:errcheck // it was checked
-	return s
 }
 
 // conflict finds settings that cannot be together.

@@ -134,12 +134,15 @@ func (n *Node) MakeTicket(ctx context.Context, r api.TicketRequest) (api.Ticket,
 	}
 	n.mu.Lock()
 	served := n.isServed(service)
-	in.Via = slices.Clone(n.settings.Network.Relays)
+	relays := n.settings.Network.Relays
 	if r.For != "" {
 		in.For, err = n.facts.find(r.For)
 	}
 	n.mu.Unlock()
-	in.Addresses, in.Via = fits(addrs, 6), fits(in.Via, 3)
+	if err == nil {
+		relays, err = relayAddrs(relays)
+	}
+	in.Addresses, in.Via = places(addrs, relays)
 	switch {
 	case err != nil:
 		return api.Ticket{}, err
@@ -164,22 +167,21 @@ func (n *Node) key() *peer.Key {
 	return n.identity.Key()
 }
 
-// fits returns the first of what a ticket has room for.
-func fits(addrs []string, most int) []string {
-	addrs = slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return len(a) > 256 })
-	return addrs[:min(len(addrs), most)]
-}
-
 // contact makes a ticket that only says who and where this node is.
 func (n *Node) contact(addrs []string) (api.Ticket, error) {
 	n.mu.Lock()
-	id, via, called := n.identity.ID(), n.settings.Network.Relays, n.suggested()
+	id, relays, called := n.identity.ID(), n.settings.Network.Relays, n.suggested()
 	n.mu.Unlock()
+	relays, err := relayAddrs(relays)
+	if err != nil {
+		return api.Ticket{}, err
+	}
+	own, via := places(addrs, relays)
 	t := ticket.Ticket{Kind: ticket.Contact, Version: ticket.Version, Fields: []ticket.Field{{Type: ticket.Issuer, Value: id.Bytes()}}}
-	for _, a := range fits(addrs, 6) {
+	for _, a := range own {
 		t.Fields = append(t.Fields, ticket.Field{Type: ticket.Address, Value: []byte(a)})
 	}
-	for _, a := range fits(via, 3) {
+	for _, a := range via {
 		t.Fields = append(t.Fields, ticket.Field{Type: ticket.Via, Value: []byte(a)})
 	}
 	if called != "" {
@@ -293,7 +295,7 @@ func (n *Node) borrow(t peer.Ticket, text string) error {
 	if t.Issuer == n.ID() {
 		return transport.Mark(errors.New("this node has given out the ticket itself"), transport.ErrUsage)
 	}
-	n.addAddrs(t.Issuer, append(slices.Clone(t.Addresses), t.Via...))
+	n.addAddrs(t.Issuer, reached(t.Addresses, t.Via))
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	key := heldKey{t.Issuer, t.Service}
@@ -364,7 +366,7 @@ func (n *Node) AddTicket(ctx context.Context, text, as string) (api.Added, error
 
 // keep puts a ticket and its issuer on record.
 func (n *Node) keep(ctx context.Context, t peer.Ticket, text string, wanted peer.Name, typed bool) error {
-	n.addAddrs(t.Issuer, append(slices.Clone(t.Addresses), t.Via...))
+	n.addAddrs(t.Issuer, reached(t.Addresses, t.Via))
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := person{id: t.Issuer}
@@ -385,7 +387,7 @@ func (n *Node) keep(ctx context.Context, t peer.Ticket, text string, wanted peer
 	if len(n.facts.held) >= maxHeld {
 		return fmt.Errorf("there are %d tickets of others already", maxHeld)
 	}
-	p.addrs = mergeAddrs(append(slices.Clone(t.Addresses), t.Via...), p.addrs)
+	p.addrs = mergeAddrs(reached(t.Addresses, t.Via), p.addrs)
 	_, err := n.change(ctx, func(tx *sql.Tx) error {
 		if err := put(ctx, tx, &p); err != nil {
 			return err
