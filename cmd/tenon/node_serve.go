@@ -3,7 +3,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -18,7 +20,7 @@ func runServe(p *program, c *call) error {
 	if err := fillArgs(ends, c.rest); err != nil {
 		return err
 	}
-	request := api.ServeRequest{Name: c.args[0], Address: ends[0], To: splitNames(c.peer.to), Anyone: c.peer.anyone}
+	request := api.ServeRequest{Name: c.args[0], Address: ends[0], To: splitNames(c.peer.to), Anyone: c.peer.anyone, Replace: c.peer.replace}
 	if request.Anyone && len(request.To) > 0 {
 		return usageError("--anyone and --to cannot both be", "anyone is everybody, paired or not")
 	}
@@ -27,9 +29,16 @@ func runServe(p *program, c *call) error {
 		return err
 	}
 	return p.with(c, func(t *talk) error {
-		if t.here {
-			p.tell(c, "%s is served until this program ends; with tenon up running, that would serve it", request.Name)
+		is, err := t.Status(p.ctx)
+		if err != nil {
+			return err
+		}
+		if is.Passing {
 			return p.serveHere(c, t, request, carries)
+		}
+		was, err := served(p.ctx, t, request.Name)
+		if err != nil {
+			return err
 		}
 		s, err := t.Serve(p.ctx, request)
 		switch {
@@ -37,13 +46,26 @@ func runServe(p *program, c *call) error {
 			return err
 		case p.json:
 			return p.stdout.json(s)
+		case was == nil:
+			p.tell(c, "the node that runs serves %s for %s, until tenon unserve %s", s.Name, audience(s), s.Name)
+		default:
+			p.tell(c, "the node that runs has served %s for %s, and serves %s for %s now", was.Address, audience(*was), s.Address, audience(s))
 		}
-		p.tell(c, "the node that runs serves %s for %s, until tenon unserve %s", s.Name, audience(s), s.Name)
 		if !s.Anyone && len(s.To) == 0 {
 			p.tell(c, "tenon grant %s PEER lets somebody use it", s.Name)
 		}
 		return nil
 	})
+}
+
+// served looks for a service; nil is none.
+func served(ctx context.Context, t *talk, name string) (*api.Service, error) {
+	services, err := t.Services(ctx)
+	i := slices.IndexFunc(services, func(s api.Service) bool { return s.Name == name })
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	return &services[i], nil
 }
 
 // audience says who may use a service.

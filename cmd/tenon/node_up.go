@@ -205,8 +205,11 @@ func (p *program) serveHere(c *call, t *talk, request api.ServeRequest, carries 
 	if err != nil {
 		return err
 	}
-	acc, err := t.via.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries})
+	acc, err := t.via.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries, Address: request.Address, Replace: request.Replace})
 	if err == nil {
+		if s, _ := served(ctx, t, request.Name); s != nil { //nolint:errcheck // it is served, whatever can be told of it
+			p.tell(c, "%s is served until this program ends, for %s; with tenon up running, that would serve it", s.Name, audience(*s))
+		}
 		o.Events(tenon.Event{Time: time.Now(), Type: tenon.Listening, End: request.Name, Addr: acc.Addr()})
 		_, err = o.Serve(ctx, acc, request.Address, join.Options{})
 	}

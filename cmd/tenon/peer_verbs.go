@@ -48,6 +48,7 @@ type peerFlags struct {
 	yes       bool
 	to        []string
 	anyone    bool
+	replace   bool
 	expires   time.Duration
 	timeout   time.Duration
 	uses      int
@@ -102,6 +103,7 @@ func bindServe(c *call, s *opt.Set) {
 	s.Group("who may use it")
 	s.Strings(&f.to, "to", "PEER,...|paired", "these peers, or all that are paired; may be given again")
 	s.Bool(&f.anyone, "anyone", "whoever comes, paired or not")
+	s.Bool(&f.replace, "replace", "serve this in place of another address that has the name, for those whom that is granted to")
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "where no node runs, write a line to this descriptor when it is served, and close it")
 }
 

@@ -65,6 +65,9 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if err := n.mayLead(name, r.Address, r.Replace); err != nil {
+		return nil, err
+	}
 	o := &offer{node: n, service: name, carries: r.Carries, came: make(chan *arrival, maxArrivals), closed: make(chan struct{})}
 	for _, text := range r.To {
 		s, err := n.facts.subject(text)

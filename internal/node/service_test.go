@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -173,5 +174,49 @@ func TestPeerLimits(t *testing.T) {
 	all.Wait()
 	if took := time.Since(began); took < 1400*time.Millisecond {
 		t.Errorf("640 KiB at 256 KiB a second, of which 256 are free, took %v", took)
+	}
+}
+
+// A service may be served again, for others, too. It leads elsewhere only when that is
+// said: those whom it is granted to were let in to the address that it has.
+func TestServeAgain(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	alice, err := node.New(t.Context(), w.config(dir, "alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := within(t)
+	serve(t, alice, api.ServeRequest{Name: "web", Address: "tcp:127.0.0.1:1", To: []string{"paired"}})
+	serve(t, alice, api.ServeRequest{Name: "web", Address: "tcp:127.0.0.1:1", Anyone: true})
+	if _, err := alice.Client().Serve(ctx, api.ServeRequest{Name: "web", Address: "tcp:127.0.0.1:2"}); !errors.Is(err, api.ErrConflict) {
+		t.Errorf("another address: %v", err)
+	}
+	serve(t, alice, api.ServeRequest{Name: "web", Address: "tcp:127.0.0.1:2", Replace: true})
+	if all := alice.Services(); len(all) != 1 || all[0].Address != "tcp:127.0.0.1:2" || !all[0].Anyone || len(all[0].To) != 0 {
+		t.Errorf("%+v", all)
+	}
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := w.config(dir, "alice")
+	c.Passing = true
+	alice = start(t, c)
+	if s := alice.Status(); !s.Passing {
+		t.Error("it does not say that it is there for one program only")
+	}
+	for _, r := range []struct {
+		address string
+		replace bool
+		want    error
+	}{{"tcp:127.0.0.1:2", false, nil}, {"tcp:127.0.0.1:3", false, api.ErrConflict}, {"tcp:127.0.0.1:3", true, nil}, {"", false, nil}} {
+		o, err := alice.Client().Offer(ctx, api.OfferRequest{Service: "web", Address: r.address, Replace: r.replace})
+		if !errors.Is(err, r.want) {
+			t.Errorf("%q: %v", r.address, err)
+		}
+		if err == nil {
+			o.Close()
+		}
+		eventually(t, func() bool { return alice.Services()[0].From != "live" })
 	}
 }

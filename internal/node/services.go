@@ -102,6 +102,9 @@ func (n *Node) Serve(ctx context.Context, r api.ServeRequest) (api.Service, erro
 	case n.facts.services[name] == "" && len(n.facts.services) >= maxServices:
 		return api.Service{}, fmt.Errorf("there are %d services already", maxServices)
 	}
+	if err := n.mayLead(name, r.Address, r.Replace); err != nil {
+		return api.Service{}, err
+	}
 	var to []peer.Subject
 	for _, text := range r.To {
 		s, err := n.facts.subject(text)
@@ -144,6 +147,16 @@ func (n *Node) Serve(ctx context.Context, r api.ServeRequest) (api.Service, erro
 	}
 	n.tell(api.Event{Type: "service", Service: string(name), Text: string(name) + " is served"})
 	return n.describe(name), nil
+}
+
+// mayLead tells whether a service may lead to that address. Those whom it is granted to
+// were let in to the one on record, and nowhere else. It is called with mu held.
+func (n *Node) mayLead(name peer.Service, address string, replace bool) error {
+	if is := n.facts.services[name]; is != "" && address != "" && is != address && !replace {
+		return transport.WithHint(transport.Mark(fmt.Errorf("the service %s leads to %s, for those whom it is granted to", name, n.shown(is)), api.ErrConflict),
+			fmt.Sprintf("--replace lets them in to the new address; tenon unserve %s takes their grants back", name))
+	}
+	return nil
 }
 
 // Unserve ends a service, its grants and its joints.

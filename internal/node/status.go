@@ -14,7 +14,7 @@ import (
 // Status tells how the node is.
 func (n *Node) Status() api.Status {
 	s := api.Status{Identity: n.Identity(), Version: n.config.Version, Dir: n.config.Dir, Config: n.config.ConfigFile,
-		PID: os.Getpid(), Since: n.started, Addrs: n.addrs(), Joints: n.joints.count(peer.ID{}, ""),
+		Passing: n.config.Passing, PID: os.Getpid(), Since: n.started, Addrs: n.addrs(), Joints: n.joints.count(peer.ID{}, ""),
 		Pairing: n.waiting.Load() > 0, Links: n.links.list(n)}
 	links := n.linksNow()
 	if p, err := n.here(); err == nil {

@@ -27,6 +27,7 @@ type Status struct {
 	Since    time.Time    `json:"since"`
 	Addrs    []string     `json:"addrs,omitempty"` // where others may reach it
 	Relays   []string     `json:"relays,omitempty"`
+	Passing  bool         `json:"passing,omitempty"`  // it is there for one program only, and serves what that says
 	Relaying string       `json:"relaying,omitempty"` // for whom it is a relay: "friends", "anyone"
 	Ports    []string     `json:"ports,omitempty"`    // of a relay, which a firewall must let in: "tcp 4001"
 	Peers    int          `json:"peers"`
@@ -151,6 +152,7 @@ type ServeRequest struct {
 	Address string   `json:"address"`
 	To      []string `json:"to,omitempty"` // names or IDs of peers, "paired"; nobody else may use it
 	Anyone  bool     `json:"anyone,omitempty"`
+	Replace bool     `json:"replace,omitempty"` // also one of that name with another address
 }
 
 // A Service is one that this node offers.
@@ -207,6 +209,8 @@ type OfferRequest struct {
 	To      []string `json:"to,omitempty"` // as in ServeRequest; empty = the grants that there are
 	Anyone  bool     `json:"anyone,omitempty"`
 	Carries Carries  `json:"carries,omitempty"` // empty = bytes
+	Address string   `json:"address,omitempty"` // where it leads, if that is known: whom it was granted to, it was granted with an address
+	Replace bool     `json:"replace,omitempty"` // also if it was granted with another one
 }
 
 // A Joint is one that goes on: somebody uses a service.
