@@ -16,7 +16,7 @@ import (
 // What a node says of connections that it has forgotten, others believe after it was killed, too.
 func TestResetKey(t *testing.T) {
 	key, other := peer.KeyFromSeed([32]byte{1}), peer.KeyFromSeed([32]byte{2})
-	if resetKey(key) != resetKey(key) {
+	if first := resetKey(key); first != resetKey(key) {
 		t.Error("it is another one each time")
 	}
 	if resetKey(key) == resetKey(other) {

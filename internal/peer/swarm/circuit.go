@@ -41,6 +41,15 @@ func reserveAgain(failed int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
+// reserveTime is how long the attempt may take that follows so many that have failed. Most begin
+// anew soon: who waits for an answer to a connection asks for it ever more seldom.
+func reserveTime(failed int) time.Duration {
+	if failed%4 == 3 {
+		return OpenTimeout
+	}
+	return 3 * time.Second
+}
+
 // circuits are the relays by which we can be reached.
 type circuits struct {
 	mu       sync.Mutex // guards all below
@@ -195,7 +204,7 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 	who, _ := ours(relay.ID) //nolint:errcheck // a relay without an ID of ours is nobody
 	for failed := 0; n.ctx.Err() == nil; {
 		changed, began := n.changes.wait(), time.Now()
-		until, err := n.reserve(relay)
+		until, err := n.reserve(relay, reserveTime(failed))
 		n.event(Event{What: Reserved, Peer: who, Err: err})
 		if err == nil {
 			n.setReserved(relay.ID, through(relay))
@@ -220,8 +229,8 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 }
 
 // reserve asks a relay for a reservation and returns when it is to be renewed.
-func (n *Network) reserve(relay lpeer.AddrInfo) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(n.ctx, OpenTimeout)
+func (n *Network) reserve(relay lpeer.AddrInfo, patience time.Duration) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(n.ctx, patience)
 	defer cancel()
 	var r *client.Reservation
 	err := n.whileMoving(ctx, func(ctx context.Context) (err error) {

@@ -22,7 +22,7 @@ import (
 const (
 	pingBusy    = 500 * time.Millisecond
 	pingIdle    = 5 * time.Second
-	pingLeast   = 700 * time.Millisecond // for an answer
+	pingLeast   = 500 * time.Millisecond // for an answer
 	pingHasty   = 250 * time.Millisecond // after a change of the network
 	pingMost    = 5 * time.Second
 	pingMisses  = 2
