@@ -318,7 +318,7 @@ func TestRevokeCuts(t *testing.T) {
 		"block":   func() (int, error) { return 1, alice.Client().Block(ctx, "bob") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+			serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}, Replace: true})
 			s := dial(t, bob, "alice/echo")
 			says(t, s, "x", "X")
 			if cut, err := take(); err != nil || cut != 1 {

@@ -107,6 +107,9 @@ func attempt(ctx context.Context, signal transport.Stream, opener bool, wait tim
 	var wg sync.WaitGroup
 	wg.Go(func() { readFrames(ctx, signal, frames) })
 	res, err := x.run(ctx, wait, gather)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // whatever that broke first
+	}
 	stop()
 	cancel()
 	_ = signal.CloseWrite() // what was said arrives
