@@ -19,7 +19,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
-var scale = flag.Int("scale", 40, "nodes in TestScale: make scale")
+var scale = flag.Int("scale", 20, "nodes in TestScale: make scale")
 
 // scaleRelays is one relay for so many nodes.
 const scaleRelays = 25
@@ -29,6 +29,7 @@ type world struct {
 	net     *simnet.Simnet
 	packets atomic.Int64
 	next    int
+	joining sync.Mutex // for NewEndpoint, which has none
 }
 
 func (w *world) node(t *testing.T, change func(*Config)) *Network {
@@ -40,6 +41,8 @@ func (w *world) node(t *testing.T, change func(*Config)) *Network {
 	c := Config{Key: peer.NewKey(), Admit: func(peer.ID) peer.Admission { return peer.Known }, NoPunch: true,
 		Listen: []string{fmt.Sprintf("/ip4/%s/udp/4001/quic-v1", ip)}, Discovery: PrivateDiscovery,
 		packets: func(*net.UDPAddr) (net.PacketConn, error) {
+			w.joining.Lock()
+			defer w.joining.Unlock()
 			return w.net.NewEndpoint(at, simnet.NodeBiDiLinkSettings{Downlink: link, Uplink: link}), nil
 		}}
 	change(&c)
