@@ -3,6 +3,7 @@ package lan
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -221,14 +222,20 @@ func hostMain() {
 		case "join":
 			go func() {
 				begin := time.Now()
-				s, err := l.Join(ctx, channel)
-				if err != nil {
-					say("joined %v", err)
+				for {
+					s, err := l.Join(ctx, channel)
+					if err != nil {
+						say("joined %v", err)
+						return
+					}
+					from := s.RemoteAddr()
+					r, err := pair.Join(ctx, s, code(channel), pair.Side{Key: self, Name: "joiner"})
+					if errors.Is(err, io.ErrUnexpectedEOF) && !pair.Spent(err) {
+						continue // the network has changed under the run: the code is as good as before
+					}
+					say("joined %s %v %v %d %s", r.Suggested, r.Words, err, time.Since(begin).Milliseconds(), from)
 					return
 				}
-				from := s.RemoteAddr()
-				r, err := pair.Join(ctx, s, code(channel), pair.Side{Key: self, Name: "joiner"})
-				say("joined %s %v %v %d %s", r.Suggested, r.Words, err, time.Since(begin).Milliseconds(), from)
 			}()
 		case "channels":
 			c, err := l.Channels(ctx, 500*time.Millisecond)

@@ -434,6 +434,9 @@ func TestWorstLinks(t *testing.T) {
 
 // TestInterfaces has many interfaces that lead nowhere.
 func TestInterfaces(t *testing.T) {
+	if !*full {
+		t.Skip("takes long: make natlab")
+	}
 	p := newPlace(t)
 	a, b := p.Host("a", p.Router(natlab.Port)), p.Host("b", p.Router(natlab.Port))
 	for n := 1; n < 32; n *= 2 {
