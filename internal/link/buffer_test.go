@@ -9,7 +9,7 @@ import (
 // A buffer is a queue, whatever the sizes, and pays for what it holds.
 func TestBuffer(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
+	for range 20 {
 		memory := &account{limit: 1 << 20}
 		q := buffer{memory: memory}
 		var want []byte

@@ -140,24 +140,29 @@ func (s *Stream) start(survive time.Duration, limit int64, roundTrip time.Durati
 	if s.ended {
 		return
 	}
-	s.survive, s.limit = survive, limit
 	if roundTrip > 0 {
 		s.measured(roundTrip)
 	}
-	s.granted, s.toldAt = s.window, time.Now()
-	s.beat.start(s)
+	s.begins(survive, limit)
 }
 
 // startEarly begins the life of a session to which the other side has not agreed yet. It
 // may be sent slowWindow bytes meanwhile.
 func (s *Stream) startEarly(open []byte) {
-	s.start(s.survive, slowWindow, 0)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cur != nil {
-		s.awaiting, s.cur.greeting = true, open
-		s.flush(true)
+	if s.ended {
+		return
 	}
+	s.awaiting, s.cur.greeting = true, open // before anything else can be sent
+	s.begins(s.survive, slowWindow)
+	s.flush(true)
+}
+
+func (s *Stream) begins(survive time.Duration, limit int64) {
+	s.survive, s.limit = survive, limit
+	s.granted, s.toldAt = s.window, time.Now()
+	s.beat.start(s)
 }
 
 // agree notes what the other side has answered to an early opening.
