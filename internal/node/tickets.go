@@ -241,7 +241,7 @@ func (n *Node) RevokeTicket(ctx context.Context, text string) (cut int, err erro
 		serial = t.Serial
 	}
 	if err != nil {
-		return 0, transport.Usage(err)
+		return 0, transport.WithHint(transport.Usage(err), "tenon tickets lists those of tickets; a grant is taken back with tenon revoke SERVICE PEER")
 	}
 	cut = n.joints.cut(func(j *joint) error {
 		if j.right.Ticket == serial {
