@@ -70,7 +70,7 @@ type Refusal byte
 const (
 	NotGranted    Refusal = 1 // nothing lets the peer use it; or there is no such service
 	Blocked       Refusal = 2 // the peer is on the block list
-	Oneself       Refusal = 3 // the peer has our own key
+	Oneself       Refusal = 3 // the peer has our own key, or one that we have had
 	TicketForged  Refusal = 4 // the ticket's signature is not ours, or it makes no sense
 	TicketUnknown Refusal = 5 // we have no record of the ticket
 	TicketExpired Refusal = 6
@@ -138,6 +138,7 @@ func (r Right) String() string {
 // node nothing there: for each direction the side that is used has the say.
 type Access struct {
 	Self    ID
+	Earlier map[ID]bool // keys that this node has had: whoever has one now is not this node
 	Paired  map[ID]bool
 	Blocked map[ID]bool // wins over everything
 	Grants  map[Service][]Subject
@@ -197,12 +198,29 @@ func (a *Access) DecideOut(peer ID) error {
 	return nil
 }
 
+// IsSelf tells whether it is the key of this node, or an earlier one.
+func (a *Access) IsSelf(id ID) bool { return id == a.Self || a.Earlier[id] }
+
+// Knows tells whether anything is on record of a peer: that it is paired or blocked, that
+// something was granted to it alone, or that it has given this user a ticket.
+func (a *Access) Knows(peer ID) bool {
+	if a.Paired[peer] || a.Blocked[peer] || a.Held[peer] {
+		return true
+	}
+	for _, grants := range a.Grants {
+		if slices.Contains(grants, Only(peer)) {
+			return true
+		}
+	}
+	return false
+}
+
 // outcast finds those with whom there is nothing to decide.
 func (a *Access) outcast(peer ID) error {
 	switch {
 	case peer.IsZero():
 		return NotGranted
-	case peer == a.Self:
+	case a.IsSelf(peer):
 		return Oneself
 	case a.Blocked[peer]:
 		return Blocked

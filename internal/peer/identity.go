@@ -168,7 +168,7 @@ func (i *Identity) Rotate(now time.Time) (Rotation, error) {
 	if err := i.writeKey(nextFile, private); err != nil {
 		return Rotation{}, err
 	}
-	if err := i.write(rotationFile, marshalRotations(all)); err != nil {
+	if err := i.write(rotationFile, MarshalRotations(all)); err != nil {
 		return Rotation{}, err
 	}
 	i.key, i.rotations = next, all // as of now, whatever happens to the file: see finishRotation

@@ -174,7 +174,7 @@ func TestRotationInterrupted(t *testing.T) {
 		}
 		if c.statement {
 			want = next.ID()
-			if err := i.write(rotationFile, marshalRotations([]Rotation{NewRotation(i.key, next, 1, time.Now())})); err != nil {
+			if err := i.write(rotationFile, MarshalRotations([]Rotation{NewRotation(i.key, next, 1, time.Now())})); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -191,7 +191,7 @@ func (a *Access) Redeem(ctx context.Context, store TicketStore, peer ID, t Ticke
 	if err := a.outcast(peer); err != nil {
 		return nil, err
 	}
-	if t.Issuer != a.Self {
+	if !a.IsSelf(t.Issuer) {
 		return nil, TicketUnknown
 	}
 	err := store.Update(ctx, t.Serial, func(r *TicketRecord) (*TicketRecord, error) {

@@ -106,7 +106,29 @@ func Follow(id ID, statements []Rotation) (ID, error) {
 	}
 }
 
-func marshalRotations(all []Rotation) []byte {
+// Succession reads what somebody shows who has a new key, as [MarshalRotations] has written
+// it: statements that lead from key to key. It returns the first key that known says
+// is known, and the one that it has become. Strangers send this: nothing is verified
+// unless a key is known, and nothing behind the first statement that is wrong. The error
+// is [ErrRotation], also if nobody in it is known.
+func Succession(b []byte, known func(ID) bool) (old, now ID, err error) {
+	if len(b)%rotationSize != 0 || len(b) > MaxRotations*rotationSize {
+		return ID{}, ID{}, ErrRotation
+	}
+	for ; len(b) > 0; b = b[rotationSize:] {
+		if old, err = NewID(b[:ed25519.PublicKeySize]); err == nil && known(old) {
+			break
+		}
+	}
+	chain, err := parseRotations(b)
+	if err != nil || len(chain) == 0 {
+		return ID{}, ID{}, ErrRotation
+	}
+	return old, chain[len(chain)-1].New, nil
+}
+
+// MarshalRotations puts statements one behind the other, for a file and for handshakes.
+func MarshalRotations(all []Rotation) []byte {
 	var b []byte
 	for _, r := range all {
 		one, _ := r.MarshalBinary() // it does not fail
@@ -115,7 +137,7 @@ func marshalRotations(all []Rotation) []byte {
 	return b
 }
 
-// parseRotations reads what marshalRotations has written.
+// parseRotations reads what MarshalRotations has written.
 func parseRotations(b []byte) ([]Rotation, error) {
 	if len(b)%rotationSize != 0 || len(b) > MaxRotations*rotationSize {
 		return nil, ErrRotation

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -91,4 +92,34 @@ func FuzzRotation(f *testing.F) {
 			t.Fatalf("%x is written %x (%v)", b, again, err)
 		}
 	})
+}
+
+func TestSuccession(t *testing.T) {
+	chain := MarshalRotations([]Rotation{rotation(1, 2, 1), rotation(2, 3, 2), rotation(3, 4, 3)})
+	broken := append(bytes.Clone(chain[:rotationSize]), chain[2*rotationSize:]...)
+	bad := bytes.Clone(chain)
+	bad[2*rotationSize+100] ^= 1
+	for _, c := range []struct {
+		name     string
+		shown    []byte
+		known    byte
+		old, now ID
+		err      error
+	}{
+		{"from the first", chain, 1, key(1).ID(), key(4).ID(), nil},
+		{"from the middle", chain, 3, key(3).ID(), key(4).ID(), nil},
+		{"of the latest", chain, 4, ID{}, ID{}, ErrRotation},
+		{"of a stranger", chain, 9, ID{}, ID{}, ErrRotation},
+		{"one is missing", broken, 1, ID{}, ID{}, ErrRotation},
+		{"what is before is not looked at", broken, 3, key(3).ID(), key(4).ID(), nil},
+		{"a wrong signature", bad, 1, ID{}, ID{}, ErrRotation},
+		{"nothing", nil, 1, ID{}, ID{}, ErrRotation},
+		{"half of one", chain[:100], 1, ID{}, ID{}, ErrRotation},
+		{"too long", bytes.Repeat(chain, MaxRotations), 1, ID{}, ID{}, ErrRotation},
+	} {
+		old, now, err := Succession(c.shown, func(k ID) bool { return k == key(c.known).ID() })
+		if err != c.err || err == nil && (old != c.old || now != c.now) {
+			t.Errorf("%s: %v, %v, %v", c.name, old, now, err)
+		}
+	}
 }

@@ -26,6 +26,7 @@ const OpenTimeout = 10 * time.Second
 type World struct {
 	mu    sync.Mutex // guards all that the nodes, wires and pipes of this World hold
 	nodes map[peer.ID]*Node
+	heirs map[peer.ID]*Node  // who is where a key was that nobody has any more
 	wires map[[2]*Node]*wire // under both orders of the two
 }
 
@@ -35,6 +36,9 @@ type Node struct {
 	name  string
 	key   *peer.Key
 	admit func(peer.ID) bool
+
+	rotations []byte // shown to all before they admit it
+	succeeds  func([]byte)
 
 	handlers map[string]func(transport.Stream)
 	changed  chan struct{} // closed at the next change of the links
@@ -79,6 +83,38 @@ func (w *World) NodeWith(key *peer.Key, name string, admit func(peer.ID) bool) *
 	}
 	w.nodes[n.Self()] = n
 	return n
+}
+
+// Rotated has the node show statements by which earlier keys have named its own, and tells
+// it those of others, before it is looked at who is admitted. Who turns to a node with one
+// of the earlier keys finds this one, and that it has not the key.
+func (n *Node) Rotated(rotations []byte, succeeds func(rotations []byte)) {
+	w := n.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.heirs == nil {
+		w.heirs = map[peer.ID]*Node{}
+	}
+	n.rotations, n.succeeds = rotations, succeeds
+	for id := range w.nodes {
+		if old, _, err := peer.Succession(rotations, func(other peer.ID) bool { return other == id }); err == nil {
+			w.heirs[old] = n
+		}
+	}
+}
+
+// shake has two nodes show each other what keys they have had.
+func shake(a, b *Node) {
+	w := a.world
+	w.mu.Lock()
+	ofA, toA, ofB, toB := a.rotations, a.succeeds, b.rotations, b.succeeds
+	w.mu.Unlock()
+	if toA != nil && len(ofB) > 0 {
+		toA(ofB)
+	}
+	if toB != nil && len(ofA) > 0 {
+		toB(ofA)
+	}
 }
 
 // wire returns the wire between two nodes. It is called with mu held.
@@ -186,6 +222,9 @@ func (n *Node) Open(ctx context.Context, to peer.ID, proto string) (transport.St
 	w := n.world
 	w.mu.Lock()
 	far, closed := w.nodes[to], n.closed
+	if far != nil && far.closed && w.heirs[to] != nil {
+		far = w.heirs[to]
+	}
 	w.mu.Unlock()
 	switch {
 	case closed || far == nil || far == n:
@@ -196,7 +235,11 @@ func (n *Node) Open(ctx context.Context, to peer.ID, proto string) (transport.St
 	if err := n.knock(ctx, far); err != nil {
 		return fail(err)
 	}
-	if !far.admit(n.Self()) {
+	shake(n, far)
+	switch {
+	case far.Self() != to:
+		return fail(peer.ErrUnreachable) // somebody else answers
+	case !far.admit(n.Self()):
 		return fail(peer.ErrNotAdmitted)
 	}
 	w.mu.Lock()

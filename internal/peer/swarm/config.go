@@ -31,6 +31,14 @@ type Config struct {
 	// goroutine. Nil refuses everybody.
 	Admit func(peer.ID) peer.Admission
 
+	// Rotations is shown to all in the handshake, who know an earlier key perhaps: the
+	// statements by which those have named Key, as [peer.MarshalRotations] has them.
+	Rotations []byte
+
+	// Succeeds is told what others show so, before it is looked at whether they are
+	// let in. Nothing of it was checked. It may be called from any goroutine.
+	Succeeds func(rotations []byte)
+
 	Listen   []string // where to listen; none = nowhere
 	Announce []string // told to others in place of what is listened on
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
@@ -21,9 +20,9 @@ import (
 // without a multiplexer, twice as fast, and no stream waits behind another. When a
 // stream has ended, its connection carries the next one. See docs/protocol/direct.md.
 type direct struct {
-	n        *Network
-	identity *libp2ptls.Identity
-	limits   network.ResourceManager
+	n      *Network
+	secure *secureTransport
+	limits network.ResourceManager
 
 	mu    sync.Mutex // guards all below
 	peers map[lpeer.ID]*directPeer
@@ -50,9 +49,8 @@ const (
 	directNear      = 10 * time.Millisecond // round trip at which a new connection is waited for
 )
 
-func newDirect(n *Network, key *privKey, limits network.ResourceManager) (*direct, error) {
-	identity, err := libp2ptls.NewIdentity(key)
-	return &direct{n: n, identity: identity, limits: limits, peers: map[lpeer.ID]*directPeer{}}, err
+func newDirect(n *Network, secure *secureTransport, limits network.ResourceManager) *direct {
+	return &direct{n: n, secure: secure, limits: limits, peers: map[lpeer.ID]*directPeer{}}
 }
 
 // errNoDirect: the stream is to go over libp2p's connection.
@@ -200,7 +198,7 @@ func (d *direct) secureDialed(ctx context.Context, c net.Conn, to lpeer.ID) (*di
 		c.Close() //nolint:errcheck // it is gone
 		return nil, errors.ErrUnsupported
 	}
-	return d.secure(ctx, conn, transport.Dialed, to)
+	return d.handshake(ctx, conn, transport.Dialed, to)
 }
 
 // finish ends the count of a dial.

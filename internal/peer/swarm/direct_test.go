@@ -180,7 +180,7 @@ func dialTLS(t *testing.T, as, to *Network, want *Network) (*directConn, error) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return as.direct.secure(t.Context(), c.(*net.TCPConn), transport.Dialed, want.lib()) //nolint:forcetypeassert // it is one
+	return as.direct.handshake(t.Context(), c.(*net.TCPConn), transport.Dialed, want.lib()) //nolint:forcetypeassert // it is one
 }
 
 // swarmAddr returns where n listens for TCP.

@@ -29,11 +29,11 @@ type directConn struct {
 	since time.Time // when it became idle; guarded by direct.mu
 }
 
-// secure does the handshake. The other side has to be want, unless that is nobody.
-func (d *direct) secure(ctx context.Context, c *net.TCPConn, side transport.Side, want lpeer.ID) (*directConn, error) {
+// handshake does the handshake. The other side has to be want, unless that is nobody.
+func (d *direct) handshake(ctx context.Context, c *net.TCPConn, side transport.Side, want lpeer.ID) (*directConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	config, shown := d.identity.ConfigForPeer(want)
+	config, shown := d.secure.configFor(want)
 	config.NextProtos = []string{alpn}
 	over, err := tlslayer.Over(ctx, newTCPStream(c), config, side)
 	if err != nil {

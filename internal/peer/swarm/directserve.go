@@ -14,7 +14,7 @@ import (
 // accept takes a connection that has begun with a TLS handshake. It returns when the
 // other side has shown its key, or has not.
 func (d *direct) accept(ctx context.Context, c *net.TCPConn, scope network.ConnManagementScope) {
-	x, err := d.secure(ctx, c, transport.Accepted, "")
+	x, err := d.handshake(ctx, c, transport.Accepted, "")
 	if err != nil {
 		scope.Done()
 		return

@@ -14,7 +14,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
 	ltransport "github.com/libp2p/go-libp2p/core/transport"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/quic-go/quic-go"
@@ -25,9 +24,9 @@ import (
 // A quicTransport is libp2p's QUIC with a configuration of our own: libp2p's has room
 // for 256 streams of a connection, and takes no sockets that were made by punching.
 type quicTransport struct {
-	n        *Network
-	identity *libp2ptls.Identity
-	limits   network.ResourceManager
+	n      *Network
+	secure *secureTransport
+	limits network.ResourceManager
 
 	mu      sync.Mutex // guards sockets
 	sockets []*quicSocket
@@ -162,9 +161,9 @@ type leaveKey struct{}
 
 // serverTLS shows our certificate and takes everybody's: who it is, is looked at later.
 func (t *quicTransport) serverTLS() *tls.Config {
-	config, _ := t.identity.ConfigForPeer("")
+	config, _ := t.secure.configFor("")
 	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		own, _ := t.identity.ConfigForPeer("")
+		own, _ := t.secure.configFor("")
 		return own, nil
 	}
 	return config
@@ -192,7 +191,7 @@ func (t *quicTransport) dialFrom(ctx context.Context, from *quic.Transport, to *
 		scope.Done()
 		return nil, err
 	}
-	config, _ := t.identity.ConfigForPeer(p)
+	config, _ := t.secure.configFor(p)
 	c, err := from.Dial(ctx, to, config, t.config())
 	if err != nil {
 		scope.Done()

@@ -93,6 +93,16 @@ func (n *Network) abandoned(x *served) {
 	n.working.Done()
 }
 
+// begin counts something that Close waits for, until working.Done, unless Close has begun.
+func (n *Network) begin() bool {
+	n.serve.mu.Lock()
+	defer n.serve.mu.Unlock()
+	if !n.serve.over {
+		n.working.Add(1)
+	}
+	return !n.serve.over
+}
+
 // task runs f in a goroutine that Close waits for, unless that has begun.
 func (n *Network) task(f func()) bool {
 	n.serve.mu.Lock()

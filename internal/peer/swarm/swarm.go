@@ -22,7 +22,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/upgrader"
 	"github.com/libp2p/go-libp2p/p2p/protocol/identify"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
-	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 
 	"github.com/tenon-net/tenon/internal/peer"
 )
@@ -135,7 +134,7 @@ func build(config Config) (_ *Network, err error) {
 // addTransports adds TCP with TLS and yamux, WebSocket with the same, and QUIC.
 func (n *Network) addTransports(key *privKey, limits network.ResourceManager) error {
 	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
-	secure, err := libp2ptls.New(libp2ptls.ID, key, muxers)
+	secure, err := newSecureTransport(n, key, yamux.ID)
 	if err != nil {
 		return err
 	}
@@ -144,9 +143,7 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 		return err
 	}
 	n.upgrader = up
-	if n.direct, err = newDirect(n, key, limits); err != nil {
-		return err
-	}
+	n.direct = newDirect(n, secure, limits)
 	if n.overTCP, err = newTCPTransport(n, up, limits); err != nil {
 		return err
 	}
@@ -154,7 +151,7 @@ func (n *Network) addTransports(key *privKey, limits network.ResourceManager) er
 	if err != nil {
 		return err
 	}
-	n.overQUIC = &quicTransport{n: n, identity: n.direct.identity, limits: limits}
+	n.overQUIC = &quicTransport{n: n, secure: secure, limits: limits}
 	n.inject = newInjector()
 	for _, t := range []ltransport.Transport{n.overTCP, overWS, n.overQUIC, n.inject} {
 		if err := n.swarm.AddTransport(t); err != nil {
