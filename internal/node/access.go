@@ -16,8 +16,11 @@ import (
 // and may not any more. It is called with mu held; joints are cut without waiting for
 // them. It returns how many were.
 func (n *Node) decide() (cut int) {
-	a := &peer.Access{Self: n.identity.ID(), Paired: map[peer.ID]bool{}, Blocked: map[peer.ID]bool{},
+	a := &peer.Access{Self: n.identity.ID(), Earlier: map[peer.ID]bool{}, Paired: map[peer.ID]bool{}, Blocked: map[peer.ID]bool{},
 		Grants: map[peer.Service][]peer.Subject{}, Revoked: map[peer.Serial]bool{}, Held: map[peer.ID]bool{}}
+	for _, r := range n.identity.Rotations() {
+		a.Earlier[r.Old] = true
+	}
 	for id, p := range n.facts.people {
 		if !p.paired.IsZero() {
 			a.Paired[id] = true

@@ -13,7 +13,7 @@ import (
 // find returns the peer of a name or an ID that this user has typed.
 func (f *facts) find(text string) (peer.ID, error) {
 	if id, err := peer.ParseID(text); err == nil {
-		return id, nil
+		return f.heir(id), nil
 	} else if strings.HasPrefix(strings.ToLower(text), "tenonid1") {
 		return peer.ID{}, transport.Usage(err)
 	}
@@ -36,6 +36,14 @@ func (f *facts) find(text string) (peer.ID, error) {
 		hint = "is it " + strings.Join(near, ", or ") + "?"
 	}
 	return peer.ID{}, transport.WithHint(transport.Mark(fmt.Errorf("no peer is called %q", text), api.ErrNotFound), hint)
+}
+
+// heir returns the key that a peer has now who has had, or has, this one.
+func (f *facts) heir(id peer.ID) peer.ID {
+	if now, ok := f.heirs[id]; ok {
+		return now
+	}
+	return id
 }
 
 // call returns what this user calls a peer.

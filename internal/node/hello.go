@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -124,7 +123,9 @@ func (n *Node) learn(id peer.ID, h hello) {
 		}
 	}
 	for _, r := range statements {
-		n.follow(r.Old, statements)
+		if now, err := peer.Follow(r.Old, statements); err == nil {
+			n.follow(r.Old, now)
+		}
 	}
 	if said := neutral.Line(h.Name); len(said) <= 64 {
 		n.mu.Lock()
@@ -135,29 +136,4 @@ func (n *Node) learn(id peer.ID, h hello) {
 			}
 		}
 	}
-}
-
-// follow gives everything of a peer to its new key, if it has named one.
-func (n *Node) follow(old peer.ID, statements []peer.Rotation) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	was := n.facts.people[old]
-	if was == nil {
-		return
-	}
-	now, err := peer.Follow(old, statements)
-	if err != nil || now == old {
-		return
-	}
-	name := n.facts.call(old)
-	if other := n.facts.people[now]; other != nil && !other.paired.IsZero() {
-		n.tell(api.Event{Type: "warning", Peer: now.String(), Text: fmt.Sprintf("%s says that its new key is that of %s, which is known already", name, n.facts.call(now))})
-		return
-	}
-	if err := n.rekey(context.WithoutCancel(n.life), was, now); err != nil {
-		n.tell(api.Event{Type: "warning", Text: err.Error()})
-		return
-	}
-	n.audit.add(entry{event: "rotate", peer: now.String(), name: name, outcome: "was " + old.String()})
-	n.tell(api.Event{Type: "peer", Peer: now.String(), Text: name + " has a new key, " + now.Short() + ", which its old one has signed"})
 }

@@ -32,6 +32,19 @@ func (s *sightings) seen(id peer.ID) {
 	}
 }
 
+// all wakes all who wait: other peers may be turned to now.
+func (s *sightings) all() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.next {
+		close(c)
+	}
+	clear(s.next)
+}
+
 // of returns a channel that is closed when the peer is found, or found elsewhere.
 func (s *sightings) of(id peer.ID) <-chan struct{} {
 	s.mu.Lock()

@@ -30,6 +30,7 @@ import (
 func Connect(ctx context.Context, e Env) (Presence, error) {
 	c := swarm.Config{Key: e.Key, Admit: e.Admit, Announce: e.Settings.Announce, LANOnly: e.Settings.LANOnly,
 		MapPorts:  !e.Settings.LANOnly && !e.Settings.NoMap && len(e.Settings.Announce) == 0,
+		Rotations: e.Rotations, Succeeds: e.Succeeds,
 		Addresses: e.Known, Remember: e.Remember, Events: func(v swarm.Event) { tellSwarm(e, v) }}
 	var err error
 	if c.Relays, err = relayAddrs(e.Settings.Relays); err != nil {
@@ -75,13 +76,13 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 }
 
 // listenSomewhere listens where the settings say. If they do not say, it listens
-// everywhere, at a port that follows from the key, so that an address that others
-// remember is right after a restart; or if somebody has that port, at any.
+// everywhere, at a port that follows from the first key, so that an address that others
+// remember is right after a restart, and after a rotation; or if somebody has that port, at any.
 func listenSomewhere(ctx context.Context, c swarm.Config, e Env) (*swarm.Network, error) {
 	if c.Listen = e.Settings.Listen; len(c.Listen) > 0 {
 		return swarm.New(ctx, c)
 	}
-	sum := sha256.Sum256(append([]byte("tenon port "), e.Key.ID().Bytes()...))
+	sum := sha256.Sum256(append([]byte("tenon port "), e.First.Bytes()...))
 	port := 20000 + int(binary.BigEndian.Uint16(sum[:]))%10000 // below those that Linux gives to clients
 	c.Listen = everywhere(port)
 	n, err := swarm.New(ctx, c)
@@ -223,6 +224,7 @@ func (p *swarmPresence) Ports() []string {
 // Recheck has the network ask again who is let in, and the local network who is known.
 func (p *swarmPresence) Recheck() {
 	p.swarm.Recheck()
+	p.around.all()
 	if p.lan != nil {
 		p.lan.Changed()
 	}

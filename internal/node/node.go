@@ -47,6 +47,7 @@ type Config struct {
 // An Env is what a Presence is made with.
 type Env struct {
 	Key      *peer.Key
+	First    peer.ID // the key that the identity has had first
 	Settings Network
 	Admit    func(peer.ID) peer.Admission
 	Known    func(peer.ID) []string                          // where a peer was before
@@ -54,6 +55,11 @@ type Env struct {
 	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
 	Paired   func() []peer.ID                                // whom to look for
 	Tell     func(text string)                               // for the log
+
+	// Rotations is what a peer is to see in the handshake, before it decides whether it
+	// knows Key; Succeeds is told what others show.
+	Rotations []byte
+	Succeeds  func(rotations []byte)
 }
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
@@ -245,7 +251,12 @@ func (n *Node) appear(ctx context.Context) error {
 	if n.settings.Network.Relay == "anyone" {
 		admit = n.admitGuests
 	}
-	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+	rotations, first := n.identity.Rotations(), n.identity.ID()
+	if len(rotations) > 0 {
+		first = rotations[0].Old
+	}
+	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+		Rotations: peer.MarshalRotations(rotations), Succeeds: n.succeed,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) }}
 	n.mu.Unlock()
 	n.accounts.set(env.Settings.Limits.Day)

@@ -23,19 +23,26 @@ func (n *Node) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, err
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(r.Timeout))
 		defer cancel()
 	}
-	id, q, err := n.locate(ctx, r.To)
+	var q request
+	var s transport.Stream
+	var a answer
+	var who peer.ID
+	err := n.turnTo(func() (id peer.ID, err error) {
+		id, q, err = n.locate(ctx, r.To)
+		return id, err
+	}, func(id peer.ID) (err error) {
+		who = id
+		s, a, err = n.ask(ctx, id, q, r.Survive)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	s, a, err := n.ask(ctx, id, q, r.Survive)
-	if err != nil {
-		return nil, err
-	}
-	j := &joint{peer: id, service: peer.Service(q.service), out: true, link: n.bestLink(id), stream: s}
+	j := &joint{peer: who, service: peer.Service(q.service), out: true, link: n.bestLink(who), stream: s}
 	life, err := n.joints.begin(n.life, j, maxJoints)
 	if err == nil {
 		// Whoever has blocked the peer before the joint was there could not cut it.
-		if err = n.access.Load().DecideOut(id); err != nil {
+		if err = n.access.Load().DecideOut(who); err != nil {
 			n.joints.end(j)
 		}
 	}
@@ -61,6 +68,7 @@ func (n *Node) locate(ctx context.Context, text string) (peer.ID, request, error
 		if err != nil {
 			return peer.ID{}, request{}, err
 		}
+		t.Issuer = n.heir(t.Issuer)
 		return t.Issuer, request{askOpen, string(t.Service), to.Ticket}, n.borrow(t, to.Ticket)
 	}
 	service, err := peer.ParseService(to.Service)
@@ -166,13 +174,16 @@ func named(name string, err error) error {
 
 // PeerServices lists what a peer lets this node use.
 func (n *Node) PeerServices(ctx context.Context, name string) ([]api.RemoteService, error) {
-	n.mu.Lock()
-	id, err := n.facts.find(name)
-	n.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	s, a, err := n.ask(ctx, id, request{sort: askList}, nil)
+	var s transport.Stream
+	var a answer
+	err := n.turnTo(func() (peer.ID, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.facts.find(name)
+	}, func(id peer.ID) (err error) {
+		s, a, err = n.ask(ctx, id, request{sort: askList}, nil)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -235,7 +235,7 @@ func (n *Node) Forget(ctx context.Context, who string) error {
 	}
 	n.audit.add(entry{event: "forget", peer: id.String(), name: n.facts.call(id)})
 	_, err = n.change(ctx, func(tx *sql.Tx) error {
-		for _, query := range []string{`DELETE FROM peers WHERE id = ?`, `DELETE FROM grants WHERE subject = ?`, `DELETE FROM held WHERE issuer = ?`} {
+		for _, query := range []string{`DELETE FROM peers WHERE id = ?`, `DELETE FROM grants WHERE subject = ?`, `DELETE FROM held WHERE issuer = ?`, `DELETE FROM successors WHERE now = ?`} {
 			if _, err := tx.ExecContext(ctx, query, id.String()); err != nil {
 				return err
 			}
@@ -247,6 +247,7 @@ func (n *Node) Forget(ctx context.Context, who string) error {
 			n.facts.grants[name] = slices.DeleteFunc(to, func(s peer.Subject) bool { return s == peer.Only(id) })
 		}
 		maps.DeleteFunc(n.facts.held, func(k heldKey, _ held) bool { return k.issuer == id })
+		maps.DeleteFunc(n.facts.heirs, func(_, now peer.ID) bool { return now == id })
 	})
 	return err
 }

@@ -72,6 +72,11 @@ CREATE TABLE relayed (
 	bytes INTEGER NOT NULL,
 	PRIMARY KEY (day, peer)
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE successors ( -- what keys of peers have become
+	old TEXT PRIMARY KEY,
+	now TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 `}
 
 // A person is a peer as it is on record.
@@ -102,6 +107,7 @@ type facts struct {
 	tickets  map[peer.Serial]*peer.TicketRecord
 	made     map[peer.Serial]time.Time
 	held     map[heldKey]held
+	heirs    map[peer.ID]peer.ID // of keys that peers have had, the ones that they have
 }
 
 type heldKey struct {
@@ -137,7 +143,7 @@ func fromUnix(seconds int64) time.Time {
 // wrote it.
 func load(ctx context.Context, tx *sql.Tx) (*facts, error) {
 	f := &facts{map[peer.ID]*person{}, map[peer.Service]string{}, map[peer.Service][]peer.Subject{},
-		map[peer.Serial]*peer.TicketRecord{}, map[peer.Serial]time.Time{}, map[heldKey]held{}}
+		map[peer.Serial]*peer.TicketRecord{}, map[peer.Serial]time.Time{}, map[heldKey]held{}, map[peer.ID]peer.ID{}}
 	for _, table := range []struct {
 		query string
 		row   func(scan func(...any) error) error
@@ -167,6 +173,18 @@ func load(ctx context.Context, tx *sql.Tx) (*facts, error) {
 			}
 			id, err := peer.ParseID(issuer)
 			f.held[heldKey{id, peer.Service(service)}] = held{id, peer.Service(service), text, fromUnix(expires)}
+			return err
+		}},
+		{`SELECT old, now FROM successors`, func(scan func(...any) error) error {
+			var texts [2]string
+			if err := scan(&texts[0], &texts[1]); err != nil {
+				return err
+			}
+			old, err := peer.ParseID(texts[0])
+			if err != nil {
+				return err
+			}
+			f.heirs[old], err = peer.ParseID(texts[1])
 			return err
 		}},
 	} {
@@ -220,6 +238,16 @@ func (f *facts) loadTicket(scan func(...any) error) error {
 	r := new(peer.TicketRecord)
 	f.tickets[serial], f.made[serial] = r, fromUnix(made)
 	return json.Unmarshal([]byte(record), r)
+}
+
+// putTicket writes the record of a ticket.
+func putTicket(ctx context.Context, tx *sql.Tx, serial peer.Serial, made time.Time, r *peer.TicketRecord) error {
+	record, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO tickets VALUES (?, ?, ?)`, serial.String(), made.Unix(), string(record))
+	return err
 }
 
 // put writes a person.

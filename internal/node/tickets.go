@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,16 +46,11 @@ func (s *ticketStore) Update(ctx context.Context, serial peer.Serial, f func(*pe
 	if was == nil && len(n.facts.tickets) >= maxTickets {
 		return transport.WithHint(fmt.Errorf("there are %d tickets already", maxTickets), "tenon ticket revoke ends one; those that are over are forgotten after a while")
 	}
-	record, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
 	made := time.Now()
 	if was != nil {
 		made = n.facts.made[serial]
 	}
-	write := exec(ctx, `INSERT OR REPLACE INTO tickets VALUES (?, ?, ?)`, serial.String(), made.Unix(), string(record))
-	_, err = n.change(ctx, write, func() { n.facts.tickets[serial], n.facts.made[serial] = r, made })
+	_, err = n.change(ctx, func(tx *sql.Tx) error { return putTicket(ctx, tx, serial, made, r) }, func() { n.facts.tickets[serial], n.facts.made[serial] = r, made })
 	return err
 }
 
@@ -235,7 +229,7 @@ func (n *Node) RevokeTicket(ctx context.Context, text string) (cut int, err erro
 	serial, err := peer.ParseSerial(text)
 	if ticket.Is(text) {
 		var t peer.Ticket
-		if t, err = peer.ParseTicket(text); err == nil && t.Issuer != n.ID() {
+		if t, err = peer.ParseTicket(text); err == nil && !n.access.Load().IsSelf(t.Issuer) {
 			return 0, transport.Usage(errors.New("somebody else has given out this ticket, and only he can revoke it"))
 		}
 		serial = t.Serial
@@ -292,7 +286,7 @@ func (n *Node) forgetTickets(ctx context.Context) error {
 // borrow takes note of a ticket that is used without being added: its issuer may be
 // turned to until the node ends.
 func (n *Node) borrow(t peer.Ticket, text string) error {
-	if t.Issuer == n.ID() {
+	if n.access.Load().IsSelf(t.Issuer) {
 		return transport.Mark(errors.New("this node has given out the ticket itself"), transport.ErrUsage)
 	}
 	n.addAddrs(t.Issuer, reached(t.Addresses, t.Via))
@@ -332,7 +326,7 @@ func (n *Node) AddTicket(ctx context.Context, text, as string) (api.Added, error
 		}
 		t.Addresses, t.Via, t.Called = raw.All(ticket.Address), raw.All(ticket.Via), string(called)
 	}
-	if t.Issuer == n.ID() {
+	if n.access.Load().IsSelf(t.Issuer) {
 		return api.Added{}, transport.Usage(errors.New("this node has given out the ticket itself"))
 	}
 	wanted, _ := peer.Suggested(t.Called)
@@ -341,12 +335,20 @@ func (n *Node) AddTicket(ctx context.Context, text, as string) (api.Added, error
 			return api.Added{}, transport.Usage(err)
 		}
 	}
+	t.Issuer = n.heir(t.Issuer)
 	if err := n.keep(ctx, t, text, wanted, as != ""); err != nil {
 		return api.Added{}, err
 	}
 	out := api.Added{Service: string(t.Service), NotAfter: t.NotAfter}
 	if raw.Kind == ticket.Service {
-		s, _, err := n.ask(ctx, t.Issuer, request{askRedeem, string(t.Service), text}, nil)
+		var s transport.Stream
+		err := n.turnTo(func() (peer.ID, error) {
+			t.Issuer = n.heir(t.Issuer)
+			return t.Issuer, nil
+		}, func(id peer.ID) (err error) {
+			s, _, err = n.ask(ctx, id, request{askRedeem, string(t.Service), text}, nil)
+			return err
+		})
 		if err == nil {
 			out.Redeemed = true
 			s.Close() //nolint:errcheck // all is said

@@ -47,6 +47,10 @@ type Identity struct {
 	Short     string `json:"short"`
 	Name      string `json:"name,omitempty"` // the name that it suggests to others
 	Rotations int    `json:"rotations,omitempty"`
+
+	// Away is who was not reached, of those who are paired, when the key was changed just
+	// now. They are shown the new one when they meet this node again.
+	Away []string `json:"away,omitempty"`
 }
 
 // A ConfigLink is a link of the configuration: two addresses kept joined.
