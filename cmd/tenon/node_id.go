@@ -14,10 +14,20 @@ func runID(p *program, c *call) error {
 	if len(c.args) > 0 {
 		return usageError("tenon id takes no arguments", "tenon peers lists the IDs of others")
 	}
-	return p.withAlone(c, func(t *talk) error {
-		id, err := t.ID(p.ctx)
+	with, get := p.withAlone, (*api.Client).ID
+	if c.peer.rotate {
+		with, get = p.with, (*api.Client).Rotate
+	}
+	return with(c, func(t *talk) error {
+		id, err := get(t.Client, p.ctx)
 		if err != nil {
 			return err
+		}
+		switch {
+		case len(id.Away) > 0:
+			p.tell(c, "this is a new key; not reached, and shown it when they meet this computer again: %s", strings.Join(id.Away, ", "))
+		case c.peer.rotate:
+			p.tell(c, "this is a new key, and all peers follow")
 		}
 		if p.json {
 			return p.stdout.json(id)

@@ -15,7 +15,7 @@ func peerCommands() []command {
 		return command{name: name, syntax: syntax, doc: doc, run: linked(name), flags: append(flags, bindDir), peers: true}
 	}
 	return []command{
-		verb("id", "", "show who this is to peers, as text and as a QR code", bindQR),
+		verb("id", "", "show who this is to peers, as text and as a QR code, or change the key", bindID),
 		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair, bindNetwork),
 		verb("peers", "[rename PEER NAME | forget PEER | block PEER | unblock PEER]", "list the peers with their state, or change what this user calls one, forget or block it"),
 		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe, bindNetwork, bindShare),
@@ -40,6 +40,7 @@ func peerCommands() []command {
 // peerFlags are those of the verbs about peers.
 type peerFlags struct {
 	dir       string
+	rotate    bool
 	qr        bool
 	invert    bool
 	name      string // what this user will call the other one
@@ -82,6 +83,12 @@ type relayLimits struct {
 func bindDir(c *call, s *opt.Set) {
 	s.Group("the node")
 	s.String(&c.peer.dir, "dir", "DIRECTORY", "where the identity and all that belongs to it is; otherwise $TENON_DIR, or $XDG_STATE_HOME/tenon")
+}
+
+func bindID(c *call, s *opt.Set) {
+	s.Group("the key")
+	s.Bool(&c.peer.rotate, "rotate", "take a new key, which the old one names as its successor: peers follow, and joints end")
+	bindQR(c, s)
 }
 
 func bindQR(c *call, s *opt.Set) {
