@@ -26,8 +26,9 @@ import (
 // A world is a network in memory and a place where those who want to pair meet.
 type world struct {
 	peertest.World
-	mu       sync.Mutex // guards meetings
+	mu       sync.Mutex // guards what follows
 	meetings map[int]*meeting
+	lose     int // so many who join lose their connection at once
 }
 
 // A presence is a node of a world.
@@ -55,12 +56,16 @@ func (p *presence) OfferMeeting(context.Context) (node.Meeting, error) {
 
 func (p *presence) JoinMeeting(ctx context.Context, channel int) (transport.Stream, error) {
 	p.world.mu.Lock()
-	m := p.world.meetings[channel]
+	m, lose := p.world.meetings[channel], p.world.lose > 0
+	p.world.lose--
 	p.world.mu.Unlock()
 	if m == nil {
 		return nil, peer.ErrUnreachable
 	}
 	a, b := mem.Pair()
+	if lose {
+		return a, b.Close()
+	}
 	select {
 	case m.came <- b:
 		return a, nil
@@ -151,6 +156,16 @@ func pairAs(t *testing.T, a, b *node.Node, ofA, ofB api.PairRequest) (atA, atB a
 		t.Fatalf("the words are %q and %q", atB.Words, atA.Words)
 	}
 	return atA, atB
+}
+
+// Who joins and loses the connection before the code was tried goes on by himself.
+func TestPairGoesOn(t *testing.T) {
+	w := &world{lose: 2}
+	a, b := w.node(t, "a"), w.node(t, "b")
+	pairUp(t, a, b)
+	if w.lose >= 0 {
+		t.Errorf("%d connections were not lost", w.lose)
+	}
 }
 
 // Each side may say what it is to be called at the other, and what it calls the other.

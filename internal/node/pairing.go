@@ -30,77 +30,92 @@ func (n *Node) meeter() (Meeter, error) {
 	return nil, errNoMeeting
 }
 
-// side returns who this node is for the other one, and what it wants to be called.
-func (n *Node) side(called string) (pair.Side, error) {
-	if called == "" {
-		called = n.suggested()
-	} else if _, err := wantedName(called); err != nil {
-		return pair.Side{}, err
+// A pairing is what both sides of one have in common.
+type pairing struct {
+	n    *Node
+	as   peer.Name // what this user will call the other side; "" = what that suggests
+	side pair.Side
+	at   Meeter
+	tell func(api.PairEvent)
+}
+
+func (n *Node) pairing(r api.PairRequest, tell func(api.PairEvent)) (p pairing, err error) {
+	p = pairing{n: n, tell: tell, side: pair.Side{Key: n.key(), Name: r.Self}}
+	if p.as, err = wantedName(r.As); err != nil {
+		return p, err
 	}
-	return pair.Side{Key: n.key(), Name: called}, nil
+	if _, err = wantedName(r.Self); err != nil {
+		return p, err
+	}
+	if r.Self == "" {
+		p.side.Name = n.suggested()
+	}
+	p.at, err = n.meeter()
+	return p, err
+}
+
+// done puts the other side on record, and tells so. Whoever has paired gets to the end,
+// though nobody waits any more.
+func (p pairing) done(ctx context.Context, r pair.Result) error {
+	friend, why, err := p.n.befriend(context.WithoutCancel(ctx), r, p.as)
+	if err == nil {
+		p.tell(api.PairEvent{Type: api.PairDone, Words: r.Words[:], Peer: &friend, Text: why})
+	}
+	return err
+}
+
+// attempt tells that there is a connection.
+func (p pairing) attempt(s transport.Stream) {
+	p.tell(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
 }
 
 // PairOffer shows a code, and tells what happens until somebody has used it, or it is of
 // no use any more.
 func (n *Node) PairOffer(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
-	as, err := wantedName(r.As)
-	if err != nil {
-		return err
-	}
-	side, err := n.side(r.Self)
-	if err != nil {
-		return err
-	}
-	m, err := n.meeter()
+	var mu sync.Mutex // one event after another
+	p, err := n.pairing(r, func(e api.PairEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		tell(e)
+	})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(n.life, cancel)()
-	meeting, err := m.OfferMeeting(ctx)
+	meeting, err := p.at.OfferMeeting(ctx)
 	if err != nil {
 		return err
 	}
 	defer meeting.Close() //nolint:errcheck // nothing comes of it
 	n.waiting.Add(1)
 	defer n.waiting.Add(-1)
-	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), side)
+	offer := pair.NewOffer(pair.NewCode(meeting.Channel()), p.side)
 	defer offer.Close() //nolint:errcheck // it returns nil
-	var mu sync.Mutex   // one event after another
-	say := func(e api.PairEvent) {
-		mu.Lock()
-		defer mu.Unlock()
-		tell(e)
-	}
 	for _, err := range meeting.Missing() {
-		say(api.PairEvent{Type: api.PairWarning, Text: neutral.Line(err.Error())})
+		p.tell(api.PairEvent{Type: api.PairWarning, Text: neutral.Line(err.Error())})
 	}
-	say(api.PairEvent{Type: api.PairCode, Code: offer.Code().String()})
+	p.tell(api.PairEvent{Type: api.PairCode, Code: offer.Code().String()})
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
-	attempts.Go(func() { acceptMeeting(ctx, meeting, offer, &attempts, say) })
+	attempts.Go(func() { p.accept(ctx, meeting, offer, &attempts) })
 	result, err := offer.Wait(ctx)
 	cancel()
 	if err != nil {
 		return err
 	}
-	p, why, err := n.befriend(context.WithoutCancel(ctx), result, as)
-	if err != nil {
-		return err
-	}
-	say(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p, Text: why})
-	return nil
+	return p.done(ctx, result)
 }
 
-// acceptMeeting lets those who come try the code.
-func acceptMeeting(ctx context.Context, meeting Meeting, offer *pair.Offer, attempts *sync.WaitGroup, say func(api.PairEvent)) {
+// accept lets those who come try the code.
+func (p pairing) accept(ctx context.Context, meeting Meeting, offer *pair.Offer, attempts *sync.WaitGroup) {
 	for {
 		s, err := meeting.Accept(ctx)
 		if err != nil {
 			return // the offer ends by itself
 		}
-		say(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
+		p.attempt(s)
 		attempts.Go(func() {
 			// Who has taken the code gets to the end, though nobody waits any more.
 			offer.Accept(context.WithoutCancel(ctx), s) //nolint:errcheck // Wait tells
@@ -114,36 +129,24 @@ func (n *Node) PairJoin(ctx context.Context, r api.PairRequest, tell func(api.Pa
 	if err != nil {
 		return transport.Usage(err)
 	}
-	as, err := wantedName(r.As)
-	if err != nil {
-		return err
-	}
-	side, err := n.side(r.Self)
+	p, err := n.pairing(r, tell)
 	if err != nil {
 		return err
 	}
 	for _, c := range corrections {
 		tell(api.PairEvent{Type: api.PairCorrection, Text: fmt.Sprintf("%q is taken for %q", c.Typed, c.Word)})
 	}
-	m, err := n.meeter()
+	result, err := pair.JoinFound(ctx, func(ctx context.Context) (transport.Stream, error) {
+		s, err := p.at.JoinMeeting(ctx, code.Channel)
+		if err == nil {
+			p.attempt(s)
+		}
+		return s, err
+	}, code, p.side)
 	if err != nil {
 		return err
 	}
-	s, err := m.JoinMeeting(ctx, code.Channel)
-	if err != nil {
-		return err
-	}
-	tell(api.PairEvent{Type: api.PairAttempt, Text: neutral.Line(s.RemoteAddr().String())})
-	result, err := pair.Join(ctx, s, code, side)
-	if err != nil {
-		return err
-	}
-	p, why, err := n.befriend(context.WithoutCancel(ctx), result, as)
-	if err != nil {
-		return err
-	}
-	tell(api.PairEvent{Type: api.PairDone, Words: result.Words[:], Peer: &p, Text: why})
-	return nil
+	return p.done(ctx, result)
 }
 
 func wantedName(text string) (peer.Name, error) {

@@ -3,9 +3,9 @@ package lan
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/pair"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // hostEnv makes this test binary a host of the laboratory: a process in a network
@@ -222,20 +223,19 @@ func hostMain() {
 		case "join":
 			go func() {
 				begin := time.Now()
-				for {
+				var from net.Addr
+				r, err := pair.JoinFound(ctx, func(ctx context.Context) (transport.Stream, error) {
 					s, err := l.Join(ctx, channel)
-					if err != nil {
-						say("joined %v", err)
-						return
+					if err == nil {
+						from = s.RemoteAddr()
 					}
-					from := s.RemoteAddr()
-					r, err := pair.Join(ctx, s, code(channel), pair.Side{Key: self, Name: "joiner"})
-					if errors.Is(err, io.ErrUnexpectedEOF) && !pair.Spent(err) {
-						continue // the network has changed under the run: the code is as good as before
-					}
-					say("joined %s %v %v %d %s", r.Suggested, r.Words, err, time.Since(begin).Milliseconds(), from)
+					return s, err
+				}, code(channel), pair.Side{Key: self, Name: "joiner"})
+				if from == nil {
+					say("joined %v", err)
 					return
 				}
+				say("joined %s %v %v %d %s", r.Suggested, r.Words, err, time.Since(begin).Milliseconds(), from)
 			}()
 		case "channels":
 			c, err := l.Channels(ctx, 500*time.Millisecond)
