@@ -60,7 +60,8 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 	p.link = link.New(guests{p.swarm}, link.Options{})
 	if e.Settings.finds(findLAN) {
 		p.around = &sightings{until: time.Now().Add(lookAround)}
-		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: e.Paired, Found: p.found})
+		known := func() []peer.ID { return append(e.Paired(), e.Key.ID()) }
+		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: known, Found: p.found})
 		if err != nil {
 			p.around = nil
 			e.Tell("nobody is found on the local network: " + err.Error())
@@ -136,8 +137,11 @@ func relayLimits(l Limits) swarm.RelayLimits {
 }
 
 func tellSwarm(e Env, v swarm.Event) {
-	if v.What == swarm.Turned {
+	switch v.What {
+	case swarm.Turned:
 		e.Tell(fmt.Sprintf("%s was turned away, who is not known here (%s)", v.Peer.Short(), v.Addr))
+	case swarm.Doubled:
+		e.Warn(doubled(v.Addr))
 	}
 }
 
@@ -170,6 +174,7 @@ var (
 	_ Doctor    = (*swarmPresence)(nil)
 	_ Porter    = (*swarmPresence)(nil)
 	_ Reasoner  = (*swarmPresence)(nil)
+	_ Twinned   = (*swarmPresence)(nil)
 )
 
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
@@ -221,6 +226,12 @@ func (p *swarmPresence) Ports() []string {
 	return p.relay.Ports()
 }
 
+// Twin returns where another machine with this node's key was met.
+func (p *swarmPresence) Twin() (addr string, when time.Time) {
+	t, _ := p.swarm.Twin()
+	return t.Addr, t.When
+}
+
 // Recheck has the network ask again who is let in, and the local network who is known.
 func (p *swarmPresence) Recheck() {
 	p.swarm.Recheck()
@@ -253,9 +264,12 @@ func (p *swarmPresence) ports() (all []string) {
 	return all
 }
 
-// found is told where a peer is on the local network.
+// found is told where a peer is on the local network, or another that says to be us.
 func (p *swarmPresence) found(id peer.ID, addrs []string) {
-	if len(addrs) > 0 {
+	switch {
+	case id == p.swarm.Self():
+		p.swarm.LookForTwin(addrs...)
+	case len(addrs) > 0:
 		p.swarm.AddAddrs(id, addrs...)
 		p.around.seen(id)
 	}

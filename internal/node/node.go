@@ -55,6 +55,7 @@ type Env struct {
 	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
 	Paired   func() []peer.ID                                // whom to look for
 	Tell     func(text string)                               // for the log
+	Warn     func(text string)                               // for the log, loudly
 
 	// Rotations is what a peer is to see in the handshake, before it decides whether it
 	// knows Key; Succeeds is told what others show.
@@ -63,7 +64,8 @@ type Env struct {
 }
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
-// an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Porter], a [Meeter].
+// an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Twinned], a [Porter], a
+// [Meeter].
 type Presence interface {
 	peer.Network
 	io.Closer
@@ -101,6 +103,12 @@ type (
 	// A Doctor looks at the ways to a peer, or with the zero ID at the network.
 	Doctor interface {
 		Explain(ctx context.Context, id peer.ID, step func(api.Step))
+	}
+
+	// A Twinned tells where another machine with the key of the node was met, and when
+	// last; the zero time is never.
+	Twinned interface {
+		Twin() (addr string, when time.Time)
 	}
 
 	// A Porter is a relay, and tells which ports a firewall must let in for it.
@@ -257,7 +265,8 @@ func (n *Node) appear(ctx context.Context) error {
 	}
 	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Rotations: peer.MarshalRotations(rotations), Succeeds: n.succeed,
-		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) }}
+		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) },
+		Warn: func(text string) { n.tell(api.Event{Type: "warning", Text: text}) }}
 	n.mu.Unlock()
 	n.accounts.set(env.Settings.Limits.Day)
 	p, err := n.config.Network(ctx, env)

@@ -21,6 +21,9 @@ func (n *Node) Status() api.Status {
 		if r, ok := p.(Porter); ok {
 			s.Ports = r.Ports()
 		}
+		if addr, when := twin(p); !when.IsZero() {
+			s.Warnings = append(s.Warnings, neutral.Line(doubled(addr)+"; last seen "+when.Format(time.DateTime)))
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -103,6 +106,7 @@ func (n *Node) Doctor(ctx context.Context, who string, step func(api.Step)) erro
 		err := n.access.Load().DecideOut(id)
 		step(stepOf("the right to turn to "+n.called(id), "", time.Now(), err, "tenon pair"))
 	}
+	step(twinStep(p))
 	if d, ok := p.(Doctor); ok {
 		d.Explain(ctx, id, step)
 	}

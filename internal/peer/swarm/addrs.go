@@ -20,11 +20,14 @@ const maxAddrs = 32
 
 // Addrs returns where others may find this Network, as multiaddrs.
 func (n *Network) Addrs() []string {
-	var texts []string
-	for _, a := range n.addrs() {
-		texts = append(texts, a.String())
+	return texts(n.addrs())
+}
+
+func texts(addrs []ma.Multiaddr) (all []string) {
+	for _, a := range addrs {
+		all = append(all, a.String())
 	}
-	return texts
+	return all
 }
 
 func (n *Network) addrs() []ma.Multiaddr {
@@ -55,9 +58,9 @@ func (n *Network) AddAddrs(id peer.ID, addrs ...string) {
 	n.addAddrs(to, addrs, peerstore.TempAddrTTL*30)
 }
 
-func (n *Network) addAddrs(to lpeer.ID, texts []string, ttl time.Duration) {
+func (n *Network) addAddrs(to lpeer.ID, all []string, ttl time.Duration) {
 	var addrs []ma.Multiaddr
-	for _, text := range texts {
+	for _, text := range all {
 		if a, err := ma.NewMultiaddr(text); err == nil && len(addrs) < maxAddrs {
 			addrs = append(addrs, a)
 			n.nameRelay(a)

@@ -84,7 +84,7 @@ type circuitTransport struct {
 // Dial dials through a relay.
 func (t circuitTransport) Dial(ctx context.Context, a ma.Multiaddr, id lpeer.ID) (ltransport.CapableConn, error) {
 	c, err := t.Client.Dial(ctx, a, id)
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && id != t.n.self {
 		t.n.circuits.failed.Store(id, true)
 	}
 	return c, err
@@ -208,6 +208,7 @@ func (n *Network) keepReserved(relay lpeer.AddrInfo) {
 		n.event(Event{What: Reserved, Peer: who, Err: err})
 		if err == nil {
 			n.setReserved(relay.ID, through(relay))
+			n.LookForTwin(texts(through(relay))...)
 			n.whileLinked(relay, until)
 			if len(n.links.to(relay.ID)) > 0 {
 				continue // it is to be renewed

@@ -94,6 +94,7 @@ const (
 	Mapped       EventKind = "mapped"      // a port of the router, or why not
 	Punched      EventKind = "punched"     // a direct way beside a relayed one, or why not
 	Lost         EventKind = "lost"        // a link that passes nothing any more
+	Doubled      EventKind = "doubled"     // another process has our key; told once, see Twin
 )
 
 // errConfig is what a Config lacks.

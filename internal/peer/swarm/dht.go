@@ -95,6 +95,7 @@ func (n *Network) publish() error {
 	ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
 	defer cancel()
 	n.joinTable(ctx)
+	n.lookAtRecord(ctx)
 	book, _ := peerstore.GetCertifiedAddrBook(n.host.Peerstore())
 	signed := book.GetPeerRecord(n.self)
 	if signed == nil {
@@ -144,11 +145,7 @@ func (n *Network) lookUp(ctx context.Context, id lpeer.ID) error {
 			return err
 		}
 	}
-	var texts []string
-	for _, a := range found.Addrs {
-		texts = append(texts, a.String())
-	}
-	n.addAddrs(id, texts, peerstore.TempAddrTTL)
+	n.addAddrs(id, texts(found.Addrs), peerstore.TempAddrTTL)
 	return nil
 }
 

@@ -25,6 +25,9 @@ const (
 
 // rankOf tells how far somebody is let in.
 func (n *Network) rankOf(id lpeer.ID) rank {
+	if id == n.self {
+		return nobody
+	}
 	if who, err := ours(id); err == nil && n.config.Admit != nil {
 		switch n.config.Admit(who) {
 		case peer.Known:
@@ -69,7 +72,10 @@ func (g gate) InterceptAccept(at network.ConnMultiaddrs) bool {
 // InterceptSecured refuses whoever has shown a key that is not let in. Nothing has been
 // read from him but his handshake.
 func (g gate) InterceptSecured(dir network.Direction, id lpeer.ID, at network.ConnMultiaddrs) bool {
-	if g.n.rankOn(dir, id) != nobody {
+	switch {
+	case id == g.n.self:
+		return false // who that is, is looked at in twin.go
+	case g.n.rankOn(dir, id) != nobody:
 		return true
 	}
 	who, _ := ours(id) //nolint:errcheck // a stranger without an ID is nobody

@@ -69,6 +69,11 @@ func (h *host) NewStream(ctx context.Context, id lpeer.ID, protos ...protocol.ID
 	if err != nil {
 		return nil, err
 	}
+	return agree(ctx, s, protos...)
+}
+
+// agree agrees on the first of the protocols that the other side of a stream speaks.
+func agree(ctx context.Context, s network.Stream, protos ...protocol.ID) (network.Stream, error) {
 	stop := context.AfterFunc(ctx, func() { s.Reset() }) //nolint:errcheck // it is gone
 	chosen, err := multistream.SelectOneOf(protos, s)
 	if !stop() {

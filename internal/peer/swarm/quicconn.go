@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -31,6 +32,15 @@ var _ ltransport.CapableConn = (*quicConn)(nil)
 func (t *quicTransport) wrap(c *quic.Conn, dir network.Direction, want lpeer.ID, scope network.ConnManagementScope) (*quicConn, error) {
 	x := &quicConn{t: t, conn: c, scope: scope}
 	err := x.identify(want)
+	if err == nil && x.id == t.n.self {
+		t.n.meet(c.ConnectionState().TLS.PeerCertificates, x.remote.String())
+		if dir == network.DirOutbound {
+			select {
+			case <-c.Context().Done(): // it has noticed, too
+			case <-time.After(hangUpTime):
+			}
+		}
+	}
 	switch {
 	case err != nil:
 		x.CloseWithError(network.ConnProtocolViolation) //nolint:errcheck // it is gone

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -132,11 +133,37 @@ func (r *Relay) hopConnect(s network.Stream, m *pb.HopMessage) {
 	c.carry(r.stopped)
 }
 
+// stopStream opens a stream to the other side of a circuit. Who wants one to itself wants
+// to know whether another machine has its key, and gets the oldest connection that it does
+// not ask on.
+func (r *Relay) stopStream(ctx context.Context, c *relayed) (network.Stream, error) {
+	if c.ends[0].id != c.ends[1].id {
+		return r.n.host.NewStream(ctx, c.ends[1].id, proto.ProtoIDv2Stop)
+	}
+	asks := c.ends[0].stream.Conn()
+	var oldest network.Conn
+	for _, x := range r.n.swarm.ConnsToPeer(c.ends[1].id) {
+		if x != asks && (oldest == nil || x.Stat().Opened.Before(oldest.Stat().Opened)) {
+			oldest = x
+		}
+	}
+	if oldest == nil {
+		return nil, errAlone
+	}
+	s, err := oldest.NewStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return agree(ctx, s, proto.ProtoIDv2Stop)
+}
+
+var errAlone = errors.New("it has no other connection")
+
 // stopAt asks the other side of a circuit whether it takes it.
 func (r *Relay) stopAt(c *relayed) bool {
 	ctx, cancel := context.WithTimeout(network.WithNoDial(r.stopped, "relay"), stopTime)
 	defer cancel()
-	s, err := r.n.host.NewStream(ctx, c.ends[1].id, proto.ProtoIDv2Stop)
+	s, err := r.stopStream(ctx, c)
 	if err != nil {
 		return false
 	}

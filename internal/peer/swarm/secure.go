@@ -26,6 +26,7 @@ import (
 type secureTransport struct {
 	n        *Network
 	identity *libp2ptls.Identity
+	own      []byte // the certificate, which no other process has
 	muxers   []protocol.ID
 }
 
@@ -51,7 +52,11 @@ func newSecureTransport(n *Network, key *privKey, muxers ...protocol.ID) (*secur
 		}))
 	}
 	identity, err := libp2ptls.NewIdentity(key, opts...)
-	return &secureTransport{n, identity, muxers}, err
+	if err != nil {
+		return nil, err
+	}
+	config, _ := identity.ConfigForPeer("")
+	return &secureTransport{n, identity, config.Certificates[0].Certificate[0], muxers}, nil
 }
 
 // configFor returns the configuration of one handshake, with want or with anybody, and
@@ -99,14 +104,14 @@ func (t *secureTransport) SecureInbound(ctx context.Context, c net.Conn, p lpeer
 		}
 		return config, nil
 	}
-	return t.handshake(ctx, c, tls.Server(c, config), shown)
+	return t.handshake(ctx, c, tls.Server(c, config), network.DirInbound, shown)
 }
 
 // SecureOutbound does the handshake with who was dialed.
 func (t *secureTransport) SecureOutbound(ctx context.Context, c net.Conn, p lpeer.ID) (sec.SecureConn, error) {
 	config, shown := t.configFor(p)
 	config.NextProtos = t.protos(config)
-	return t.handshake(ctx, c, tls.Client(c, config), shown)
+	return t.handshake(ctx, c, tls.Client(c, config), network.DirOutbound, shown)
 }
 
 // protos returns the multiplexers, and what stands for none of them.
@@ -114,7 +119,7 @@ func (t *secureTransport) protos(config *tls.Config) []string {
 	return append(protocol.ConvertToStrings(t.muxers), config.NextProtos...)
 }
 
-func (t *secureTransport) handshake(ctx context.Context, under net.Conn, over *tls.Conn, shown <-chan crypto.PubKey) (sec.SecureConn, error) {
+func (t *secureTransport) handshake(ctx context.Context, under net.Conn, over *tls.Conn, dir network.Direction, shown <-chan crypto.PubKey) (sec.SecureConn, error) {
 	c := &secureConn{Conn: over, local: t.n.self}
 	err := over.HandshakeContext(ctx)
 	if err == nil {
@@ -127,6 +132,9 @@ func (t *secureTransport) handshake(ctx context.Context, under net.Conn, over *t
 	}
 	if proto := protocol.ID(over.ConnectionState().NegotiatedProtocol); slices.Contains(t.muxers, proto) {
 		c.state = network.ConnectionState{StreamMultiplexer: proto, UsedEarlyMuxerNegotiation: true}
+	}
+	if c.remote == t.n.self {
+		t.n.meetOver(under, c, dir)
 	}
 	return c, nil
 }

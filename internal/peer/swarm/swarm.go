@@ -63,6 +63,7 @@ type Network struct {
 	table     *dht.IpfsDHT
 	tableOn   atomic.Bool // table is there
 	moves     moves
+	twins     twins
 }
 
 var _ peer.Network = (*Network)(nil)
