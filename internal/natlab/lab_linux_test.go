@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -392,5 +393,22 @@ func TestSideBySide(t *testing.T) {
 				t.Error("not seen")
 			}
 		})
+	}
+}
+
+// No router gets an address of the relay, however many there are.
+func TestNumbersOfRouters(t *testing.T) {
+	relay := New(t).Relay.Addrs()
+	seen := map[netip.Addr]bool{}
+	for n := nextRouter(0); n <= maxRouter; n = nextRouter(n) {
+		for _, a := range (&Router{n: n}).WAN() {
+			if seen[a] || slices.Contains(relay, a) {
+				t.Errorf("router %d has the address %v of another", n, a)
+			}
+			seen[a] = true
+		}
+	}
+	if len(seen) < 2*200 {
+		t.Errorf("%d addresses are not enough for every pair of kinds", len(seen))
 	}
 }

@@ -39,7 +39,10 @@ func (l *Lab) RouterWith(o RouterOptions) *Router {
 	if o.Kind == "" {
 		o.Kind = Public
 	}
-	l.n++
+	l.n = nextRouter(l.n)
+	if l.n > maxRouter {
+		l.t.Fatalf("natlab: more than %d routers", maxRouter)
+	}
 	r := &Router{lab: l, o: o, n: l.n}
 	name := fmt.Sprintf("router%d", r.n)
 	r.s = l.space(name, true)
@@ -66,6 +69,18 @@ func (l *Lab) RouterWith(o RouterOptions) *Router {
 	}
 	l.ok(r.s.nft(rules(home, o.NAT6, client[0].Addr().String(), client[1].Addr().String())))
 	return r
+}
+
+// maxRouter is the number of the last router: it is a byte of addresses.
+const maxRouter = 254
+
+// nextRouter returns the number of the router that follows another one. Two numbers are
+// left out, by which the addresses would be those of the relay.
+func nextRouter(n int) int {
+	if n == 99 {
+		return 102
+	}
+	return n + 1
 }
 
 func (r *Router) coreDev() string { return fmt.Sprintf("w%d", r.n) }

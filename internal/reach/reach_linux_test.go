@@ -50,26 +50,26 @@ func TestEveryPair(t *testing.T) {
 	var table strings.Builder
 	for _, a := range kinds {
 		for _, b := range kinds {
-			i.move(alice, bob, i.RouterWith(natlab.RouterOptions{Kind: a, Families: natlab.V4, Wire: wire}),
-				i.RouterWith(natlab.RouterOptions{Kind: b, Families: natlab.V4, Wire: wire}))
-			v, first, err := firstTalk(bob)
-			if err != nil {
-				t.Errorf("%s to %s: %v", b, a, err)
-				continue
-			}
-			direct, is := awaitState(bob, "direct", 8*time.Second)
-			_, err = v.end()
-			if err != nil {
-				t.Errorf("%s to %s: %v", b, a, err)
-			}
-			state := "relayed"
-			if is {
-				state = fmt.Sprintf("direct %5d ms later", direct.Milliseconds())
-			}
-			fmt.Fprintf(&table, "%-12s %-12s first byte %4d ms  %s\n", b, a, first.Milliseconds(), state)
-			if !is && canPunch(a, b) {
-				t.Errorf("%s to %s: not direct", b, a)
-			}
+			t.Run(fmt.Sprintf("%s-to-%s", b, a), func(t *testing.T) {
+				i.move(alice, bob, i.RouterWith(natlab.RouterOptions{Kind: a, Families: natlab.V4, Wire: wire}),
+					i.RouterWith(natlab.RouterOptions{Kind: b, Families: natlab.V4, Wire: wire}))
+				v, first, err := firstTalk(bob)
+				if err != nil {
+					t.Fatal(err)
+				}
+				direct, is := awaitState(bob, "direct", 8*time.Second)
+				if _, err = v.end(); err != nil {
+					t.Error(err)
+				}
+				state := "relayed"
+				if is {
+					state = fmt.Sprintf("direct %5d ms later", direct.Milliseconds())
+				}
+				fmt.Fprintf(&table, "%-12s %-12s first byte %4d ms  %s\n", b, a, first.Milliseconds(), state)
+				if !is && canPunch(a, b) {
+					t.Error("not direct")
+				}
+			})
 		}
 	}
 	t.Logf("at a round trip of 80 ms:\n%s", &table)
