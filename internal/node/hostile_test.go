@@ -1,8 +1,10 @@
 package node_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -166,13 +168,21 @@ func TestHostileAnswers(t *testing.T) {
 		"refusal without why": block(1),
 		"unknown refusal":     block(1, 200),
 		"long":                block(make([]byte, 60000)...),
+		"hostile text":        block(append([]byte{2}, "\x1b[2J\nforged"...)...),
 	} {
 		answers <- answer
 		c, err := alice.Client().Dial(within(t), api.DialRequest{To: text})
 		if err == nil {
 			t.Errorf("%s: a connection", name)
 			c.Close()
+		} else if !harmless(err.Error()) || strings.Contains(err.Error(), "forged") {
+			t.Errorf("%s: %v", name, err)
 		}
+	}
+	const named = "\x1b[2Jforged"
+	answers <- block(append([]byte{0, 1, byte(len(named))}, named...)...)
+	if list, err := alice.Client().PeerServices(within(t), m.Self().String()); err == nil || !harmless(err.Error()) || strings.Contains(err.Error(), "forged") {
+		t.Errorf("a service with control characters in its name: %+v, %v", list, err)
 	}
 	answers <- append(block(0, 2), 0xee, 0xff, 0xff, 0xff) // messages, and then no frame
 	c, err := alice.Dial(within(t), api.DialRequest{To: text})
@@ -223,6 +233,55 @@ func TestForeignTickets(t *testing.T) {
 	} {
 		if got := open(c.service, c.ticket); string(got) != string([]byte{0, 2, 1, byte(c.want)}) {
 			t.Errorf("%s: %v, want %v", c.service, got, c.want)
+		}
+	}
+}
+
+// What a peer that is paired says of itself, its name and where it is, reaches nobody as
+// it was; and it is not what the peer is called.
+func TestHostileHello(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	config := w.config(stateDir(t), "bob")
+	var key *peer.Key
+	connect := config.Network
+	config.Network = func(ctx context.Context, e node.Env) (node.Presence, error) {
+		key = e.Key
+		return connect(ctx, e)
+	}
+	bob, err := node.New(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairUp(t, alice, bob)
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m := w.NodeWith(key, "bob", func(peer.ID) bool { return true })
+	const text = `x\u001b[2J\nforged\u202e` // as JSON has it
+	for _, hello := range []string{
+		`{"name":"` + text + `","addrs":["` + text + `","/ip4/` + text + `"],"relays":["` + text + `"],"rotations":["AAAA"]}`,
+		`{"name":"` + strings.Repeat("x", 4000) + `"}`, `{"name":7}`, `[]`, text,
+	} {
+		s, err := m.Open(within(t), alice.ID(), "/tenon/hello/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write(block([]byte(hello)...))
+		io.Copy(io.Discard, s) // until it has been taken in, or not
+		s.Close()
+	}
+	eventually(t, func() bool { return strings.Contains(alice.Peers()[0].Said, "forged") })
+	p := alice.Peers()[0]
+	if all := fmt.Sprintf("%+v", p); p.Name != "bob" || !harmless(all) || strings.ContainsRune(all, '\u202e') {
+		t.Errorf("%q", all)
+	}
+	for e, err := range alice.Client().Events(within(t), 0, false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !harmless(e.Text) || strings.HasPrefix(e.Text, "forged") {
+			t.Errorf("told: %+v", e)
 		}
 	}
 }

@@ -352,6 +352,18 @@ func TestRevokeCuts(t *testing.T) {
 			}
 		})
 	}
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"paired"}, Replace: true})
+	s := dial(t, bob, "alice/echo")
+	says(t, s, "x", "X")
+	if err := alice.Client().Forget(ctx, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+		t.Errorf("who is forgotten reads %d, %v: that is no abort", n, err)
+	}
+	if _, err := bob.Client().Dial(ctx, api.DialRequest{To: "alice/echo"}); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("and again: %v", err)
+	}
 }
 
 func TestStrangerIsRefused(t *testing.T) {

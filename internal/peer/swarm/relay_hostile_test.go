@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,8 +47,10 @@ func TestARelayThatCheats(t *testing.T) {
 			b[rand.IntN(len(b))] ^= 1
 			return b
 		},
-		"drops":   func(b []byte) []byte { return b[:len(b)-1] },
-		"doubles": func(b []byte) []byte { return append(b[:len(b)/2:len(b)/2], b[:len(b)/2]...) },
+		"drops":    func(b []byte) []byte { return b[:len(b)-1] },
+		"doubles":  func(b []byte) []byte { return append(b[:len(b)/2:len(b)/2], b[:len(b)/2]...) },
+		"reorders": func(b []byte) []byte { return append(bytes.Clone(b[len(b)/2:]), b[:len(b)/2]...) },
+		"inserts":  func(b []byte) []byte { return append([]byte{0}, b[:len(b)-1]...) },
 		"replays": func(b []byte) []byte {
 			if kept == nil {
 				kept = bytes.Clone(b)
@@ -109,6 +113,44 @@ func TestARelayThatCheats(t *testing.T) {
 				t.Error("the relay has not come to cheating")
 			}
 		})
+	}
+}
+
+// A relay sees who talks to whom, and not a word of it, nor what it is about.
+func TestARelayReadsNothing(t *testing.T) {
+	const secret, about = "what nobody else may read", "/about/this"
+	var mu sync.Mutex
+	var seen bytes.Buffer
+	relay, r, at := ownRelay(t, guestsOnly, RelayConfig{}, "/ip4/127.0.0.1/tcp/0")
+	relay.host.SetStreamHandler(proto.ProtoIDv2Hop, func(s network.Stream) {
+		r.handle(&evilStream{Stream: s, evil: func(b []byte) []byte {
+			mu.Lock()
+			defer mu.Unlock()
+			seen.Write(b) //nolint:errcheck // it does not fail
+			return b
+		}})
+	})
+	both := behind(t, at, 2)
+	both[1].Serve(about, echo)
+	s, err := both[0].Open(t.Context(), both[1].Self(), about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat(secret, 100)
+	io.WriteString(s, text) //nolint:errcheck // it would show below
+	s.CloseWrite()          //nolint:errcheck // it would show below
+	if b, err := io.ReadAll(s); err != nil || string(b) != text {
+		t.Fatalf("%d bytes come back, %v", len(b), err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if seen.Len() < len(text) {
+		t.Fatalf("the relay has carried %d bytes", seen.Len())
+	}
+	for _, b := range []string{secret, secret[:8], about} {
+		if bytes.Contains(seen.Bytes(), []byte(b)) {
+			t.Errorf("the relay reads %q", b)
+		}
 	}
 }
 

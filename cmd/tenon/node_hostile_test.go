@@ -1,0 +1,115 @@
+//go:build node
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// hostileText is what a peer may want others to have on their terminals.
+const hostileText = "x\x1b[2J\r\nforged: all is well\u202e\u0085\x07\xff"
+
+// fillHostile puts it wherever there is room for text.
+func fillHostile(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(hostileText)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillHostile(v.Index(0))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Struct:
+		if t, ok := v.Addr().Interface().(*time.Time); ok {
+			*t = time.Now()
+			return
+		}
+		for i := range v.NumField() {
+			fillHostile(v.Field(i))
+		}
+	}
+}
+
+func answersHostile[T any]() http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var v T
+		fillHostile(reflect.ValueOf(&v).Elem())
+		json.NewEncoder(w).Encode(v) //nolint:errcheck // the client shows it
+	}
+}
+
+func hostileEvents[T any](w http.ResponseWriter, _ *http.Request) {
+	var v T
+	fillHostile(reflect.ValueOf(&v).Elem())
+	e := api.NewEventWriter(w)
+	e.Send("1", v)                                             //nolint:errcheck // the client shows it
+	e.End(&api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
+}
+
+// Whatever comes from peers by way of a node, in names, services, addresses, reasons and
+// errors: no verb prints it so that it moves a cursor, or makes a line of its own.
+func TestNodePrintsNothingHostile(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TENON_DIR", dir)
+	mux := http.NewServeMux()
+	for path, h := range map[string]http.HandlerFunc{
+		"GET /v1/status":                 answersHostile[api.Status](),
+		"GET /v1/id":                     answersHostile[api.Identity](),
+		"GET /v1/peers":                  answersHostile[[]api.Peer](),
+		"GET /v1/peers/mallory/services": answersHostile[[]api.RemoteService](),
+		"GET /v1/services":               answersHostile[[]api.Service](),
+		"GET /v1/tickets":                answersHostile[[]api.Ticket](),
+		"GET /v1/audit":                  answersHostile[[]api.AuditEntry](),
+		"GET /v1/relayed":                answersHostile[[]api.Account](),
+		"POST /v1/tickets/add":           answersHostile[api.Added](),
+		"GET /v1/events":                 hostileEvents[api.Event],
+		"GET /v1/doctor":                 hostileEvents[api.Step],
+		"/": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			json.NewEncoder(w).Encode(api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
+		},
+	} {
+		mux.HandleFunc(path, h)
+	}
+	l, err := net.Listen("unix", api.SocketPath(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: mux}
+	done := make(chan struct{})
+	go func() { defer close(done); s.Serve(l) }()
+	defer func() { s.Close(); <-done }()
+	for _, verb := range []string{"status", "id", "peers", "services", "services mallory", "tickets", "log", "log --audit", "doctor mallory",
+		"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve"} {
+		for _, args := range [][]string{strings.Fields(verb), append([]string{"--json"}, strings.Fields(verb)...)} {
+			var out, errs bytes.Buffer
+			p := &program{ctx: t.Context(), stdout: newConsole(&out), stderr: newConsole(&errs)}
+			p.exit(p.main(args))
+			if !strings.Contains(out.String()+errs.String(), "forged") {
+				t.Errorf("tenon %s has not come to it: %q %q", verb, &out, &errs)
+			}
+			for line := range strings.Lines(out.String() + errs.String()) {
+				line = strings.TrimSuffix(line, "\n")
+				if neutral.Line(line) != line || strings.HasPrefix(strings.TrimSpace(line), "forged") {
+					t.Errorf("tenon %s prints %q", verb, line)
+				}
+			}
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "identity*")); len(left) > 0 {
+		t.Errorf("a node was started: %q", left)
+	}
+}
