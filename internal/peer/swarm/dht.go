@@ -27,6 +27,7 @@ const (
 )
 
 const (
+	tableProto    = "/kad/1.0.0" // behind the prefix
 	dhtPrefix     = "/tenon"
 	dhtNamespace  = "tenon" // of the records, which are signed lists of addresses
 	publishEvery  = time.Hour

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,10 +234,18 @@ func (l *link) patience(n *Network) time.Duration {
 
 // interval is when to ping again.
 func (l *link) interval(n *Network) time.Duration {
-	if l.conn.Stat().NumStreams > 1 || n.direct.busy(l.conn.RemotePeer()) {
+	if l.busy() || n.direct.busy(l.conn.RemotePeer()) {
 		return pingBusy
 	}
 	return pingIdle
+}
+
+// busy tells whether a link carries streams, but for those that are kept open to be there:
+// of the pings, and of the table, which has one with everybody that it has ever asked.
+func (l *link) busy() bool {
+	return l.conn.Stat().NumStreams > 0 && slices.ContainsFunc(l.conn.GetStreams(), func(s network.Stream) bool {
+		return s.Protocol() != ping.ID && !strings.HasSuffix(string(s.Protocol()), tableProto)
+	})
 }
 
 func isTimeoutError(err error) bool {

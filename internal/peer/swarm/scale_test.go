@@ -21,14 +21,19 @@ import (
 
 var scale = flag.Int("scale", 20, "nodes in TestScale: make scale")
 
-// scaleRelays is one relay for so many nodes.
-const scaleRelays = 25
+// scaleRelays is one relay for so many nodes, up to a number: every node has to do with
+// each of them.
+const (
+	scaleRelays    = 25
+	mostScaleRelay = 8
+)
 
 // A world is a simulated network, in virtual time.
 type world struct {
 	net     *simnet.Simnet
 	packets atomic.Int64
 	next    int
+	relays  sync.Map   // the IDs of those that nobody knows otherwise
 	joining sync.Mutex // for NewEndpoint, which has none
 }
 
@@ -38,7 +43,7 @@ func (w *world) node(t *testing.T, change func(*Config)) *Network {
 	ip := simnet.IntToPublicIPv4(w.next)
 	at := &net.UDPAddr{IP: ip, Port: 4001}
 	link := simnet.LinkSettings{BitsPerSecond: 100 * simnet.Mibps}
-	c := Config{Key: peer.NewKey(), Admit: func(peer.ID) peer.Admission { return peer.Known }, NoPunch: true,
+	c := Config{Key: peer.NewKey(), Admit: w.admit, NoPunch: true,
 		Listen: []string{fmt.Sprintf("/ip4/%s/udp/4001/quic-v1", ip)}, Discovery: PrivateDiscovery,
 		packets: func(*net.UDPAddr) (net.PacketConn, error) {
 			w.joining.Lock()
@@ -53,19 +58,32 @@ func (w *world) node(t *testing.T, change func(*Config)) *Network {
 	return n
 }
 
+// newWorld makes a network in which everything takes 25 ms.
+func newWorld() *world {
+	w := new(world)
+	w.net = &simnet.Simnet{LatencyFunc: func(*simnet.Packet) time.Duration {
+		w.packets.Add(1)
+		return 25 * time.Millisecond
+	}}
+	w.net.Start()
+	return w
+}
+
+func (w *world) admit(id peer.ID) peer.Admission {
+	if _, ok := w.relays.Load(id); ok {
+		return peer.Refused
+	}
+	return peer.Known
+}
+
 // Many nodes, of which every other one is reached through a relay only, find each other
 // in the table by nothing but their IDs.
 func TestScale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{}
-		w.net = &simnet.Simnet{LatencyFunc: func(*simnet.Packet) time.Duration {
-			w.packets.Add(1)
-			return 25 * time.Millisecond
-		}}
-		w.net.Start()
+		w := newWorld()
 		var all []*Network
 		var at []string
-		for range max(2, *scale/scaleRelays) {
+		for range min(max(2, *scale/scaleRelays), mostScaleRelay) {
 			r := w.node(t, func(c *Config) { c.DiscoveryServer, c.Bootstrap = true, slices.Clone(at[:min(1, len(at))]) })
 			resources := circuit.DefaultResources()
 			resources.Limit, resources.MaxCircuits, resources.MaxReservationsPerASN = nil, 1000, 1000
@@ -74,6 +92,7 @@ func TestScale(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer service.Close() //nolint:errcheck // it returns nil
+			w.relays.Store(r.Self(), true)
 			at = append(at, r.Addrs()[0]+"/p2p/"+LibID(r.Self()))
 			all = append(all, r)
 		}
@@ -112,8 +131,8 @@ func TestScale(t *testing.T) {
 		wg.Wait()
 		slices.Sort(took)
 		if len(took) > 0 {
-			t.Logf("%d nodes: first byte after %v (median), %v (99 of 100), %v (all); %d packets for each", *scale,
-				took[len(took)/2], took[len(took)*99/100], took[len(took)-1], (w.packets.Load()-began)/int64(len(took)))
+			t.Logf("%d nodes: first byte after %v (median), %v (99 of 100), %v (all); %d packets for each, and %d before", *scale,
+				took[len(took)/2], took[len(took)*99/100], took[len(took)-1], (w.packets.Load()-began)/int64(len(took)), began/int64(len(all)))
 		}
 		for _, n := range all {
 			wg.Go(func() { n.Close() }) //nolint:errcheck // it returns nil
@@ -136,4 +155,32 @@ func echoOnce(n *Network, to peer.ID) error {
 	b := make([]byte, 5)
 	_, err = io.ReadFull(s, b)
 	return err
+}
+
+// Who takes part in the table has a stream open with everybody who keeps it. Those are not
+// pinged as if something went on.
+func TestTheTableIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		server := w.node(t, func(c *Config) { c.DiscoveryServer = true })
+		all := []*Network{server}
+		for range 2 {
+			all = append(all, w.node(t, func(c *Config) { c.Bootstrap = []string{server.Addrs()[0] + "/p2p/" + LibID(server.Self())} }))
+		}
+		time.Sleep(10 * time.Second) // virtual: until all have said where they are
+		began, streams := w.packets.Load(), 0
+		for _, c := range server.swarm.Conns() {
+			streams += c.Stat().NumStreams
+		}
+		const idle = 4 * pingIdle                                               // less than the table keeps the streams
+		time.Sleep(idle)                                                        // virtual
+		most := int64(len(server.swarm.Conns())) * int64(idle/pingIdle) * 2 * 6 // both sides; a ping is two packets, with some acknowledgements
+		if n := w.packets.Load() - began; n > most || streams < 4 {
+			t.Errorf("%d packets in %v on %d connections with %d streams, of at most %d", n, idle, len(server.swarm.Conns()), streams, most)
+		}
+		for _, n := range all {
+			n.Close() //nolint:errcheck // it returns nil
+		}
+		w.net.Close()
+	})
 }
