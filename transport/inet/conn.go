@@ -17,8 +17,8 @@ import (
 //
 // It begins as nothing but a descriptor. A joint that takes the descriptor over
 // with Detach has paid for no registration with the poller of the runtime and for
-// no goroutine. The first Read, Write or deadline makes it a connection of package
-// net, and it is one from then on:
+// no goroutine. The first Read, Write or deadline makes it a [net.Conn], and it is one
+// from then on:
 //
 //	        Read, Write, deadlines
 //	bare ───────────────────────────► promoted
@@ -43,7 +43,7 @@ type Conn struct {
 	closeErr error      // what the first Close returned
 }
 
-// promoted is a [net.TCPConn] or [net.UnixConn].
+// promoted is a [net.TCPConn] or [net.UnixConn], or on Linux a socketFile.
 type promoted struct{ streamConn }
 
 type streamConn interface {
@@ -96,8 +96,7 @@ func FromNet(c interface {
 	return conn
 }
 
-// conn returns the connection of package net, which it makes of the descriptor
-// when it is first asked.
+// conn returns the [net.Conn], which it makes of the descriptor when it is first asked.
 func (c *Conn) conn(op string) (streamConn, error) {
 	if p := c.netConn.Load(); p != nil {
 		return p.streamConn, nil
@@ -111,7 +110,7 @@ func (c *Conn) conn(op string) (streamConn, error) {
 		return nil, c.opError(op, net.ErrClosed)
 	}
 	c.learnLocal()
-	nc, err := promote(c.fd)
+	nc, err := promote(c.fd, c.local, c.remote)
 	c.fd = -1
 	if err != nil {
 		c.gone = true
@@ -234,8 +233,8 @@ func (c *Conn) finish(reset bool) error {
 	}
 	c.gone = true
 	if p := c.netConn.Load(); p != nil {
-		if tc, ok := p.streamConn.(*net.TCPConn); ok && reset {
-			_ = tc.SetLinger(0) // fails if the connection is gone already
+		if l, ok := p.streamConn.(interface{ SetLinger(sec int) error }); ok && reset {
+			_ = l.SetLinger(0) // fails if the connection is gone already
 		}
 		c.closeErr = p.Close()
 		return c.closeErr

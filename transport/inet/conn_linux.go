@@ -5,13 +5,28 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// promote makes a connection of package net of fd, which is gone then in any
-// case. The options that the socket has, it keeps.
-func promote(fd int) (streamConn, error) {
+// promote makes a [net.Conn] of fd, which is gone then in any case. The options that
+// the socket has, it keeps.
+func promote(fd int, local, remote endpoint) (streamConn, error) {
+	if fd <= 2 { // package os takes it for one of the standard files
+		return netConn(fd)
+	}
+	s := &socketFile{f: os.NewFile(uintptr(fd), "socket"), local: local, remote: remote}
+	if err := s.f.SetDeadline(time.Time{}); err != nil { // it cannot be waited on
+		s.f.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// netConn makes a connection of package net of fd, which is gone then in any case. The
+// options that the socket has, it keeps.
+func netConn(fd int) (streamConn, error) {
 	f := os.NewFile(uintptr(fd), "socket")
 	kept := keep(fd)
 	c, err := net.FileConn(f) // of a duplicate

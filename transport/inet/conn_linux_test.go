@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -91,6 +92,66 @@ func TestPromotionKeepsOptions(t *testing.T) {
 		if got := tcpOptions(t, c); got != bare {
 			t.Errorf("%s: options after promotion %v, before %v", option, got, bare)
 		}
+	}
+}
+
+// TestDeadlineOfCopy checks that what copies inside the kernel keeps to the deadlines,
+// those set before and those set meanwhile, and that a call which waits is ended by Close.
+func TestDeadlineOfCopy(t *testing.T) {
+	c, _ := pair(t, "tcp", "tcp-listen:127.0.0.1:0")
+	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read: error %v, want os.ErrDeadlineExceeded", err)
+	}
+	dst, _ := pair(t, "tcp", "tcp-listen:127.0.0.1:0")
+	if _, err := io.Copy(dst, c); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("io.Copy behind a deadline: error %v, want os.ErrDeadlineExceeded", err)
+	}
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 2)
+	go func() {
+		_, err := io.Copy(dst, c)
+		ended <- err
+	}()
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	}()
+	if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a deadline that is set meanwhile: error %v, want os.ErrDeadlineExceeded", err)
+		}
+	}
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	}()
+	go func() { ended <- raw.Read(func(uintptr) bool { return false }) }()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Close meanwhile: error %v, want net.ErrClosed", err)
+		}
+	}
+	var op *net.OpError
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) || !errors.As(err, &op) || op.Op != "read" || op.Addr == nil {
+		t.Errorf("Read after Close: error %#v, want a net.OpError with net.ErrClosed", err)
 	}
 }
 

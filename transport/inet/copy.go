@@ -6,9 +6,21 @@ import "io"
 // let package net see its own types, for which it uses splice(2) and sendfile(2). A
 // net.UnixConn is neither an io.ReaderFrom nor an io.WriterTo.
 
+// forCopy returns the connection of package net.
+func (c *Conn) forCopy(op string) (streamConn, error) {
+	nc, err := c.conn(op)
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := nc.(interface{ forCopy() (streamConn, error) }); ok {
+		nc, err = s.forCopy()
+	}
+	return nc, err
+}
+
 // ReadFrom implements [io.ReaderFrom].
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
-	nc, err := c.conn("write")
+	nc, err := c.forCopy("write")
 	if err != nil {
 		return 0, err
 	}
@@ -18,14 +30,14 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 	}
 	switch src := r.(type) {
 	case *Conn:
-		inner, err := src.conn("read")
+		inner, err := src.forCopy("read")
 		if err != nil {
 			return 0, err
 		}
 		return rf.ReadFrom(inner)
 	case *io.LimitedReader: // as in io.CopyN
 		if from, ok := src.R.(*Conn); ok {
-			inner, err := from.conn("read")
+			inner, err := from.forCopy("read")
 			if err != nil {
 				return 0, err
 			}
@@ -40,12 +52,12 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 
 // WriteTo implements [io.WriterTo].
 func (c *Conn) WriteTo(w io.Writer) (int64, error) {
-	nc, err := c.conn("read")
+	nc, err := c.forCopy("read")
 	if err != nil {
 		return 0, err
 	}
 	if to, ok := w.(*Conn); ok {
-		if w, err = to.conn("write"); err != nil {
+		if w, err = to.forCopy("write"); err != nil {
 			return 0, err
 		}
 	}
