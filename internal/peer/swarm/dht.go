@@ -208,7 +208,10 @@ func parseAddrsRecord(id lpeer.ID, b []byte) (*lpeer.PeerRecord, error) {
 // because the table has named them, and those that turn to us because we serve it, are
 // let in for the table alone.
 func (n *Network) rankOn(dir network.Direction, id lpeer.ID) rank {
-	r := n.rankOf(id)
+	return n.rankFrom(dir, n.rankOf(id))
+}
+
+func (n *Network) rankFrom(dir network.Direction, r rank) rank {
 	if r == nobody && n.tableOn.Load() && (dir == network.DirOutbound || n.config.DiscoveryServer) {
 		return carrier
 	}

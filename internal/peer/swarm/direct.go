@@ -47,6 +47,7 @@ const (
 	directPatience  = 2 * time.Second
 	directPause     = 30 * time.Second
 	directNear      = 10 * time.Millisecond // round trip at which a new connection is waited for
+	directFresh     = time.Second           // so soon after a stream the next one does not wait for an answer
 )
 
 func newDirect(n *Network, secure *secureTransport, limits network.ResourceManager) *direct {
@@ -67,14 +68,19 @@ func (d *direct) open(ctx context.Context, l *link, to lpeer.ID, proto string) (
 				return nil, errNoDirect
 			}
 		}
+		put := func(again bool) {
+			if again {
+				d.put(x)
+			}
+		}
+		if !fresh && x.proto == proto && time.Since(x.since) < directFresh && quietly(x.tcp) {
+			return newDirectStream(x, head(frameAgain, 0), put), nil
+		}
 		err := x.request(ctx, proto)
 		switch {
 		case err == nil:
-			return newDirectStream(x, func(again bool) {
-				if again {
-					d.put(x)
-				}
-			}), nil
+			x.proto = proto
+			return newDirectStream(x, nil, put), nil
 		case errors.Is(err, peer.ErrNoProtocol):
 			d.put(x)
 			return nil, err
@@ -139,11 +145,11 @@ func (d *direct) expire(id lpeer.ID) {
 // last try has failed lately, or if that takes longer than the stream is worth. Then
 // one is made for the next stream.
 func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
-	at := d.listenerOf(l)
+	at, sure := d.listenerOf(l)
 	if at == nil || !d.begin(to) {
 		return nil
 	}
-	if l.over != overTCP || !l.near() {
+	if !sure || l.over != overTCP || !l.near() {
 		if !d.n.task(func() {
 			ctx, cancel := context.WithTimeout(d.n.ctx, handshakeTimeout)
 			defer cancel()
@@ -287,27 +293,48 @@ func (d *direct) closePeer(id lpeer.ID) {
 }
 
 // listenerOf returns where the peer of a direct link listens for TCP, or nil: the
-// address that we have dialed, or one with the same IP that it has told us.
-func (d *direct) listenerOf(l *link) net.Addr {
+// address that we have dialed, or one with the same IP that it has told us. Another one
+// that it has told, with an IP of the same scope, may or may not be reached from here: a
+// peer that listens on IPv4 alone has dialed us over IPv6, say.
+func (d *direct) listenerOf(l *link) (at net.Addr, sure bool) {
 	if l.over == overRelay {
-		return nil
+		return nil, false
 	}
 	remote := l.conn.RemoteMultiaddr()
 	if l.over == overTCP && l.conn.Stat().Direction == network.DirOutbound {
-		return tcpAddr(remote)
+		return tcpAddr(remote), true
 	}
 	ip, err := manet.ToIP(remote)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	for _, a := range d.n.host.Peerstore().Addrs(l.conn.RemotePeer()) {
-		if other, err := manet.ToIP(a); err == nil && overlayOf(a) == overTCP && ip.Equal(other) {
-			if at := tcpAddr(a); at != nil {
-				return at
-			}
+		other, err := manet.ToIP(a)
+		if err != nil || overlayOf(a) != overTCP || scopeOf(a) != scopeOf(remote) {
+			continue
+		}
+		told := tcpAddr(a)
+		switch {
+		case told == nil:
+		case ip.Equal(other):
+			return told, true
+		case at == nil:
+			at = told
 		}
 	}
-	return nil
+	return at, false
+}
+
+// scopeOf tells from where an address can be reached: this machine, the local networks,
+// everywhere.
+func scopeOf(a ma.Multiaddr) int {
+	switch {
+	case manet.IsIPLoopback(a):
+		return 0
+	case manet.IsPrivateAddr(a), manet.IsIP6LinkLocal(a):
+		return 1
+	}
+	return 2
 }
 
 // tcpAddr returns the address of a TCP socket, and nil for anything over one, such as

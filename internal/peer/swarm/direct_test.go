@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -113,6 +114,106 @@ func TestDirectLostWhileIdle(t *testing.T) {
 	a.direct.mu.Unlock()
 	if s := say(t, a, b, "again"); !isDirect(s) {
 		t.Errorf("%T", s)
+	}
+}
+
+// A stream soon after another one of the same protocol does not wait for an answer, and a
+// peer that is to speak first does so.
+func TestDirectAgain(t *testing.T) {
+	a, b := couple(t, loopback)
+	b.Serve("greet", func(s transport.Stream) { io.WriteString(s, "hi") }) //nolint:errcheck // the other side sees it
+	finish(t, say(t, a, b, "hello"))
+	awaitIdle(t, a, b, 1)
+	b.serve.mu.Lock() // it cannot look for what is asked for
+	s, err := a.Open(t.Context(), b.Self(), "echo")
+	b.serve.mu.Unlock()
+	if err != nil || !isDirect(s) {
+		t.Fatalf("%T, %v", s, err)
+	}
+	big := strings.Repeat("and again ", 1<<20)
+	go io.WriteString(s, big) //nolint:errcheck // it would show below
+	got := make([]byte, len(big))
+	if _, err := io.ReadFull(s, got); err != nil || string(got) != big {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+	finish(t, s)
+	for range 3 {
+		awaitIdle(t, a, b, 1)
+		s, err := a.Open(t.Context(), b.Self(), "greet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(s); err != nil || string(got) != "hi" {
+			t.Errorf("%q, %v", got, err)
+		}
+		s.Close() //nolint:errcheck // it returns nil
+	}
+}
+
+// A stream that does not wait for an answer is asked about all the same: whoever is not
+// let in any more gets none, nor one of a protocol that is not served any more.
+func TestDirectAgainRefused(t *testing.T) {
+	for name, refuse := range map[string]func(b *Network, stop func()){
+		"not served":   func(_ *Network, stop func()) { stop() },
+		"not let in":   func(b *Network, _ func()) { setAdmit(b, only()) },
+		"only a guest": func(b *Network, _ func()) { setAdmit(b, func(peer.ID) peer.Admission { return peer.Guest }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := newNet(t, nil, loopback), newNet(t, nil, loopback)
+			meet(a, b)
+			var served atomic.Int32
+			stop := b.Serve("echo", func(s transport.Stream) {
+				served.Add(1)
+				echo(s)
+			})
+			finish(t, say(t, a, b, "hello"))
+			awaitIdle(t, a, b, 1)
+			refuse(b, stop)
+			s, err := a.Open(t.Context(), b.Self(), "echo")
+			if err == nil {
+				io.WriteString(s, "again") //nolint:errcheck // it would show below
+				if n, err := s.Read(make([]byte, 1)); n > 0 || err == nil || err == io.EOF {
+					t.Errorf("%d bytes, %v", n, err)
+				}
+				s.Close() //nolint:errcheck // it returns nil
+			}
+			if got := served.Load(); got != 1 {
+				t.Errorf("%d streams were served", got)
+			}
+		})
+	}
+}
+
+// A peer that has dialed us over an IP at which it does not listen tells where it does.
+func TestDirectOtherIP(t *testing.T) {
+	a, b := couple(t, loopback, "/ip6/::1/tcp/0")
+	c := newNet(t, nil, loopback)
+	meet(a, c)
+	meet(b, c)
+	c.Serve("echo", echo)
+	for _, at := range b.Addrs() {
+		if strings.HasPrefix(at, "/ip6/") {
+			c.swarm.Peerstore().ClearAddrs(b.lib())
+			c.AddAddrs(b.Self(), at)
+		}
+	}
+	if err := c.Connect(t.Context(), b.Self()); err != nil {
+		t.Skip("no IPv6: ", err)
+	}
+	awaitLinks(t, b, func() bool { return b.linkedDirectly(c.lib()) })
+	if !strings.HasPrefix(b.links.to(c.lib())[0].addr, "/ip6/") {
+		t.Fatal(b.links.to(c.lib())[0].addr)
+	}
+	for end := time.Now().Add(20 * time.Second); ; {
+		s := say(t, b, c, "hello")
+		direct := isDirect(s)
+		finish(t, s)
+		if direct {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("streams stay on libp2p's connection")
+		}
 	}
 }
 
@@ -233,6 +334,7 @@ func TestDirectHostileFrames(t *testing.T) {
 		"a long abort":    frame(frameAbort, "x"),
 		"another open":    frame(frameOpen, "echo"),
 		"an answer":       frame(frameAnswer, "x"),
+		"again":           head(frameAgain, 0),
 		"unknown":         head(200, 3),
 		"cut in a head":   {0, 0},
 		"cut in the data": head(frameData, 100),
@@ -275,6 +377,7 @@ func TestDirectHostileRequests(t *testing.T) {
 		"data":        frame(frameData, "x"),
 		"no name":     head(frameOpen, 0),
 		"a long name": append(head(frameOpen, maxName+1), bytes.Repeat([]byte("x"), maxName+1)...),
+		"again":       head(frameAgain, 0),
 		"http":        []byte("GET / HTTP/1.1\r\n\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {

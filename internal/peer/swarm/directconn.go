@@ -26,7 +26,8 @@ type directConn struct {
 	id    lpeer.ID
 	who   peer.ID
 	scope network.ConnManagementScope
-	since time.Time // when it became idle; guarded by direct.mu
+	proto string    // of the last stream; for whoever has the connection
+	since time.Time // when it became idle; likewise, and guarded by direct.mu while nobody has
 }
 
 // handshake does the handshake. The other side has to be want, unless that is nobody.

@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 
@@ -20,7 +21,7 @@ func (d *direct) accept(ctx context.Context, c *net.TCPConn, scope network.ConnM
 		return
 	}
 	x.scope = scope
-	if scope.SetPeer(x.id) != nil || d.n.rankOf(x.id) < guest || !d.awaitLink(ctx, x.id) || !d.keep(x) || !d.n.task(func() { d.serve(x) }) {
+	if scope.SetPeer(x.id) != nil || d.n.rankAs(x.who, x.id) < guest || !d.awaitLink(ctx, x.id) || !d.keep(x) || !d.n.task(func() { d.serve(x) }) {
 		x.cut()
 	}
 }
@@ -38,14 +39,14 @@ func (d *direct) serve(x *directConn) {
 	defer x.cut()
 	for {
 		x.tls.SetReadDeadline(time.Now().Add(directIdleThere)) //nolint:errcheck // sockets have deadlines
-		name, err := readFrame(x.tls, frameOpen, 1, maxName)
+		name, again, err := x.asked()
 		if err != nil {
 			return
 		}
 		x.tls.SetReadDeadline(time.Time{}) //nolint:errcheck // sockets have deadlines
-		served, over := d.n.find(string(name), d.n.rankOf(x.id))
+		served, over := d.n.find(name, d.n.rankAs(x.who, x.id))
 		switch {
-		case over:
+		case over, again && served == nil: // it hears of it by the end of the connection
 			return
 		case served == nil:
 			if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerNoProtocol}))); err != nil {
@@ -53,14 +54,35 @@ func (d *direct) serve(x *directConn) {
 			}
 			continue
 		}
-		if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerYes}))); err != nil {
-			d.n.abandoned(served)
-			return
+		if !again {
+			if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerYes}))); err != nil {
+				d.n.abandoned(served)
+				return
+			}
+			x.proto = name
 		}
 		settled := make(chan bool, 1)
-		d.n.started(served, newDirectStream(x, func(again bool) { settled <- again }))
+		d.n.started(served, newDirectStream(x, nil, func(again bool) { settled <- again }))
 		if !<-settled {
 			return
 		}
 	}
+}
+
+// asked returns which protocol the next stream is of, and whether that is the one of the
+// last stream, for which nothing is answered.
+func (x *directConn) asked() (name string, again bool, err error) {
+	var h [frameHead]byte
+	if _, err := io.ReadFull(x.tls, h[:]); err != nil {
+		return "", false, err
+	}
+	switch t, length := parseHead(h[:]); {
+	case t == frameAgain && length == 0 && x.proto != "":
+		return x.proto, true, nil
+	case t == frameOpen && 0 < length && length <= maxName:
+		b := make([]byte, length)
+		_, err := io.ReadFull(x.tls, b)
+		return string(b), false, err
+	}
+	return "", false, errFrame
 }

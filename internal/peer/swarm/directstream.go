@@ -26,9 +26,11 @@ type directStream struct {
 	left int   // bytes that are left of a frame of data
 	rerr error // what every further Read returns
 
-	wmu     sync.Mutex // held by Write and CloseWrite: guards the following
-	owed    int        // bytes of the frame that a deadline has cut, and that must come next
-	written bool       // nothing more may be written
+	asks    atomic.Bool // ask has not been sent yet
+	wmu     sync.Mutex  // held by Write and CloseWrite: guards the following
+	ask     []byte      // goes before all else: it begins the stream
+	owed    int         // bytes of the frame that a deadline has cut, and that must come next
+	written bool        // nothing more may be written
 
 	done    atomic.Int32 // 0, or what has ended the stream
 	close   sync.Once
@@ -40,10 +42,13 @@ var (
 	_ transport.Aborter = (*directStream)(nil)
 )
 
-// newDirectStream begins a stream. Its end is told once to settled.
-func newDirectStream(x *directConn, settled func(again bool)) *directStream {
-	return &directStream{x: x, settled: settled, moved: moveCount{all: x.d.n.moves.with(x.id)},
+// newDirectStream begins a stream, by what is sent before all else. Its end is told once
+// to settled.
+func newDirectStream(x *directConn, ask []byte, settled func(again bool)) *directStream {
+	s := &directStream{x: x, ask: ask, settled: settled, moved: moveCount{all: x.d.n.moves.with(x.id)},
 		info: transport.Info{Kind: "peer", Peer: x.who.String(), Socket: x.tcp.RemoteAddr()}}
+	s.asks.Store(len(ask) > 0)
+	return s
 }
 
 func (s *directStream) Read(p []byte) (int, error) {
@@ -55,6 +60,9 @@ func (s *directStream) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if err := s.sendAsk(); err != nil {
+		return 0, s.explain(err)
+	}
 	n, err := s.read(p)
 	switch {
 	case err == io.EOF && s.gone() == nil:
@@ -63,6 +71,31 @@ func (s *directStream) Read(p []byte) (int, error) {
 		err = s.explain(err)
 	}
 	return n, err
+}
+
+// sendAsk has the stream begin before it is waited for what comes. If somebody writes, he
+// does that.
+func (s *directStream) sendAsk() error {
+	if !s.asks.Load() || !s.wmu.TryLock() {
+		return nil
+	}
+	defer s.wmu.Unlock()
+	if len(s.ask) == 0 {
+		return nil
+	}
+	_, err := s.x.tls.Write(s.ask)
+	if err == nil {
+		s.sentAsk()
+	}
+	return err
+}
+
+// sentAsk is called with wmu held.
+func (s *directStream) sentAsk() {
+	if s.ask != nil {
+		s.ask = nil
+		s.asks.Store(false)
+	}
 }
 
 // read reads data, and takes the frames apart.
@@ -115,7 +148,7 @@ func (s *directStream) cut(err error) error {
 	return err
 }
 
-var smalls = sync.Pool{New: func() any { return new([frameHead + smallData]byte) }}
+var smalls = sync.Pool{New: func() any { return new([2*frameHead + smallData]byte) }}
 
 func (s *directStream) Write(p []byte) (int, error) {
 	s.wmu.Lock()
@@ -146,16 +179,22 @@ func (s *directStream) writeFrame(p []byte) (int, error) {
 		return n, err
 	}
 	if len(p) <= smallData {
-		b, _ := smalls.Get().(*[frameHead + smallData]byte)
+		b, _ := smalls.Get().(*[2*frameHead + smallData]byte)
 		defer smalls.Put(b)
-		putHead(b[:], frameData, len(p))
-		n, err := s.x.tls.Write(b[:frameHead+copy(b[frameHead:], p)]) // all or nothing
-		return max(0, n-frameHead), err
+		before := copy(b[:], s.ask) + frameHead
+		putHead(b[before-frameHead:], frameData, len(p))
+		n, err := s.x.tls.Write(b[:before+copy(b[before:], p)]) // all or nothing
+		if n > 0 {
+			s.sentAsk()
+		}
+		return max(0, n-before), err
 	}
-	var h [frameHead]byte
-	putHead(h[:], frameData, len(p))
-	n, err := s.x.tls.WriteAfter(h[:], p)
+	var h [2 * frameHead]byte
+	before := copy(h[:], s.ask) + frameHead
+	putHead(h[before-frameHead:], frameData, len(p))
+	n, err := s.x.tls.WriteAfter(h[:before], p)
 	if n > 0 {
+		s.sentAsk()
 		s.owed = len(p) - n
 	}
 	return n, err
@@ -179,7 +218,10 @@ func (s *directStream) end() error {
 		return errors.New("a write was cut by its deadline")
 	}
 	s.written = true
-	_, err := s.x.tls.Write(head(frameEnd, 0))
+	_, err := s.x.tls.Write(append(s.ask, head(frameEnd, 0)...))
+	if err == nil {
+		s.sentAsk()
+	}
 	return err
 }
 
@@ -256,7 +298,7 @@ func (s *directStream) Abort(error) error {
 		if s.wmu.TryLock() {
 			if s.owed == 0 {
 				s.x.tls.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)) //nolint:errcheck // sockets have deadlines
-				s.x.tls.Write(head(frameAbort, 0))                               //nolint:errcheck // it sees the end of the connection
+				s.x.tls.Write(append(s.ask, head(frameAbort, 0)...))             //nolint:errcheck // it sees the end of the connection
 			}
 			s.wmu.Unlock()
 		}

@@ -17,6 +17,7 @@ const (
 	frameAbort  frameType = 2 // the stream has failed
 	frameOpen   frameType = 3 // the name of a protocol: the next stream begins
 	frameAnswer frameType = 4 // one byte that says whether it does
+	frameAgain  frameType = 5 // the next stream begins, of the protocol that the last one was of
 )
 
 // The answers.

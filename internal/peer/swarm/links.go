@@ -29,6 +29,7 @@ type links struct {
 type link struct {
 	conn    network.Conn
 	id      peer.ID // zero for those that have none of ours
+	addr    string  // of the other side
 	path    peer.Path
 	via     peer.ID
 	since   time.Time
@@ -58,13 +59,13 @@ func (n *Network) notifiee() network.Notifiee {
 func (n *Network) connected(_ network.Network, c network.Conn) {
 	l := n.newLink(c)
 	n.links.change(func(all map[network.Conn]*link) { all[c] = l })
-	n.event(Event{What: Connected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
+	n.event(Event{What: Connected, Peer: l.id, Addr: l.addr, Path: l.path})
 	if n.config.Remember != nil && l.path == peer.Direct && c.Stat().Direction == network.DirOutbound && !l.id.IsZero() {
-		n.config.Remember(l.id, []string{c.RemoteMultiaddr().String()})
+		n.config.Remember(l.id, []string{l.addr})
 	}
 	n.wantDirect(l)
 	n.wantKnown(l)
-	if n.rankOf(c.RemotePeer()) >= guest || n.isRelay(c.RemotePeer()) {
+	if n.rankAs(l.id, c.RemotePeer()) >= guest || n.isRelay(c.RemotePeer()) {
 		n.task(func() { n.keepPinging(l) })
 	}
 	if l.path == peer.Direct && !n.noPunch() && n.isCarrier(c.RemotePeer()) {
@@ -86,12 +87,12 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 		n.wantKnown(all[0])
 	}
 	if l != nil {
-		n.event(Event{What: Disconnected, Peer: l.id, Addr: c.RemoteMultiaddr().String(), Path: l.path})
+		n.event(Event{What: Disconnected, Peer: l.id, Addr: l.addr, Path: l.path})
 	}
 }
 
 func (n *Network) newLink(c network.Conn) *link {
-	l := &link{conn: c, path: peer.Direct, since: c.Stat().Opened, over: overlayOf(c.RemoteMultiaddr()), from: n.sourceOfConn(c)}
+	l := &link{conn: c, addr: c.RemoteMultiaddr().String(), path: peer.Direct, since: c.Stat().Opened, over: overlayOf(c.RemoteMultiaddr()), from: n.sourceOfConn(c)}
 	l.id, _ = ours(c.RemotePeer()) //nolint:errcheck // a stranger without an ID is nobody
 	if l.over == overRelay {
 		l.path = peer.Relayed
@@ -195,10 +196,10 @@ func (n *Network) Links() iter.Seq[peer.Link] {
 	slices.SortFunc(all, func(a, b *link) int { return a.since.Compare(b.since) })
 	return func(yield func(peer.Link) bool) {
 		for _, l := range all {
-			if l.id.IsZero() || l.conn.IsClosed() || n.rankOf(l.conn.RemotePeer()) < guest {
+			if l.id.IsZero() || l.conn.IsClosed() || n.rankAs(l.id, l.conn.RemotePeer()) < guest {
 				continue
 			}
-			if !yield(peer.Link{Peer: l.id, Path: l.path, Addr: l.conn.RemoteMultiaddr().String(), Via: l.via, Since: l.since, RTT: l.rtt()}) {
+			if !yield(peer.Link{Peer: l.id, Path: l.path, Addr: l.addr, Via: l.via, Since: l.since, RTT: l.rtt()}) {
 				return
 			}
 		}

@@ -65,7 +65,7 @@ func (n *Network) target(ctx context.Context, to peer.ID) (lpeer.ID, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", peer.ErrUnreachable, err)
 	}
-	if n.rankOf(id) == nobody {
+	if n.rankAs(to, id) == nobody {
 		return "", fmt.Errorf("%w: it is not let in here", peer.ErrNotAdmitted)
 	}
 	return id, nil

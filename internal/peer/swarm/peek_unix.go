@@ -39,3 +39,19 @@ func peek(c *net.TCPConn, limit time.Duration) (byte, error) {
 	}
 	return first[0], c.SetReadDeadline(time.Time{})
 }
+
+// quietly tells whether nothing has come over a connection, not even its end.
+func quietly(c *net.TCPConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var got error
+	if err := raw.Control(func(fd uintptr) {
+		var first [1]byte
+		_, _, got = unix.Recvfrom(int(fd), first[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	}); err != nil {
+		return false
+	}
+	return got == unix.EAGAIN //nolint:errorlint // a number of the system
+}

@@ -215,7 +215,7 @@ func (n *Network) missed(l *link, before uint64, moved func() uint64) bool {
 
 // dead closes a link that does not answer, and what goes the same way.
 func (n *Network) dead(l *link) bool {
-	n.event(Event{What: Lost, Peer: l.id, Addr: l.conn.RemoteMultiaddr().String(), Path: l.path, Err: errDead})
+	n.event(Event{What: Lost, Peer: l.id, Addr: l.addr, Path: l.path, Err: errDead})
 	l.conn.CloseWithError(network.ConnGarbageCollected) //nolint:errcheck // it is gone
 	if l.over == overTCP {
 		n.direct.closePeer(l.conn.RemotePeer())

@@ -119,16 +119,18 @@ const maxAsked = 32
 
 // inbound has a stream that a peer has opened served.
 func (n *Network) inbound(s network.Stream) {
-	if l := n.links.of(s.Conn()); l != nil {
-		l.greeted.Store(true)
+	l := n.links.of(s.Conn())
+	if l == nil {
+		l = n.newLink(s.Conn()) // it is over already
 	}
-	r := n.rankOn(s.Conn().Stat().Direction, s.Conn().RemotePeer())
+	l.greeted.Store(true)
+	r := n.rankFrom(s.Conn().Stat().Direction, n.rankAs(l.id, s.Conn().RemotePeer()))
 	if r == nobody {
 		s.Conn().CloseWithError(network.ConnGated) //nolint:errcheck // it is gone
 		return
 	}
 	s.SetDeadline(time.Now().Add(handshakeTimeout)) //nolint:errcheck // the streams of libp2p have deadlines
-	if err := n.negotiate(s, r); err != nil {
+	if err := n.negotiate(s, l, r); err != nil {
 		s.ResetWithError(network.StreamProtocolNegotiationFailed) //nolint:errcheck // it is gone
 	}
 }
@@ -136,7 +138,7 @@ func (n *Network) inbound(s network.Stream) {
 // negotiate agrees on a protocol (github.com/multiformats/multistream-select) and has it
 // served. Who is not known gets to see what he may speak, and finds out nothing about
 // the rest.
-func (n *Network) negotiate(s network.Stream, r rank) error {
+func (n *Network) negotiate(s network.Stream, l *link, r rank) error {
 	if err := putToken(s, multistream.ProtocolID); err != nil {
 		return err
 	}
@@ -159,10 +161,9 @@ func (n *Network) negotiate(s network.Stream, r rank) error {
 			}
 			continue
 		}
-		who, err := ours(s.Conn().RemotePeer())
-		if x != nil && err != nil { // nobody of ours
+		if x != nil && l.id.IsZero() {
 			n.abandoned(x)
-			return err
+			return peer.ErrID
 		}
 		if err = errors.Join(s.SetProtocol(name), putToken(s, string(name)), s.SetDeadline(time.Time{})); err != nil {
 			if x != nil {
@@ -171,7 +172,7 @@ func (n *Network) negotiate(s network.Stream, r rank) error {
 			return err
 		}
 		if x != nil {
-			n.started(x, newStream(n, s, who, n.overlayOf(s)))
+			n.started(x, newStream(n, s, l.id, l.over))
 		} else {
 			service(s)
 		}
@@ -193,14 +194,6 @@ func (s *serving) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.over = true
-}
-
-// overlayOf tells what a stream stands on.
-func (n *Network) overlayOf(s network.Stream) overlay {
-	if l := n.links.of(s.Conn()); l != nil {
-		return l.over
-	}
-	return n.newLink(s.Conn()).over
 }
 
 var errStopped = fmt.Errorf("%w: the network is closed", peer.ErrUnreachable)
