@@ -75,7 +75,11 @@ func (n *Network) acceptOpen(a *accepted, o opening, done func()) {
 			return
 		}
 	}
-	_, err := below.Write(openedFrame(s.survive, uint32(s.window)))
+	opened := openedFrame(s.survive, uint32(s.window))
+	var err error
+	if !o.early {
+		_, err = below.Write(opened)
+	}
 	if err := errors.Join(err, below.SetDeadline(time.Time{})); err != nil {
 		abort(below, err)
 		s.finish(err, false)
@@ -87,7 +91,11 @@ func (n *Network) acceptOpen(a *accepted, o opening, done func()) {
 		return
 	}
 	done()
-	s.start(s.survive, int64(o.window), 0)
+	if o.early {
+		s.answerEarly(opened, int64(o.window))
+	} else {
+		s.start(s.survive, int64(o.window), 0)
+	}
 	h(s)
 	s.Close() //nolint:errcheck // the handler would have closed it, to know
 	<-c.gone

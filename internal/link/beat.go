@@ -134,6 +134,8 @@ func (s *Stream) tick() {
 	if s.cur != nil && (silent || waiting) {
 		s.owed.ping, b.asked = true, true
 		s.flushSoon()
+	} else if s.cur != nil && s.cur.greeting != nil {
+		s.flushSoon()
 	}
 	if (s.closed || s.aborting) && now.Sub(b.moved) > s.survive {
 		if s.aborting {

@@ -1,9 +1,11 @@
 package link
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,4 +106,86 @@ func TestOpenEarlyConn(t *testing.T) {
 			f.Close() //nolint:errcheck // checked elsewhere
 		}, nil
 	})
+}
+
+// What opens a session early goes with the first data, and what answers it with the first
+// that is said.
+func TestOpenEarlyWrites(t *testing.T) {
+	virtually(t, time.Millisecond, Options{}, func(p *pair) {
+		counts := make(chan *tallied, 1)
+		p.near.Close() //nolint:errcheck // it returns nil
+		p.near = New(tallying{p.a, counts}, Options{})
+		p.far.Serve("ask", func(s transport.Stream) {
+			io.ReadFull(s, make([]byte, 3))       //nolint:errcheck // it would show below
+			time.Sleep(10 * time.Millisecond)     // it takes its time
+			io.WriteString(s, "the answer to it") //nolint:errcheck // it would show below
+			io.Copy(io.Discard, s)                //nolint:errcheck // it waits for the end
+		})
+		s, err := p.near.OpenEarly(p.t.Context(), p.b.Self(), "ask", 0)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		c := <-counts
+		io.WriteString(s, "ask") //nolint:errcheck // it would show below
+		b := make([]byte, 64)
+		if n, err := s.Read(b); err != nil || string(b[:n]) != "the answer to it" {
+			p.t.Errorf("%q, %v", b[:n], err)
+		}
+		if got, want := c.first.Load(), int32(headSize+openSize+len("ask")+headSize+len("ask")); got != want {
+			p.t.Errorf("the first write is %d bytes, want the %d of an opening and a request", got, want)
+		}
+		s.Close() //nolint:errcheck // it would show above
+	})
+}
+
+// Who opens early and waits for the other side to speak, opens, and who is slow to answer
+// says within a second that the session is open.
+func TestOpenEarlyListens(t *testing.T) {
+	virtually(t, time.Millisecond, Options{}, func(p *pair) {
+		p.far.Serve("greet", func(s transport.Stream) { io.WriteString(s, "hi") }) //nolint:errcheck // it would show below
+		p.far.Serve("take", func(s transport.Stream) { io.Copy(io.Discard, s) })   //nolint:errcheck // it would show below
+		s, err := p.near.OpenEarly(p.t.Context(), p.b.Self(), "greet", 0)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		begin := time.Now()
+		if b, err := io.ReadAll(s); err != nil || string(b) != "hi" || time.Since(begin) > 100*time.Millisecond {
+			p.t.Errorf("%q, %v after %v", b, err, time.Since(begin))
+		}
+		s.Close() //nolint:errcheck // it would show above
+		if s, err = p.near.OpenEarly(p.t.Context(), p.b.Self(), "take", 0); err != nil {
+			p.t.Fatal(err)
+		}
+		begin = time.Now()
+		if _, err := s.Write(make([]byte, 1<<20)); err != nil || time.Since(begin) > 1100*time.Millisecond {
+			p.t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		s.Close() //nolint:errcheck // it would show above
+	})
+}
+
+// counting hands out the streams that are opened, which count writes.
+type tallying struct {
+	peer.Network
+	opened chan *tallied
+}
+
+type tallied struct {
+	transport.Stream
+	first atomic.Int32 // bytes in the first write
+}
+
+func (n tallying) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	s, err := n.Network.Open(ctx, to, proto)
+	if err != nil {
+		return nil, err
+	}
+	c := &tallied{Stream: s}
+	n.opened <- c
+	return c, nil
+}
+
+func (c *tallied) Write(p []byte) (int, error) {
+	c.first.CompareAndSwap(0, int32(len(p)))
+	return c.Stream.Write(p)
 }

@@ -150,7 +150,8 @@ func (n *Network) OpenSurviving(ctx context.Context, to peer.ID, proto string, s
 }
 
 // OpenEarly is OpenSurviving that does not wait until the other side has answered, for
-// protocols that have an answer of their own: it saves a round trip. That the other side
+// protocols in which the opener speaks first and has an answer: it saves a round trip. The
+// opening goes out with the first Write, with a Read, or a second later. That the other side
 // does not serve proto, or refuses, is what Read and Write return then.
 func (n *Network) OpenEarly(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
 	return n.opened(ctx, to, proto, survive, true)

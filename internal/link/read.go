@@ -52,6 +52,9 @@ func (s *Stream) Read(p []byte) (int, error) {
 		case s.finIn:
 			return 0, io.EOF
 		case s.cur != nil && !s.reading:
+			if s.awaiting && s.cur.greeting != nil {
+				s.flushSoon()
+			}
 			s.userReading = true
 			n := s.step(s.cur, p)
 			s.userReading = false

@@ -147,7 +147,8 @@ func (s *Stream) start(survive time.Duration, limit int64, roundTrip time.Durati
 }
 
 // startEarly begins the life of a session to which the other side has not agreed yet. It
-// may be sent slowWindow bytes meanwhile.
+// may be sent slowWindow bytes meanwhile. The opening goes out with the first of them, or
+// when it is waited for what comes.
 func (s *Stream) startEarly(open []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +157,18 @@ func (s *Stream) startEarly(open []byte) {
 	}
 	s.awaiting, s.cur.greeting = true, open // before anything else can be sent
 	s.begins(s.survive, slowWindow)
-	s.flush(true)
+}
+
+// answerEarly begins the life of a session whose opener does not wait for opened, which
+// goes out with the first that is sent, or at the first beat.
+func (s *Stream) answerEarly(opened []byte, limit int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.cur.greeting = opened
+	s.begins(s.survive, limit)
 }
 
 func (s *Stream) begins(survive time.Duration, limit int64) {

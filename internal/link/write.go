@@ -95,6 +95,7 @@ func (s *Stream) flush(user bool) {
 // send sends one frame of data, or what else is to be sent.
 func (s *Stream) send(c *carrier) (sent bool, err error) {
 	if b := s.control(c); len(b) > 0 {
+		b = s.withLittle(b)
 		s.mu.Unlock()
 		defer s.mu.Lock()
 		_, err := c.below.Write(b)
@@ -119,6 +120,25 @@ func (s *Stream) send(c *carrier) (sent bool, err error) {
 	k.pinned = false
 	s.out.trim()
 	return true, err
+}
+
+// littleData goes with the frames that are owed, in one write.
+const littleData = 1 << 10
+
+// withLittle adds the data that is to be sent to b, if it is little.
+func (s *Stream) withLittle(b []byte) []byte {
+	if s.err != nil || s.sent == s.acked+int64(s.out.length) {
+		return b
+	}
+	k, at := s.out.at(int(s.sent - s.acked))
+	size := k.end - at
+	if size > littleData {
+		return b
+	}
+	b = append(head{frameData, size, uint64(s.sent)}.append(b), k.b[at:k.end]...)
+	s.sent += int64(size)
+	s.top = max(s.top, s.sent)
+	return b
 }
 
 // control returns the frames that are owed.
