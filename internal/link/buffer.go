@@ -4,6 +4,7 @@ import "sync"
 
 // The sizes of blocks, without the room for a head. A large one makes one frame of data.
 const (
+	tinyBlock   = 512 // most streams carry little, and keep it until it is acknowledged
 	smallBlock  = 4 << 10
 	middleBlock = 32 << 10
 	largeBlock  = maxData
@@ -13,13 +14,15 @@ const (
 	minPiece = 16 << 10
 )
 
-var smallBlocks, middleBlocks, largeBlocks = pool(smallBlock), pool(middleBlock), pool(largeBlock)
+var tinyBlocks, smallBlocks, middleBlocks, largeBlocks = pool(tinyBlock), pool(smallBlock), pool(middleBlock), pool(largeBlock)
 
 func pool(size int) *sync.Pool { return &sync.Pool{New: func() any { return newBlock(size) }} }
 
 // poolOf returns where blocks of a size are.
 func poolOf(size int) *sync.Pool {
 	switch size {
+	case tinyBlock:
+		return tinyBlocks
 	case smallBlock:
 		return smallBlocks
 	case middleBlock:
@@ -60,6 +63,8 @@ func (q *buffer) room(n int) *block {
 	}
 	size := largeBlock
 	switch {
+	case len(q.blocks) == 0 && n <= tinyBlock:
+		size = tinyBlock
 	case len(q.blocks) == 0 && n <= smallBlock:
 		size = smallBlock
 	case n <= middleBlock && q.length < 2*middleBlock:
