@@ -40,7 +40,7 @@ type directPeer struct {
 // connection.
 const (
 	maxDirect       = 256 // with one peer
-	maxDirectIdle   = 8   // of which wait for a stream
+	maxDirectIdle   = 32  // of which wait for a stream: to make one takes a handshake, and many streams may be short
 	maxDirectDials  = 4   // at a time
 	directIdle      = time.Minute
 	directIdleThere = 2 * directIdle // at the side that has accepted it, which is not to be first
