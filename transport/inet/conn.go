@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/rawio"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -44,7 +45,12 @@ type Conn struct {
 }
 
 // promoted is a [net.TCPConn] or [net.UnixConn], or on Linux a socketFile.
-type promoted struct{ streamConn }
+type promoted struct {
+	streamConn
+	rw *rawio.Conn // reads and writes it
+}
+
+func newPromoted(c streamConn) *promoted { return &promoted{c, rawio.New(c)} }
 
 type streamConn interface {
 	net.Conn
@@ -92,7 +98,7 @@ func FromNet(c interface {
 }, kind string) *Conn {
 	conn := &Conn{info: &transport.Info{Kind: kind}, fd: -1,
 		local: endpoint{other: c.LocalAddr()}, remote: endpoint{other: c.RemoteAddr()}}
-	conn.netConn.Store(&promoted{c})
+	conn.netConn.Store(newPromoted(c))
 	return conn
 }
 
@@ -116,7 +122,7 @@ func (c *Conn) conn(op string) (streamConn, error) {
 		c.gone = true
 		return nil, c.opError(op, err)
 	}
-	c.netConn.Store(&promoted{nc})
+	c.netConn.Store(newPromoted(nc))
 	return nc, nil
 }
 
@@ -134,19 +140,17 @@ func (c *Conn) learnLocal() {
 }
 
 func (c *Conn) Read(p []byte) (int, error) {
-	nc, err := c.conn("read")
-	if err != nil {
+	if _, err := c.conn("read"); err != nil {
 		return 0, err
 	}
-	return nc.Read(p)
+	return c.netConn.Load().rw.Read(p)
 }
 
 func (c *Conn) Write(p []byte) (int, error) {
-	nc, err := c.conn("write")
-	if err != nil {
+	if _, err := c.conn("write"); err != nil {
 		return 0, err
 	}
-	return nc.Write(p)
+	return c.netConn.Load().rw.Write(p)
 }
 
 // Info tells the kind and, for unix sockets, who is at the other side.

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/rawio"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -18,6 +19,7 @@ import (
 // side reads the end of file, whatever the reason was.
 type Conn struct {
 	c             socket
+	rw            io.ReadWriter // of c
 	info          *transport.Info
 	local, remote net.Addr
 
@@ -29,11 +31,7 @@ type Conn struct {
 }
 
 // A socket is a [net.UnixConn] or a vsock.Conn.
-type socket interface {
-	net.Conn
-	syscall.Conn
-	CloseWrite() error
-}
+type socket = rawio.Socket
 
 var (
 	_ transport.Stream   = (*Conn)(nil)
@@ -44,13 +42,17 @@ var (
 
 func newConn(c socket, kind string, local, remote net.Addr) *Conn {
 	cred := peerCred(c)
-	return &Conn{c: c, info: &transport.Info{Kind: kind, Cred: cred}, local: named(local, nil), remote: named(remote, cred), ended: make(chan struct{})}
+	rw := io.ReadWriter(c)
+	if u, ok := c.(*net.UnixConn); ok {
+		rw = rawio.New(u)
+	}
+	return &Conn{c: c, rw: rw, info: &transport.Info{Kind: kind, Cred: cred}, local: named(local, nil), remote: named(remote, cred), ended: make(chan struct{})}
 }
 
 // Read reads what has arrived. An end of file ends one direction, unless the other
 // side has closed the whole connection by then; see [Conn.Ended].
 func (c *Conn) Read(p []byte) (int, error) {
-	n, err := c.c.Read(p)
+	n, err := c.rw.Read(p)
 	if err == io.EOF && isHungUp(c.c) {
 		c.ending.Do(func() { close(c.ended) })
 	}
@@ -58,7 +60,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 func (c *Conn) Write(p []byte) (int, error) {
-	n, err := c.c.Write(p)
+	n, err := c.rw.Write(p)
 	return n, c.errorOf(err)
 }
 

@@ -11,6 +11,7 @@ import (
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/rawio"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/tlslayer"
 )
@@ -86,17 +87,18 @@ func (x *directConn) request(ctx context.Context, proto string) error {
 
 // A tcpStream is a TCP connection as TLS wants it.
 type tcpStream struct {
-	*net.TCPConn
+	*rawio.Conn
+	tcp  *net.TCPConn
 	info transport.Info
 }
 
 func newTCPStream(c *net.TCPConn) *tcpStream {
-	return &tcpStream{c, transport.Info{Kind: "tcp", Socket: c.RemoteAddr()}}
+	return &tcpStream{rawio.New(c), c, transport.Info{Kind: "tcp", Socket: c.RemoteAddr()}}
 }
 
 func (s *tcpStream) Info() *transport.Info { return &s.info }
 
 // Abort resets the connection.
 func (s *tcpStream) Abort(error) error {
-	return errors.Join(s.SetLinger(0), s.TCPConn.Close())
+	return errors.Join(s.tcp.SetLinger(0), s.tcp.Close())
 }
