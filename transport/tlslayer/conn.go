@@ -101,7 +101,10 @@ func (c *Conn) WriteAfter(head, p []byte) (int, error) {
 		}
 	}
 	for {
-		step := p[done:min(done+writeStep, len(p))]
+		step := p[done:]
+		if len(step) > writeStep+recordSize { // else the short rest goes with it
+			step = step[:writeStep]
+		}
 		if len(step) > recordSize {
 			c.wire.cork()
 		}
