@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/opt"
 )
 
 // This is the image that knows peers: it runs every command itself.
@@ -104,6 +105,11 @@ func (p *program) talkAlone(c *call) (*talk, error) { return p.talkAs(c, false) 
 
 func (p *program) talkAs(c *call, meets bool) (*talk, error) {
 	t, err := p.talkRunning(c)
+	if err == nil && meets {
+		if err := c.mayLean(); err != nil {
+			return nil, errors.Join(err, t.end())
+		}
+	}
 	if !errors.Is(err, api.ErrNotRunning) {
 		return t, err
 	}
@@ -112,6 +118,33 @@ func (p *program) talkAs(c *call, meets bool) (*talk, error) {
 		return nil, err
 	}
 	return p.startHere(c, dir, meets)
+}
+
+// mayLean refuses flags that say what a node is to be like, which one that runs already
+// cannot heed.
+func (c *call) mayLean() error {
+	if c.set == nil {
+		return nil
+	}
+	var settings opt.Set
+	bindNetwork(new(call), &settings)
+	bindShare(new(call), &settings)
+	for d := range settings.All() {
+		flag := c.set.Lookup(d.Name)
+		if flag == nil || !flag.Given() || d.Name == "as" && c.name == "pair" { // that goes with the pairing
+			continue
+		}
+		hint := "tenon up --" + d.Name + " starts a node with it"
+		switch d.Name {
+		case "config":
+		case "as":
+			hint += "; or name in tenon.toml, and tenon reload"
+		default:
+			hint += "; or " + d.Name + " in tenon.toml, and tenon reload"
+		}
+		return usageError("a node runs already, and --"+d.Name+" is for one that this command starts", hint)
+	}
+	return nil
 }
 
 // talkRunning is talk for verbs that make sense only with a node that runs already.
