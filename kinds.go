@@ -7,6 +7,7 @@ import (
 	"github.com/tenon-net/tenon/ipc/bus"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/file"
+	"github.com/tenon-net/tenon/transport/folder"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/local"
 	"github.com/tenon-net/tenon/transport/mem"
@@ -26,6 +27,7 @@ func DefaultKinds() transport.Kinds {
 		local.Kinds(),
 		proc.Kinds(),
 		file.Kinds(),
+		folder.Kinds(),
 		tlslayer.Kinds(),
 		wslayer.Kinds(),
 		quic.Kinds(),

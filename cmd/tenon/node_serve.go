@@ -5,10 +5,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/opt"
 )
 
 // runServe is "tenon serve NAME ADDRESS".
@@ -20,6 +23,7 @@ func runServe(p *program, c *call) error {
 	if err := fillArgs(ends, c.rest); err != nil {
 		return err
 	}
+	ends[0] = fromHere(ends[0])
 	request := api.ServeRequest{Name: c.args[0], Address: ends[0], To: splitNames(c.peer.to), Anyone: c.peer.anyone, Replace: c.peer.replace}
 	if request.Anyone && len(request.To) > 0 {
 		return usageError("--anyone and --to cannot both be", "anyone is everybody, paired or not")
@@ -56,6 +60,28 @@ func runServe(p *program, c *call) error {
 		}
 		return nil
 	})
+}
+
+// fromHere returns an address of which a path that is the target begins at the root: the
+// node that opens it may be in another directory. What cannot be read is as it was.
+func fromHere(text string) string {
+	a, err := address.Parse(text)
+	if err != nil {
+		return text
+	}
+	k, ok := kinds().Lookup(a.Kind.Name)
+	if !ok || k.New == nil || a.Target.Text == "" || a.Target.Text[0] == '@' || filepath.IsAbs(a.Target.Text) {
+		return text
+	}
+	var s opt.Set
+	if k.New().Bind(&s); s.Syntax() != "PATH" && !strings.HasPrefix(s.Syntax(), "PATH|") {
+		return text
+	}
+	path, err := filepath.Abs(a.Target.Text)
+	if err != nil {
+		return text
+	}
+	return text[:a.Target.Pos] + address.Quote(path) + text[a.Target.Pos+a.TargetLen():]
 }
 
 // served looks for a service; nil is none.

@@ -73,6 +73,29 @@ func TestNodeEveryKeyIsAFlag(t *testing.T) {
 	visit(reflect.TypeFor[node.Settings](), nil)
 }
 
+// A node that opens a path may be in another directory than who has typed it.
+func TestNodePathsAreFromHere(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	for text, want := range map[string]string{
+		"folder:public":          "folder:" + here + "/public",
+		"folder:.,hidden":        "folder:" + here + ",hidden",
+		"unix:app.sock,rate=1MB": "unix:" + here + "/app.sock,rate=1MB",
+		"file:'a,b',follow":      "file:'" + here + "/a,b',follow",
+		"folder:/srv":            "folder:/srv",
+		"unix:@app":              "unix:@app",
+		"tcp:localhost:80":       "tcp:localhost:80",
+		"exec:cat":               "exec:cat",
+		"text:public":            "text:public",
+		"folder:":                "folder:",
+		"not an address:":        "not an address:",
+	} {
+		if got := fromHere(text); got != want {
+			t.Errorf("%s becomes %s, want %s", text, got, want)
+		}
+	}
+}
+
 // What the other image shows of the kinds is what they are.
 func TestNodeShownKinds(t *testing.T) {
 	shown, real := shownKinds(), peerKinds()

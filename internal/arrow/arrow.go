@@ -64,6 +64,7 @@ var Rules = []Rule{
 	{"transport/local", []string{"address", "opt", "transport", "internal/deadline", "internal/rawio", "internal/sessions"}, "siblings never import each other"},
 	{"transport/quic", []string{"address", "opt", "transport", "internal/tlsconf"}, "siblings never import each other"},
 	{"transport/mem", []string{"address", "opt", "transport", "internal/deadline"}, "siblings never import each other"},
+	{"transport/folder", []string{"address", "opt", "transport", "transport/mem"}, "HTTP is served over an end in memory; else siblings never import each other"},
 	{"transport/*", []string{"address", "opt", "transport"}, "siblings never import each other"},
 	{"ipc", []string{"address", "opt", "transport", "transport/local", "internal/rundir"}, "two programs meet at a unix socket, and share memory from then on"},
 	{"ipc/c", nil, "a header for C programs, and its tests"},
