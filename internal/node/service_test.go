@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/transport"
@@ -88,23 +90,135 @@ func TestTerminalService(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	s := dial(t, bob, "alice/sh")
-	if err := s.(transport.Resizer).Resize(33, 77); err != nil {
-		t.Fatal(err)
-	}
 	s.SetDeadline(time.Now().Add(20 * time.Second))
 	var all strings.Builder
 	p := make([]byte, 4096)
-	for !strings.Contains(all.String(), "33 77") {
-		// The size goes its own way: asked again until it is there.
-		if _, err := io.WriteString(s, "stty size\n"); err != nil {
+	for _, size := range [][2]int{{33, 77}, {44, 88}} {
+		if err := s.(transport.Resizer).Resize(size[0], size[1]); err != nil {
 			t.Fatal(err)
 		}
-		n, err := s.Read(p)
-		if err != nil {
-			t.Fatalf("%v, after %q", err, all.String())
+		for !strings.Contains(all.String(), fmt.Sprint(size[0], size[1])) {
+			// The size goes its own way: asked again until it is there.
+			if _, err := io.WriteString(s, "stty size\n"); err != nil {
+				t.Fatal(err)
+			}
+			n, err := s.Read(p)
+			if err != nil {
+				t.Fatalf("%v, after %q", err, all.String())
+			}
+			all.Write(p[:n])
 		}
-		all.Write(p[:n])
 	}
+}
+
+// What is on the machine of the one who serves can be a service: a unix socket, shared memory
+// with bytes and with messages.
+func TestLocalServices(t *testing.T) {
+	dir, err := os.MkdirTemp("", "node") // names of sockets are short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	for kind, carries := range map[string]api.Carries{"unix": api.Bytes, "shm": api.Bytes, "shm-msg": api.Messages} {
+		t.Run(kind, func(t *testing.T) {
+			at := filepath.Join(dir, kind)
+			acc, err := tenon.Listen(within(t), kind+"-listen:"+at)
+			if errors.Is(err, errors.ErrUnsupported) {
+				t.Skip(err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			defer acc.Close()
+			serve(t, alice, api.ServeRequest{Name: kind, Address: kind + ":" + at, To: []string{"bob"}})
+			accepted := make(chan transport.Conn, 1)
+			go func() {
+				far, err := acc.Accept()
+				if err != nil {
+					t.Error(err)
+				}
+				accepted <- far
+			}()
+			near, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/" + kind})
+			if err != nil {
+				acc.Close()
+				<-accepted
+				t.Fatal(err)
+			}
+			defer near.Close()
+			far := <-accepted
+			if far == nil {
+				t.FailNow()
+			}
+			defer far.Close()
+			if carries == api.Messages {
+				passes(t, near, far, "", "one", "another")
+				passes(t, far, near, "back", "")
+				return
+			}
+			says(t, echoes(near.(transport.Stream), far.(transport.Stream)), "bytes", "bytes")
+			if err := near.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if rest, err := io.ReadAll(near.(transport.Stream)); err != nil || len(rest) != 0 {
+				t.Errorf("%q, %v", rest, err)
+			}
+		})
+	}
+}
+
+// echoes has far give back what comes to it, to its end, and returns near.
+func echoes(near, far transport.Stream) transport.Stream {
+	go func() {
+		io.Copy(far, far) //nolint:errcheck // near sees it
+		far.CloseWrite()  //nolint:errcheck // near sees it
+	}()
+	return near
+}
+
+// passes sends messages from one end to the other, which gets them as they are.
+func passes(t *testing.T, from, to transport.Conn, messages ...string) {
+	t.Helper()
+	p := make([]byte, 4096)
+	for _, text := range messages {
+		if err := from.(transport.MsgConn).WriteMsg([]byte(text), transport.Meta{}); err != nil {
+			t.Fatal(err)
+		}
+		to.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // it is for a test that fails
+		if n, _, err := to.(transport.MsgConn).ReadMsg(p); err != nil || string(p[:n]) != text {
+			t.Fatalf("%q, %v; want %q", p[:n], err, text)
+		}
+	}
+}
+
+// A bus of the machine that serves has members elsewhere.
+func TestBusService(t *testing.T) {
+	dir, err := os.MkdirTemp("", "node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	w := new(world)
+	alice, bob := w.node(t, "alice"), w.node(t, "bob")
+	pairUp(t, alice, bob)
+	member, err := tenon.Dial(within(t), "bus:alerts")
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer member.Close()
+	serve(t, alice, api.ServeRequest{Name: "alerts", Address: "bus:alerts", To: []string{"bob"}})
+	far, err := bob.Client().Dial(within(t), api.DialRequest{To: "alice/alerts"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	passes(t, far, member, "disk full", "disk empty")
+	passes(t, member, far, "heard")
 }
 
 // A target that is not there is said to be so to both sides, and to nobody else.
