@@ -60,7 +60,7 @@ func (n *Network) acceptOpen(a *accepted, o opening, done func()) {
 		refuse(below, refusedNoProtocol)
 		return
 	}
-	s := n.newStream(from, o.proto, newCarrier(below, n.path(from)), false)
+	s := n.newStream(from, o.proto, newCarrier(below, n.pathOf(below, from)), false)
 	c := s.cur
 	s.id.random, s.key = o.random, o.key
 	if s.survive = min(o.survive, n.options.MaxSurvive); n.options.Survive < 0 {
@@ -119,7 +119,7 @@ func (n *Network) acceptResume(below transport.Stream, from peer.ID, h head, con
 		abort(below, err)
 		return
 	}
-	c := newCarrier(below, n.path(from))
+	c := newCarrier(below, n.pathOf(below, from))
 	if why := s.adopt(c, attempt{r.epoch, !s.opener}, at, &r); why != 0 {
 		refuse(below, why)
 		return

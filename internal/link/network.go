@@ -289,10 +289,21 @@ func (n *Network) linksOf() map[peer.ID]ways {
 func (n *Network) openBelow(ctx context.Context, to peer.ID) (transport.Stream, peer.Path, error) {
 	before := n.path(to)
 	s, err := n.below.Open(ctx, to, Proto)
+	if p, ok := s.(peer.Pathed); ok && err == nil {
+		return s, p.Path(), nil
+	}
 	if before == peer.Relayed || err != nil {
 		return s, before, err
 	}
 	return s, n.path(to), nil
+}
+
+// pathOf returns the path of a stream that a peer has opened.
+func (n *Network) pathOf(below transport.Stream, from peer.ID) peer.Path {
+	if p, ok := below.(peer.Pathed); ok {
+		return p.Path()
+	}
+	return n.path(from)
 }
 
 // path returns the best path that there is to a peer now, and "" if there is none.

@@ -81,6 +81,10 @@ const (
 	Relayed Path = "relayed"
 )
 
+// A Pathed stream of a Network tells over which path it goes. Its peer may have a better
+// link, one perhaps of which nobody has noticed yet that it is dead.
+type Pathed interface{ Path() Path }
+
 // A Link is a way to a peer.
 type Link struct {
 	Peer  ID

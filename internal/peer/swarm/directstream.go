@@ -335,6 +335,9 @@ func (s *directStream) explain(err error) error {
 	return fmt.Errorf("%w: %w", peer.ErrUnreachable, transport.Cause(err))
 }
 
+// Path tells over which path the stream goes.
+func (s *directStream) Path() peer.Path { return peer.Direct }
+
 func (s *directStream) Info() *transport.Info { return &s.info }
 func (s *directStream) LocalAddr() net.Addr   { return s.x.tcp.LocalAddr() }
 func (s *directStream) RemoteAddr() net.Addr  { return s.x.tcp.RemoteAddr() }

@@ -43,9 +43,12 @@ func TestRelayedBecomesDirect(t *testing.T) {
 	a, b := relayedPair(t, nil, loopback)
 	s := say(t, a, b, "hello")
 	awaitLinks(t, a, func() bool { return a.linkedDirectly(b.lib()) })
-	finish(t, s)                                                                               // over the relay still
-	if s := say(t, a, b, "hello"); s.(interface{ overlay() overlay }).overlay() == overRelay { //nolint:forcetypeassert // both have it
-		t.Error("a new stream goes over the relay")
+	if p := s.(peer.Pathed).Path(); p != peer.Relayed { //nolint:forcetypeassert // all streams are
+		t.Errorf("the stream says that it is %s", p)
+	}
+	finish(t, s)                                                           // over the relay still
+	if p := say(t, a, b, "hello").(peer.Pathed).Path(); p != peer.Direct { //nolint:forcetypeassert // all streams are
+		t.Errorf("a new stream is %s", p)
 	}
 }
 

@@ -220,6 +220,14 @@ func (s *stream) explain(err error) error {
 	return fmt.Errorf("%w: %v", peer.ErrUnreachable, err) //nolint:errorlint // it may wrap io.EOF
 }
 
+// Path tells over which path the stream goes.
+func (s *stream) Path() peer.Path {
+	if s.over == overRelay {
+		return peer.Relayed
+	}
+	return peer.Direct
+}
+
 func (s *stream) Info() *transport.Info { return &s.info }
 func (s *stream) LocalAddr() net.Addr   { return s.local }
 func (s *stream) RemoteAddr() net.Addr  { return s.remote }

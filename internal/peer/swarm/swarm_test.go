@@ -86,6 +86,3 @@ func TestSuite(t *testing.T) {
 
 // lib returns who n is as libp2p calls it.
 func (n *Network) lib() lpeer.ID { return n.self }
-
-func (s *stream) overlay() overlay       { return s.over }
-func (s *directStream) overlay() overlay { return overTCP }
