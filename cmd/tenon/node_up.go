@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,7 +92,7 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 	if err := begun(t); err != nil {
 		return errors.Join(err, t.end(), n.Close())
 	}
-	stop := p.reloadNode(c, t)
+	stop := p.attend(c, t)
 	if ready != nil {
 		newConsole(ready).line(api.SocketPath(dir))
 		ready.Close() //nolint:errcheck // who waited has heard it, or is gone
@@ -109,40 +108,31 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 	return errors.Join(err, t.end(), n.Close())
 }
 
-// reloadNode has SIGHUP reload the configuration, until stop.
-func (p *program) reloadNode(c *call, t *talk) (stop func()) {
+// attend has SIGHUP reload the configuration, and feeds the watchdog of systemd, until stop.
+func (p *program) attend(c *call, t *talk) (stop func()) {
 	ctx, cancel := context.WithCancel(p.ctx)
 	again := make(chan struct{}, 1)
 	p.reloads.Store(&again)
 	var work sync.WaitGroup
 	reload := func() error {
+		defer notifyReload()()
 		_, err := t.Reload(ctx)
 		return err
 	}
 	out := &output{p: p, c: c}
 	work.Go(func() { reloads(ctx, again, reload, out.event) })
+	if every := watchdogEvery(); every > 0 {
+		work.Go(func() {
+			watchdog(ctx, every, func(ctx context.Context) error {
+				_, err := t.Status(ctx)
+				return err
+			})
+		})
+	}
 	return func() {
 		cancel()
 		work.Wait()
 	}
-}
-
-// notify tells systemd how things are, if it has started this program and wants to
-// know: sd_notify(3).
-func notify(state string) {
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return
-	}
-	if name, abstract := strings.CutPrefix(path, "@"); abstract {
-		path = "\x00" + name
-	}
-	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		return
-	}
-	defer c.Close()        //nolint:errcheck // it is told, or it is not
-	c.Write([]byte(state)) //nolint:errcheck // the same
 }
 
 const unit constant = `[Unit]
