@@ -8,6 +8,7 @@ import (
 	"time"
 
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	p2pswarm "github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -158,5 +159,31 @@ func TestRankRelaysFirst(t *testing.T) {
 	by := ma.StringCast("/ip4/192.0.2.2/tcp/1/p2p/" + relay.String() + "/p2p-circuit")
 	if got := rankDials([]ma.Multiaddr{direct, by}); !got[0].Addr.Equal(by) || got[0].Delay != 0 || got[1].Delay != 0 {
 		t.Errorf("%v", got)
+	}
+}
+
+// In a network without IPv6, dials by IPv6 fail, many of them. They are made all the same,
+// for the next network may have it.
+func TestNoFamilyIsGivenUp(t *testing.T) {
+	a, b := newNet(t, nil), peer.NewKey().ID()
+	a.AddAddrs(b, "/ip6/2a0e:4242::1/tcp/4001")
+	id, err := lib(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 150 {
+		a.swarm.Backoff().Clear(id)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, err := a.swarm.DialPeer(ctx, id)
+		cancel()
+		var dial *p2pswarm.DialError
+		if !errors.As(err, &dial) {
+			continue // it takes its time
+		}
+		for _, e := range dial.DialErrors {
+			if errors.Is(e.Cause, p2pswarm.ErrDialRefusedBlackHole) {
+				t.Fatal(e.Cause)
+			}
+		}
 	}
 }

@@ -115,7 +115,9 @@ func build(config Config) (_ *Network, err error) {
 		return nil, err
 	}
 	n.swarm, err = p2pswarm.NewSwarm(n.self, store, bus, p2pswarm.WithConnectionGater(gate{n}), p2pswarm.WithResourceManager(limits),
-		p2pswarm.WithDialRanker(rankDials))
+		p2pswarm.WithDialRanker(rankDials),
+		// What has not worked in one network, as IPv6 or UDP, is not to be held against the next one.
+		p2pswarm.WithUDPBlackHoleSuccessCounter(nil), p2pswarm.WithIPv6BlackHoleSuccessCounter(nil))
 	if err != nil {
 		return nil, err
 	}
