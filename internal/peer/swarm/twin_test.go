@@ -78,7 +78,6 @@ func TestTwinsNotice(t *testing.T) {
 			a, metA := twin(t, key, nil, listen)
 			b, metB := twin(t, key, nil, listen)
 			a.LookForTwin(b.Addrs()...)
-			b.LookForTwin(a.Addrs()...)
 			awaitTwins(t, key, metA, metB)
 			a.dialTwin(t.Context(), b.Addrs())
 			if is, ok := a.Twin(); !ok || len(metA) > 0 || is.When.IsZero() {
