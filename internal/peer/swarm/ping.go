@@ -20,7 +20,7 @@ import (
 // Links are pinged, so that one that passes nothing any more is found out: often while
 // there are streams, seldom while there are none, and at once when the network changes.
 // A link that has not answered two pings in a row, and over which nothing else has
-// moved meanwhile, is closed.
+// moved meanwhile, is closed, unless it is this process that has got no time to run.
 const (
 	pingBusy    = 500 * time.Millisecond
 	pingIdle    = 5 * time.Second
@@ -171,14 +171,16 @@ func (n *Network) pingOver(l *link, s network.Stream, moved func() uint64) error
 		}
 		have := 0
 		for misses := 0; have < len(got); {
-			s.SetReadDeadline(time.Now().Add(l.patience(n))) //nolint:errcheck // the streams of libp2p have deadlines
+			patience, asked := l.patience(n), time.Now()
+			s.SetReadDeadline(asked.Add(patience)) //nolint:errcheck // the streams of libp2p have deadlines
 			m, err := io.ReadFull(s, got[have:])
 			have += m
+			slept := time.Since(asked) > patience+patience/4 // it is this process that has no time to listen
 			switch {
 			case err == nil:
 			case !isTimeoutError(err):
 				return err
-			case moved() != before && time.Since(sent) < pingMostTry:
+			case (slept || moved() != before) && time.Since(sent) < pingMostTry:
 				before = moved()
 			default:
 				if misses++; misses == pingMisses {
