@@ -73,7 +73,7 @@ func (d *direct) open(ctx context.Context, l *link, to lpeer.ID, proto string) (
 				d.put(x)
 			}
 		}
-		if !fresh && x.proto == proto && time.Since(x.since) < directFresh && quietly(x.tcp) {
+		if !fresh && x.proto == proto && time.Since(x.since) < directFresh && !l.conn.IsClosed() && quietly(x.tcp) {
 			return newDirectStream(x, head(frameAgain, 0), put), nil
 		}
 		err := x.request(ctx, proto)

@@ -47,9 +47,16 @@ var (
 func newDirectStream(x *directConn, ask []byte, settled func(again bool)) *directStream {
 	s := &directStream{x: x, ask: ask, settled: settled, moved: moveCount{all: x.d.n.moves.with(x.id)},
 		info: transport.Info{Kind: "peer", Peer: x.who.String(), Socket: x.tcp.RemoteAddr()}}
-	s.asks.Store(len(ask) > 0)
+	if len(ask) > 0 {
+		s.asks.Store(true)
+		time.AfterFunc(askDelay, func() { s.sendAsk() }) //nolint:errcheck // whoever reads or writes sees it
+	}
 	return s
 }
+
+// askDelay is how long a stream that the other side is not asked for waits for the first
+// data, to begin with it.
+const askDelay = 5 * time.Millisecond
 
 func (s *directStream) Read(p []byte) (int, error) {
 	s.rmu.Lock()
@@ -73,8 +80,7 @@ func (s *directStream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sendAsk has the stream begin before it is waited for what comes. If somebody writes, he
-// does that.
+// sendAsk has the stream begin, though nothing is written. If somebody writes, he does that.
 func (s *directStream) sendAsk() error {
 	if !s.asks.Load() || !s.wmu.TryLock() {
 		return nil

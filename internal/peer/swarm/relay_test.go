@@ -109,7 +109,7 @@ func TestACircuitOfGuestsIsCut(t *testing.T) {
 			if !errors.Is(err, peer.ErrUnreachable) {
 				t.Errorf("written for %v, and then: %v", time.Since(begin), err)
 			}
-			if n := <-counts; n > 2<<20 || name == "bytes" && n < 1<<19 {
+			if n := <-counts; n > 2<<20 || name == "bytes" && n < 1<<18 { // what was on its way is lost
 				t.Errorf("%d bytes have arrived", n)
 			}
 		})
