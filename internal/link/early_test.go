@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/nettest"
@@ -113,8 +114,10 @@ func TestOpenEarlyConn(t *testing.T) {
 func TestOpenEarlyWrites(t *testing.T) {
 	virtually(t, time.Millisecond, Options{}, func(p *pair) {
 		counts := make(chan *tallied, 1)
+		p.open()       // there is a link, of which no change is told in the middle
 		p.near.Close() //nolint:errcheck // it returns nil
 		p.near = New(tallying{p.a, counts}, Options{})
+		synctest.Wait()
 		p.far.Serve("ask", func(s transport.Stream) {
 			io.ReadFull(s, make([]byte, 3))       //nolint:errcheck // it would show below
 			time.Sleep(10 * time.Millisecond)     // it takes its time
