@@ -287,3 +287,29 @@ func TestHostileHello(t *testing.T) {
 }
 
 func harmless(s string) bool { return utf8.ValidString(s) && !strings.ContainsAny(s, "\x1b\n") }
+
+// A peer hangs up in the moment in which the caller gives up.
+func TestGiveUpAtTheEnd(t *testing.T) {
+	w := new(world)
+	m := w.Node("mallory", nil)
+	alice := w.node(t, "alice")
+	text, _, err := peer.Issue(within(t), m.Key(), new(peertest.Tickets), peer.Invite{Service: "x", Called: "mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	m.Serve(node.Protocol, func(s transport.Stream) {
+		s.Read(make([]byte, 4096))
+		asked <- struct{}{}
+	})
+	for range 100 {
+		ctx, cancel := context.WithCancel(within(t))
+		go func() {
+			<-asked
+			cancel()
+		}()
+		if _, err := alice.Dial(ctx, api.DialRequest{To: text}); err == nil {
+			t.Error("there is a connection")
+		}
+	}
+}

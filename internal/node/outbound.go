@@ -109,7 +109,8 @@ func (n *Node) ask(ctx context.Context, id peer.ID, q request, survive *api.Dura
 	}
 	late, cancel := context.WithTimeoutCause(ctx, answerTime, fmt.Errorf("%w: no answer for %v", peer.ErrUnreachable, answerTime))
 	defer cancel()
-	stop := context.AfterFunc(late, func() { transport.Abort(s, context.Cause(late)) }) //nolint:errcheck // it ends what is being waited for
+	asked := s                                                                              // s itself is written when this returns
+	stop := context.AfterFunc(late, func() { transport.Abort(asked, context.Cause(late)) }) //nolint:errcheck // it ends what is being waited for
 	if _, err = s.Write(q.marshal()); err == nil {
 		a, err = readAnswer(s, q.sort)
 	}
