@@ -95,7 +95,7 @@ func survive(t *testing.T, i *internet, alice, bob *computer, sc scenario, sum s
 	}
 	v.keepOn()
 	x := bob.fetch()
-	time.Sleep(time.Second) // it is under way
+	<-x.begun
 	v.pause()
 	sc.happen(s)
 	select {

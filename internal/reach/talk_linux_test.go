@@ -146,17 +146,20 @@ func (i *internet) makeBlob(mib int) (sum string) {
 
 // A transfer fetches the file.
 type transfer struct {
-	cmd  *exec.Cmd
-	done chan struct{}
-	n    int64
-	sum  string
-	err  error
-	took time.Duration
+	cmd   *exec.Cmd
+	begun chan struct{} // closed when underWay bytes have come, or it has failed
+	done  chan struct{}
+	n     int64
+	sum   string
+	err   error
+	took  time.Duration
 }
+
+const underWay = 256 << 10
 
 func (c *computer) fetch() *transfer {
 	c.t.Helper()
-	x := &transfer{cmd: c.command("peer:alice/blob", "-"), done: make(chan struct{})}
+	x := &transfer{cmd: c.command("peer:alice/blob", "-"), begun: make(chan struct{}), done: make(chan struct{})}
 	x.cmd.Stdin = nil
 	out, err := x.cmd.StdoutPipe()
 	if err == nil {
@@ -169,7 +172,13 @@ func (c *computer) fetch() *transfer {
 	go func() {
 		defer close(x.done)
 		h := sha256.New()
-		x.n, x.err = io.Copy(h, out)
+		x.n, x.err = io.CopyN(h, out, underWay)
+		close(x.begun)
+		if x.err == nil {
+			var n int64
+			n, x.err = io.Copy(h, out)
+			x.n += n
+		}
 		x.err = errors.Join(x.err, x.cmd.Wait())
 		x.sum, x.took = hex.EncodeToString(h.Sum(nil)), time.Since(start)
 	}()
