@@ -22,22 +22,29 @@ func real(t *testing.T, name string, relays ...string) *node.Node {
 	}}})
 }
 
-// Two nodes over libp2p meet at a relay that knows neither, and one uses a service of
-// the other.
-func TestOverLibp2p(t *testing.T) {
-	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
-		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"none"}, Relay: "anyone",
+// relayNode is a relay for anyone on loopback, and the ticket that says where it is.
+func relayNode(t *testing.T, discovery string) (relay *node.Node, contact string) {
+	t.Helper()
+	relay = start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{discovery}, Relay: "anyone",
 	}}})
-	ctx := within(t)
-	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
+	ticket, err := relay.Client().Ticket(within(t), api.TicketRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return relay, ticket.Text
+}
+
+// Two nodes over libp2p meet at a relay that knows neither, and one uses a service of
+// the other.
+func TestOverLibp2p(t *testing.T) {
+	ctx := within(t)
+	relay, contact := relayNode(t, "none")
 	if s := relay.Status(); s.Relaying != "anyone" || len(s.Ports) != 5 { // one that it listens at, and two for each of TCP and UDP where it observes
 		t.Errorf("a relay for %q with ports %q", s.Relaying, s.Ports)
 	}
 	began := time.Now()
-	alice, bob := real(t, "alice", contact.Text), real(t, "bob", contact.Text)
+	alice, bob := real(t, "alice", contact), real(t, "bob", contact)
 	pairUp(t, alice, bob)
 	t.Logf("started and paired in %v", time.Since(began))
 	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
@@ -66,14 +73,8 @@ func TestOverLibp2p(t *testing.T) {
 // Two that are paired and have both moved find each other in the table that a relay
 // keeps, and not without it.
 func TestDiscoveryByTable(t *testing.T) {
-	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
-		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"dht"}, Relay: "anyone",
-	}}})
 	ctx := within(t)
-	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, contact := relayNode(t, "dht")
 	dirs := []string{stateDir(t), stateDir(t)}
 	both := func(network node.Network) (two [2]*node.Node) {
 		for i, name := range []string{"alice", "bob"} {
@@ -87,7 +88,7 @@ func TestDiscoveryByTable(t *testing.T) {
 		}
 		return two
 	}
-	two := both(node.Network{Discovery: []string{"none"}, Relays: []string{contact.Text}})
+	two := both(node.Network{Discovery: []string{"none"}, Relays: []string{contact}})
 	pairUp(t, two[0], two[1])
 	for _, way := range []string{"none", "dht"} {
 		for _, n := range two {
@@ -95,7 +96,7 @@ func TestDiscoveryByTable(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		two = both(node.Network{Discovery: []string{way}, Bootstrap: []string{contact.Text}})
+		two = both(node.Network{Discovery: []string{way}, Bootstrap: []string{contact}})
 		if way == "none" {
 			if _, err := two[1].Client().PeerServices(ctx, "alice"); !errors.Is(err, api.ErrUnreachable) {
 				t.Errorf("without the table: %v", err)
@@ -112,15 +113,9 @@ func TestDiscoveryByTable(t *testing.T) {
 // What keeps a node from a service is one line, in which the peer has its name and no
 // protocol has one.
 func TestErrorsOverLibp2p(t *testing.T) {
-	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
-		Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"none"}, Relay: "anyone",
-	}}})
 	ctx := within(t)
-	contact, err := relay.Client().Ticket(ctx, api.TicketRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	alice, bob := real(t, "alice", contact.Text), real(t, "bob", contact.Text)
+	relay, contact := relayNode(t, "none")
+	alice, bob := real(t, "alice", contact), real(t, "bob", contact)
 	pairUp(t, alice, bob)
 	check := func(is error, begins string) {
 		t.Helper()
