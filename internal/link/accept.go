@@ -18,6 +18,12 @@ func (n *Network) accept(below transport.Stream) {
 		return
 	}
 	defer n.working.Done()
+	select {
+	case <-n.closing:
+		abort(below, errClosing)
+		return
+	default:
+	}
 	a := &accepted{below: below, from: from}
 	if !n.beginHandshake(a) {
 		abort(below, ErrBusy)

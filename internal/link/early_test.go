@@ -22,6 +22,7 @@ func TestOpenEarly(t *testing.T) {
 	for _, far := range []time.Duration{0, -1} { // one that has survival off, too
 		virtually(t, delay, Options{}, func(p *pair) {
 			p.far.Close() //nolint:errcheck // it returns nil
+			p.far.stop()
 			p.far = New(p.b, Options{Survive: far})
 			p.far.Serve("echo", func(s transport.Stream) { io.Copy(s, s); s.CloseWrite() }) //nolint:errcheck // it would show below
 			begin := time.Now()

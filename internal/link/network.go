@@ -59,7 +59,7 @@ type Network struct {
 	below    peer.Network
 	options  Options
 	memory   account
-	stop     func()        // serving below
+	stop     func()        // serving below, which goes on when this is closed
 	closing  chan struct{} // closed by Close
 	shutdown sync.Once
 	working  sync.WaitGroup
@@ -85,7 +85,7 @@ func New(below peer.Network, o Options) *Network {
 	o = o.withDefaults()
 	n := &Network{below: below, options: o, memory: account{limit: o.AllMemory}, closing: make(chan struct{}),
 		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}, accepted: map[*accepted]bool{}}
-	n.stop = below.Serve(Proto, n.accept)
+	n.stop = below.Serve(Proto, n.accept) // also after Close: who asks then is aborted, and not told that nobody speaks this
 	n.spawn(n.watch)
 	return n
 }
@@ -173,10 +173,10 @@ func (n *Network) opened(ctx context.Context, to peer.ID, proto string, survive 
 const closeGrace = time.Second
 
 // Close aborts all sessions, tells their other sides if they can be told within a
-// second, and waits for all that the Network has started. The network below goes on.
+// second, and waits for all that the Network has started. The network below goes on,
+// and no other Network can be made on it.
 func (n *Network) Close() error {
 	n.shutdown.Do(func() {
-		n.stop()
 		n.mu.Lock()
 		close(n.closing)
 		n.mu.Unlock()

@@ -161,9 +161,10 @@ type Node struct {
 	used     map[peer.Service]int
 	failed   map[peer.Service]string
 
-	pmu      sync.RWMutex // guards presence: held while it is replaced
-	presence Presence
-	stops    []func()
+	pmu       sync.RWMutex // guards presence: held while it is replaced
+	presence  Presence
+	stops     []func() // of what is served
+	stopWatch func()   // of watchLinks
 
 	links   links
 	metrics exporter
@@ -283,7 +284,7 @@ func (n *Node) appear(ctx context.Context) error {
 		defer close(done)
 		n.watchLinks(watch, p)
 	})
-	n.stops = append(n.stops, func() { stop(); <-done })
+	n.stopWatch = func() { stop(); <-done }
 	if c, ok := p.(Connecter); ok {
 		n.all.Go(func() { n.seek(watch, c) })
 	}
@@ -293,17 +294,19 @@ func (n *Node) appear(ctx context.Context) error {
 // vanish ends the presence; the joints that stand on it end with it.
 func (n *Node) vanish(cause error) error {
 	n.pmu.Lock()
-	p, stops := n.presence, n.stops
-	n.presence, n.stops = nil, nil
+	p, stops, stopWatch := n.presence, n.stops, n.stopWatch
+	n.presence, n.stops, n.stopWatch = nil, nil, nil
 	n.pmu.Unlock()
 	if p == nil {
 		return nil
 	}
-	for _, stop := range stops {
+	stopWatch()
+	n.joints.cut(func(*joint) error { return cause })
+	err := p.Close()
+	for _, stop := range stops { // after Close: to a peer, this node is gone, and not one without services
 		stop()
 	}
-	n.joints.cut(func(*joint) error { return cause })
-	return p.Close()
+	return err
 }
 
 // errAway: the node has no presence at the moment.

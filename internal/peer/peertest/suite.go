@@ -54,6 +54,7 @@ func Run(t *testing.T, makeSet func(t *testing.T) Set) {
 		{"Serve", testServe},
 		{"Links", testLinks},
 		{"Break", testBreak},
+		{"Goes", testGoes},
 		{"Conn", testConn},
 	} {
 		t.Run(test.name, func(t *testing.T) {
