@@ -5,6 +5,7 @@ package file
 import (
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tenon-net/tenon/transport"
@@ -43,31 +44,35 @@ func TestEchoOfMessages(t *testing.T) {
 // long, or all empty.
 func TestEchoOfMessagesIsBounded(t *testing.T) {
 	for _, size := range []int{0, 1000, 150_000} {
-		m := echoFor(t)
-		if err := m.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
-			t.Fatal(err)
+		synctest.Test(t, func(t *testing.T) { testEchoIsBounded(t, size) })
+	}
+}
+
+func testEchoIsBounded(t *testing.T, size int) {
+	m := echoFor(t)
+	if err := m.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	sent := 0
+	for ; m.WriteMsg(make([]byte, size), transport.Meta{}) == nil; sent++ {
+		if sent > echoMsgs {
+			t.Fatalf("%d messages of %d bytes are taken while none is read", sent, size)
 		}
-		sent := 0
-		for ; m.WriteMsg(make([]byte, size), transport.Meta{}) == nil; sent++ {
-			if sent > echoMsgs {
-				t.Fatalf("%d messages of %d bytes are taken while none is read", sent, size)
-			}
+	}
+	if sent == 0 || sent > 1 && sent*size > echoBytes {
+		t.Errorf("%d messages of %d bytes are taken while none is read", sent, size)
+	}
+	if err := m.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	p := make([]byte, m.MaxMsg())
+	for range sent {
+		if n, _, err := m.ReadMsg(p); n != size || err != nil {
+			t.Fatalf("read %d, error %v; want %d", n, err, size)
 		}
-		if sent == 0 || sent > 1 && sent*size > echoBytes {
-			t.Errorf("%d messages of %d bytes are taken while none is read", sent, size)
-		}
-		if err := m.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		p := make([]byte, m.MaxMsg())
-		for range sent {
-			if n, _, err := m.ReadMsg(p); n != size || err != nil {
-				t.Fatalf("read %d, error %v; want %d", n, err, size)
-			}
-		}
-		if _, _, err := m.ReadMsg(p); err != io.EOF {
-			t.Errorf("after all: %v, want io.EOF", err)
-		}
+	}
+	if _, _, err := m.ReadMsg(p); err != io.EOF {
+		t.Errorf("after all: %v, want io.EOF", err)
 	}
 }
 
