@@ -53,6 +53,7 @@ var Rules = []Rule{
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
+	{"internal/share/tree", nil, "hashes and proofs of bytes, whoever has them"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
@@ -91,6 +92,7 @@ var Homes = []Home{
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
 	{"golang.org/x/text", []string{"internal/peer"}, "names of people are checked in one place"},
+	{"lukechampine.com/blake3", []string{"internal/share/tree"}, "files are hashed in one place"},
 	{"modernc.org/sqlite", []string{"internal/store"}, "one package knows which database it is"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/node"}, "one file is in TOML"},
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
@@ -113,6 +115,7 @@ var Bans = []Ban{
 	{"internal/peer", "net", "it opens no sockets: a Network does"},
 	{"internal/peer/cpace", "net", "it opens no sockets"},
 	{"internal/peer/pair", "net", "it opens no sockets: it is given connections"},
+	{"internal/share/tree", "os", "it opens no files: it is given them"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 

@@ -1,0 +1,106 @@
+package tree
+
+import (
+	"errors"
+	"io"
+)
+
+// Encoder writes proofs, one after another, and not at the same time. It keeps a buffer
+// of 68 KiB between them. The zero value is ready.
+type Encoder struct {
+	// Trust says that the data is known to be what was hashed, and need not be hashed
+	// again, which takes a third of a second for a gigabyte.
+	Trust bool
+
+	walk walk
+	buf  []byte
+}
+
+// Encode writes the proof of a run: its groups and the nodes above them but those of a
+// depth less than skip, which the other side has. Nodes that lead to a group are
+// written together with it, by one call.
+//
+// An error that matches ErrMissing or ErrRun comes before anything is written, unless
+// nodes are replaced meanwhile, as those of the edge of a file that grows are. One that
+// matches ErrChanged names the first group that is not what it was, or is cut short;
+// what has been written until then is a proof's beginning, and right.
+func (e *Encoder) Encode(w io.Writer, f File, data io.ReaderAt, run Run, skip int) error {
+	if err := e.check(f, run); err != nil {
+		return err
+	}
+	if e.buf == nil {
+		e.buf = make([]byte, maxDepth*NodeSize+Group)
+	}
+	if err := e.walk.start(f, run); err != nil {
+		return err
+	}
+	pending := 0 // bytes of nodes that wait for their group
+	for t, ok := e.walk.next(); ok; t, ok = e.walk.next() {
+		if !t.Leaf() {
+			if err := e.walk.openKnown(t); err != nil {
+				return err
+			}
+			if t.depth >= skip {
+				pending += copy(e.buf[pending:], e.walk.node[:])
+			}
+			continue
+		}
+		group := e.buf[pending:][:f.Shape.GroupSize(t.From)]
+		if err := e.read(data, group, t); err != nil {
+			return err
+		}
+		if _, err := w.Write(e.buf[:pending+len(group)]); err != nil {
+			return err
+		}
+		pending = 0
+	}
+	return nil
+}
+
+// check finds out whether all nodes are there.
+func (e *Encoder) check(f File, run Run) error {
+	if err := e.walk.start(f, run); err != nil {
+		return err
+	}
+	for t, ok := e.walk.next(); ok; t, ok = e.walk.next() {
+		if !t.Leaf() {
+			if err := e.walk.openKnown(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Encoder) read(data io.ReaderAt, p []byte, t subtree) error {
+	n, err := data.ReadAt(p, t.From*Group)
+	switch {
+	case n < len(p) && !errors.Is(err, io.EOF):
+		return groupError(t.From, err)
+	case n < len(p), !e.Trust && !t.isGroup(p):
+		return groupError(t.From, ErrChanged)
+	}
+	return nil
+}
+
+// Skip returns the depth above which all nodes that meet the run are known, to be asked
+// for with it: maxDepth if all are.
+func (f File) Skip(run Run) (int, error) {
+	var w walk
+	if err := w.start(f, run); err != nil {
+		return 0, err
+	}
+	skip := maxDepth
+	for t, ok := w.next(); ok; t, ok = w.next() {
+		if t.Leaf() || t.depth >= skip {
+			continue
+		}
+		switch err := w.openKnown(t); {
+		case errors.Is(err, ErrMissing):
+			skip = t.depth
+		case err != nil:
+			return 0, err
+		}
+	}
+	return skip, nil
+}
