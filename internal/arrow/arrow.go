@@ -51,6 +51,7 @@ var Rules = []Rule{
 	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
 	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
+	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/share/tree", nil, "hashes and proofs of bytes, whoever has them"},
@@ -93,6 +94,7 @@ var Homes = []Home{
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
 	{"golang.org/x/text", []string{"internal/peer"}, "names of people are checked in one place"},
 	{"lukechampine.com/blake3", []string{"internal/share/tree"}, "files are hashed in one place"},
+	{"golang.org/x/text", []string{"internal/peer", "internal/share/manifest"}, "names of people are checked in one place, those of files in another"},
 	{"modernc.org/sqlite", []string{"internal/store"}, "one package knows which database it is"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/node"}, "one file is in TOML"},
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
@@ -116,6 +118,8 @@ var Bans = []Ban{
 	{"internal/peer/cpace", "net", "it opens no sockets"},
 	{"internal/peer/pair", "net", "it opens no sockets: it is given connections"},
 	{"internal/share/tree", "os", "it opens no files: it is given them"},
+	{"internal/share/manifest", "os", "it reads and writes no files"},
+	{"internal/share/manifest", "net", "it opens no sockets"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 
