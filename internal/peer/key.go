@@ -84,6 +84,7 @@ const (
 	ContextPairing  Context = "tenon pairing 1"
 	ContextTicket   Context = "tenon ticket 1"
 	ContextRotation Context = "tenon rotation 1"
+	ContextShare    Context = "tenon share 1"
 	ContextReset    Context = "tenon reset 1" // never shown: a secret is derived from it
 )
 

@@ -1,0 +1,156 @@
+package share
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// errTrimmed ends an answer of which the rest is not wanted any more.
+var errTrimmed = errors.New("not wanted any more")
+
+// answer answers questions, one after the other.
+func (x *session) answer() {
+	w := answerWriter{x: x}
+	for {
+		var q want
+		select {
+		case q = <-x.wants:
+		case <-x.gone:
+			return
+		}
+		if err := x.answerOne(&w, q); err != nil {
+			abort(x.stream, err)
+			return
+		}
+	}
+}
+
+// answerOne answers a question. Errors are those of the stream.
+func (x *session) answerOne(w *answerWriter, q want) error {
+	s := x.share
+	s.mu.Lock()
+	if q.any {
+		q.run = s.scarce(x)
+	}
+	known := s.layout.groups
+	if q.manifest {
+		known = tree.Shape(s.head.size).Groups()
+	}
+	layout, index, nodes, head := s.layout, s.layout.index, s.nodes, s.head
+	s.mu.Unlock()
+	switch {
+	case q.any && q.run.Len() == 0:
+		return x.end(q.number, endNothing)
+	case q.run.To > known:
+		return x.end(q.number, endCannot)
+	}
+	if err := x.write(frameAnswer, answerHead{q.number, q.run}.append); err != nil {
+		return err
+	}
+	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest}
+	var err error
+	if q.manifest {
+		w.encoder.Trust = true
+		f := tree.File{Shape: tree.Shape(head.size), Root: head.hash, Nodes: nodes}
+		err = w.encoder.Encode(w, f, io.NewSectionReader(index, 0, head.size), q.run, q.skip)
+	} else {
+		for p := range layout.parts(q.run) {
+			if err = x.answerPart(w, p, q.skip); err != nil {
+				break
+			}
+			q.skip = 0
+		}
+	}
+	s.mu.Lock()
+	delete(x.trimmed, q.number)
+	s.mu.Unlock()
+	switch {
+	case w.err != nil:
+		return w.err
+	case err == nil:
+		return x.end(q.number, endAll)
+	case errors.Is(err, errTrimmed):
+		return x.end(q.number, endTrimmed)
+	default:
+		s.event(x.peer, "cannot be sent what it asks for", err)
+		return x.end(q.number, endCannot)
+	}
+}
+
+func (x *session) end(number uint64, how uint64) error {
+	return x.write(frameEnd, func(b []byte) []byte {
+		return binary.AppendUvarint(binary.AppendUvarint(b, number), how)
+	})
+}
+
+// answerPart sends groups of one file.
+func (x *session) answerPart(w *answerWriter, p part, skip int) error {
+	s := x.share
+	whole := p.whole()
+	s.mu.Lock()
+	there := s.picker.done.missing(whole.From, whole.To).Len() == 0
+	s.mu.Unlock()
+	if !there {
+		return fmt.Errorf("%q: %w", p.entry.Path, tree.ErrMissing)
+	}
+	blob, err := s.Store.Open(p.n, p.entry)
+	if err != nil {
+		return fmt.Errorf("%q: %w", p.entry.Path, err)
+	}
+	defer blob.Close() //nolint:errcheck // it was only read
+	w.encoder.Trust = blob.Trusted()
+	f := tree.File{Shape: tree.Shape(p.entry.Size), Root: p.entry.Root, Nodes: blob.Nodes()}
+	if err := w.encoder.Encode(w, f, blob, p.run, skip); err != nil {
+		return fmt.Errorf("%q: %w", p.entry.Path, err)
+	}
+	return nil
+}
+
+// An answerWriter sends proofs in frames. Each Write is a group, with the nodes that lead to it.
+type answerWriter struct {
+	x        *session
+	encoder  tree.Encoder
+	number   uint64
+	at       int64 // the group that comes next
+	manifest bool
+	err      error // of the stream
+}
+
+func (w *answerWriter) Write(p []byte) (int, error) {
+	if !w.manifest {
+		s := w.x.share
+		s.mu.Lock()
+		to, short := w.x.trimmed[w.number]
+		if short = short && w.at >= to; !short {
+			s.traffic.Sent++
+		}
+		s.mu.Unlock()
+		if short {
+			return 0, errTrimmed
+		}
+	}
+	w.at++
+	if w.err = w.x.write(frameData, func(b []byte) []byte { return append(b, p...) }); w.err != nil {
+		return 0, w.err
+	}
+	return len(p), nil
+}
+
+// scarce chooses a piece for somebody who asks for any: one that nobody was sent yet.
+func (s *Share) scarce(x *session) tree.Run {
+	for n := int64(0); ; n++ {
+		n = s.given.scan(n, pieces(s.layout.groups), true)
+		r := tree.Run{From: n * piece, To: min((n+1)*piece, s.layout.groups)}
+		if r.Len() <= 0 {
+			return tree.Run{}
+		}
+		if !x.m.have.has(n) && s.picker.done.missing(r.From, r.To).Len() == 0 {
+			s.given.add(tree.Run{From: n, To: n + 1})
+			return r
+		}
+	}
+}

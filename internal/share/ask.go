@@ -1,0 +1,110 @@
+package share
+
+import (
+	"encoding/binary"
+	"iter"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// questions yields the frames that ask the other side for as much as it should have to do,
+// and notes them as asked.
+func (x *session) questions(now time.Time) iter.Seq2[byte, []byte] {
+	return func(yield func(byte, []byte) bool) {
+		for len(x.asks) < maxAsked/2 {
+			q, ok := x.question(now)
+			if !ok {
+				return
+			}
+			x.asks = append(x.asks, q)
+			if q.any {
+				yield(frameAny, binary.AppendUvarint(nil, q.number))
+			} else {
+				yield(frameWant, q.append(nil))
+			}
+		}
+	}
+}
+
+// question returns what to ask next.
+func (x *session) question(now time.Time) (q asked, ok bool) {
+	s := x.share
+	x.number++
+	q.number = x.number
+	if q.run = s.nextManifest(x); q.run.Len() > 0 {
+		s.fetching, q.manifest = x, true
+		return q, true
+	}
+	if x.m.all && x.crowd > 0 && !s.picker.inOrder {
+		if !x.spent {
+			return x.anything(q, now)
+		}
+		if !s.stalled(x) {
+			return q, false
+		}
+	}
+	if q.run = s.picker.next(x.m, q.number, now); q.run.Len() == 0 {
+		return q, false
+	}
+	q.r = x.m.asked[len(x.m.asked)-1]
+	for p := range s.layout.parts(q.run) {
+		q.skip = s.known(p)
+		break
+	}
+	return q, true
+}
+
+// anything asks for a piece of the other side's choice.
+func (x *session) anything(q asked, now time.Time) (asked, bool) {
+	s := x.share
+	open := s.layout.groups - s.picker.taken.count
+	if waiting := int64(len(x.asks)); open <= waiting*piece || waiting*piece >= max(s.picker.window(x.m), 2*piece) {
+		return q, false
+	}
+	q.any = true
+	s.picker.ask(x.m, q.number, tree.Run{}, now)
+	q.r = x.m.asked[len(x.m.asked)-1]
+	return q, true
+}
+
+// stalled tells whether nobody but x can give what is missing.
+func (s *Share) stalled(x *session) bool {
+	for _, o := range s.sessions {
+		if o != x && len(o.asks) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// nextManifest returns which groups of the manifest to ask for.
+func (s *Share) nextManifest(x *session) tree.Run {
+	shape := tree.Shape(x.head.size)
+	have := s.layout.index.Size()
+	switch {
+	case s.fetching != nil, s.sharing, x.head.size <= have:
+		return tree.Run{}
+	case x.head.sig == [64]byte{} && s.sized.size != x.head.size: // the last group proves the size
+		return tree.Run{From: shape.Groups() - 1, To: shape.Groups()}
+	}
+	from := have / tree.Group
+	return tree.Run{From: from, To: min(from+maxRequest, shape.Groups())}
+}
+
+// known returns the depth above which the tree of a file is known.
+func (s *Share) known(p part) int {
+	if tree.Shape(p.entry.Size).Groups() < 2 {
+		return 0
+	}
+	blob, err := s.Store.Open(p.n, p.entry)
+	if err != nil {
+		return 0 // it will show when the answer comes
+	}
+	defer blob.Close() //nolint:errcheck // it was only read
+	skip, err := tree.File{Shape: tree.Shape(p.entry.Size), Root: p.entry.Root, Nodes: blob.Nodes()}.Skip(p.run)
+	if err != nil {
+		return 0
+	}
+	return min(skip, 64)
+}

@@ -1,0 +1,178 @@
+package share
+
+import (
+	"context"
+	"crypto/subtle"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A Hub answers for the shares of this process. Its methods may be called at the same
+// time. The zero Hub has none.
+type Hub struct {
+	mu     sync.Mutex // guards what follows
+	shares map[ID]*Share
+}
+
+// Put has a share found by others until drop is called, which ends no session.
+func (h *Hub) Put(s *Share) (drop func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.shares == nil {
+		h.shares = map[ID]*Share{}
+	}
+	h.shares[s.ID] = s
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.shares[s.ID] == s {
+			delete(h.shares, s.ID)
+		}
+	}
+}
+
+// Handle is the handler of [Proto]. Who knows a share's ID and not its secret gets the
+// same answer as for a share that does not exist, after the same work.
+func (h *Hub) Handle(stream transport.Stream) {
+	from, ok := peer.Of(stream)
+	if !ok {
+		return
+	}
+	x := newSession(stream, from)
+	stream.SetDeadline(time.Now().Add(silence)) //nolint:errcheck // the read below shows it
+	theirs, err := x.readHello()
+	if err != nil {
+		abort(stream, err)
+		return
+	}
+	h.mu.Lock()
+	s := h.shares[theirs.share]
+	h.mu.Unlock()
+	known := s != nil
+	if !known {
+		s = New(Config{ID: theirs.share, Secret: make([]byte, 16)})
+	}
+	proof := s.proof(from, s.Self)
+	proved := subtle.ConstantTimeCompare(theirs.proof[:], proof[:]) == 1
+	if !known || !s.admits(from, proved) {
+		x.write(frameGone, func(b []byte) []byte { return b }) //nolint:errcheck // it is not for them
+		return
+	}
+	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, from)}.append); err != nil {
+		abort(stream, err)
+		return
+	}
+	s.run(x) //nolint:errcheck // the Share's events tell
+}
+
+// admits decides who may take part.
+func (s *Share) admits(who peer.ID, proved bool) bool {
+	s.mu.Lock()
+	closed, banned := s.closed, s.banned[who]
+	s.mu.Unlock()
+	if closed || banned != nil {
+		return false
+	}
+	if s.Admit != nil {
+		return s.Admit(who, proved)
+	}
+	return proved
+}
+
+// Ask takes part with a peer who has the share, or some of it: it opens a stream and
+// returns when that has ended. The error is nil if the other side has ended it in order.
+func (s *Share) Ask(ctx context.Context, net peer.Network, to peer.ID) error {
+	s.mu.Lock()
+	err := s.banned[to]
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	stream, err := net.Open(ctx, to, Proto)
+	if err != nil {
+		return err
+	}
+	defer stream.Close() //nolint:errcheck // what it has sent is what counts
+	defer context.AfterFunc(ctx, func() { abort(stream, context.Cause(ctx)) })()
+	x := newSession(stream, to)
+	stream.SetDeadline(time.Now().Add(silence)) //nolint:errcheck // the read below shows it
+	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, to)}.append); err != nil {
+		return err
+	}
+	theirs, err := x.readHello()
+	if err != nil {
+		return err
+	}
+	proof := s.proof(to, s.Self)
+	if theirs.share != s.ID || subtle.ConstantTimeCompare(theirs.proof[:], proof[:]) != 1 {
+		return ErrGone
+	}
+	return s.run(x)
+}
+
+// Backoff of peers that cannot be reached.
+const (
+	firstWait = time.Second
+	lastWait  = time.Minute
+	maxJoined = 64 // peers that are tried
+)
+
+// Join takes part with peers, and with others of which these tell, until the context ends:
+// who cannot be reached is tried again, who was wrong is not. Of two who hear of each other,
+// the one with the lower ID opens the stream.
+func (s *Share) Join(ctx context.Context, net peer.Network, peers ...peer.ID) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	known := map[peer.ID]bool{s.Self: true}
+	start := func(id peer.ID) {
+		if !known[id] && len(known) <= maxJoined {
+			known[id] = true
+			all.Go(func() { s.stay(ctx, net, id) })
+		}
+	}
+	for _, id := range peers {
+		start(id)
+	}
+	for {
+		select {
+		case ids := <-s.found:
+			for _, id := range ids {
+				if s.Self.String() < id.String() {
+					start(id)
+				}
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stay takes part with one peer for as long as there is reason to.
+func (s *Share) stay(ctx context.Context, net peer.Network, id peer.ID) {
+	wait := firstWait
+	for {
+		began := time.Now()
+		err := s.Ask(ctx, net, id)
+		s.mu.Lock()
+		banned, closed := s.banned[id], s.closed
+		s.mu.Unlock()
+		if ctx.Err() != nil || banned != nil || closed {
+			return
+		}
+		if err != nil {
+			s.event(id, "cannot be asked", err)
+		}
+		if time.Since(began) > lastWait {
+			wait = firstWait
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		wait = min(2*wait, lastWait)
+	}
+}

@@ -1,0 +1,347 @@
+package share
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share/tree"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A session is a stream with another one who takes part in the share. Each side asks and
+// answers. Three goroutines:
+//
+//	read     takes what comes: it verifies and stores answers, and hands questions on
+//	answer   answers one question after the other
+//	tell     says what is new, and asks
+//
+// Who reads never writes, so that two who send at once do not wait for each other.
+type session struct {
+	share  *Share
+	peer   peer.ID
+	stream transport.Stream
+	in     *bufio.Reader
+	last   int // bytes of the last frame, still in in
+
+	writing chan struct{} // has room for one, who writes frames; a lock that synctest understands
+	out     []byte
+
+	wants  chan want
+	kicked chan struct{} // has room for one
+	gone   chan struct{} // closed when read has ended
+	heard  atomic.Int64  // when, in nanoseconds since 1970
+
+	taking taking // what read is in the middle of
+
+	// What share.mu guards:
+
+	m        *member
+	head     head    // what the other side knows of the manifest
+	number   uint64  // of the last question
+	asks     []asked // questions that are not answered yet, in order
+	trims    []trim  // to be told
+	told     set     // pieces that the other side was told of
+	toldAt   time.Time
+	toldAll  bool             // that everything is here
+	toldHead head             // how far the manifest is known
+	crowd    int              // how many fetch the share, as the other side says
+	spent    bool             // it has sent every piece to somebody
+	toldOf   int              // how many fetch the share, as it was told
+	trimmed  map[uint64]int64 // its questions that have become shorter: the end of their runs
+}
+
+// asked is a question of ours.
+type asked struct {
+	want
+	r *request // of the picker; nil if it is about the manifest
+}
+
+type trim struct {
+	number uint64
+	to     int64
+}
+
+// haveTime is how long it may take until others are told which pieces have come.
+const haveTime = time.Second / 4
+
+// earlyPieces is how many pieces the other side may tell of before the whole manifest is
+// here: it bounds what is remembered of them, 128 KiB.
+const earlyPieces = 1 << 20
+
+// silence is how long a side that was asked may send nothing.
+const silence = 15 * time.Second
+
+// ErrGone: the other side has no such share, or not for us.
+var ErrGone = errors.New("there is no such share, or the ticket is not valid for it")
+
+func newSession(stream transport.Stream, to peer.ID) *session {
+	return &session{peer: to, stream: stream, in: bufio.NewReaderSize(stream, 2*maxFrame), m: &member{},
+		wants: make(chan want, maxAsked), kicked: make(chan struct{}, 1), gone: make(chan struct{}), writing: make(chan struct{}, 1), trimmed: map[uint64]int64{}}
+}
+
+// readHello reads the first frame.
+func (x *session) readHello() (hello, error) {
+	kind, p, err := readFrame(x.in, &x.last)
+	switch {
+	case err != nil:
+		return hello{}, err
+	case kind == frameGone:
+		return hello{}, ErrGone
+	case kind != frameHello:
+		return hello{}, errWire
+	}
+	return parseHello(p)
+}
+
+// abort ends a stream so that the other side sees that it was not finished.
+func abort(s transport.Stream, cause error) {
+	if a, ok := transport.As[transport.Aborter](s); ok {
+		a.Abort(cause) //nolint:errcheck // it is gone
+		return
+	}
+	s.Close() //nolint:errcheck // it is gone
+}
+
+// run has a session go on until it ends. Both sides have shown that they may.
+func (s *Share) run(x *session) error {
+	x.share = s
+	x.m.shortened = func(r *request) {
+		x.trims = append(x.trims, trim{r.number, r.run.To})
+		x.kick()
+	}
+	x.heard.Store(time.Now().UnixNano())
+	s.mu.Lock()
+	switch {
+	case s.closed:
+		s.mu.Unlock()
+		return ErrGone
+	case s.sessions[x.peer] != nil:
+		s.mu.Unlock()
+		return nil // one is enough
+	}
+	s.working.Add(1)
+	defer s.working.Done()
+	s.sessions[x.peer] = x
+	s.picker.join(x.m)
+	s.crowded()
+	s.mu.Unlock()
+	x.stream.SetDeadline(time.Time{}) //nolint:errcheck // the read below shows it
+
+	var all sync.WaitGroup
+	all.Go(x.answer)
+	all.Go(x.tell)
+	x.kick()
+	err := x.read()
+	close(x.gone)
+	if err != nil {
+		abort(x.stream, err)
+	} else {
+		x.stream.Close() //nolint:errcheck // all was said
+	}
+	all.Wait()
+	x.taking.close()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, x.peer)
+	s.picker.leave(x.m)
+	if s.fetching == x {
+		s.fetching = nil
+	}
+	s.crowded()
+	return err
+}
+
+// kick has tell look whether there is something to say.
+func (x *session) kick() {
+	select {
+	case x.kicked <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Share) kickAll() {
+	for _, x := range s.sessions {
+		x.kick()
+	}
+}
+
+// crowded has everybody told how many fetch the share, and looks how many others do.
+func (s *Share) crowded() {
+	s.picker.crowd = false
+	for _, x := range s.sessions {
+		x.kick()
+		s.picker.crowd = s.picker.crowd || x.crowd > 0 || !x.m.all
+	}
+}
+
+// write sends a frame.
+func (x *session) write(kind byte, content func([]byte) []byte) error {
+	x.writing <- struct{}{}
+	defer func() { <-x.writing }()
+	x.out = content(appendFrame(x.out[:0], kind, 0))
+	n := len(x.out) - frameHeadN
+	x.out[1], x.out[2], x.out[3] = byte(n>>16), byte(n>>8), byte(n)
+	_, err := x.stream.Write(x.out)
+	return err
+}
+
+// read takes what the other side sends, until it ends.
+func (x *session) read() error {
+	for {
+		kind, p, err := readFrame(x.in, &x.last)
+		if err == io.EOF { //nolint:errorlint // at the end of a frame
+			return nil
+		}
+		if err == nil {
+			x.heard.Store(time.Now().UnixNano())
+			err = x.take(kind, p)
+		}
+		switch {
+		case errors.Is(err, tree.ErrWrongData), errors.Is(err, tree.ErrWrongNode):
+			x.share.ban(x.peer, err)
+			return err
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// take takes a frame.
+func (x *session) take(kind byte, p []byte) error {
+	switch kind {
+	case frameHead:
+		return x.takeHead(p)
+	case frameHave:
+		return x.takeHave(p)
+	case frameWant:
+		w, err := parseWant(p)
+		if err != nil {
+			return err
+		}
+		return x.enqueue(w)
+	case frameAny:
+		f := fields{p: p}
+		w := want{number: f.number(), any: true}
+		if err := f.end(); err != nil {
+			return err
+		}
+		return x.enqueue(w)
+	case frameTrim:
+		f := fields{p: p}
+		number, to := f.number(), f.number()
+		if err := f.end(); err != nil {
+			return err
+		}
+		x.share.mu.Lock()
+		defer x.share.mu.Unlock()
+		if len(x.trimmed) < maxAsked {
+			x.trimmed[number] = int64(min(to, 1<<62))
+		}
+		return nil
+	case frameAnswer:
+		return x.takeAnswer(p)
+	case frameData:
+		return x.takeData(p)
+	case frameEnd:
+		return x.takeEnd(p)
+	case framePeers:
+		ids, err := parsePeers(p)
+		if err == nil {
+			select {
+			case x.share.found <- ids:
+			default: // enough are known
+			}
+		}
+		return err
+	case frameCrowd:
+		f := fields{p: p}
+		n := f.number()
+		if err := f.end(); err != nil {
+			return err
+		}
+		x.share.mu.Lock()
+		defer x.share.mu.Unlock()
+		x.crowd = int(min(n, 1<<20))
+		x.share.crowded()
+		return nil
+	default:
+		return nil // of a later version
+	}
+}
+
+func (x *session) enqueue(w want) error {
+	select {
+	case x.wants <- w:
+		return nil
+	default:
+		return fmt.Errorf("%w: too many questions at once", errWire)
+	}
+}
+
+// takeHead learns how far the other side knows the manifest.
+func (x *session) takeHead(p []byte) error {
+	h, err := parseHead(p)
+	if err != nil {
+		return err
+	}
+	s := x.share
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.Root != (tree.Hash{}) && h.final && h.hash == s.Root:
+		if s.sized.final && h.size != s.sized.size {
+			return fmt.Errorf("%w: it says that the manifest has another size", errWire)
+		}
+	case s.Sharer.Verify(peer.ContextShare, h.signed(s.ID), h.sig[:]):
+		if s.Root != (tree.Hash{}) && h.final {
+			return errors.New("the sharer has signed two roots for this share")
+		}
+		if h.final {
+			s.Root = h.hash
+		}
+	default:
+		return fmt.Errorf("%w: a manifest that nobody vouches for", errWire)
+	}
+	if h.size < x.head.size {
+		return nil
+	}
+	x.head = h
+	x.kick()
+	return nil
+}
+
+// takeHave learns which pieces the other side has.
+func (x *session) takeHave(p []byte) error {
+	s := x.share
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := fields{p: p}
+	all := f.take(1)[0]
+	limit := pieces(s.layout.groups)
+	if !s.head.final {
+		limit = max(limit, earlyPieces)
+	}
+	for len(f.p) > 0 && !f.bad {
+		i, w := f.number(), binary.LittleEndian.Uint64(f.take(8))
+		if i > uint64(limit/64) {
+			return fmt.Errorf("%w: pieces behind the last", errWire)
+		}
+		x.m.have.put(int64(i), w|x.m.have.word(int64(i)))
+	}
+	if f.bad || all > 1 {
+		return errWire
+	}
+	if x.m.all = x.m.all || all == 1; x.m.all {
+		s.crowded()
+	}
+	x.kick()
+	return nil
+}

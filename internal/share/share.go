@@ -1,0 +1,271 @@
+package share
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share/manifest"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// maxManifest is how many bytes a manifest may have: a gigabyte, some 20 million entries.
+const maxManifest = 1 << 30
+
+// An ID names a share before its root is known. It is no secret.
+type ID [16]byte
+
+// A Blob is a file of a share that is open, as far as it is there. Its methods may be
+// called at the same time.
+type Blob interface {
+	io.ReaderAt
+	io.WriterAt // whole groups, each verified
+	io.Closer
+
+	// Nodes returns what is known of the file's tree; nil if it has no nodes.
+	Nodes() tree.Nodes
+
+	// Trusted tells that the file has not been touched since it was hashed, so that it
+	// need not be hashed again to be sent.
+	Trusted() bool
+}
+
+// A Store has the files of a share. Its methods may be called at the same time.
+type Store interface {
+	// Open opens a file that is not empty, by its number in the manifest. Errors that
+	// match [tree.ErrChanged] say that it is not the one that was shared.
+	Open(n int, e manifest.Entry) (Blob, error)
+
+	// Got is told, in any order, of runs of groups that have been written to Blobs.
+	Got(r tree.Run)
+}
+
+// Config is what one must know to take part in a share.
+type Config struct {
+	Self   peer.ID
+	ID     ID
+	Secret []byte // which everybody who takes part can prove to have; may be empty
+
+	// Root is the share's root. While it is not known, it is zero, and what Sharer
+	// has signed is believed; see [peer.ContextShare].
+	Root   tree.Hash
+	Sharer peer.ID
+
+	Store   Store
+	InOrder bool // the first groups are wanted first
+
+	// Admit, if not nil, decides who may take part; proved tells whether a peer has
+	// shown that it has the secret. Without it, that is what decides.
+	Admit func(who peer.ID, proved bool) bool
+
+	// Events, if not nil, is told what happens. It must not wait, nor call the Share.
+	Events func(Event)
+}
+
+// An Event is something that a person may want to know.
+type Event struct {
+	Peer peer.ID
+	Text string
+	Err  error
+}
+
+// A Share is one share that this process takes part in: it has some of it, or fetches
+// it, or both. Its methods may be called at the same time.
+type Share struct {
+	Config
+
+	mu       sync.Mutex // guards what follows
+	head     head       // of which the whole manifest is there
+	sized    head       // final, and its size is proven; for shares whose root is known
+	builder  manifest.Builder
+	hasher   tree.Hasher // of the manifest, at the sharer
+	sharing  bool        // this is the sharer, who has everything
+	nodes    *tree.NodeMap
+	layout   layout
+	picker   picker
+	sessions map[peer.ID]*session
+	fetching *session // whom the manifest is being fetched from
+	traffic  Traffic
+	stored   int64 // groups of which the Store knows
+	given    set   // pieces that were sent to somebody who asked for any
+	banned   map[peer.ID]error
+	closed   bool
+	failure  error
+	found    chan []peer.ID // others who take part
+	over     chan struct{}  // closed when all is there, or never will be
+	working  sync.WaitGroup
+}
+
+// New returns a Share of which nothing is there.
+func New(c Config) *Share {
+	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]error{}, over: make(chan struct{}), found: make(chan []peer.ID, 8)}
+	s.hasher.Nodes = s.nodes
+	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	s.picker.inOrder = c.InOrder
+	return s
+}
+
+// Add adds the next bytes of the manifest, which end behind an entry. All files in them
+// are in the Store. With the last ones, final, the share has its root. Sign signs for the
+// sharer. It is what the sharer calls, and nobody else.
+func (s *Share) Add(p []byte, final bool, sign func(c peer.Context, msg []byte) []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.hasher.Write(p); err != nil {
+		return err
+	}
+	hash, err := s.hasher.Sum()
+	if err != nil {
+		return err
+	}
+	h := head{final: final, size: s.hasher.Size(), hash: hash}
+	h.sig = [64]byte(sign(peer.ContextShare, h.signed(s.ID)))
+	if err := s.append(p); err != nil {
+		return err
+	}
+	s.sharing = true
+	all := tree.Run{To: s.layout.groups}
+	s.picker.taken.add(all)
+	s.stored += s.picker.done.add(all)
+	s.reached(h)
+	return nil
+}
+
+// append takes bytes of the manifest, which are verified.
+func (s *Share) append(p []byte) error {
+	if err := s.builder.Append(p); err != nil {
+		return err
+	}
+	s.layout = s.layout.grown(s.builder.Index())
+	s.picker.groups = s.layout.groups
+	return nil
+}
+
+// reached notes that the manifest is there as far as a head says, and tells all.
+func (s *Share) reached(h head) {
+	s.head = h
+	if h.final {
+		s.Root = h.hash
+	}
+	for _, x := range s.sessions {
+		x.kick()
+	}
+	s.check()
+}
+
+// Had says which groups were there from the beginning, as when a share goes on that was
+// interrupted.
+func (s *Share) Had(r tree.Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.picker.taken.add(r)
+	s.stored += s.picker.done.add(r)
+	s.check()
+}
+
+// check looks whether everything is there.
+func (s *Share) check() {
+	if s.head.final && s.stored == s.layout.groups {
+		s.end(nil)
+	}
+}
+
+// end ends the waiting.
+func (s *Share) end(err error) {
+	select {
+	case <-s.over:
+	default:
+		s.failure = err
+		close(s.over)
+	}
+}
+
+// Over returns a channel that is closed when everything is there, or never will be; Err
+// tells which.
+func (s *Share) Over() <-chan struct{} { return s.over }
+
+// Err returns why not everything is there, or nil.
+func (s *Share) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+// Index returns the manifest as far as it is known.
+func (s *Share) Index() manifest.Index {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.layout.index
+}
+
+// errBanned: it has sent what is provably wrong.
+var errBanned = errors.New("it has sent wrong data")
+
+// ban has nothing to do with a peer any more.
+func (s *Share) ban(who peer.ID, why error) {
+	s.mu.Lock()
+	s.banned[who] = why
+	s.mu.Unlock()
+	s.event(who, "has sent wrong data and is not asked any more", why)
+}
+
+func (s *Share) event(who peer.ID, text string, err error) {
+	if s.Events != nil {
+		s.Events(Event{who, text, err})
+	}
+}
+
+// Close ends all sessions and waits for them. What is in the Store stays.
+func (s *Share) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for _, x := range s.sessions {
+		x.stream.Close() //nolint:errcheck // its session notices
+	}
+	s.end(errors.New("the share is closed"))
+	s.mu.Unlock()
+	s.working.Wait()
+	return nil
+}
+
+// proof is what from shows to, so that to knows that it has the share's secret.
+func (s *Share) proof(from, to peer.ID) [32]byte {
+	return prove(s.Secret, s.ID, from, to)
+}
+
+func prove(secret []byte, share ID, from, to peer.ID) (sum [32]byte) {
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte("tenon share 1\x00")) //nolint:errcheck // hashes do not fail
+	h.Write(share[:])                    //nolint:errcheck // hashes do not fail
+	h.Write(from.Bytes())                //nolint:errcheck // hashes do not fail
+	h.Write(to.Bytes())                  //nolint:errcheck // hashes do not fail
+	return [32]byte(h.Sum(nil))
+}
+
+// Traffic is what went over the network for a share, in groups.
+type Traffic struct {
+	Sent int64
+	Got  int64
+	Lost int64 // of those that were got: they were there already
+}
+
+// Traffic tells what went over the network up to now.
+func (s *Share) Traffic() Traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traffic
+}
+
+// Have tells how much is there: groups, and how many are known of.
+func (s *Share) Have() (groups, of int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.picker.done.count, s.layout.groups
+}
+
+func (id ID) String() string { return fmt.Sprintf("%x", id[:]) }

@@ -1,0 +1,233 @@
+package share
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// taking is the answer that is being read.
+type taking struct {
+	on       bool
+	about    asked
+	verifier tree.Verifier
+	next     func() (part, bool) // the files of the answer
+	stop     func()
+	part     part
+	blob     Blob
+	group    func(group int64, data []byte) error // gives a verified group of the part
+
+	fresh tree.Run // groups that were written and the Store was not told of
+}
+
+// close lets go of what an answer was written to.
+func (t *taking) close() {
+	if t.stop != nil {
+		t.stop()
+	}
+	if t.blob != nil {
+		t.blob.Close() //nolint:errcheck // what counts is what was written
+	}
+	*t = taking{verifier: t.verifier}
+}
+
+// takeAnswer begins with an answer, which is to the first question that has none yet.
+func (x *session) takeAnswer(p []byte) error {
+	a, err := parseAnswer(p)
+	if err != nil {
+		return err
+	}
+	s, t := x.share, &x.taking
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.on || len(x.asks) == 0 || x.asks[0].number != a.number {
+		return fmt.Errorf("%w: an answer without a question", errWire)
+	}
+	q := x.asks[0]
+	switch {
+	case q.any:
+		if a.run.Len() < 1 || a.run.Len() > piece || a.run.To > s.layout.groups {
+			return fmt.Errorf("%w: an answer that was not asked for", errWire)
+		}
+		q.run, q.r.run = a.run, a.run
+		s.picker.taken.add(a.run)
+	case a.run != q.run:
+		return fmt.Errorf("%w: an answer to another question", errWire)
+	}
+	t.on, t.about = true, q
+	if q.manifest {
+		f := tree.File{Shape: tree.Shape(x.head.size), Root: x.head.hash, Nodes: s.nodes}
+		return t.verifier.Start(f, q.run, 0, x.giveManifest)
+	}
+	t.next, t.stop = iter.Pull(s.layout.parts(q.run))
+	return x.nextPart()
+}
+
+// nextPart goes on with the next file of an answer.
+func (x *session) nextPart() error {
+	t := &x.taking
+	if t.blob != nil {
+		err := t.blob.Close()
+		t.blob = nil
+		if err != nil {
+			return x.broken(err)
+		}
+	}
+	var ok bool
+	if t.part, ok = t.next(); !ok {
+		return nil
+	}
+	var err error
+	if t.blob, err = x.share.Store.Open(t.part.n, t.part.entry); err != nil {
+		return x.broken(err)
+	}
+	f := tree.File{Shape: tree.Shape(t.part.entry.Size), Root: t.part.entry.Root, Nodes: t.blob.Nodes()}
+	return t.verifier.Start(f, t.part.run, t.about.skip, x.give)
+}
+
+// broken notes that the Store has failed, which ends the whole share.
+func (x *session) broken(err error) error {
+	go func() { // the caller may hold the lock
+		x.share.mu.Lock()
+		defer x.share.mu.Unlock()
+		x.share.end(err)
+	}()
+	return err
+}
+
+// takeData takes bytes of the proof.
+func (x *session) takeData(p []byte) error {
+	t := &x.taking
+	if !t.on {
+		return fmt.Errorf("%w: data without an answer", errWire)
+	}
+	for {
+		rest, err := t.verifier.Feed(p)
+		if err != nil {
+			return x.about(err)
+		}
+		if p = rest; len(p) == 0 {
+			return nil
+		}
+		if t.about.manifest || t.blob == nil {
+			return fmt.Errorf("%w: an answer that is too long", errWire)
+		}
+		t.about.skip = 0
+		if err := x.nextPart(); err != nil {
+			return err
+		}
+		if t.blob == nil {
+			return fmt.Errorf("%w: an answer that is too long", errWire)
+		}
+	}
+}
+
+// about says which file an error is about.
+func (x *session) about(err error) error {
+	if x.taking.about.manifest {
+		return fmt.Errorf("manifest: %w", err)
+	}
+	return fmt.Errorf("%q: %w", x.taking.part.entry.Path, err)
+}
+
+// give stores a verified group.
+func (x *session) give(g int64, data []byte) error {
+	s, t := x.share, &x.taking
+	n := t.part.first + g
+	s.mu.Lock()
+	there := s.picker.done.has(n)
+	s.mu.Unlock()
+	if !there {
+		if _, err := t.blob.WriteAt(data, g*tree.Group); err != nil {
+			return x.broken(err)
+		}
+	}
+	s.mu.Lock()
+	fresh := s.picker.got(x.m, n, time.Now())
+	s.traffic.Got++
+	if !fresh {
+		s.traffic.Lost++
+	}
+	s.mu.Unlock()
+	if fresh {
+		if t.fresh.To != n {
+			x.flush()
+			t.fresh = tree.Run{From: n, To: n}
+		}
+		t.fresh.To++
+	}
+	return nil
+}
+
+// flush tells the Store of groups that were written.
+func (x *session) flush() {
+	if t := &x.taking; t.fresh.Len() > 0 {
+		x.share.Store.Got(t.fresh)
+		x.share.mu.Lock()
+		x.share.stored += t.fresh.Len()
+		x.share.mu.Unlock()
+		t.fresh = tree.Run{}
+	}
+}
+
+// giveManifest takes a verified group of the manifest.
+func (x *session) giveManifest(g int64, data []byte) error {
+	s := x.share
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := g * tree.Group
+	have := s.layout.index.Size()
+	if at+int64(len(data)) == x.head.size && x.head.final {
+		s.sized = x.head
+	}
+	if have < at || have >= at+int64(len(data)) {
+		return nil // asked for to prove the size
+	}
+	if err := s.append(data[have-at:]); err != nil {
+		err = fmt.Errorf("the manifest of the share is wrong: %w", err)
+		s.end(err)
+		return err
+	}
+	if s.layout.index.Size() == x.head.size {
+		s.reached(x.head)
+	}
+	s.kickAll()
+	return nil
+}
+
+// takeEnd ends an answer.
+func (x *session) takeEnd(p []byte) error {
+	f := fields{p: p}
+	number, how := f.number(), f.number()
+	if err := f.end(); err != nil {
+		return err
+	}
+	x.flush()
+	s, t := x.share, &x.taking
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(x.asks) == 0 || x.asks[0].number != number || !t.on && how != endNothing && how != endCannot {
+		return fmt.Errorf("%w: an end without an answer", errWire)
+	}
+	if how == endAll && !t.verifier.Done() {
+		return fmt.Errorf("%w: an answer that is too short", errWire)
+	}
+	q := x.asks[0]
+	x.asks = x.asks[1:]
+	t.close()
+	if q.manifest {
+		s.fetching = nil
+		if how == endCannot {
+			return errors.New("it has no manifest of what it shares")
+		}
+	} else {
+		s.picker.ended(x.m, how == endCannot)
+		x.spent = x.spent || how == endNothing
+	}
+	s.check()
+	s.kickAll()
+	return nil
+}

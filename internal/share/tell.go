@@ -1,0 +1,149 @@
+package share
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// errSilent: it was asked, and has sent nothing.
+var errSilent = errors.New("it does not answer")
+
+// tell says what is new, and asks for what is wanted, until the session ends.
+func (x *session) tell() {
+	timer := time.NewTimer(silence)
+	defer timer.Stop()
+	for {
+		select {
+		case <-x.kicked:
+		case <-timer.C:
+		case <-x.gone:
+			return
+		}
+		now := time.Now()
+		frames, wait, waiting := x.news(now)
+		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
+			abort(x.stream, errSilent)
+			return
+		}
+		for _, f := range frames {
+			if _, err := x.send(f); err != nil {
+				abort(x.stream, err)
+				return
+			}
+		}
+		timer.Reset(wait)
+	}
+}
+
+// send writes whole frames.
+func (x *session) send(frames []byte) (int, error) {
+	x.writing <- struct{}{}
+	defer func() { <-x.writing }()
+	return x.stream.Write(frames)
+}
+
+// news returns frames that tell the other side what it does not know, and ask it. They
+// are to be looked for again after a while, if nothing happens earlier. Waiting tells
+// whether there were questions before.
+func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, waiting bool) {
+	s := x.share
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	again, waiting = silence, len(x.asks) > 0
+	add := func(kind byte, content []byte) {
+		frames = append(frames, append(appendFrame(nil, kind, len(content)), content...))
+	}
+	if h := s.head; h.size > x.toldHead.size || h.final && !x.toldHead.final {
+		x.toldHead = h
+		add(frameHead, h.append(nil))
+	}
+	switch all := s.sharing || s.head.final && s.picker.done.count == s.layout.groups; {
+	case x.toldAll:
+	case all:
+		x.toldAll = true
+		add(frameHave, []byte{1})
+	case now.Sub(x.toldAt) < haveTime:
+		again = haveTime
+	default:
+		x.toldAt = now
+		for _, have := range x.pieces() {
+			add(frameHave, have)
+		}
+	}
+	if n, others := s.others(x); n != x.toldOf {
+		x.toldOf = n
+		add(frameCrowd, binary.AppendUvarint(nil, uint64(n)))
+		add(framePeers, appendPeers(nil, others))
+	}
+	for _, t := range x.trims {
+		add(frameTrim, binary.AppendUvarint(binary.AppendUvarint(nil, t.number), uint64(t.to)))
+	}
+	x.trims = nil
+	for kind, q := range x.questions(now) {
+		add(kind, q)
+	}
+	if !waiting {
+		x.heard.Store(now.UnixNano())
+	}
+	return frames, again, waiting
+}
+
+// others counts who else fetches the share, and names some of all who take part.
+func (s *Share) others(x *session) (n int, some []peer.ID) {
+	for _, o := range s.sessions {
+		if o == x {
+			continue
+		}
+		if !o.m.all {
+			n++
+		}
+		if len(some) < maxPeers {
+			some = append(some, o.peer)
+		}
+	}
+	return n, some
+}
+
+// pieces returns what tells of pieces that have come: for 64 of them each, a number and
+// which of them are there.
+func (x *session) pieces() (contents [][]byte) {
+	s := x.share
+	c := []byte{0}
+	for i := range pieces(pieces(s.layout.groups)) {
+		w := s.complete(i)
+		if w == x.told.word(i) {
+			continue
+		}
+		x.told.put(i, w)
+		c = binary.LittleEndian.AppendUint64(binary.AppendUvarint(c, uint64(i)), w)
+		if len(c) > maxHave-20 {
+			contents = append(contents, c)
+			c = []byte{0}
+		}
+	}
+	if len(c) > 1 {
+		contents = append(contents, c)
+	}
+	return contents
+}
+
+// complete returns which of 64 pieces are there.
+func (s *Share) complete(i int64) (w uint64) {
+	for b := range int64(64) {
+		r := tree.Run{From: (i*64 + b) * piece, To: (i*64 + b + 1) * piece}
+		if r.To > s.layout.groups {
+			if !s.head.final || r.From >= s.layout.groups {
+				break
+			}
+			r.To = s.layout.groups
+		}
+		if s.picker.done.word(i*64+b) == maskOf(0, r.Len()) {
+			w |= 1 << b
+		}
+	}
+	return w
+}

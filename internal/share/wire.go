@@ -1,0 +1,267 @@
+package share
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// Proto is the protocol of shares; docs/protocol/share.md, chapter "Wire", has it.
+const Proto = "/tenon/share/1"
+
+// The frames. A frame is its kind, the length of its content in three bytes, big-endian,
+// and the content. Numbers in it are unsigned varints in their shortest form.
+const (
+	frameHello  = 1 + iota // version, ID of the share, proof that the secret is known
+	frameGone              // there is no such share, or the proof is wrong; the last frame
+	frameHead              // how far the manifest is known
+	frameHave              // pieces that are there
+	frameWant              // groups are asked for
+	frameAny               // a piece is asked for that few have
+	frameTrim              // fewer groups are wanted than were asked for
+	frameAnswer            // which groups are answered; their proof follows
+	frameData              // bytes of the proof
+	frameEnd               // of an answer
+	framePeers             // others who take part
+	frameCrowd             // how many fetch the share
+)
+
+const (
+	version    = 1
+	frameHeadN = 4
+	maxFrame   = tree.Group + 4<<10 // a group and the nodes that lead to it
+	maxAsked   = 64                 // requests that are not answered yet
+	maxPeers   = 32                 // in a frame
+	maxHave    = 32 << 10           // bytes, in a frame
+)
+
+// errWire: the other side has sent what nobody sends who follows the protocol.
+var errWire = errors.New("that is not the protocol of shares")
+
+// What ends an answer.
+const (
+	endAll     = iota // of what was asked for
+	endTrimmed        // before what is not wanted any more
+	endCannot         // the next group has changed or is not there
+	endNothing        // there is no piece that was not sent to somebody already
+)
+
+// hello opens a stream, in both directions.
+type hello struct {
+	share ID
+	proof [32]byte
+}
+
+// head says how far the manifest is known: its first bytes, their BLAKE3, and who says
+// so. When it is final that is all of it, and the hash is the root of the share.
+type head struct {
+	final bool
+	size  int64
+	hash  tree.Hash
+	sig   [64]byte // of the sharer, over the rest; zeros if the ticket has the root
+}
+
+// want asks for groups of files, or of the manifest.
+type want struct {
+	number   uint64
+	manifest bool
+	any      bool // the run is for the other side to choose
+	run      tree.Run
+	skip     int // of the first file's proof
+}
+
+// An answerHead says what an answer is to.
+type answerHead struct {
+	number uint64
+	run    tree.Run
+}
+
+// fields takes a frame's content apart. After a mistake all that it returns is zero.
+type fields struct {
+	p   []byte
+	bad bool
+}
+
+func (f *fields) take(n int) []byte {
+	if f.bad || n > len(f.p) {
+		f.bad = true
+		return make([]byte, min(n, 64))
+	}
+	b := f.p[:n]
+	f.p = f.p[n:]
+	return b
+}
+
+func (f *fields) number() uint64 {
+	v, n := binary.Uvarint(f.p)
+	if f.bad || n <= 0 || n > 1 && f.p[n-1] == 0 {
+		f.bad = true
+		return 0
+	}
+	f.p = f.p[n:]
+	return v
+}
+
+// run reads a beginning and a length.
+func (f *fields) run() tree.Run {
+	from, n := f.number(), f.number()
+	if from > 1<<62 || n > 1<<62 {
+		f.bad = true
+	}
+	if f.bad {
+		return tree.Run{}
+	}
+	return tree.Run{From: int64(from), To: int64(from + n)}
+}
+
+// end tells whether all was there, and nothing else.
+func (f *fields) end() error {
+	if f.bad || len(f.p) > 0 {
+		return errWire
+	}
+	return nil
+}
+
+func appendRun(b []byte, r tree.Run) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(r.From)), uint64(r.Len()))
+}
+
+func (h hello) append(b []byte) []byte {
+	b = append(b, version)
+	b = append(b, h.share[:]...)
+	return append(b, h.proof[:]...)
+}
+
+func parseHello(p []byte) (h hello, err error) {
+	f := fields{p: p}
+	if v := f.take(1)[0]; v != version && !f.bad {
+		return h, fmt.Errorf("%w: version %d", errWire, v)
+	}
+	copy(h.share[:], f.take(len(h.share)))
+	copy(h.proof[:], f.take(len(h.proof)))
+	return h, f.end()
+}
+
+// signed returns what a sharer signs of a head.
+func (h head) signed(share ID) []byte {
+	b := append(share[:len(share):len(share)], 0)
+	if h.final {
+		b[len(b)-1] = 1
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(h.size))
+	return append(b, h.hash[:]...)
+}
+
+func (h head) append(b []byte) []byte {
+	final := byte(0)
+	if h.final {
+		final = 1
+	}
+	b = binary.AppendUvarint(append(b, final), uint64(h.size))
+	return append(append(b, h.hash[:]...), h.sig[:]...)
+}
+
+func parseHead(p []byte) (h head, err error) {
+	f := fields{p: p}
+	final, size := f.take(1)[0], f.number()
+	h.final, h.size = final == 1, int64(size)
+	copy(h.hash[:], f.take(len(h.hash)))
+	copy(h.sig[:], f.take(len(h.sig)))
+	if final > 1 || size > maxManifest {
+		f.bad = true
+	}
+	return h, f.end()
+}
+
+func (w want) append(b []byte) []byte {
+	manifest := byte(0)
+	if w.manifest {
+		manifest = 1
+	}
+	b = appendRun(append(binary.AppendUvarint(b, w.number), manifest), w.run)
+	return binary.AppendUvarint(b, uint64(w.skip))
+}
+
+func parseWant(p []byte) (w want, err error) {
+	f := fields{p: p}
+	w.number = f.number()
+	manifest := f.take(1)[0]
+	w.manifest, w.run = manifest == 1, f.run()
+	skip := f.number()
+	w.skip = int(min(skip, 64))
+	if manifest > 1 || skip > 64 || w.run.Len() < 1 || w.run.Len() > maxRequest {
+		f.bad = true
+	}
+	return w, f.end()
+}
+
+func (a answerHead) append(b []byte) []byte {
+	return appendRun(binary.AppendUvarint(b, a.number), a.run)
+}
+
+func parseAnswer(p []byte) (a answerHead, err error) {
+	f := fields{p: p}
+	a.number, a.run = f.number(), f.run()
+	return a, f.end()
+}
+
+// appendPeers is for framePeers.
+func appendPeers(b []byte, ids []peer.ID) []byte {
+	for _, id := range ids {
+		b = append(b, id.Bytes()...)
+	}
+	return b
+}
+
+func parsePeers(p []byte) (ids []peer.ID, err error) {
+	if len(p)%32 != 0 || len(p) > 32*maxPeers {
+		return nil, errWire
+	}
+	for ; len(p) > 0; p = p[32:] {
+		id, err := peer.NewID(p[:32])
+		if err != nil {
+			return nil, errWire
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// appendHead begins a frame whose content has n bytes.
+func appendFrame(b []byte, kind byte, n int) []byte {
+	return append(b, kind, byte(n>>16), byte(n>>8), byte(n))
+}
+
+// readFrame reads a frame. The content is good until the next call.
+func readFrame(r *bufio.Reader, last *int) (kind byte, content []byte, err error) {
+	if _, err := r.Discard(*last); err != nil {
+		return 0, nil, err
+	}
+	*last = 0
+	h, err := r.Peek(frameHeadN)
+	if err != nil {
+		if len(h) > 0 && errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, nil, err
+	}
+	n := int(h[1])<<16 | int(h[2])<<8 | int(h[3])
+	if n > maxFrame {
+		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", errWire, n)
+	}
+	kind = h[0]
+	all, err := r.Peek(frameHeadN + n)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return 0, nil, err
+	}
+	*last = frameHeadN + n
+	return kind, all[frameHeadN:], nil
+}
