@@ -36,6 +36,9 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if q.any {
 		q.run = s.scarce(x)
 	}
+	if !q.any && !q.manifest {
+		s.given.add(tree.Run{From: q.run.From / piece, To: min(pieces(q.run.To), pieces(s.layout.groups))})
+	}
 	known := s.layout.groups
 	if q.manifest {
 		known = tree.Shape(s.head.size).Groups()

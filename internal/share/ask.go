@@ -8,6 +8,10 @@ import (
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
+// stallTime is how long those who fetch a share wait for each other before they ask
+// somebody who has sent everything to one of them already.
+const stallTime = 2 * time.Second
+
 // questions yields the frames that ask the other side for as much as it should have to do,
 // and notes them as asked.
 func (x *session) questions(now time.Time) iter.Seq2[byte, []byte] {
@@ -36,13 +40,11 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 		s.fetching, q.manifest = x, true
 		return q, true
 	}
-	if x.m.all && x.crowd > 0 && !s.picker.inOrder {
-		if !x.spent {
-			return x.anything(q, now)
-		}
-		if !s.stalled(x) {
-			return q, false
-		}
+	switch {
+	case x.spent && x.crowd > 0 && !s.stalled(now):
+		return q, false
+	case !x.spent && x.asksAny():
+		return x.anything(q, now)
 	}
 	if q.run = s.picker.next(x.m, q.number, now); q.run.Len() == 0 {
 		return q, false
@@ -53,6 +55,20 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 		break
 	}
 	return q, true
+}
+
+// asksAny tells whether the other side shall choose what it sends, because several fetch
+// the share from it and nobody else has everything.
+func (x *session) asksAny() bool {
+	if !x.m.all || x.crowd == 0 || x.share.picker.inOrder {
+		return false
+	}
+	for _, o := range x.share.sessions {
+		if o != x && o.m.all {
+			return false
+		}
+	}
+	return true
 }
 
 // anything asks for a piece of the other side's choice.
@@ -68,14 +84,14 @@ func (x *session) anything(q asked, now time.Time) (asked, bool) {
 	return q, true
 }
 
-// stalled tells whether nobody but x can give what is missing.
-func (s *Share) stalled(x *session) bool {
+// stalled tells whether nothing has come from anybody for a while, nor is about to.
+func (s *Share) stalled(now time.Time) bool {
 	for _, o := range s.sessions {
-		if o != x && len(o.asks) > 0 {
+		if len(o.asks) > 0 {
 			return false
 		}
 	}
-	return true
+	return now.Sub(s.moved) > stallTime
 }
 
 // nextManifest returns which groups of the manifest to ask for.

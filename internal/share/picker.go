@@ -52,6 +52,7 @@ const (
 	windowTime   = time.Second / 2 // worth of what a member sends
 	requestParts = 4               // requests that make up a window
 	rateTime     = time.Second / 10
+	patience     = 1.0 // seconds: who will need longer gives something away at the end
 )
 
 func (p *picker) window(m *member) int64 {
@@ -80,7 +81,7 @@ func (p *picker) next(m *member, number uint64, now time.Time) tree.Run {
 	}
 	r := p.free(m, size)
 	if r.Len() == 0 {
-		if r = p.steal(m); r.Len() == 0 {
+		if r = p.steal(m, now); r.Len() == 0 {
 			return r
 		}
 	}
@@ -218,14 +219,14 @@ func (p *picker) room(m *member) int64 {
 
 // steal takes groups away from the member that will be the last to end, so that it and m
 // end at the same time. The other is to be told that its last request has become shorter.
-func (p *picker) steal(m *member) tree.Run {
+func (p *picker) steal(m *member, now time.Time) tree.Run {
 	if len(m.asked) > 0 {
 		return tree.Run{}
 	}
 	var slow *member
-	var most float64
+	most := patience
 	for _, o := range p.members {
-		if t := o.seconds(); o != m && len(o.asked) > 0 && t > most {
+		if t := o.seconds(now); o != m && len(o.asked) > 0 && t > most {
 			slow, most = o, t
 		}
 	}
@@ -255,12 +256,14 @@ func (p *picker) steal(m *member) tree.Run {
 	return r
 }
 
-// seconds returns how long a member will need for what it was asked for, as far as that is known.
-func (m *member) seconds() float64 {
+// seconds returns how long a member will need for what it was asked for, as far as that is
+// known: one that has sent nothing lately will need as long again as it has taken.
+func (m *member) seconds(now time.Time) float64 {
+	quiet := 2 * now.Sub(m.since).Seconds()
 	if m.rate == 0 {
-		return float64(m.outstanding()) // as one that is slow
+		return quiet
 	}
-	return float64(m.outstanding()) / m.rate
+	return max(quiet, float64(m.outstanding())/m.rate)
 }
 
 // got notes that a member has sent a group, and tells whether it is new.

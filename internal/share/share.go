@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/manifest"
@@ -91,8 +92,9 @@ type Share struct {
 	sessions map[peer.ID]*session
 	fetching *session // whom the manifest is being fetched from
 	traffic  Traffic
-	stored   int64 // groups of which the Store knows
-	given    set   // pieces that were sent to somebody who asked for any
+	moved    time.Time // when the last group came
+	stored   int64     // groups of which the Store knows
+	given    set       // pieces that were sent to somebody who asked for any
 	banned   map[peer.ID]error
 	closed   bool
 	failure  error

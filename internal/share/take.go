@@ -146,7 +146,8 @@ func (x *session) give(g int64, data []byte) error {
 		}
 	}
 	s.mu.Lock()
-	fresh := s.picker.got(x.m, n, time.Now())
+	s.moved = time.Now()
+	fresh := s.picker.got(x.m, n, s.moved)
 	s.traffic.Got++
 	if !fresh {
 		s.traffic.Lost++

@@ -66,7 +66,7 @@ func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, wai
 	case all:
 		x.toldAll = true
 		add(frameHave, []byte{1})
-	case now.Sub(x.toldAt) < haveTime:
+	case now.Sub(x.toldAt) < haveTime && !x.asksAny(): // who chooses what to send must know it now
 		again = haveTime
 	default:
 		x.toldAt = now
@@ -85,6 +85,9 @@ func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, wai
 	x.trims = nil
 	for kind, q := range x.questions(now) {
 		add(kind, q)
+	}
+	if s.picker.done.count < s.layout.groups {
+		again = haveTime // others may have become slow
 	}
 	if !waiting {
 		x.heard.Store(now.UnixNano())
@@ -115,6 +118,9 @@ func (x *session) pieces() (contents [][]byte) {
 	c := []byte{0}
 	for i := range pieces(pieces(s.layout.groups)) {
 		w := s.complete(i)
+		if x.asksAny() {
+			w |= s.awaited(i)
+		}
 		if w == x.told.word(i) {
 			continue
 		}
@@ -129,6 +135,16 @@ func (x *session) pieces() (contents [][]byte) {
 		contents = append(contents, c)
 	}
 	return contents
+}
+
+// awaited returns which of 64 pieces somebody was asked for in full.
+func (s *Share) awaited(i int64) (w uint64) {
+	for b := range int64(64) {
+		if s.picker.taken.word(i*64+b) == ^uint64(0) {
+			w |= 1 << b
+		}
+	}
+	return w
 }
 
 // complete returns which of 64 pieces are there.
