@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // errTrimmed ends an answer of which the rest is not wanted any more.
@@ -23,7 +25,7 @@ func (x *session) answer() {
 			return
 		}
 		if err := x.answerOne(&w, q); err != nil {
-			abort(x.stream, err)
+			transport.Abort(x.stream, err)
 			return
 		}
 	}
@@ -79,8 +81,18 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	case errors.Is(err, errTrimmed):
 		return x.end(q.number, endTrimmed)
 	default:
-		s.event(x.peer, "cannot be sent what it asks for", err)
+		s.cannot(w.at, x.peer, err)
 		return x.end(q.number, endCannot)
+	}
+}
+
+// cannot says, once for each piece, that something cannot be sent.
+func (s *Share) cannot(group int64, to peer.ID, err error) {
+	s.mu.Lock()
+	fresh := s.unsent.add(tree.Run{From: group / piece, To: group/piece + 1}) > 0
+	s.mu.Unlock()
+	if fresh {
+		s.event(to, "cannot be sent what it asks for", err)
 	}
 }
 

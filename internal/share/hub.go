@@ -45,7 +45,7 @@ func (h *Hub) Handle(stream transport.Stream) {
 	stream.SetDeadline(time.Now().Add(silence)) //nolint:errcheck // the read below shows it
 	theirs, err := x.readHello()
 	if err != nil {
-		abort(stream, err)
+		transport.Abort(stream, err)
 		return
 	}
 	h.mu.Lock()
@@ -62,7 +62,7 @@ func (h *Hub) Handle(stream transport.Stream) {
 		return
 	}
 	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, from)}.append); err != nil {
-		abort(stream, err)
+		transport.Abort(stream, err)
 		return
 	}
 	s.run(x) //nolint:errcheck // the Share's events tell
@@ -96,7 +96,7 @@ func (s *Share) Ask(ctx context.Context, net peer.Network, to peer.ID) error {
 		return err
 	}
 	defer stream.Close() //nolint:errcheck // what it has sent is what counts
-	defer context.AfterFunc(ctx, func() { abort(stream, context.Cause(ctx)) })()
+	defer context.AfterFunc(ctx, func() { transport.Abort(stream, context.Cause(ctx)) })()
 	x := newSession(stream, to)
 	stream.SetDeadline(time.Now().Add(silence)) //nolint:errcheck // the read below shows it
 	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, to)}.append); err != nil {

@@ -226,7 +226,7 @@ func (p *picker) steal(m *member, now time.Time) tree.Run {
 	var slow *member
 	most := patience
 	for _, o := range p.members {
-		if t := o.seconds(now); o != m && len(o.asked) > 0 && t > most {
+		if t := o.seconds(now); o != m && o.outstanding() > 0 && t > most {
 			slow, most = o, t
 		}
 	}
@@ -284,15 +284,13 @@ func (p *picker) got(m *member, g int64, now time.Time) bool {
 	return p.done.add(one) > 0
 }
 
-// ended notes that a member has answered its first request: what did not come of it can be
-// asked of others, and of the member again unless it cannot give it.
-func (p *picker) ended(m *member, cannot bool) {
+// ended notes that a member has answered its first request. What did not come of it, and was
+// not taken away from it, can be had from others only.
+func (p *picker) ended(m *member) {
 	r := m.asked[0]
 	m.asked = m.asked[1:]
 	p.release(r.run)
-	if cannot {
-		m.lacks.add(r.run)
-	}
+	m.lacks.add(r.run)
 }
 
 // release has groups asked for again that have not come.

@@ -78,11 +78,20 @@ const earlyPieces = 1 << 20
 // silence is how long a side that was asked may send nothing.
 const silence = 15 * time.Second
 
+// maxSessions is how many may take part in a share with this process at a time. Each holds
+// about 200 KiB.
+const maxSessions = 256
+
+var errTooMany = errors.New("too many take part with us at once")
+
+// stuck is how long a write may wait for the other side to read.
+const stuck = 2 * time.Minute
+
 // ErrGone: the other side has no such share, or not for us.
 var ErrGone = errors.New("there is no such share, or the ticket is not valid for it")
 
 func newSession(stream transport.Stream, to peer.ID) *session {
-	return &session{peer: to, stream: stream, in: bufio.NewReaderSize(stream, 2*maxFrame), m: &member{},
+	return &session{peer: to, stream: stream, in: bufio.NewReaderSize(stream, frameHeadN+maxFrame), m: &member{},
 		wants: make(chan want, maxAsked), kicked: make(chan struct{}, 1), gone: make(chan struct{}), writing: make(chan struct{}, 1), trimmed: map[uint64]int64{}}
 }
 
@@ -100,15 +109,6 @@ func (x *session) readHello() (hello, error) {
 	return parseHello(p)
 }
 
-// abort ends a stream so that the other side sees that it was not finished.
-func abort(s transport.Stream, cause error) {
-	if a, ok := transport.As[transport.Aborter](s); ok {
-		a.Abort(cause) //nolint:errcheck // it is gone
-		return
-	}
-	s.Close() //nolint:errcheck // it is gone
-}
-
 // run has a session go on until it ends. Both sides have shown that they may.
 func (s *Share) run(x *session) error {
 	x.share = s
@@ -122,6 +122,9 @@ func (s *Share) run(x *session) error {
 	case s.closed:
 		s.mu.Unlock()
 		return ErrGone
+	case len(s.sessions) >= maxSessions:
+		s.mu.Unlock()
+		return errTooMany
 	case s.sessions[x.peer] != nil:
 		s.mu.Unlock()
 		return nil // one is enough
@@ -141,7 +144,7 @@ func (s *Share) run(x *session) error {
 	err := x.read()
 	close(x.gone)
 	if err != nil {
-		abort(x.stream, err)
+		transport.Abort(x.stream, err)
 	} else {
 		x.stream.Close() //nolint:errcheck // all was said
 	}
@@ -189,7 +192,13 @@ func (x *session) write(kind byte, content func([]byte) []byte) error {
 	x.out = content(appendFrame(x.out[:0], kind, 0))
 	n := len(x.out) - frameHeadN
 	x.out[1], x.out[2], x.out[3] = byte(n>>16), byte(n>>8), byte(n)
-	_, err := x.stream.Write(x.out)
+	return x.flush(x.out)
+}
+
+// flush writes to the stream. Who reads nothing for minutes loses it.
+func (x *session) flush(p []byte) error {
+	x.stream.SetWriteDeadline(time.Now().Add(stuck)) //nolint:errcheck // the write shows it
+	_, err := x.stream.Write(p)
 	return err
 }
 

@@ -95,6 +95,7 @@ type Share struct {
 	moved    time.Time // when the last group came
 	stored   int64     // groups of which the Store knows
 	given    set       // pieces that were sent to somebody who asked for any
+	unsent   set       // pieces of which somebody was told that they cannot be sent
 	banned   map[peer.ID]error
 	closed   bool
 	failure  error
@@ -204,9 +205,6 @@ func (s *Share) Index() manifest.Index {
 	defer s.mu.Unlock()
 	return s.layout.index
 }
-
-// errBanned: it has sent what is provably wrong.
-var errBanned = errors.New("it has sent wrong data")
 
 // ban has nothing to do with a peer any more.
 func (s *Share) ban(who peer.ID, why error) {

@@ -25,6 +25,8 @@ type party struct {
 	store *memory
 	hub   Hub
 	said  chan Event
+
+	unserve func()
 }
 
 // world is where parties meet.
@@ -48,7 +50,7 @@ func (w *world) party(name string, config func(*Config)) *party {
 	}
 	p.Share = New(c)
 	p.hub.Put(p.Share)
-	p.node.Serve(Proto, p.hub.Handle)
+	p.unserve = p.node.Serve(Proto, p.hub.Handle)
 	w.t.Cleanup(func() {
 		p.Close()
 		p.node.Close()

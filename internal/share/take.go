@@ -40,10 +40,21 @@ func (x *session) takeAnswer(p []byte) error {
 	if err != nil {
 		return err
 	}
+	if x.taking.on {
+		return fmt.Errorf("%w: an answer inside of another", errWire)
+	}
+	if err := x.begin(a); err != nil || x.taking.about.manifest {
+		return err
+	}
+	return x.nextPart()
+}
+
+// begin finds the question that an answer is to.
+func (x *session) begin(a answerHead) error {
 	s, t := x.share, &x.taking
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t.on || len(x.asks) == 0 || x.asks[0].number != a.number {
+	if len(x.asks) == 0 || x.asks[0].number != a.number {
 		return fmt.Errorf("%w: an answer without a question", errWire)
 	}
 	q := x.asks[0]
@@ -63,7 +74,7 @@ func (x *session) takeAnswer(p []byte) error {
 		return t.verifier.Start(f, q.run, 0, x.giveManifest)
 	}
 	t.next, t.stop = iter.Pull(s.layout.parts(q.run))
-	return x.nextPart()
+	return nil
 }
 
 // nextPart goes on with the next file of an answer.
@@ -90,11 +101,9 @@ func (x *session) nextPart() error {
 
 // broken notes that the Store has failed, which ends the whole share.
 func (x *session) broken(err error) error {
-	go func() { // the caller may hold the lock
-		x.share.mu.Lock()
-		defer x.share.mu.Unlock()
-		x.share.end(err)
-	}()
+	x.share.mu.Lock()
+	defer x.share.mu.Unlock()
+	x.share.end(err)
 	return err
 }
 
@@ -155,7 +164,7 @@ func (x *session) give(g int64, data []byte) error {
 	s.mu.Unlock()
 	if fresh {
 		if t.fresh.To != n {
-			x.flush()
+			x.stored()
 			t.fresh = tree.Run{From: n, To: n}
 		}
 		t.fresh.To++
@@ -163,8 +172,8 @@ func (x *session) give(g int64, data []byte) error {
 	return nil
 }
 
-// flush tells the Store of groups that were written.
-func (x *session) flush() {
+// stored tells the Store of groups that were written.
+func (x *session) stored() {
 	if t := &x.taking; t.fresh.Len() > 0 {
 		x.share.Store.Got(t.fresh)
 		x.share.mu.Lock()
@@ -206,7 +215,7 @@ func (x *session) takeEnd(p []byte) error {
 	if err := f.end(); err != nil {
 		return err
 	}
-	x.flush()
+	x.stored()
 	s, t := x.share, &x.taking
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -219,14 +228,14 @@ func (x *session) takeEnd(p []byte) error {
 	q := x.asks[0]
 	x.asks = x.asks[1:]
 	t.close()
-	if q.manifest {
-		s.fetching = nil
-		if how == endCannot {
-			return errors.New("it has no manifest of what it shares")
-		}
-	} else {
-		s.picker.ended(x.m, how == endCannot)
+	switch {
+	case !q.manifest:
+		s.picker.ended(x.m)
 		x.spent = x.spent || how == endNothing
+	case how != endAll:
+		return errors.New("it has no manifest of what it shares")
+	default:
+		s.fetching = nil
 	}
 	s.check()
 	s.kickAll()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // errSilent: it was asked, and has sent nothing.
@@ -26,12 +27,12 @@ func (x *session) tell() {
 		now := time.Now()
 		frames, wait, waiting := x.news(now)
 		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
-			abort(x.stream, errSilent)
+			transport.Abort(x.stream, errSilent)
 			return
 		}
 		for _, f := range frames {
-			if _, err := x.send(f); err != nil {
-				abort(x.stream, err)
+			if err := x.send(f); err != nil {
+				transport.Abort(x.stream, err)
 				return
 			}
 		}
@@ -40,10 +41,10 @@ func (x *session) tell() {
 }
 
 // send writes whole frames.
-func (x *session) send(frames []byte) (int, error) {
+func (x *session) send(frames []byte) error {
 	x.writing <- struct{}{}
 	defer func() { <-x.writing }()
-	return x.stream.Write(frames)
+	return x.flush(frames)
 }
 
 // news returns frames that tell the other side what it does not know, and ask it. They
