@@ -124,9 +124,9 @@ func TestOneToOne(t *testing.T) {
 		{"a group", []int64{group}},
 		{"a group and a byte", []int64{group + 1}},
 		{"some of each", []int64{0, 1, group - 1, group, group + 1, 0, 10*group + 7, 5, 64 * group, 0}},
-		{"one that is large", []int64{1000*group + 5}},
-		{"many that are small", slices.Repeat([]int64{100, 200, 300}, 1000)},
-		{"a manifest of many blocks", slices.Repeat([]int64{1}, 20_000)},
+		{"one that is large", []int64{200*group + 5}},
+		{"many that are small", slices.Repeat([]int64{100, 200, 300}, 300)},
+		{"a manifest of many blocks", slices.Repeat([]int64{1}, 6_000)},
 	} {
 		for _, byRoot := range []bool{false, true} {
 			t.Run(fmt.Sprint(test.name, " ", byRoot), func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestGrows(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		a := w.party("sharer", nil)
 		w.sharer = a
-		blocks := a.store.fill(append(slices.Repeat([]int64{100}, 15_000), slices.Repeat([]int64{300 * group, 5}, 1)...)...)
+		blocks := a.store.fill(append(slices.Repeat([]int64{100}, 6_000), slices.Repeat([]int64{70 * group, 5}, 1)...)...)
 		b := w.party("getter", nil)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
@@ -199,9 +199,9 @@ func TestRefused(t *testing.T) {
 // A provider that sends a wrong byte is not asked any more, and the rest comes from others.
 func TestWrongByte(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
-		a := w.share(500*group, 1000*group)
+		a := w.share(100*group, 200*group)
 		bad := w.party("bad", nil)
-		bad.store.fill(500*group, 1000*group)
+		bad.store.fill(100*group, 200*group)
 		for i, b := range w.blocks {
 			if err := bad.Add(b, i == len(w.blocks)-1, a.node.Key().SignAs); err != nil {
 				t.Fatal(err)
@@ -209,7 +209,7 @@ func TestWrongByte(t *testing.T) {
 		}
 		reads := 0
 		bad.store.spoil = func(n int, p []byte) {
-			if reads++; reads == 100 && len(p) > 0 {
+			if reads++; reads == 40 && len(p) > 0 {
 				p[len(p)/2] ^= 4
 			}
 		}
