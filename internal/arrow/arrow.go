@@ -93,7 +93,6 @@ var Homes = []Home{
 	{"github.com/gorilla/websocket", []string{"internal/peer/swarm"}, "libp2p dials with it; all else has WebSockets of its own"},
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
-	{"golang.org/x/text", []string{"internal/peer"}, "names of people are checked in one place"},
 	{"lukechampine.com/blake3", []string{"internal/share/tree"}, "files are hashed in one place"},
 	{"golang.org/x/text", []string{"internal/peer", "internal/share/manifest"}, "names of people are checked in one place, those of files in another"},
 	{"modernc.org/sqlite", []string{"internal/store"}, "one package knows which database it is"},

@@ -149,10 +149,12 @@ func (s *Share) run(x *session) error {
 		x.stream.Close() //nolint:errcheck // all was said
 	}
 	all.Wait()
+	x.stored()
 	x.taking.close()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.check()
 	delete(s.sessions, x.peer)
 	s.picker.leave(x.m)
 	if s.fetching == x {
