@@ -51,7 +51,7 @@ var Rules = []Rule{
 	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
 	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
-	{"internal/share", []string{"internal/peer", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
+	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
