@@ -38,14 +38,16 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if q.any {
 		q.run = s.scarce(x)
 	}
-	if !q.any && !q.manifest {
+	if !q.any && q.manifest == 0 {
 		s.given.add(tree.Run{From: q.run.From / piece, To: min(pieces(q.run.To), pieces(s.layout.groups))})
 	}
 	known := s.layout.groups
-	if q.manifest {
-		known = tree.Shape(s.head.size).Groups()
+	if q.manifest > 0 {
+		if known = 0; q.manifest <= s.head.size {
+			known = tree.Shape(q.manifest).Groups()
+		}
 	}
-	layout, index, nodes, head := s.layout, s.layout.index, s.nodes, s.head
+	layout, nodes := s.layout, s.nodes
 	s.mu.Unlock()
 	switch {
 	case q.any && q.run.Len() == 0:
@@ -56,12 +58,14 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if err := x.write(frameAnswer, answerHead{q.number, q.run}.append); err != nil {
 		return err
 	}
-	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest}
+	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest > 0}
 	var err error
-	if q.manifest {
-		w.encoder.Trust = true
-		f := tree.File{Shape: tree.Shape(head.size), Root: head.hash, Nodes: nodes}
-		err = w.encoder.Encode(w, f, io.NewSectionReader(index, 0, head.size), q.run, q.skip)
+	if q.manifest > 0 {
+		var f tree.File
+		if f, err = prefix(layout.index, q.manifest, nodes); err == nil {
+			w.encoder.Trust = true
+			err = w.encoder.Encode(w, f, io.NewSectionReader(layout.index, 0, q.manifest), q.run, 0)
+		}
 	} else {
 		for p := range layout.parts(q.run) {
 			if err = x.answerPart(w, p, q.skip); err != nil {

@@ -1,7 +1,6 @@
 package share
 
 import (
-	"encoding/binary"
 	"iter"
 	"time"
 
@@ -22,11 +21,7 @@ func (x *session) questions(now time.Time) iter.Seq2[byte, []byte] {
 				return
 			}
 			x.asks = append(x.asks, q)
-			if q.any {
-				yield(frameAny, binary.AppendUvarint(nil, q.number))
-			} else {
-				yield(frameWant, q.append(nil))
-			}
+			yield(q.kind(), q.append(nil))
 		}
 	}
 }
@@ -37,7 +32,7 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 	x.number++
 	q.number = x.number
 	if q.run = s.nextManifest(x); q.run.Len() > 0 {
-		s.fetching, q.manifest = x, true
+		s.fetching, q.manifest, q.head = x, x.head.size, x.head
 		return q, true
 	}
 	switch {
@@ -122,5 +117,5 @@ func (s *Share) known(p part) int {
 	if err != nil {
 		return 0
 	}
-	return min(skip, 64)
+	return min(skip, maxSkip)
 }

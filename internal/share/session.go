@@ -60,7 +60,8 @@ type session struct {
 // asked is a question of ours.
 type asked struct {
 	want
-	r *request // of the picker; nil if it is about the manifest
+	head head     // which manifest is meant, if it is about that
+	r    *request // of the picker, else
 }
 
 type trim struct {
@@ -232,16 +233,9 @@ func (x *session) take(kind byte, p []byte) error {
 		return x.takeHead(p)
 	case frameHave:
 		return x.takeHave(p)
-	case frameWant:
-		w, err := parseWant(p)
+	case frameWant, frameAny, frameManifest:
+		w, err := parseWant(kind, p)
 		if err != nil {
-			return err
-		}
-		return x.enqueue(w)
-	case frameAny:
-		f := fields{p: p}
-		w := want{number: f.number(), any: true}
-		if err := f.end(); err != nil {
 			return err
 		}
 		return x.enqueue(w)

@@ -174,6 +174,37 @@ func TestGrows(t *testing.T) {
 	})
 }
 
+// A share that grows fast is fetched while it does, though the other side hears of each
+// step later.
+func TestGrowsFast(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.party("sharer", nil)
+		w.sharer = a
+		blocks := a.store.fill(slices.Repeat([]int64{100}, 20_000)...)
+		b := w.party("getter", nil)
+		w.Delay(a.node, b.node, 40*time.Millisecond)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		b.get(ctx, a)
+		for i, block := range blocks {
+			const cuts = 7 // not where groups end, but entries may be cut: it is the Builder's to wait
+			for c := range cuts {
+				part := block[len(block)*c/cuts : len(block)*(c+1)/cuts]
+				if err := a.Add(part, i == len(blocks)-1 && c == cuts-1, a.node.Key().SignAs); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+		b.wait(a)
+		stop()
+		close(b.said)
+		for e := range b.said {
+			t.Errorf("%s: %v", e.Text, e.Err)
+		}
+	})
+}
+
 // Who has not the secret, or asks for what is not there, gets one answer.
 func TestRefused(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {

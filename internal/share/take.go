@@ -43,7 +43,7 @@ func (x *session) takeAnswer(p []byte) error {
 	if x.taking.on {
 		return fmt.Errorf("%w: an answer inside of another", errWire)
 	}
-	if err := x.begin(a); err != nil || x.taking.about.manifest {
+	if err := x.begin(a); err != nil || x.taking.about.manifest > 0 {
 		return err
 	}
 	return x.nextPart()
@@ -69,8 +69,8 @@ func (x *session) begin(a answerHead) error {
 		return fmt.Errorf("%w: an answer to another question", errWire)
 	}
 	t.on, t.about = true, q
-	if q.manifest {
-		f := tree.File{Shape: tree.Shape(x.head.size), Root: x.head.hash, Nodes: s.nodes}
+	if q.manifest > 0 {
+		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.hash, Nodes: s.nodes}
 		return t.verifier.Start(f, q.run, 0, x.giveManifest)
 	}
 	t.next, t.stop = iter.Pull(s.layout.parts(q.run))
@@ -121,7 +121,7 @@ func (x *session) takeData(p []byte) error {
 		if p = rest; len(p) == 0 {
 			return nil
 		}
-		if t.about.manifest || t.blob == nil {
+		if t.about.manifest > 0 || t.blob == nil {
 			return fmt.Errorf("%w: an answer that is too long", errWire)
 		}
 		t.about.skip = 0
@@ -136,7 +136,7 @@ func (x *session) takeData(p []byte) error {
 
 // about says which file an error is about.
 func (x *session) about(err error) error {
-	if x.taking.about.manifest {
+	if x.taking.about.manifest > 0 {
 		return fmt.Errorf("manifest: %w", err)
 	}
 	return fmt.Errorf("%q: %w", x.taking.part.entry.Path, err)
@@ -188,10 +188,10 @@ func (x *session) giveManifest(g int64, data []byte) error {
 	s := x.share
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := g * tree.Group
+	at, h := g*tree.Group, x.taking.about.head
 	have := s.layout.index.Size()
-	if at+int64(len(data)) == x.head.size && x.head.final {
-		s.sized = x.head
+	if at+int64(len(data)) == h.size && h.final {
+		s.sized = h
 	}
 	if have < at || have >= at+int64(len(data)) {
 		return nil // asked for to prove the size
@@ -201,8 +201,8 @@ func (x *session) giveManifest(g int64, data []byte) error {
 		s.end(err)
 		return err
 	}
-	if s.layout.index.Size() == x.head.size {
-		s.reached(x.head)
+	if s.layout.index.Size() == h.size {
+		s.reached(h)
 	}
 	s.kickAll()
 	return nil
@@ -229,7 +229,7 @@ func (x *session) takeEnd(p []byte) error {
 	x.asks = x.asks[1:]
 	t.close()
 	switch {
-	case !q.manifest:
+	case q.manifest == 0:
 		s.picker.ended(x.m)
 		x.spent = x.spent || how == endNothing
 	case how != endAll:

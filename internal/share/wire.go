@@ -17,18 +17,19 @@ const Proto = "/tenon/share/1"
 // The frames. A frame is its kind, the length of its content in three bytes, big-endian,
 // and the content. Numbers in it are unsigned varints in their shortest form.
 const (
-	frameHello  = 1 + iota // version, ID of the share, proof that the secret is known
-	frameGone              // there is no such share, or the proof is wrong; the last frame
-	frameHead              // how far the manifest is known
-	frameHave              // pieces that are there
-	frameWant              // groups are asked for
-	frameAny               // a piece is asked for that few have
-	frameTrim              // fewer groups are wanted than were asked for
-	frameAnswer            // which groups are answered; their proof follows
-	frameData              // bytes of the proof
-	frameEnd               // of an answer
-	framePeers             // others who take part
-	frameCrowd             // how many fetch the share
+	frameHello    = 1 + iota // version, ID of the share, proof that the secret is known
+	frameGone                // there is no such share, or the proof is wrong; the last frame
+	frameHead                // how far the manifest is known
+	frameHave                // pieces that are there
+	frameWant                // groups are asked for
+	frameAny                 // a piece is asked for that few have
+	frameTrim                // fewer groups are wanted than were asked for
+	frameAnswer              // which groups are answered; their proof follows
+	frameData                // bytes of the proof
+	frameEnd                 // of an answer
+	framePeers               // others who take part
+	frameCrowd               // how many fetch the share
+	frameManifest            // groups of the manifest are asked for
 )
 
 const (
@@ -37,6 +38,7 @@ const (
 	maxFrame   = tree.Group + 4<<10 // a group and the nodes that lead to it
 	maxAsked   = 64                 // requests that are not answered yet
 	maxPeers   = 32                 // in a frame
+	maxSkip    = 64                 // deeper than any tree
 	maxHave    = 32 << 10           // bytes, in a frame
 )
 
@@ -69,10 +71,21 @@ type head struct {
 // want asks for groups of files, or of the manifest.
 type want struct {
 	number   uint64
-	manifest bool
-	any      bool // the run is for the other side to choose
+	any      bool  // the run is for the other side to choose
+	manifest int64 // not 0: groups of the manifest, of as many bytes as a HEAD has named
 	run      tree.Run
 	skip     int // of the first file's proof
+}
+
+// kind returns the frame that asks it.
+func (w want) kind() byte {
+	switch {
+	case w.any:
+		return frameAny
+	case w.manifest > 0:
+		return frameManifest
+	}
+	return frameWant
 }
 
 // An answerHead says what an answer is to.
@@ -179,22 +192,36 @@ func parseHead(p []byte) (h head, err error) {
 }
 
 func (w want) append(b []byte) []byte {
-	manifest := byte(0)
-	if w.manifest {
-		manifest = 1
+	b = binary.AppendUvarint(b, w.number)
+	switch w.kind() {
+	case frameManifest:
+		return appendRun(binary.AppendUvarint(b, uint64(w.manifest)), w.run)
+	case frameWant:
+		return binary.AppendUvarint(appendRun(b, w.run), uint64(w.skip))
 	}
-	b = appendRun(append(binary.AppendUvarint(b, w.number), manifest), w.run)
-	return binary.AppendUvarint(b, uint64(w.skip))
+	return b
 }
 
-func parseWant(p []byte) (w want, err error) {
+func parseWant(kind byte, p []byte) (w want, err error) {
 	f := fields{p: p}
-	w.number = f.number()
-	manifest := f.take(1)[0]
-	w.manifest, w.run = manifest == 1, f.run()
-	skip := f.number()
-	w.skip = int(min(skip, 64))
-	if manifest > 1 || skip > 64 || w.run.Len() < 1 || w.run.Len() > maxRequest {
+	w.number, w.any = f.number(), kind == frameAny
+	if w.any {
+		return w, f.end()
+	}
+	if kind == frameManifest {
+		size := f.number()
+		if w.manifest = int64(size); size == 0 || size > maxManifest {
+			f.bad = true
+		}
+	}
+	w.run = f.run()
+	if kind == frameWant {
+		skip := f.number()
+		if w.skip = int(min(skip, maxSkip)); skip > maxSkip {
+			f.bad = true
+		}
+	}
+	if w.run.Len() < 1 || w.run.Len() > maxRequest {
 		f.bad = true
 	}
 	return w, f.end()
