@@ -7,7 +7,6 @@ import (
 	"github.com/tenon-net/tenon/ipc/bus"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/file"
-	"github.com/tenon-net/tenon/transport/folder"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/local"
 	"github.com/tenon-net/tenon/transport/mem"
@@ -19,7 +18,8 @@ import (
 )
 
 // DefaultKinds returns the kinds that Tenon comes with, in the order of help. The
-// slice is the caller's: append your own. Ends in memory, mem:NAME, meet those of the
+// slice is the caller's: append your own, and those that link more than most
+// programs need: the Kinds of package transport/folder and of a node.Node. Ends in memory, mem:NAME, meet those of the
 // same slice, and so of the same Opener.
 func DefaultKinds() transport.Kinds {
 	return slices.Concat(
@@ -27,7 +27,6 @@ func DefaultKinds() transport.Kinds {
 		local.Kinds(),
 		proc.Kinds(),
 		file.Kinds(),
-		folder.Kinds(),
 		tlslayer.Kinds(),
 		wslayer.Kinds(),
 		quic.Kinds(),

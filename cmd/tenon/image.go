@@ -20,9 +20,9 @@ import (
 
 // What knows peers (go-libp2p, the DHT, SQLite) would make every start of the program
 // twice as long. So it is another image of this same program, built with the tag node,
-// and this process becomes it when a verb or an address is about peers: before anything
-// is opened, with the same arguments, environment and descriptors. See
-// docs/decisions/0018-two-images.md.
+// and this process becomes it when a verb or an address is about peers, or else needs
+// what is linked there only: before anything is opened, with the same arguments,
+// environment and descriptors. See docs/decisions/0018-two-images.md.
 
 // nodeName is the file of that image, where it stands beside the program.
 const nodeName = "tenon-node"
@@ -32,7 +32,7 @@ const slowBuild = "tenon: building the part that knows peers; the first time tak
 
 // perform runs a command, here or in the other image.
 func (p *program) perform(cmd command, c *call) error {
-	if cmd.peers || c.namesPeers() {
+	if cmd.peers || c.opensMore() {
 		return p.becomeNode(sourceDir())
 	}
 	return cmd.run(p, c)
@@ -193,8 +193,8 @@ func (p *program) buildNode(dir string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// peerKinds are the kinds of peers' ends.
-func peerKinds() transport.Kinds { return shownKinds() }
+// moreKinds are the kinds that only the other image can open.
+func moreKinds() transport.Kinds { return shownKinds() }
 
 // peerCandidates has the other image complete, and returns only if there is none:
 // nobody waits for it to be built.

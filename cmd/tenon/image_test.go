@@ -46,13 +46,14 @@ func TestDamagedImage(t *testing.T) {
 }
 
 // What an end is called does not decide, and nor does where it stands.
-func TestNamesPeers(t *testing.T) {
+func TestOpensMore(t *testing.T) {
 	for text, want := range map[string]bool{
 		"peer:alice/db": true, "PEER:alice/db": true, "peer-listen:db": true, "tls+peer:alice/db": true, "peer://alice/db": true,
 		"-!!peer:alice/db": true, "web=peer:alice/db": true, "file:a!!peer:b/c": true, "peer:alice/db,survive=0": true,
-		"unix:/run/peer": false, "exec:'echo peer:alice/db'": false, "tcp:peer:80": false, "peers": false, "text:peer:x": false, "-": false,
+		"folder:public": true, "tls-listen:8443!!Folder:.,hidden": true,
+		"unix:/run/peer": false, "exec:'echo peer:alice/db'": false, "tcp:peer:80": false, "peers": false, "file:folder": false, "folder": true, "text:peer:x": false, "-": false,
 	} {
-		if got := isPeerEnd(text); got != want {
+		if got := isMore(text); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}

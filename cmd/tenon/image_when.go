@@ -3,33 +3,37 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/transport"
 )
 
-// namesPeers tells whether an end of the call is one that a peer has. What only
-// explains does not need it.
-func (c *call) namesPeers() bool {
+// opensMore tells whether an end of the call is one that only the other image can open.
+// What only explains does not need it.
+func (c *call) opensMore() bool {
 	if c.name == "explain" || c.name == "help" || c.joint.explain {
 		return false
 	}
 	for _, text := range append([]string{c.joint.in, c.joint.out}, c.args...) {
-		if isPeerEnd(text) {
+		if isMore(text) {
 			return true
 		}
 	}
 	return false
 }
 
-// isPeerEnd tells whether text is the address of a peer's end, one half of one, or one
-// with a name before it as tenon give takes it. Most text is not, and is not looked at.
-func isPeerEnd(text string) bool {
-	if !strings.Contains(strings.ToLower(text), "peer") {
+// isMore tells whether text is the address of an end that only the other image can open,
+// one half of one, or one with a name before it as tenon give takes it. Most text is not,
+// and is not looked at.
+func isMore(text string) bool {
+	more, lower := shownKinds(), strings.ToLower(text)
+	if !slices.ContainsFunc(more, func(k transport.Kind) bool { return strings.Contains(lower, k.Name) }) {
 		return false
 	}
 	_, behind, named := strings.Cut(text, "=")
-	if named && isPeerEnd(behind) {
+	if named && isMore(behind) {
 		return true
 	}
 	for half := range strings.SplitSeq(text, "!!") {
@@ -37,7 +41,7 @@ func isPeerEnd(text string) bool {
 		if err != nil {
 			continue
 		}
-		if k, ok := kinds().Lookup(a.Kind.Name); ok && strings.HasPrefix(k.Name, peerKind) {
+		if _, ok := more.Lookup(a.Kind.Name); ok {
 			return true
 		}
 	}

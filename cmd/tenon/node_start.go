@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -39,7 +38,7 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 		LANOnly: f.lanOnly, NoMap: f.noMap, Relay: f.relay, Limits: node.Limits{
 			Reservations: l.reservations, ReservationsPerHost: l.reservationsPerHost, Circuits: l.circuits, CircuitsPerPeer: l.circuitsPerPeer,
 			Time: l.time, Bytes: l.bytes, Rate: l.rate, Day: l.day}}}
-	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect, Kinds: tenon.DefaultKinds()}, nil
+	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect}, nil
 }
 
 // lockPatience is how long a verb waits for another one that has the identity for a

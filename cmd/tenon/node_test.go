@@ -98,7 +98,7 @@ func TestNodePathsAreFromHere(t *testing.T) {
 
 // What the other image shows of the kinds is what they are.
 func TestNodeShownKinds(t *testing.T) {
-	shown, real := shownKinds(), peerKinds()
+	shown, real := shownKinds(), moreKinds()
 	if len(shown) != len(real) {
 		t.Fatalf("%d kinds are shown, and there are %d", len(shown), len(real))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
 	"github.com/tenon-net/tenon/transport"
+	"github.com/tenon-net/tenon/transport/folder"
 )
 
 // peers is how the ends of this process reach others: by the node that runs, or else by
@@ -17,8 +18,9 @@ import (
 // process. There is one, as there is one identity.
 var peers = new(way)
 
-// peerKinds are the kinds of peers' ends.
-func peerKinds() transport.Kinds { return ends.Kinds(peers) }
+// moreKinds are the kinds of peers' ends, and those that link what the plain image does
+// without.
+func moreKinds() transport.Kinds { return append(ends.Kinds(peers), folder.Kinds()...) }
 
 // A way is a talk that begins when it is needed.
 type way struct {

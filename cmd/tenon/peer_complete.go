@@ -4,6 +4,9 @@ package main
 
 import "strings"
 
+// peerKind is the kind that opens a service of a peer.
+const peerKind = "peer"
+
 // A wanted is what completion needs to know of peers.
 type wanted int
 

@@ -4,13 +4,14 @@ package main
 
 import "github.com/tenon-net/tenon/transport"
 
-// The tag nopeer leaves out all that is about peers.
+// The tag nopeer leaves out all that is about peers, and what else only the image that
+// knows them can open.
 
 type peerFlags struct{}
 
 func peerCommands() []command { return nil }
 
-func peerKinds() transport.Kinds { return nil }
+func moreKinds() transport.Kinds { return nil }
 
 func (p *program) perform(cmd command, c *call) error { return cmd.run(p, c) }
 

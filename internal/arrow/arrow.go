@@ -49,7 +49,7 @@ var Rules = []Rule{
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral", "internal/ticket"}, "every program can afford to talk to a node"},
 	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
-	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
+	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
@@ -134,13 +134,14 @@ type Image struct {
 	Because string
 }
 
-// engines are what makes a program a peer, and big.
-var engines = []string{"github.com/libp2p", "modernc.org/sqlite", "charm.land/bubbletea", module + "/internal/node", module + "/internal/store", module + "/internal/peer/swarm"}
+// engines are what makes a program a peer, or a web server, and is big: programs pay for
+// it at each start, whether they use it or not.
+var engines = []string{"net/http", "github.com/libp2p", "modernc.org/sqlite", "charm.land/bubbletea", module + "/internal/node", module + "/internal/store", module + "/internal/peer/swarm"}
 
 // Images are what engines stay out of.
 var Images = []Image{
-	{"", "", engines, "programs that join ends link no engine"},
-	{"cmd/tenon", "", append([]string{"github.com/quic-go/webtransport-go"}, engines...), "the plain image runs the other one when peers are needed"},
+	{"", "", engines, "programs that join ends link no engine; who wants the kind folder imports it"},
+	{"cmd/tenon", "", append([]string{"github.com/quic-go/webtransport-go"}, engines...), "the plain image runs the other one when peers or folders are needed"},
 	{"cmd/tenon", "nopeer", append([]string{module + "/internal/peer"}, engines...), "the image without peers has nothing of them"},
 	{"cmd/tenon", "node", []string{"github.com/libp2p/go-libp2p-webrtc", "github.com/quic-go/webtransport-go", "github.com/pion"}, "transports of libp2p that are not used are not linked"},
 }

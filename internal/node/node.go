@@ -19,6 +19,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/store"
 	"github.com/tenon-net/tenon/transport"
+	"github.com/tenon-net/tenon/transport/folder"
 )
 
 // Config says how a Node is made. The zero Config but for Dir and Network is right for
@@ -40,7 +41,7 @@ type Config struct {
 	Network func(context.Context, Env) (Presence, error)
 
 	// Kinds is what the addresses of services and links may be; nil = those of package
-	// tenon. The kinds peer and peer-listen are added.
+	// tenon, and folder. The kinds peer and peer-listen are added.
 	Kinds transport.Kinds
 }
 
@@ -201,7 +202,7 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	n.life, n.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	kinds := config.Kinds
 	if kinds == nil {
-		kinds = tenon.DefaultKinds()
+		kinds = append(tenon.DefaultKinds(), folder.Kinds()...)
 	}
 	n.kinds = append(kinds[:len(kinds):len(kinds)], ends.Kinds(n)...)
 	n.opener = &tenon.Opener{Kinds: n.kinds, NoJoints: true, Events: n.endEvent}

@@ -44,7 +44,7 @@ func (p *Plan) name(a address.Address) string {
 
 // hasTicket tells whether the target is a ticket, which gives a right to whoever has it.
 func (p *Plan) hasTicket() bool {
-	return strings.EqualFold(p.Addr.Kind.Name, peerKind) && ticket.Is(p.Addr.Target.Text)
+	return strings.EqualFold(p.Addr.Kind.Name, "peer") && ticket.Is(p.Addr.Target.Text)
 }
 
 // shown is what may be shown of the value of an option.

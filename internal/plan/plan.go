@@ -196,14 +196,22 @@ func (p *Plan) imply(with string) error {
 	return nil
 }
 
-// peerKind is the kind of package node that needs a network of peers, which not every
-// program links; peer-listen is the other one.
-const peerKind = "peer"
+// elsewhere returns the package of this module that has a kind which not every program
+// links, because it brings a network of peers with it, or net/http; else "".
+func elsewhere(kind string) string {
+	switch kind {
+	case "peer", "peer-listen":
+		return "node"
+	case "folder":
+		return "transport/folder"
+	}
+	return ""
+}
 
 func (p *Plan) unknownKind(word address.Word, kinds transport.Kinds) error {
-	if name := strings.ToLower(word.Name); name == peerKind || name == peerKind+"-listen" {
-		return p.wordError(word, "is a kind of package github.com/tenon-net/tenon/node, which this program does not use",
-			"import it, and append the Kinds of a node.Node to those of a tenon.Opener")
+	if home := elsewhere(strings.ToLower(word.Name)); home != "" {
+		return p.wordError(word, "is a kind of package github.com/tenon-net/tenon/"+home+", which this program does not use",
+			"a Go program imports it, and appends its Kinds to those of a tenon.Opener", "the program tenon has it, unless it was built with the tag nopeer")
 	}
 	var hints []string
 	if near := opt.Nearest(word.Name, kinds.Names(), 3); len(near) > 0 {

@@ -12,11 +12,9 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// peerKind is how the names of the kinds of peers' ends begin.
-const peerKind = "peer"
-
-// shownKinds are the kinds of peers' ends for help, completion and explanations. What
-// opens them is in the other image, where a test compares the two.
+// shownKinds are the kinds that the plain image has for help, completion and explanations
+// only. What opens them links net/http, a database or an engine for peers, and is in the
+// other image, where a test compares the two.
 func shownKinds() transport.Kinds {
 	traits := transport.Traits{HalfClose: true, Deadlines: true}
 	listens := traits
@@ -28,6 +26,9 @@ func shownKinds() transport.Kinds {
 		{Name: "peer-listen", Syntax: "peer-listen:SERVICE", Example: "peer-listen:web,to=alice", Traits: listens,
 			Doc: "Offers a service to other peers for as long as it is open; nobody may use it but those of to= and those it is granted to.",
 			New: func() transport.Endpoint { return new(shownListen) }},
+		{Name: "folder", Syntax: "folder:PATH", Example: "folder:/srv/www", Traits: transport.Traits{HalfClose: true, Deadlines: true, EndsBoth: true},
+			Doc: "Serves a folder over HTTP, to be read and not written.",
+			New: func() transport.Endpoint { return new(shownFolder) }},
 	}
 }
 
@@ -60,3 +61,18 @@ func (l *shownListen) Bind(s *opt.Set) {
 }
 
 func (l *shownListen) Listen(context.Context) (transport.Acceptor, error) { return nil, errShown }
+
+type shownFolder struct {
+	hidden bool
+	hosts  []string
+}
+
+var _ transport.Dialer = (*shownFolder)(nil)
+
+func (f *shownFolder) Bind(s *opt.Set) {
+	s.Target(opt.Text, "PATH", func(address.Target) error { return nil })
+	s.Bool(&f.hidden, "hidden", "serve and list names that begin with a dot, too")
+	s.Strings(&f.hosts, "host", "name", "answer requests for this host, too, beside addresses, localhost and names without a dot; * for any")
+}
+
+func (f *shownFolder) Dial(context.Context) (transport.Conn, error) { return nil, errShown }
