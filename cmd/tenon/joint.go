@@ -159,6 +159,9 @@ func (c *call) option(name string, words []string) *opt.Def {
 // checkPassed looks whether the address has the options that were given as flags. A
 // mistake in the address itself is told when it is opened.
 func (c *call) checkPassed() error {
+	if len(c.passed) == 0 {
+		return nil
+	}
 	if _, err := newOpener().Options(c.target()); err != nil {
 		return nil
 	}
@@ -186,6 +189,9 @@ func findOption(addr, name string) *opt.Def {
 // wrong stays as it is: what is said about its text has none of them in it.
 func (c *call) withPassed() string {
 	addr := c.target()
+	if len(c.passed) == 0 {
+		return addr
+	}
 	if _, err := newOpener().Options(addr); err != nil {
 		return addr
 	}

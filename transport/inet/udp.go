@@ -51,7 +51,7 @@ func udpPreset(k transport.Kind, digit string, family Family) transport.Kind {
 		p.Stack, p.With = k.Stack, k.With+","+p.With
 	}
 	if family == IPv6 {
-		p.Example = strings.NewReplacer("239.255.0.1", "[ff02::114]", "192.0.2.7", "[2001:db8::7]").Replace(p.Example)
+		p.Example = strings.ReplaceAll(strings.ReplaceAll(p.Example, "239.255.0.1", "[ff02::114]"), "192.0.2.7", "[2001:db8::7]")
 	}
 	for _, alias := range k.Aliases {
 		p.Aliases = append(p.Aliases, renamed(alias))
