@@ -13,7 +13,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"fmt"
-	"golang.org/x/sys/unix"
 	"io"
 	"math/big"
 	"net"
@@ -142,25 +141,6 @@ func runProgram(t *testing.T, args ...string) (string, int) {
 	defer ownStdio(t)()
 	status := p.exit(p.main(args))
 	return out.String(), status
-}
-
-// ownStdio keeps the test's standard input and output, which the program closes in the
-// end, until restore.
-func ownStdio(t *testing.T) (restore func()) {
-	t.Helper()
-	var kept [2]int
-	for fd := range kept {
-		var err error
-		if kept[fd], err = unix.Dup(fd); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		for fd, dup := range kept {
-			unix.Dup2(dup, fd)
-			unix.Close(dup)
-		}
-	}
 }
 
 func listen(t *testing.T) net.Listener {
