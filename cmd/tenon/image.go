@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/image"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -195,6 +196,9 @@ func (p *program) buildNode(dir string) (*os.File, error) {
 
 // moreKinds are the kinds that only the other image can open.
 func moreKinds() transport.Kinds { return shownKinds() }
+
+// unknownPeers has nothing to say: peers are known to the other image.
+func (p *program) unknownPeers(*call, []string) []tenon.Event { return nil }
 
 // peerCandidates has the other image complete, and returns only if there is none:
 // nobody waits for it to be built.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -27,7 +28,15 @@ func runID(p *program, c *call) error {
 		case len(id.Away) > 0:
 			p.tell(c, "this is a new key; not reached, and shown it when they meet this computer again: %s", strings.Join(id.Away, ", "))
 		case c.peer.rotate:
-			p.tell(c, "this is a new key, and all peers follow")
+			peers, err := t.Peers(p.ctx)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(peers, func(other api.Peer) bool { return !other.Paired.IsZero() && !other.Blocked }) {
+				p.tell(c, "this is a new key, and all peers follow")
+			} else {
+				p.tell(c, "this is a new key; there is no peer that would have to follow")
+			}
 		}
 		if p.json {
 			return p.stdout.json(id)

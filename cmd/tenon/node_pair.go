@@ -16,6 +16,7 @@ import (
 
 	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer/pair"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -35,6 +36,11 @@ func runPair(p *program, c *call) error {
 		}
 		if code == "" {
 			return errNoCode
+		}
+	}
+	if code != "" { // a mistake is told before anything is begun
+		if _, _, err := pair.ParseCode(code); err != nil {
+			return transport.Usage(err)
 		}
 	}
 	return p.with(c, func(t *talk) error {

@@ -65,6 +65,9 @@ func (p *program) prepare(c *call, ends []string) (ctx context.Context, o *tenon
 	stop := func() {}
 	if c.joint.chat || c.joint.broadcast || serves(ends) {
 		stop = p.reloadOnHangUp(ctx, o, out.event)
+		for _, notice := range p.unknownPeers(c, ends) {
+			out.event(notice)
+		}
 	}
 	done = func(err error) error {
 		stop()

@@ -2,7 +2,10 @@
 
 package main
 
-import "github.com/tenon-net/tenon/transport"
+import (
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/transport"
+)
 
 // The tag nopeer leaves out all that is about peers, and what else only the image that
 // knows them can open.
@@ -23,3 +26,5 @@ const nothing wanted = 0
 func wantedFor(command, []string, string) wanted { return nothing }
 
 func (p *program) peerCandidates(wanted, string) []string { return nil }
+
+func (p *program) unknownPeers(*call, []string) []tenon.Event { return nil }
