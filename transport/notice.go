@@ -8,11 +8,3 @@ type Noticer interface {
 	// while a connection is being made, and does not block.
 	Notify(tell func(line string))
 }
-
-// A SideValidator is a Layer with options that mean something on one side only.
-type SideValidator interface {
-	// ValidateSide is [Validator.Validate] for the side that the layer will
-	// play, and refuses what would do nothing there. An option that restricts
-	// is never taken and ignored.
-	ValidateSide(Side) error
-}

@@ -261,13 +261,6 @@ const (
 	Accepted
 )
 
-// A Validator is an Endpoint that can find fault with its options before
-// anything is opened. Validate may read files that the options name, such as
-// certificates, and does nothing else.
-type Validator interface {
-	Validate() error
-}
-
 // A Guard is an Endpoint that knows how its listeners let clients in, and says so
 // before a program is put behind them.
 type Guard interface {

@@ -365,24 +365,14 @@ func (p *Plan) validate() error {
 	if err := p.validateHabit(); err != nil {
 		return err
 	}
-	for _, part := range p.Parts {
-		if err := p.validatePart(part.End); err != nil {
-			return &transport.Error{Op: "parse", End: p.Name(), Err: err}
-		}
-	}
-	return nil
-}
-
-func (p *Plan) validatePart(e transport.Endpoint) error {
 	side := transport.Dialed
 	if p.Listens() {
 		side = transport.Accepted
 	}
-	switch v := e.(type) {
-	case transport.SideValidator:
-		return v.ValidateSide(side)
-	case transport.Validator:
-		return v.Validate()
+	for _, part := range p.Parts {
+		if err := transport.Validate(part.End, side); err != nil {
+			return &transport.Error{Op: "parse", End: p.Name(), Err: err}
+		}
 	}
 	return nil
 }

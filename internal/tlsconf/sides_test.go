@@ -146,7 +146,7 @@ func (p *probe) what(options string, side transport.Side) outcome {
 			p.t.Fatalf("%s: %v", options, err)
 		}
 	}
-	if err := o.ValidateSide(side); err != nil {
+	if err := transport.Validate(&o, side); err != nil {
 		return outcome{err: err}
 	}
 	f, err := o.read()

@@ -154,7 +154,10 @@ type Header struct {
 	Accept AcceptHeader
 }
 
-var _ transport.Layer = (*Header)(nil)
+var (
+	_ transport.Layer         = (*Header)(nil)
+	_ transport.SideValidator = (*Header)(nil)
+)
 
 // Bind binds the options of both sides.
 func (l *Header) Bind(s *opt.Set) {

@@ -19,9 +19,10 @@ import (
 type HTTPServer struct{ Access }
 
 var (
-	_ transport.Layer     = (*HTTPServer)(nil)
-	_ transport.Guard     = (*HTTPServer)(nil)
-	_ transport.Validator = (*HTTPServer)(nil)
+	_ transport.Layer         = (*HTTPServer)(nil)
+	_ transport.Guard         = (*HTTPServer)(nil)
+	_ transport.Validator     = (*HTTPServer)(nil)
+	_ transport.SideValidator = (*HTTPServer)(nil)
 )
 
 // ValidateSide refuses to be put on an end that is dialed.

@@ -17,9 +17,10 @@ import (
 type SOCKSServer struct{ Access }
 
 var (
-	_ transport.Layer     = (*SOCKSServer)(nil)
-	_ transport.Guard     = (*SOCKSServer)(nil)
-	_ transport.Validator = (*SOCKSServer)(nil)
+	_ transport.Layer         = (*SOCKSServer)(nil)
+	_ transport.Guard         = (*SOCKSServer)(nil)
+	_ transport.Validator     = (*SOCKSServer)(nil)
+	_ transport.SideValidator = (*SOCKSServer)(nil)
 )
 
 // Bind binds the options. It refuses the target of socat's SOCKS5-LISTEN.

@@ -53,7 +53,7 @@ func (d *Dial) Bind(s *opt.Set) {
 }
 
 // Validate checks the options of an end that dials.
-func (d *Dial) Validate() error { return d.TLS.ValidateSide(transport.Dialed) }
+func (d *Dial) Validate() error { return transport.Validate(&d.TLS, transport.Dialed) }
 
 // Notify has tell called when files that have changed were read, or could not be.
 func (d *Dial) Notify(tell func(line string)) { d.cfg.Notify(tell) }

@@ -48,7 +48,7 @@ func (l *Listen) Bind(s *opt.Set) {
 }
 
 // Validate checks the options of an end that listens.
-func (l *Listen) Validate() error { return l.TLS.ValidateSide(transport.Accepted) }
+func (l *Listen) Validate() error { return transport.Validate(&l.TLS, transport.Accepted) }
 
 // Notify has tell called when files that have changed were read, or could not be.
 func (l *Listen) Notify(tell func(line string)) { l.cfg.Notify(tell) }

@@ -68,8 +68,8 @@ func (h Harness) testText(t *testing.T) {
 	}
 	for _, text := range slices.Sorted(maps.Keys(h.Bad)) {
 		e, err := Fill(h.Kind, text)
-		if v, ok := e.(transport.Validator); ok && err == nil {
-			err = v.Validate()
+		if err == nil {
+			err = transport.Validate(e, h.side(text))
 		}
 		switch want := h.Bad[text]; {
 		case err == nil:
@@ -78,6 +78,16 @@ func (h Harness) testText(t *testing.T) {
 			t.Errorf("%q: got error\n\t%s\nwant\n\t%s", text, err, want)
 		}
 	}
+}
+
+// side is the side that the end of an address is on: that of the kind, or of the one
+// beneath a layer.
+func (h Harness) side(text string) transport.Side {
+	a, err := address.Parse(text)
+	if h.Kind.Traits.Listens || err == nil && strings.HasSuffix(a.Kind.Name, "listen") {
+		return transport.Accepted
+	}
+	return transport.Dialed
 }
 
 // bare returns a without positions and without the text it came from.

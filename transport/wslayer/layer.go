@@ -101,7 +101,7 @@ func (l *Layer) wrap(ctx context.Context, inner transport.Conn, side transport.S
 	if !ok {
 		return nil, transport.Mark(errors.New("ws goes over streams of bytes, not over messages"), transport.ErrUsage)
 	}
-	if err := l.ValidateSide(side); err != nil {
+	if err := transport.Validate(l, side); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

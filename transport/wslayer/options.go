@@ -59,19 +59,17 @@ func maskHeader(header string) string {
 	return name + ": …"
 }
 
-// Validate checks what is wrong on either side. [Layer.ValidateSide] knows more.
+// Validate checks what is wrong on either side.
 func (l *Layer) Validate() error { return transport.Mark(l.validate(), transport.ErrUsage) }
 
-// ValidateSide is Validate, and refuses what does nothing on the side where the Layer is
-// to be: an option that is not kept is worse than none.
+// ValidateSide refuses what does nothing on the side where the Layer is to be: an option
+// that is not kept is worse than none.
 func (l *Layer) ValidateSide(side transport.Side) error {
-	err := l.validate()
-	if err == nil && side == transport.Dialed {
-		err = l.validateDialed()
-	} else if err == nil {
-		err = l.validateAccepted()
+	check := l.validateAccepted
+	if side == transport.Dialed {
+		check = l.validateDialed
 	}
-	return transport.Mark(err, transport.ErrUsage)
+	return transport.Mark(check(), transport.ErrUsage)
 }
 
 func (l *Layer) validate() error {

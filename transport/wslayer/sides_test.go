@@ -88,7 +88,7 @@ func TestOptionsOfSides(t *testing.T) {
 func wantSide(t *testing.T, text string, side transport.Side, want string) {
 	t.Helper()
 	l := fill(t, text)
-	err := l.ValidateSide(side)
+	err := transport.Validate(l, side)
 	if want == "" && err != nil || want != "" && (!errors.Is(err, transport.ErrUsage) || !strings.Contains(err.Error(), want)) {
 		t.Errorf("%s, side %d: %v, want %q", text, side, err, want)
 	}
