@@ -172,6 +172,8 @@ func (p *Plan) misplaced(d *opt.Def) string {
 	c := &p.Common
 	_, overTCP := p.Base().End.(*inet.Dial)
 	switch {
+	case (d.Name == "send-proxy" || d.Name == "accept-proxy") && p.Base().Kind.Traits.Messages:
+		return "goes before a stream of bytes, and " + p.Base().Kind.Name + " carries messages"
 	case d.Name == "via" && !overTCP:
 		return "is for ends that are dialed over tcp"
 	case d.Name == "resolve" && len(c.Via) == 0:

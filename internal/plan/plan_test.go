@@ -47,6 +47,8 @@ func TestPlans(t *testing.T) {
 		"tcp-listen:1,handshake-timeout=5s":  `is for ends with a handshake`,
 		"udp:h:1,readbytes=4":                `is for ends that carry bytes`,
 		"tcp-listen:1,once,many":             `contradict each other`,
+		"udp:h:1,send-proxy=v1":              `goes before a stream of bytes`,
+		"shm-msg-listen:x,accept-proxy":      `goes before a stream of bytes`,
 		"socks5-listen:1,proxy-user=x":       `a user name and a password for clients come together`,
 		"http-proxy-listen:1,users=@none":    `no such file`,
 		"tcp+tls:h:1":                        `is not a layer`,

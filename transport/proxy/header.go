@@ -84,9 +84,9 @@ func headerAddr(a net.Addr) net.Addr {
 // the address of the socket, which Info().Socket keeps; see [transport.PeerAddr].
 type AcceptHeader struct {
 	// Trust lists the networks whose word is taken. If it is empty, that of
-	// the loopback and of private networks is; see [netip.Addr.IsPrivate]. A
-	// peer without an IP address, as over a unix socket, is trusted: file
-	// permissions are for that.
+	// the loopback and of private networks is; see [netip.Addr.IsPrivate]. So is
+	// a peer without an IP address then, as over a unix socket: file permissions
+	// are for that. In no network that is listed is such a peer.
 	Trust address.Prefixes
 
 	// Optional lets clients in that send no header, and those whose word is
@@ -138,7 +138,7 @@ func (l *AcceptHeader) Wrap(ctx context.Context, inner transport.Conn, side tran
 func (l *AcceptHeader) trusts(peer net.Addr) bool {
 	ap, ok := addrPort(peer)
 	if !ok {
-		return true
+		return len(l.Trust) == 0
 	}
 	addr := address.Canonical(ap.Addr())
 	if len(l.Trust) == 0 {

@@ -219,7 +219,7 @@ func testHeaderTrust(t *testing.T) {
 	far := tcp("203.0.113.7:1")
 	for options, peers := range map[string]map[net.Addr]bool{
 		"":               {far: false, tcp("10.0.0.1:1"): true, tcp("[::1]:1"): true, transport.Addr{Net: "unix", Name: "@"}: true},
-		"203.0.113.0/24": {far: true, tcp("10.0.0.1:1"): false, tcp("[::ffff:203.0.113.9]:1"): true},
+		"203.0.113.0/24": {far: true, tcp("10.0.0.1:1"): false, tcp("[::ffff:203.0.113.9]:1"): true, transport.Addr{Net: "unix", Name: "@"}: false},
 	} {
 		l := new(Header)
 		if options != "" {
