@@ -95,6 +95,9 @@ func TestBadValues(t *testing.T) {
 		{"password", "", true, "must not be empty"},
 		{"password", "pass:", true, "must not be empty"},
 		{"password", "@/dev/null", true, "must not be empty"},
+		{"password", "  ", true, "must not be empty"},
+		{"password", "pass:\t", true, "must not be empty"},
+		{"password", "\x00\u00a0", true, "must not be empty"},
 	} {
 		var e sample
 		var s Set

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // boolType is the Type of an option that may stand without a value.
@@ -174,7 +175,8 @@ func (s *Set) Func(name, typ, usage string, set func(string) error) *Def {
 }
 
 // ReadSecret returns the secret that text stands for; see [Set.Secret]. An empty one
-// is an error: a variable that is not set must not open a door.
+// is an error: a variable that is not set must not open a door. So is one of white space
+// and control characters alone, which is what a file or a script that went wrong leaves.
 func ReadSecret(text string) (string, error) {
 	secret, from := strings.TrimPrefix(text, "pass:"), "the text"
 	switch {
@@ -192,10 +194,25 @@ func ReadSecret(text string) (string, error) {
 		}
 		secret, from = v, text
 	}
-	if secret == "" {
+	if IsBlank(secret) {
 		return "", &ValueError{Msg: "must not be empty, and " + from + " is"}
 	}
 	return secret, nil
+}
+
+// MaskPassword is the [Def.Mask] of an option for a name after which somebody may write
+// a password, which belongs elsewhere: it leaves out what follows a colon.
+func MaskPassword(value string) string {
+	name, _, found := strings.Cut(value, ":")
+	if found {
+		name += ":…"
+	}
+	return name
+}
+
+// IsBlank tells whether nothing in text can be seen: no secret is like that.
+func IsBlank(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
 
 func notEmpty(v string) error {

@@ -10,7 +10,7 @@ import (
 )
 
 // What may be shown is decided by where it came from, not by what it looks like:
-// names of kinds and options, targets without their passwords and queries, values of
+// names of kinds and options, targets without their passwords, queries and fragments, values of
 // options that are known and not secret. All else is masked: it may be a part of a
 // secret, cut off by a comma or a quote that its owner did not think of.
 
@@ -33,8 +33,8 @@ func (p *Plan) name(a address.Address) string {
 	if p.In != nil {
 		return p.In.Name() + "!!" + p.Out.Name()
 	}
-	if i := strings.IndexByte(a.Target.Text, '?'); i >= 0 && p.takesPath() {
-		a.Target = address.Target{Text: a.Target.Text[:i] + "?…"}
+	if i := strings.IndexAny(a.Target.Text, "?#"); i >= 0 && p.takesPath() {
+		a.Target = address.Target{Text: a.Target.Text[:i+1] + "…"}
 	}
 	if p.hasTicket() {
 		a.Target = address.Target{Text: ticket.Prefix + "…"}
@@ -93,7 +93,7 @@ func (m masked) target(p *Plan) (end int) {
 	}
 	end = a.Target.Pos + a.TargetLen()
 	text := string(m[a.Target.Pos:end])
-	if i := strings.IndexByte(text, '?'); i >= 0 && (len(p.Parts) == 0 || p.takesPath()) {
+	if i := strings.IndexAny(text, "?#"); i >= 0 && (len(p.Parts) == 0 || p.takesPath()) {
 		m.hide(a.Target.Pos+i+1, end)
 	}
 	if p.hasTicket() {

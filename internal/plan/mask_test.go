@@ -15,6 +15,13 @@ func TestSecretsAreMasked(t *testing.T) {
 	for _, addr := range []string{
 		"ws://me:hunter2@127.0.0.1:1/",
 		"ws://127.0.0.1:1/p?token=hunter2",
+		"ws://127.0.0.1:1/p#token=hunter2",
+		"ws://127.0.0.1:1/,path=/p#hunter2",
+		"ws://127.0.0.1:1/,header=hunter2",
+		"ws://127.0.0.1:1/,user=me:hunter2",
+		"socks5:127.0.0.1:a:1,socksuser=me:hunter2",
+		"http-proxy-listen:1,proxy-user=me:hunter2",
+		"http-proxy-listen:1,users=me:hunter2",
 		"ws://127.0.0.1:1/,user=me,password=hunter2",
 		"ws://127.0.0.1:1/,user=me,password=squid,fish",
 		"ws://127.0.0.1:1/,user=me,password='squid,fish",

@@ -39,15 +39,21 @@ type Access struct {
 // Bind binds the options.
 func (a *Access) Bind(s *opt.Set) {
 	s.Group("proxy clients")
-	s.Func("proxy-user", "name", "user name that clients must give", func(v string) error {
+	user := s.Func("proxy-user", "name", "user name that clients must give", func(v string) error {
 		a.User = v
 		return notEmpty(v)
-	}).Multi = false
+	})
+	user.Multi, user.Mask = false, opt.MaskPassword
 	s.Secret(&a.Password, "proxy-password", "password that clients must give")
-	s.Func("users", "@FILE", "file with a line NAME:PASSWORD for each client", func(v string) error {
-		a.Users = strings.TrimPrefix(v, "@")
-		return notEmpty(a.Users)
-	}).Multi = false
+	users := s.Func("users", "@FILE", "file with a line NAME:PASSWORD for each client", func(v string) error {
+		name, isFile := strings.CutPrefix(v, "@")
+		if !isFile && strings.Contains(v, ":") {
+			return &opt.ValueError{Msg: "is written @FILE, and the file has a line NAME:PASSWORD for each client"}
+		}
+		a.Users = name
+		return notEmpty(name)
+	})
+	users.Multi, users.Mask = false, opt.MaskPassword
 	bindPatterns(s, &a.AllowTarget, "allow-target", "targets that clients may reach, and no others: HOST, *.DOMAIN, address or network, with :PORT")
 	bindPatterns(s, &a.DenyTarget, "deny-target", "targets that clients may not reach")
 	s.Bool(&a.AllowPrivate, "allow-private", "let clients reach this machine and private networks")

@@ -49,10 +49,10 @@ func (d *DialSOCKS) Bind(s *opt.Set) {
 		return setProxy(t, &d.Proxy, &d.Port, &d.Target)
 	})
 	if d.Version == SOCKSVersion5 {
-		s.String(&d.User, "socksuser", "name", "user name for the proxy")
+		s.String(&d.User, "socksuser", "name", "user name for the proxy").Mask = opt.MaskPassword
 		s.Secret(&d.Password, "sockspass", "password for the proxy")
 	} else {
-		s.String(&d.User, "socksuser", "name", "user ID for the proxy")
+		s.String(&d.User, "socksuser", "name", "user ID for the proxy").Mask = opt.MaskPassword
 	}
 	bindPort(s, &d.Port, "socksport", DefaultSOCKSPort)
 }

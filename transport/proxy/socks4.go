@@ -35,7 +35,7 @@ var _ transport.Layer = (*SOCKS4)(nil)
 
 // Bind binds the options that the layer has beside its Target.
 func (l *SOCKS4) Bind(s *opt.Set) {
-	s.String(&l.User, "socksuser", "name", "user ID for the proxy")
+	s.String(&l.User, "socksuser", "name", "user ID for the proxy").Mask = opt.MaskPassword
 }
 
 // Wrap asks the proxy at the other side of inner. The Conn has the target for its

@@ -55,7 +55,7 @@ var _ transport.Layer = (*SOCKS5)(nil)
 
 // Bind binds the options that the layer has beside its Target.
 func (l *SOCKS5) Bind(s *opt.Set) {
-	s.String(&l.User, "socksuser", "name", "user name for the proxy")
+	s.String(&l.User, "socksuser", "name", "user name for the proxy").Mask = opt.MaskPassword
 	s.Secret(&l.Password, "sockspass", "password for the proxy").Alias("sockspassword")
 }
 

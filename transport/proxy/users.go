@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -64,7 +65,7 @@ func loadUsers(name string, last *users) (*users, error) {
 			continue
 		}
 		user, password, found := bytes.Cut(line, []byte(":"))
-		if !found || len(user) == 0 || len(password) == 0 {
+		if !found || opt.IsBlank(string(user)) || opt.IsBlank(string(password)) {
 			return nil, usage(fmt.Sprintf("%s: line %d is not NAME:PASSWORD", name, n))
 		}
 		u.credentials = append(u.credentials, credential(string(user), string(password)))

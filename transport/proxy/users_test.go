@@ -86,7 +86,7 @@ func TestEmptySecretsAreRefused(t *testing.T) {
 			t.Errorf("%s is taken", option)
 		}
 	}
-	for _, text := range []string{"", "# nobody\n", "a:\n", ":1\n"} {
+	for _, text := range []string{"", "# nobody\n", "a:\n", ":1\n", "a: \n", " :1\n"} {
 		write(t, empty, text)
 		if err := (&Access{Users: empty}).Validate(); !errors.Is(err, transport.ErrUsage) {
 			t.Errorf("a file of users with %q: error %v, want transport.ErrUsage", text, err)

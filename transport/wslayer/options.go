@@ -23,7 +23,7 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Strings(&l.Origins, "origin", "url", "send this Origin; listening: accept pages from there, * for any")
 	s.Strings(&l.Headers, "header", "name: value", "add a header to the request or the answer").Mask = maskHeader
 	s.Strings(&l.Protocols, "protocol", "name", "offer or accept this subprotocol").Alias("subprotocol")
-	s.String(&l.User, "user", "name", "name for basic authentication; listening: the only one accepted")
+	s.String(&l.User, "user", "name", "name for basic authentication; listening: the only one accepted").Mask = opt.MaskPassword
 	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
 	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
 	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
@@ -44,18 +44,21 @@ func (l *Layer) Bind(s *opt.Set) {
 	})
 }
 
-// maskQuery leaves out the query of a path, in which tokens travel.
+// maskQuery leaves out the query of a path, in which tokens travel, and a fragment.
 func maskQuery(path string) string {
-	before, _, found := strings.Cut(path, "?")
-	if found {
-		before += "?…"
+	if i := strings.IndexAny(path, "?#"); i >= 0 {
+		path = path[:i+1] + "…"
 	}
-	return before
+	return path
 }
 
-// maskHeader leaves out the value of a header, which may be a credential.
+// maskHeader leaves out the value of a header, which may be a credential. Without a
+// colon it may be that all of it is the value.
 func maskHeader(header string) string {
-	name, _, _ := strings.Cut(header, ":")
+	name, _, found := strings.Cut(header, ":")
+	if !found {
+		return "…"
+	}
 	return name + ": …"
 }
 
@@ -109,6 +112,9 @@ func (l *Layer) validateTexts() error {
 				return fmt.Errorf("%s=: a space or control character cannot be sent", name)
 			}
 		}
+	}
+	if strings.Contains(l.Path, "#") { // RFC 6455, section 3
+		return errors.New("a WebSocket has no fragment: a # that belongs to its path is written %23")
 	}
 	if strings.ContainsFunc(l.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return errors.New("token= must be letters, digits and marks of ASCII")
