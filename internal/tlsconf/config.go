@@ -28,11 +28,11 @@ func (o *Options) Client(f Files, host string) (*tls.Config, error) {
 		c.InsecureSkipVerify = true
 	case len(sums) == 0 && name == "":
 		return nil, usage(errors.New("tls needs to know whom to expect: sni=NAME or pin=sha256:HASH"))
-	case len(sums) > 0 || name != c.ServerName:
+	case len(sums) > 0 || name != c.ServerName || o.CRL != "":
 		// In favour of VerifyConnection, which also sees sessions that are resumed.
 		c.InsecureSkipVerify = true
 		c.VerifyConnection = func(s tls.ConnectionState) error {
-			return o.verifyServer(s.PeerCertificates, f.roots, sums, name)
+			return o.verifyServer(s.PeerCertificates, f, sums, name)
 		}
 	}
 	if f.cert != nil {
@@ -75,7 +75,7 @@ func (o *Options) Server(f Files, self *SelfSigned) (*tls.Config, error) {
 		if len(s.PeerCertificates) == 0 && !need {
 			return nil
 		}
-		return o.verifyClient(s, f.roots, sums)
+		return o.verifyClient(s, f, sums)
 	}
 	return c, nil
 }

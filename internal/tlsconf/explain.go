@@ -66,6 +66,7 @@ func Explain(err error) error {
 	}
 	var cert *tls.CertificateVerificationError
 	var name *errName
+	var revoked errRevoked
 	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(err, errPin):
@@ -74,6 +75,8 @@ func Explain(err error) error {
 		return denied(errNoCertificate, "")
 	case errors.As(err, &name):
 		return denied(name, "")
+	case errors.As(err, &revoked):
+		return denied(revoked, "")
 	case errors.As(err, &cert):
 		return explainCertificate(cert)
 	case errors.As(err, &record):
@@ -88,7 +91,8 @@ func Explain(err error) error {
 func IsDenied(err error) bool {
 	var cert *tls.CertificateVerificationError
 	var name *errName
-	return errors.As(err, &cert) || errors.As(err, &name) || errors.Is(err, errPin) || errors.Is(err, errNoCertificate)
+	var revoked errRevoked
+	return errors.As(err, &cert) || errors.As(err, &name) || errors.As(err, &revoked) || errors.Is(err, errPin) || errors.Is(err, errNoCertificate)
 }
 
 func denied(err error, hint string) error {

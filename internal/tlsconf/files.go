@@ -14,12 +14,16 @@ import (
 type Files struct {
 	roots *x509.CertPool   // of CA; nil means the system's
 	cert  *tls.Certificate // of Cert and Key; nil means none
+	crl   revocationLists  // of CRL; nil means that none is asked for
 }
 
 // read reads all of them.
 func (o *Options) read() (f Files, err error) {
 	if f.roots, err = o.roots(); err == nil && o.Cert != "" {
 		f.cert, err = o.loadCert()
+	}
+	if err == nil {
+		f.crl, err = o.lists()
 	}
 	if err != nil {
 		return Files{}, usage(err)

@@ -24,7 +24,7 @@ type Loader struct {
 // loaded is what one reading gave. It does not change.
 type loaded struct {
 	cfg  *tls.Config
-	seen [3]os.FileInfo // the files when they were last tried, whether or not that worked
+	seen [4]os.FileInfo // the files when they were last tried, whether or not that worked
 }
 
 // Notify has tell called when files that have changed were read, or could not be.
@@ -89,7 +89,7 @@ func (l *Loader) say(format string, args ...any) {
 // files returns the names of the files that the options name.
 func (o *Options) files() []string {
 	var names []string
-	for _, name := range []string{o.CA, o.Cert, o.Key} {
+	for _, name := range [...]string{o.CA, o.Cert, o.Key, o.CRL} {
 		if name != "" {
 			names = append(names, name)
 		}
@@ -98,7 +98,7 @@ func (o *Options) files() []string {
 }
 
 // stat looks at the files; nil stands for one that is not there.
-func (o *Options) stat() (seen [3]os.FileInfo) {
+func (o *Options) stat() (seen [4]os.FileInfo) {
 	for i, name := range o.files() {
 		if fi, err := os.Stat(name); err == nil {
 			seen[i] = fi
@@ -107,7 +107,7 @@ func (o *Options) stat() (seen [3]os.FileInfo) {
 	return seen
 }
 
-func sameFiles(a, b [3]os.FileInfo) bool {
+func sameFiles(a, b [4]os.FileInfo) bool {
 	for i := range a {
 		if (a[i] == nil) != (b[i] == nil) {
 			return false

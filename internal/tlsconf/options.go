@@ -20,6 +20,13 @@ type Options struct {
 	Cert string // PEM file of our certificate and its chain
 	Key  string // PEM file of its key; "" means that it is in Cert
 
+	// CRL is a file of lists of revoked certificates, PEM or DER. With it, every
+	// certificate in a chain but the authority at its end must be found in no list
+	// of its issuer, and there must be one that is in force: who cannot be shown
+	// not to be revoked is refused (RFC 5280, section 6.3). Connections that are
+	// open already stay.
+	CRL string
+
 	// Pins are hashes of public keys, "sha256:" and then hex or base64. A
 	// peer whose key has one of them is the right one, whoever signed its
 	// certificate, and no other is. With CA, that must have signed it as
@@ -75,6 +82,7 @@ func (o *Options) bindCommon(s *opt.Set) {
 		Alias("certificate", "openssl-certificate", "openssl-cert", "ssl-cert")
 	bindText(s, &o.Key, "key", "file", "its private key, if that is in another PEM file").
 		Alias("openssl-key", "ssl-key")
+	bindText(s, &o.CRL, "crl", "file", "refuse certificates that are revoked by the lists in this file, PEM or DER; each authority below which there are certificates must have one there that is in force; it is read again when it changes")
 	s.Strings(&o.Pins, "pin", "sha256:hash", "accept exactly the peer whose public key has this hash, whoever signed it").
 		Alias("pinnedpubkey")
 	bindText(s, &o.CommonName, "commonname", "name", "expect this name in the certificate of the server (default: sni=), or of the client, letter for letter").

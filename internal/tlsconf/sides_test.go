@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/tlsconf/tlstest"
@@ -62,6 +63,13 @@ func TestEveryOptionWorksOrIsRefused(t *testing.T) {
 		{"ca=CA", "client-auth=want", "client-auth= is for", effect},
 		{"pin=PIN", "client-auth=want", "client-auth= is for", effect},
 		{"ca=CA", "client-auth=need", "client-auth= is for", standard},
+		{"", "crl=CRL", effect, "crl= has no effect"},
+		{"ca=CA", "crl=CRL", effect, effect},
+		{"ca=CA,pin=PIN", "crl=CRL", effect, effect},
+		{"ca=CA,client-auth=want", "crl=CRL", "client-auth= is for", effect},
+		{"insecure", "crl=CRL", "crl= has no effect", "insecure is for"},
+		{"verify=no", "crl=CRL", "crl= has no effect", "crl= has no effect"},
+		{"pin=PIN", "crl=CRL", "crl= has no effect", "crl= has no effect"},
 		{"", "alpn=h2", effect, effect},
 		{"", "min=1.3", effect, effect},
 		{"", "max-version=1.2", effect, effect},
@@ -129,7 +137,7 @@ func newProbe(t *testing.T) *probe {
 		t.Fatal(err)
 	}
 	return &probe{t: t, peer: []*x509.Certificate{peer},
-		names: strings.NewReplacer("=CA", "="+ca.File, "=CERT", "="+cert, "=KEY", "="+key, "=PIN", "="+Pin(peer), "=ZERO", "=sha256:"+strings.Repeat("00", 32), "=LOG", "="+filepath.Join(t.TempDir(), "log"))}
+		names: strings.NewReplacer("=CA", "="+ca.File, "=CRL", "="+ca.Revoke(t, filepath.Join(t.TempDir(), "crl"), time.Now().Add(time.Hour), peer), "=CERT", "="+cert, "=KEY", "="+key, "=PIN", "="+Pin(peer), "=ZERO", "=sha256:"+strings.Repeat("00", 32), "=LOG", "="+filepath.Join(t.TempDir(), "log"))}
 }
 
 func (p *probe) what(options string, side transport.Side) outcome {

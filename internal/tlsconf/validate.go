@@ -65,7 +65,7 @@ func (o *Options) checkDialed() error {
 	case o.insecure() && o.CommonName != "":
 		return errors.New("commonname= has no effect on a server that insecure or verify=no says not to verify")
 	}
-	return nil
+	return o.checkCRL(!o.insecure() && (len(o.Pins) == 0 || o.CA != ""))
 }
 
 func (o *Options) checkAccepted() error {
@@ -88,7 +88,7 @@ func (o *Options) checkAccepted() error {
 	case auth != "need" && o.CommonName != "":
 		return errors.New("commonname= needs clients that must show a certificate: ca= or pin=, and not client-auth=want or none")
 	}
-	return nil
+	return o.checkCRL(auth != "none" && o.CA != "")
 }
 
 func (o *Options) versions() (oldest, newest uint16, err error) {

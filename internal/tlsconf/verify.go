@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 var errNoCertificate = errors.New("the other side shows no certificate")
@@ -23,7 +24,7 @@ func (e *errName) Error() string {
 
 // verifyServer holds a server against the pins, and against the authorities and the
 // name if there are any besides.
-func (o *Options) verifyServer(chain []*x509.Certificate, roots *x509.CertPool, sums [][]byte, name string) error {
+func (o *Options) verifyServer(chain []*x509.Certificate, f Files, sums [][]byte, name string) error {
 	if len(sums) > 0 {
 		if err := checkPin(sums, chain); err != nil {
 			return err
@@ -35,12 +36,12 @@ func (o *Options) verifyServer(chain []*x509.Certificate, roots *x509.CertPool, 
 			return unverified(chain, chain[0].VerifyHostname(name))
 		}
 	}
-	return verifyChain(chain, roots, name, x509.ExtKeyUsageServerAuth)
+	return f.verifyChain(chain, name, x509.ExtKeyUsageServerAuth)
 }
 
-// verifyClient adds to what crypto/tls verifies: the pins, the name, and that the
-// authorities of a session which is resumed are still trusted.
-func (o *Options) verifyClient(s tls.ConnectionState, roots *x509.CertPool, sums [][]byte) error {
+// verifyClient adds to what crypto/tls verifies: the pins, the name, what is revoked,
+// and that the authorities of a session which is resumed are still trusted.
+func (o *Options) verifyClient(s tls.ConnectionState, f Files, sums [][]byte) error {
 	if len(s.PeerCertificates) == 0 {
 		return errNoCertificate
 	}
@@ -49,8 +50,8 @@ func (o *Options) verifyClient(s tls.ConnectionState, roots *x509.CertPool, sums
 			return err
 		}
 	}
-	if s.DidResume && o.CA != "" {
-		if err := verifyChain(s.PeerCertificates, roots, "", x509.ExtKeyUsageClientAuth); err != nil {
+	if (s.DidResume || f.crl != nil) && o.CA != "" {
+		if err := f.verifyChain(s.PeerCertificates, "", x509.ExtKeyUsageClientAuth); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,9 @@ func (o *Options) verifyClient(s tls.ConnectionState, roots *x509.CertPool, sums
 	return nil
 }
 
-func verifyChain(chain []*x509.Certificate, roots *x509.CertPool, name string, use x509.ExtKeyUsage) error {
+// verifyChain holds a chain against the authorities, the name if it is not "", and the
+// lists of what is revoked.
+func (f Files) verifyChain(chain []*x509.Certificate, name string, use x509.ExtKeyUsage) error {
 	if len(chain) == 0 {
 		return errNoCertificate
 	}
@@ -68,8 +71,11 @@ func verifyChain(chain []*x509.Certificate, roots *x509.CertPool, name string, u
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}})
-	return unverified(chain, err)
+	good, err := chain[0].Verify(x509.VerifyOptions{DNSName: name, Roots: f.roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}})
+	if err != nil || f.crl == nil {
+		return unverified(chain, err)
+	}
+	return f.crl.check(good, time.Now())
 }
 
 // unverified returns err in the form that crypto/tls gives it.

@@ -20,6 +20,7 @@ import (
 
 var dialOptions = map[string]func(*testing.T){
 	"ca":         testTrust,
+	"crl":        testRevoked,
 	"pin":        testTrust,
 	"sni":        testTrust,
 	"commonname": testTrust,
@@ -40,6 +41,7 @@ var dialOptions = map[string]func(*testing.T){
 
 var listenOptions = map[string]func(*testing.T){
 	"ca":          testClientAuth,
+	"crl":         testRevoked,
 	"pin":         testClientAuth,
 	"client-auth": testClientAuth,
 	"commonname":  testClientAuth,
@@ -117,6 +119,16 @@ func wantKeys(t testing.TB, file string) {
 	if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), "CLIENT_TRAFFIC_SECRET_0 ") {
 		t.Errorf("key log %q, %v", data, err)
 	}
+}
+
+func testRevoked(t *testing.T) {
+	ca := tlstest.New(t)
+	good, bad := ca.Issue(t, "localhost"), ca.Issue(t, "gone", "localhost")
+	crl := ",ca=" + ca.File + ",crl=" + ca.Revoke(t, filepath.Join(t.TempDir(), "crl"), time.Now().Add(time.Hour), tlstest.Read(t, bad))
+	mustWork(t, try(t, crl, ",cert="+good))
+	mustDeny(t, try(t, crl, ",cert="+bad), "")
+	mustWork(t, try(t, ",insecure,cert="+good, crl))
+	mustDeny(t, try(t, ",insecure,cert="+bad, crl), "does not trust our certificate")
 }
 
 func testTrust(t *testing.T) {

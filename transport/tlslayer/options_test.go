@@ -112,6 +112,17 @@ var options = map[string]func(*testing.T){
 		handshake(t, ",ca="+other.File, server).mustDeny(t, "ca=FILE")
 		handshake(t, "", server).mustDeny(t, "ca=FILE")
 	},
+	"crl": func(t *testing.T) {
+		ca := tlstest.New(t)
+		good, bad := ca.Issue(t, "localhost"), ca.Issue(t, "gone", "localhost")
+		crl := ",ca=" + ca.File + ",crl=" + ca.Revoke(t, filepath.Join(t.TempDir(), "crl"), time.Now().Add(time.Hour), tlstest.Read(t, bad))
+		handshake(t, crl, ",cert="+good).mustWork(t)
+		handshake(t, crl, ",cert="+bad).mustDeny(t, "")
+		handshake(t, ",insecure,cert="+good, crl).mustWork(t)
+		if r := handshake(t, ",insecure,cert="+bad, crl); !errors.Is(r.serr, transport.ErrDenied) || !errors.Is(r.cerr, transport.ErrDenied) {
+			t.Errorf("a client that was revoked: %v, server %v", r.cerr, r.serr)
+		}
+	},
 	"cert": func(t *testing.T) {
 		ca := tlstest.New(t)
 		r := handshake(t, ",insecure", ",cert="+ca.Issue(t, "shown")).mustWork(t)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/tlsconf/tlstest"
 	"github.com/tenon-net/tenon/transport"
@@ -60,6 +61,34 @@ func TestRemovedAuthority(t *testing.T) {
 		handshakeOf(t, bob, server).mustWork(t)
 		if len(told) != 2 || !strings.Contains(told[1], "read "+ca) {
 			t.Errorf("TLS %s: told %q, want the new file besides", version, told)
+		}
+	}
+}
+
+// A client that was revoked while the listener was running is let in no more, also not by
+// a session that began before; nor is anybody once the list has run out.
+func TestRevoked(t *testing.T) {
+	for _, version := range []string{"1.2", "1.3"} {
+		ca := tlstest.New(t)
+		file, crl, next := ca.Issue(t, "alice"), filepath.Join(t.TempDir(), "crl"), filepath.Join(t.TempDir(), "next")
+		ca.Revoke(t, crl, time.Now().Add(time.Hour))
+		server := layer(t, ",ca="+ca.File+",crl="+crl+",cert="+ca.Issue(t, "localhost"))
+		if _, err := server.Announce(); err != nil {
+			t.Fatal(err)
+		}
+		alice, bob := layer(t, ",insecure,cert="+file+",max-version="+version), layer(t, ",insecure,cert="+ca.Issue(t, "bob")+",max-version="+version)
+		handshakeOf(t, alice, server).mustWork(t)
+		if r := handshakeOf(t, alice, server).mustWork(t); !r.client.DidResume {
+			t.Errorf("TLS %s: the session is not resumed", version)
+		}
+		replace(t, crl, ca.Revoke(t, next, time.Now().Add(time.Hour), tlstest.Read(t, file)))
+		if r := handshakeOf(t, alice, server); !errors.Is(r.serr, transport.ErrDenied) || !errors.Is(r.cerr, transport.ErrDenied) {
+			t.Errorf("TLS %s: the client that was revoked: %v, server %v", version, r.cerr, r.serr)
+		}
+		handshakeOf(t, bob, server).mustWork(t)
+		replace(t, crl, ca.Revoke(t, next, time.Now().Add(-time.Second)))
+		if r := handshakeOf(t, bob, server); !errors.Is(r.serr, transport.ErrDenied) {
+			t.Errorf("TLS %s: the list has run out, and the server says %v", version, r.serr)
 		}
 	}
 }

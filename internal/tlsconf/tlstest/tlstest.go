@@ -36,7 +36,7 @@ func New(t testing.TB) *Authority {
 		Subject:               pkix.Name{CommonName: "Test Authority"},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(time.Hour),
-		KeyUsage:              x509.KeyUsageCertSign,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 	}
@@ -105,6 +105,29 @@ func (a *Authority) IssueTo(t testing.TB, file string, names ...string) *x509.Ce
 		t.Fatal(err)
 	}
 	return cert
+}
+
+// Revoke writes a list of what the authority has revoked, in PEM, and returns its path. It
+// is in force for the two hours before next.
+func (a *Authority) Revoke(t testing.TB, file string, next time.Time, revoked ...*x509.Certificate) string {
+	t.Helper()
+	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: next.Add(-2 * time.Hour), NextUpdate: next}
+	for _, c := range revoked {
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: template.ThisUpdate})
+	}
+	a.WriteList(t, file, template)
+	return file
+}
+
+// WriteList signs a list of revoked certificates and writes it in PEM.
+func (a *Authority) WriteList(t testing.TB, file string, template *x509.RevocationList) {
+	t.Helper()
+	der, err := x509.CreateRevocationList(rand.Reader, template, a.cert, a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, block("X509 CRL", der))
 }
 
 // Read returns the first certificate of a PEM file.
