@@ -131,7 +131,7 @@ func safe(p *plan.Plan, outside bool, other *plan.Plan) error {
 		if n, ok := part.End.(interface{ NeedsAuth() bool }); ok && n.NeedsAuth() {
 			return &transport.Error{Op: "listen", End: p.Name(), Err: transport.WithHint(
 				transport.Mark(errors.New("this would be a proxy open to strangers"), transport.ErrDenied),
-				"listen on loopback, or give user= and password=")}
+				"listen on loopback, or give proxy-user= and proxy-password=, or users=")}
 		}
 	}
 	return nil

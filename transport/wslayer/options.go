@@ -27,7 +27,7 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
 	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
 	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
-	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may msgBuffer of long messages")
+	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may hold of long messages")
 	s.Bool(&l.Deflate, "deflate", "compress messages if the other side can")
 	s.Duration(&l.Ping, "ping", 0, 0, "send a ping so often")
 	s.Duration(&l.PingTimeout, "ping-timeout", DefaultPingTimeout, -1, "give up if nothing is heard for so long after a ping")
