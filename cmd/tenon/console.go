@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/tenon-net/tenon/internal/inherit"
 	"github.com/tenon-net/tenon/internal/neutral"
 )
 
@@ -31,6 +32,24 @@ type console struct {
 type constant string
 
 func newConsole(w io.Writer) *console { return &console{w: w} }
+
+// standard returns standard output, 1, or standard error, 2. Writing to one that was
+// closed when the program was started fails, and is not lost in the /dev/null that
+// stands there since.
+func standard(fd int) io.Writer {
+	switch {
+	case inherit.WasClosed(fd):
+		return closed{}
+	case fd == 1:
+		return os.Stdout
+	}
+	return os.Stderr
+}
+
+// closed is a descriptor that was closed.
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, inherit.ErrClosed }
 
 // linef prints one line.
 func (c *console) linef(format string, args ...any) {

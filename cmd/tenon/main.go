@@ -76,7 +76,7 @@ func main() { os.Exit(tenonMain()) }
 func tenonMain() int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	p := &program{ctx: ctx, stdout: newConsole(os.Stdout), stderr: newConsole(os.Stderr)}
+	p := &program{ctx: ctx, stdout: newConsole(standard(1)), stderr: newConsole(standard(2))}
 	p.watchSignals(cancel)
 	log.SetOutput(p.stderr.lines()) // of libraries that use it
 	log.SetFlags(0)
