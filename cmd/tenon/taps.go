@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-	"sync"
 
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
@@ -68,6 +66,9 @@ func (t *taps) open(stderr io.Writer, f *jointFlags) error {
 
 // of returns the taps of a joint.
 func (t *taps) of(joint uint64, a, b transport.Conn) []join.Tap {
+	for _, r := range t.records {
+		r.begin(a, b)
+	}
 	var out []join.Tap
 	for _, tap := range t.each {
 		out = append(out, tap(joint, a, b))
@@ -97,90 +98,6 @@ func (t *taps) end(err error) error {
 func (t *taps) close() {
 	for _, r := range t.records {
 		r.close()
-	}
-}
-
-// A record is a file that a tap writes, or standard error.
-type record struct {
-	flag   string // by which the user asked for it
-	file   *os.File
-	w      io.Writer
-	failed func(error) // if not nil, told of the first error
-
-	mu  sync.Mutex // guards err
-	err error      // the first
-}
-
-// record returns a writer of the file, or of w if there is no path.
-func (t *taps) record(flag, path string, w io.Writer) (*record, error) {
-	r := &record{flag: flag, w: w}
-	if path != "" {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		r.file, r.w = f, f
-		for _, other := range t.records {
-			if other.shares(f) {
-				f.Close()
-				return nil, usageError(other.flag+" and "+flag+" write to the same file", "each needs one of its own")
-			}
-		}
-	}
-	t.records = append(t.records, r)
-	return r, nil
-}
-
-// shares tells whether f is the same file, in which each would write over the other.
-func (r *record) shares(f *os.File) bool {
-	if r.file == nil {
-		return false
-	}
-	a, errA := r.file.Stat()
-	b, errB := f.Stat()
-	return errA == nil && errB == nil && a.Mode().IsRegular() && os.SameFile(a, b)
-}
-
-// Write writes p, and tells of the first error. A tap writes no more after that.
-func (r *record) Write(p []byte) (int, error) {
-	n, err := r.w.Write(p)
-	if err == nil {
-		return n, nil
-	}
-	if r.keep(err) && r.failed != nil {
-		r.failed(r.Err())
-	}
-	return n, r.Err()
-}
-
-// keep keeps the first error.
-func (r *record) keep(err error) (first bool) {
-	if at := (*os.PathError)(nil); errors.As(err, &at) {
-		err = at.Err // flag has the path
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err != nil {
-		return false
-	}
-	r.err = fmt.Errorf("%s: %w", r.flag, err)
-	return true
-}
-
-// Err returns the first error, or nil.
-func (r *record) Err() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.err
-}
-
-// close closes the file. A file on another machine may say only now that it is full.
-func (r *record) close() {
-	if r.file == nil {
-		return
-	}
-	if err := r.file.Close(); err != nil {
-		r.keep(err)
 	}
 }
 
