@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"context"
 	"errors"
+	"net"
 
 	"github.com/tenon-net/tenon/internal/neutral"
 )
@@ -15,8 +17,10 @@ var (
 	// list, a certificate, credentials. Exit status 3.
 	ErrDenied = errors.New("not allowed")
 
-	// ErrTimeout: a limit on time that somebody set has passed. Exit status 4.
-	ErrTimeout = errors.New("timed out")
+	// ErrTimeout: a limit on time that somebody set has passed. Exit status 4. Like
+	// those of package net, what matches it matches [context.DeadlineExceeded], and
+	// has a [net.Error] in it whose Timeout is true.
+	ErrTimeout error = timeoutError{}
 
 	// ErrUsage: the address or its options make no sense. Exit status 2.
 	ErrUsage = errors.New("usage")
@@ -24,6 +28,15 @@ var (
 	// ErrAborted: the Conn was ended by its own Abort.
 	ErrAborted = errors.New("aborted")
 )
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string        { return "timed out" }
+func (timeoutError) Timeout() bool        { return true }
+func (timeoutError) Temporary() bool      { return true }
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+var _ net.Error = timeoutError{}
 
 // A hinted error carries advice for the person who reads it.
 type hinted struct {

@@ -27,6 +27,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Timeout tells whether time ran out, for those who ask as [net/url.Error] does.
+func (e *Error) Timeout() bool {
+	return errors.Is(e.Err, ErrTimeout) || errors.Is(e.Err, os.ErrDeadlineExceeded)
+}
+
 // Failed wraps err in an [Error], unless there is one in it that says already what
 // was being done to which end. A context that ran out reads as what it is. Nil
 // stays nil.
@@ -34,7 +39,7 @@ func Failed(op, end string, err error) error {
 	if e := (*Error)(nil); err == nil || errors.As(err, &e) {
 		return err
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if !errors.Is(err, ErrTimeout) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)) {
 		err = WithHint(Mark(errors.New("timed out"), ErrTimeout), Hint(err))
 	}
 	return &Error{op, end, err}

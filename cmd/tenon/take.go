@@ -126,7 +126,7 @@ func (t *taker) get(fits func([]gift.Gift) error) ([]gift.Gift, error) {
 	}
 	for {
 		gifts, err := t.try(ctx, fits)
-		if errors.Is(err, context.DeadlineExceeded) {
+		if last, ok := ctx.Deadline(); ok && errors.Is(err, context.DeadlineExceeded) && !time.Now().Before(last) {
 			<-ctx.Done() // package net looks at the clock by itself, and may be first
 		}
 		again := errors.Is(err, errNobodyGives) || errors.Is(err, errGiverGone)
