@@ -106,7 +106,7 @@ func (p *program) talkAlone(c *call) (*talk, error) { return p.talkAs(c, false) 
 func (p *program) talkAs(c *call, meets bool) (*talk, error) {
 	t, err := p.talkRunning(c)
 	if err == nil && meets {
-		if err := c.mayLean(); err != nil {
+		if err := c.checkNodeFlags(); err != nil {
 			return nil, errors.Join(err, t.end())
 		}
 	}
@@ -120,9 +120,9 @@ func (p *program) talkAs(c *call, meets bool) (*talk, error) {
 	return p.startHere(c, dir, meets)
 }
 
-// mayLean refuses flags that say what a node is to be like, which one that runs already
+// checkNodeFlags refuses flags that say what a node is to be like, which one that runs already
 // cannot heed.
-func (c *call) mayLean() error {
+func (c *call) checkNodeFlags() error {
 	if c.set == nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ const topInterval = time.Second
 // runTop is "tenon top". Where there is no terminal to draw on, it is one look.
 func runTop(p *program, c *call) error {
 	return p.withRunning(c, func(t *talk) error {
-		first := glance(p.ctx, t)
+		first := snapshot(p.ctx, t)
 		switch {
 		case first.err != nil:
 			return first.err
@@ -35,7 +35,7 @@ func runTop(p *program, c *call) error {
 			}
 			return nil
 		}
-		m := &topModel{seen: first, look: func() tea.Msg { return glance(p.ctx, t) }}
+		m := &topModel{seen: first, look: func() tea.Msg { return snapshot(p.ctx, t) }}
 		_, err := tea.NewProgram(m, tea.WithContext(p.ctx), tea.WithoutSignalHandler()).Run()
 		if p.ctx.Err() != nil {
 			return context.Cause(p.ctx)
@@ -47,14 +47,14 @@ func runTop(p *program, c *call) error {
 	})
 }
 
-// A seen is what one glance has found.
+// A seen is what one snapshot shows.
 type seen struct {
 	status api.Status
 	joints []api.Joint
 	err    error
 }
 
-func glance(ctx context.Context, t *talk) (s seen) {
+func snapshot(ctx context.Context, t *talk) (s seen) {
 	if s.status, s.err = t.Status(ctx); s.err == nil {
 		s.joints, s.err = t.Joints(ctx)
 	}

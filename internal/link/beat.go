@@ -37,8 +37,8 @@ func (b *beat) stop() {
 	}
 }
 
-// hurry notes that something moves.
-func (b *beat) hurry(s *Stream) {
+// noteActivity notes that something moves.
+func (b *beat) noteActivity(s *Stream) {
 	b.busy = true
 	if b.slow && !s.ended {
 		b.slow = false

@@ -261,7 +261,7 @@ type mover interface{ Moved() <-chan struct{} }
 func (n *Network) Probe() {
 	for _, s := range n.streams() {
 		s.probe()
-		s.hasten()
+		s.reconnectNow()
 	}
 }
 

@@ -171,7 +171,7 @@ func (s *Stream) step(c *carrier, p []byte) (n int) {
 			if p != nil {
 				n = m
 			}
-			s.beat.hurry(s)
+			s.beat.noteActivity(s)
 			s.consumed()
 		}
 	case c.headHas < headSize:

@@ -132,8 +132,8 @@ func (s *Stream) repairs() {
 // resume: the other does not know of it.
 const hasteTime = 3 * time.Second
 
-// hasten has a session that has lost its stream look for another at once.
-func (s *Stream) hasten() {
+// reconnectNow has a session that has lost its stream look for another at once.
+func (s *Stream) reconnectNow() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hasty = time.Now()
@@ -263,7 +263,7 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	s.unpause()
 	s.suspect = false
 	s.beat.heard(s)
-	s.beat.hurry(s)
+	s.beat.noteActivity(s)
 	s.cur = c
 	s.resumed++
 	s.awaiting = false

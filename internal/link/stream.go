@@ -299,7 +299,7 @@ func (s *Stream) fail(err error) {
 func (s *Stream) dropAll() {
 	s.out.clear()
 	s.in.clear()
-	s.beat.hurry(s)
+	s.beat.noteActivity(s)
 	s.interrupt()
 	s.changed.Broadcast()
 }
@@ -333,7 +333,7 @@ func (s *Stream) CloseWrite() error {
 	}
 	if !s.fin {
 		s.fin = true
-		s.beat.hurry(s)
+		s.beat.noteActivity(s)
 		s.changed.Broadcast()
 		s.flush(true)
 	}
@@ -355,7 +355,7 @@ func (s *Stream) Close() error {
 				s.owed.stop = true
 			}
 			s.beat.progress()
-			s.beat.hurry(s)
+			s.beat.noteActivity(s)
 		}
 		s.interrupt()
 		s.settleAccount()

@@ -33,7 +33,7 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 			m = s.out.put(p[n : n+min(space, len(p)-n)])
 		}
 		if n += m; m > 0 {
-			s.beat.hurry(s)
+			s.beat.noteActivity(s)
 			s.flush(true)
 			if n == len(p) {
 				return n, nil

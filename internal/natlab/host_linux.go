@@ -40,7 +40,7 @@ func (h *Host) Plug(r *Router) {
 		h.number = 2 // the one that ports are open for
 	}
 	h.lab.ok(veth(h.lab.wires, h.s, "eth0", r.s, h.port))
-	h.lab.ok(r.s.enslave(h.port, "lan0"))
+	h.lab.ok(r.s.addToBridge(h.port, "lan0"))
 	r.hosts = append(r.hosts, h)
 	h.address()
 }

@@ -110,7 +110,7 @@ func (l *Lab) bridge(s *space, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: bridge: %w", s.name, err)
 	}
-	if err := s.enslave("anchor", name); err != nil {
+	if err := s.addToBridge("anchor", name); err != nil {
 		return err
 	}
 	if err := s.running("anchor"); err != nil {
@@ -127,7 +127,7 @@ func (s *space) running(dev string) error {
 	})
 }
 
-func (s *space) enslave(dev, bridge string) error {
+func (s *space) addToBridge(dev, bridge string) error {
 	if err := s.set("ipv6/conf/" + dev + "/disable_ipv6=1"); err != nil {
 		return err
 	}

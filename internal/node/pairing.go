@@ -57,7 +57,7 @@ func (n *Node) pairing(r api.PairRequest, tell func(api.PairEvent)) (p pairing, 
 // done puts the other side on record, and tells so. Whoever has paired gets to the end,
 // though nobody waits any more.
 func (p pairing) done(ctx context.Context, r pair.Result) error {
-	friend, why, err := p.n.befriend(context.WithoutCancel(ctx), r, p.as)
+	friend, why, err := p.n.recordPairing(context.WithoutCancel(ctx), r, p.as)
 	if err == nil {
 		p.tell(api.PairEvent{Type: api.PairDone, Words: r.Words[:], Peer: &friend, Text: why})
 	}
@@ -170,10 +170,10 @@ func (n *Node) nameFor(id peer.ID, suggested peer.Name) peer.Name {
 	return n.facts.freeName(id, suggested)
 }
 
-// befriend puts a peer on record with which pairing has succeeded. One that is known
+// recordPairing puts a peer on record with which pairing has succeeded. One that is known
 // keeps its name. A name that is taken gets a number: the pairing does not fail for it,
 // and why says so.
-func (n *Node) befriend(ctx context.Context, r pair.Result, as peer.Name) (out api.Peer, why string, err error) {
+func (n *Node) recordPairing(ctx context.Context, r pair.Result, as peer.Name) (out api.Peer, why string, err error) {
 	links := n.linksNow()
 	n.mu.Lock()
 	defer n.mu.Unlock()

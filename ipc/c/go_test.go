@@ -72,8 +72,8 @@ func pour(conn transport.Conn, n uint64) error {
 	return conn.CloseWrite()
 }
 
-// drink reads to the end, and returns how many bytes or messages of the pattern came.
-func drink(conn transport.Conn) (k uint64, err error) {
+// consume reads to the end, and returns how many bytes or messages of the pattern came.
+func consume(conn transport.Conn) (k uint64, err error) {
 	p := make([]byte, 1<<21)
 	for {
 		var n int
@@ -119,7 +119,7 @@ func TestCAndGo(t *testing.T) {
 						p, conn := joinGo(t, howto{role: role, messages: messages, ring: ring, action: action, n: back})
 						done := make(chan error, 1)
 						go func() { done <- pour(conn, uint64(out)) }()
-						if n, err := drink(conn); err != nil || n != uint64(back) {
+						if n, err := consume(conn); err != nil || n != uint64(back) {
 							t.Errorf("Go has read %d, %v; want %d", n, err, back)
 						}
 						if err := <-done; err != nil {

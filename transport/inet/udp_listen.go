@@ -154,7 +154,7 @@ func (a *udpAcceptor) receive(s *udpSocket) {
 					continue
 				}
 			} else {
-				last.earn(d)
+				last.addCredit(d)
 				last.entry.Again()
 			}
 			out.put(last, d)
@@ -171,12 +171,12 @@ func (a *udpAcceptor) session(s *udpSocket, d *datagram, now time.Time, z *zones
 	c, ok := a.table.Get(&d.udpSender, now, func() (*udpSession, *udpEntry) {
 		fresh = true
 		c := newUDPSession(a, s, target{d.from, source(d.to)}, z)
-		c.earn(d) // before somebody accepts it, and answers
+		c.addCredit(d) // before somebody accepts it, and answers
 		return c, &c.entry
 	})
 	switch {
 	case ok && !fresh:
-		c.earn(d)
+		c.addCredit(d)
 	case ok && d.messages() > 1:
 		c.entry.Again()
 	}

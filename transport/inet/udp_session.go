@@ -107,8 +107,8 @@ func (c *udpSession) send(ms []transport.Msg, wait func() error) (n int, err err
 	return n, err
 }
 
-// earn adds what a datagram is worth that has come.
-func (c *udpSession) earn(d *datagram) {
+// addCredit adds what a datagram is worth that has come.
+func (c *udpSession) addCredit(d *datagram) {
 	if n := c.a.amplify; n > 0 {
 		c.credit.Add(n * int64(len(d.data)+d.messages()*perDatagram))
 	}

@@ -232,7 +232,7 @@ func (n *Node) Open(ctx context.Context, to peer.ID, proto string) (transport.St
 	case !n.admit(to):
 		return fail(peer.ErrNotAdmitted)
 	}
-	if err := n.knock(ctx, far); err != nil {
+	if err := n.roundTrip(ctx, far); err != nil {
 		return fail(err)
 	}
 	shake(n, far)
@@ -262,8 +262,8 @@ func (n *Node) Open(ctx context.Context, to peer.ID, proto string) (transport.St
 	return near, nil
 }
 
-// knock waits for the time that a message needs there and back.
-func (n *Node) knock(ctx context.Context, far *Node) error {
+// roundTrip waits for the time that a message needs there and back.
+func (n *Node) roundTrip(ctx context.Context, far *Node) error {
 	w := n.world
 	p := &pipe{world: w}
 	p.changed.L = &w.mu
