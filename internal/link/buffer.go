@@ -1,6 +1,10 @@
 package link
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/account"
+)
 
 // The sizes of blocks, without the room for a head. A large one makes one frame of data.
 const (
@@ -50,7 +54,7 @@ func (k *block) size() int { return len(k.b) - headSize }
 type buffer struct {
 	blocks []*block
 	length int
-	memory *account // pays for the blocks; nil if they are paid for
+	memory *account.Account // pays for the blocks; nil if they are paid for
 }
 
 // room returns where up to n more bytes may be put, as many as fit into one block, and
@@ -70,12 +74,12 @@ func (q *buffer) room(n int) *block {
 	case n <= middleBlock && q.length < 2*middleBlock:
 		size = middleBlock
 	}
-	if q.memory != nil && !q.memory.take(int64(size), false) {
+	if q.memory != nil && !q.memory.Take(int64(size), false) {
 		if len(q.blocks) > 0 {
 			return nil
 		}
 		size = smallBlock
-		q.memory.take(smallBlock, true)
+		q.memory.Take(smallBlock, true)
 	}
 	k := poolOf(size).Get().(*block) //nolint:forcetypeassert // there is nothing else in it
 	q.blocks = append(q.blocks, k)
@@ -139,7 +143,7 @@ func (q *buffer) trim() {
 
 func (q *buffer) free(k *block) {
 	if q.memory != nil {
-		q.memory.give(int64(k.size()))
+		q.memory.Give(int64(k.size()))
 	}
 	k.start, k.end = headSize, headSize
 	poolOf(k.size()).Put(k)

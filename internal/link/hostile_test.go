@@ -275,7 +275,7 @@ func TestFloods(t *testing.T) {
 		if refused != 30 {
 			p.t.Errorf("%d of 50 sessions were refused", refused)
 		}
-		if used := p.far.memory.used.Load(); used > 1<<20 {
+		if used := p.far.memory.Used(); used > 1<<20 {
 			p.t.Errorf("%d bytes", used)
 		}
 		if s, err := friend.Open(p.t.Context(), p.b.Self(), "test"); err != nil {
@@ -349,7 +349,7 @@ func TestNoAcknowledgement(t *testing.T) {
 		if !errors.Is(err, io.EOF) && n > DefaultBuffer {
 			p.t.Errorf("%d bytes, %v", n, err)
 		}
-		if used := p.far.memory.used.Load(); used > DefaultBuffer+1<<20 {
+		if used := p.far.memory.Used(); used > DefaultBuffer+1<<20 {
 			p.t.Errorf("%d bytes are booked", used)
 		}
 		close(stop)
@@ -380,7 +380,7 @@ func TestIdleCost(t *testing.T) {
 			t.Errorf("%d goroutines for %d sessions", n, many)
 		}
 		for _, n := range []*Network{near, far} {
-			if per := n.memory.used.Load() / many; per > firstWindow {
+			if per := n.memory.Used() / many; per > firstWindow {
 				t.Errorf("%d bytes are booked for each session", per)
 			}
 		}

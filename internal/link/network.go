@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/account"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -58,7 +59,7 @@ func (o Options) withDefaults() Options {
 type Network struct {
 	below    peer.Network
 	options  Options
-	memory   account
+	memory   account.Account
 	stop     func()        // serving below, which goes on when this is closed
 	closing  chan struct{} // closed by Close
 	shutdown sync.Once
@@ -83,7 +84,7 @@ type sessionID struct {
 // New makes a Network that stands on another. It serves [Proto] there.
 func New(below peer.Network, o Options) *Network {
 	o = o.withDefaults()
-	n := &Network{below: below, options: o, memory: account{limit: o.AllMemory}, closing: make(chan struct{}),
+	n := &Network{below: below, options: o, memory: account.Account{Limit: o.AllMemory}, closing: make(chan struct{}),
 		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}, accepted: map[*accepted]bool{}}
 	n.stop = below.Serve(Proto, n.accept) // also after Close: who asks then is aborted, and not told that nobody speaks this
 	n.spawn(n.watch)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/account"
 	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -17,7 +18,7 @@ const maxFinished = 256
 // A peerState is what there is with one peer. The mutex of the Network guards it, but
 // for the account.
 type peerState struct {
-	memory     account
+	memory     account.Account
 	sessions   int
 	handshakes int
 	finished   []finished // oldest first
@@ -34,7 +35,7 @@ type finished struct {
 func (n *Network) with(id peer.ID) *peerState {
 	p := n.peers[id]
 	if p == nil {
-		p = &peerState{memory: account{limit: n.options.Memory, parent: &n.memory}}
+		p = &peerState{memory: account.Account{Limit: n.options.Memory, Parent: &n.memory}}
 		n.peers[id] = p
 	}
 	return p
@@ -118,9 +119,9 @@ func (n *Network) register(s *Stream) reason {
 	}
 	// While there is little memory left, new sessions begin slowly.
 	s.window = firstWindow
-	if !p.memory.take(s.window, false) {
+	if !p.memory.Take(s.window, false) {
 		s.window = slowWindow
-		if !p.memory.take(s.window, p.sessions == 0) {
+		if !p.memory.Take(s.window, p.sessions == 0) {
 			return refusedBusy
 		}
 	}

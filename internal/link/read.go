@@ -350,7 +350,7 @@ func (s *Stream) consumed() {
 
 // widen doubles the window, if there is memory for it.
 func (s *Stream) widen() {
-	if more := min(s.window, int64(s.n.options.Buffer)-s.window); more > 0 && s.memory != nil && s.memory.take(more, false) {
+	if more := min(s.window, int64(s.n.options.Buffer)-s.window); more > 0 && s.memory != nil && s.memory.Take(more, false) {
 		s.window += more
 	}
 }

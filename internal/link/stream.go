@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/account"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -41,7 +42,7 @@ type Stream struct {
 	began         time.Time
 	info          *transport.Info
 	local, remote net.Addr
-	memory        *account
+	memory        *account.Account
 	over          chan struct{} // closed at the end
 
 	mu      sync.Mutex // guards what follows; the mutex of the Network may be taken in it
@@ -259,7 +260,7 @@ func (s *Stream) linger(c *carrier) {
 // read yet goes on to be paid for.
 func (s *Stream) settleAccount() {
 	if s.ended && s.memory != nil && (s.in.length == 0 || s.closed) {
-		s.memory.give(s.window)
+		s.memory.Give(s.window)
 		s.memory = nil
 	}
 }

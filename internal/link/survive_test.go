@@ -43,12 +43,12 @@ func virtually(t *testing.T, delay time.Duration, o Options, f func(p *pair)) {
 		p.a.Close()    //nolint:errcheck // it returns nil
 		p.b.Close()    //nolint:errcheck // it returns nil
 		for _, n := range []*Network{p.near, p.far} {
-			if used := n.memory.used.Load(); used != 0 || len(n.sessions) > 0 {
+			if used := n.memory.Used(); used != 0 || len(n.sessions) > 0 {
 				t.Errorf("%d bytes are still booked, %d sessions are left", used, len(n.sessions))
 			}
 			for id, s := range n.peers {
-				if s.memory.used.Load() != 0 || s.sessions != 0 || s.handshakes != 0 {
-					t.Errorf("peer %v: %d bytes, %d sessions, %d handshakes", id, s.memory.used.Load(), s.sessions, s.handshakes)
+				if s.memory.Used() != 0 || s.sessions != 0 || s.handshakes != 0 {
+					t.Errorf("peer %v: %d bytes, %d sessions, %d handshakes", id, s.memory.Used(), s.sessions, s.handshakes)
 				}
 			}
 		}
