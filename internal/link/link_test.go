@@ -25,7 +25,7 @@ func set(delay, survive time.Duration) func(t *testing.T) peertest.Set {
 			})
 			return l
 		}
-		return peertest.Set{A: over(a), B: over(b), Stranger: over(stranger), Break: func() { w.Break(a, b) }}
+		return peertest.Set{A: over(a), B: over(b), Stranger: over(stranger), Datagrams: true, Break: func() { w.Break(a, b) }}
 	}
 }
 

@@ -59,7 +59,7 @@ func (p *pipe) arrival() time.Time { return time.Now().Add(p.wire.delay) }
 // arrived tells whether what was to arrive at t has, and if it still will by itself,
 // has the pipe woken then.
 func (p *pipe) arrived(t time.Time) bool {
-	if p.wire.silent || p.stranded {
+	if p.wire.silent || p.wire.stuck || p.stranded {
 		return false
 	}
 	if t.Before(p.wire.resumed.Add(p.wire.delay)) {

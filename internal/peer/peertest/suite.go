@@ -25,6 +25,10 @@ type Set struct {
 	A, B     peer.Network // which admit each other
 	Stranger peer.Network // which neither admits, though it knows how to reach them
 	Break    func()       // loses every way between A and B; nil if the test cannot
+
+	// Datagrams tells that A and B are [peer.Datagrammer]s whose ways carry some. If it
+	// is false, they need not be any, and none of their ways may.
+	Datagrams bool
 }
 
 // patience is how long the suite waits for what must happen.
@@ -56,6 +60,11 @@ func Run(t *testing.T, makeSet func(t *testing.T) Set) {
 		{"Break", testBreak},
 		{"Goes", testGoes},
 		{"Conn", testConn},
+		{"Datagrams", testDatagrams},
+		{"DatagramsOfAStranger", testStrangeDatagrams},
+		{"DatagramsStop", testDatagramsStop},
+		{"DatagramFlood", testDatagramFlood},
+		{"NoDatagrams", testNoDatagrams},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := runtime.NumGoroutine()

@@ -40,10 +40,11 @@ type Node struct {
 	rotations []byte // shown to all before they admit it
 	succeeds  func([]byte)
 
-	handlers map[string]func(transport.Stream)
-	changed  chan struct{} // closed at the next change of the links
-	closed   bool
-	working  sync.WaitGroup // handlers
+	handlers  map[string]func(transport.Stream)
+	changed   chan struct{} // closed at the next change of the links
+	closed    bool
+	working   sync.WaitGroup // handlers, and datagrams on their way to this node
+	datagrams datagrams
 }
 
 var _ peer.Network = (*Node)(nil)
@@ -53,10 +54,15 @@ type wire struct {
 	delay   time.Duration
 	silent  bool      // nothing arrives
 	broken  bool      // and both sides know it
-	resumed time.Time // when silence ended
+	stuck   bool      // nothing arrives but datagrams
+	resumed time.Time // when that ended
 	up      bool      // it is a link
 	link    peer.Link // Peer stands for the other side
 	pipes   map[*pipe]bool
+
+	undatagrammed bool // it carries no datagrams, whatever the path is
+	treat         Treatment
+	treated       int // datagrams so far
 }
 
 // Node makes a node. Its key follows from its name, so that it is the same in every
@@ -132,12 +138,12 @@ func (w *World) change(a, b *Node, f func(*wire)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	x := w.wire(a, b)
-	before, rtt := x.up, x.link
+	before, rtt, carried := x.up, x.link, x.takesDatagrams()
 	f(x)
 	for p := range x.pipes {
 		p.changed.Broadcast()
 	}
-	if before != x.up || x.up && rtt != x.link {
+	if before != x.up || x.up && rtt != x.link || carried != x.takesDatagrams() {
 		a.tell()
 		b.tell()
 	}
@@ -176,13 +182,13 @@ func (w *World) Break(a, b *Node) {
 	})
 }
 
-// Heal ends Silence and Break.
+// Heal ends Silence, Stick and Break.
 func (w *World) Heal(a, b *Node) {
 	w.change(a, b, func(x *wire) {
-		if x.silent {
+		if x.silent || x.stuck {
 			x.resumed = time.Now()
 		}
-		x.silent, x.broken = false, false
+		x.silent, x.stuck, x.broken = false, false, false
 	})
 }
 

@@ -25,7 +25,7 @@ func set(delay time.Duration) func(t *testing.T) Set {
 		for _, n := range []*Node{a, b, stranger} {
 			t.Cleanup(func() { n.Close() }) //nolint:errcheck // it returns nil
 		}
-		return Set{A: a, B: b, Stranger: stranger, Break: func() { w.Break(a, b) }}
+		return Set{A: a, B: b, Stranger: stranger, Datagrams: true, Break: func() { w.Break(a, b) }}
 	}
 }
 
