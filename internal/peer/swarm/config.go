@@ -71,6 +71,8 @@ type Config struct {
 
 	// packets makes the sockets of QUIC, in simulations: nothing there is real.
 	packets func(*net.UDPAddr) (net.PacketConn, error)
+
+	noDatagrams bool // by tests: as one that is older than datagrams
 }
 
 // An Event is something that has happened, for people and logs.

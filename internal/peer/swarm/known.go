@@ -7,6 +7,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	ma "github.com/multiformats/go-multiaddr"
 )
 
 // directDial is how long an address is tried.
@@ -86,14 +87,20 @@ func (n *Network) relayedOnly(id lpeer.ID) *link {
 	return links[0]
 }
 
-// dialKnown dials all addresses at once, and ends the rest when there is a direct link.
+// dialKnown dials all addresses that are none through a relay.
 func (n *Network) dialKnown(l *link, id lpeer.ID) {
+	n.dialSome(l, id, func(a ma.Multiaddr) bool { return overlayOf(a) != overRelay })
+}
+
+// dialSome dials those addresses at once that which chooses, and ends the rest when one of
+// them is a link. The peer is reached by l already.
+func (n *Network) dialSome(l *link, id lpeer.ID, which func(ma.Multiaddr) bool) {
 	ctx, cancel := context.WithTimeout(n.ctx, directDial)
 	defer cancel()
 	n.awaitIdentified(ctx, l.conn)
 	var wg sync.WaitGroup
 	for _, a := range n.host.Peerstore().Addrs(id) {
-		if overlayOf(a) != overRelay {
+		if which(a) {
 			wg.Go(func() {
 				if n.dialAddr(ctx, id, a) == nil {
 					cancel()

@@ -38,7 +38,11 @@ type link struct {
 	greeted atomic.Bool   // the other side has spoken since the handshake
 	moved   atomic.Uint64 // grows with what its streams read and write
 	pinged  atomic.Int64  // nanoseconds that the last ping has taken; 0 = not known
+	usedAt  atomic.Int64  // when the last datagram went over it, in nanoseconds; 0 = none has
 }
+
+// used notes that a datagram goes over the link.
+func (l *link) used() { l.usedAt.Store(time.Now().UnixNano()) }
 
 // An overlay says what a connection is made of.
 type overlay int
@@ -58,6 +62,7 @@ func (n *Network) notifiee() network.Notifiee {
 
 func (n *Network) connected(_ network.Network, c network.Conn) {
 	l := n.newLink(c)
+	n.addDatagrams(l)
 	n.links.change(func(all map[network.Conn]*link) { all[c] = l })
 	n.event(Event{What: Connected, Peer: l.id, Addr: l.addr, Path: l.path})
 	if n.config.Remember != nil && l.path == peer.Direct && c.Stat().Direction == network.DirOutbound && !l.id.IsZero() {
@@ -74,13 +79,16 @@ func (n *Network) connected(_ network.Network, c network.Conn) {
 }
 
 func (n *Network) disconnected(_ network.Network, c network.Conn) {
-	var l *link
-	n.links.change(func(all map[network.Conn]*link) {
-		l = all[c]
-		delete(all, c)
-	})
+	l := n.links.of(c)
+	if l != nil {
+		n.datagrams.remove(l)
+	}
+	n.links.change(func(all map[network.Conn]*link) { delete(all, c) })
 	if all := n.links.to(c.RemotePeer()); len(all) == 0 {
 		n.moves.forget(c.RemotePeer())
+		if l != nil {
+			n.datagrams.unseek(l.id)
+		}
 		n.direct.closePeer(c.RemotePeer())
 	} else if all[0].over == overRelay { // what was direct is relayed now
 		n.direct.closePeer(c.RemotePeer())

@@ -242,9 +242,12 @@ func (l *link) interval(n *Network) time.Duration {
 	return pingIdle
 }
 
-// busy tells whether a link carries streams, but for those that are kept open to be there:
+// busy tells whether a link carries datagrams, or streams, but for those that are kept open to be there:
 // of the pings, and of the table, which has one with everybody that it has ever asked.
 func (l *link) busy() bool {
+	if at := l.usedAt.Load(); at > 0 && time.Now().UnixNano()-at < int64(pingIdle) {
+		return true
+	}
 	return l.conn.Stat().NumStreams > 0 && slices.ContainsFunc(l.conn.GetStreams(), func(s network.Stream) bool {
 		return s.Protocol() != ping.ID && !strings.HasSuffix(string(s.Protocol()), tableProto)
 	})

@@ -56,6 +56,7 @@ func (t *quicTransport) config() *quic.Config {
 		Versions:                         []quic.Version{quic.Version1},
 		AllowConnectionWindowIncrease:    mayGrow,
 		EnableStreamResetPartialDelivery: false,
+		EnableDatagrams:                  !t.n.config.noDatagrams,
 	}
 }
 

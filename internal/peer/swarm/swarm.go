@@ -64,6 +64,7 @@ type Network struct {
 	tableOn   atomic.Bool // table is there
 	moves     moves
 	twins     twins
+	datagrams datagrams
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -130,6 +131,7 @@ func build(config Config) (_ *Network, err error) {
 		return nil, err
 	}
 	n.links.changed = make(chan struct{})
+	n.datagrams.sending.Limit = maxSending
 	n.ports.again = make(chan struct{}, 1)
 	return n, nil
 }

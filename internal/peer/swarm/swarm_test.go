@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 
@@ -62,7 +63,7 @@ func set(t *testing.T, listen ...string) peertest.Set {
 	}
 	a, b := newNet(t, shy, listen...), newNet(t, shy, listen...)
 	meet(a, b, stranger)
-	return peertest.Set{A: a, B: b, Stranger: stranger, Break: func() { breakAll(a) }}
+	return peertest.Set{A: a, B: b, Stranger: stranger, Datagrams: strings.Contains(listen[0], "/quic"), Break: func() { breakAll(a) }}
 }
 
 // breakAll has the connections of a end as those do that time out.
