@@ -24,6 +24,7 @@ const (
 	frameAbort                       // it has failed; the content says why
 	frameWindow                      // rows and columns of a window, two bytes each
 	frameText                        // one message that is text
+	frameLabel                       // the label of datagrams that are beside the messages, four bytes
 )
 
 const (
@@ -55,6 +56,7 @@ type framer struct {
 	gone  error // what Close returned
 
 	onWindow func(rows, cols int) // for frameWindow; nil = thrown away
+	onLabel  func(label uint32)   // for frameLabel, as onWindow
 }
 
 func newFramer(conn net.Conn, in *bufio.Reader) *framer {
@@ -82,21 +84,28 @@ func (f *framer) next() error {
 			return nil
 		case typ == frameEnd && n == 0:
 			f.ended = io.EOF
-		case typ == frameWindow && n == 4, typ == frameAbort && n <= maxAbort:
+		case (typ == frameWindow || typ == frameLabel) && n == 4, typ == frameAbort && n <= maxAbort:
 			all, err := f.in.Peek(headSize + n)
 			if err != nil {
 				return f.lost(err)
 			}
-			content := all[headSize:]
-			if typ == frameAbort {
-				f.ended = abortError(string(content))
-			} else if f.onWindow != nil {
-				f.onWindow(int(binary.BigEndian.Uint16(content)), int(binary.BigEndian.Uint16(content[2:])))
-			}
+			f.tell(typ, all[headSize:])
 		default:
 			f.ended = errFrame
 		}
 		f.in.Discard(headSize + n) //nolint:errcheck // it is there, or nothing more is read
+	}
+}
+
+// tell acts upon a frame that is no data. It is called with rmu held.
+func (f *framer) tell(typ frameType, content []byte) {
+	switch {
+	case typ == frameAbort:
+		f.ended = abortError(string(content))
+	case typ == frameWindow && f.onWindow != nil:
+		f.onWindow(int(binary.BigEndian.Uint16(content)), int(binary.BigEndian.Uint16(content[2:])))
+	case typ == frameLabel && f.onLabel != nil:
+		f.onLabel(binary.BigEndian.Uint32(content))
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ const Protocol = "tenon-stream"
 func Frames(conn net.Conn, in *bufio.Reader, carries Carries, info *transport.Info, local, remote net.Addr) transport.Conn {
 	e := &end{framer: *newFramer(conn, in), info: info, local: local, remote: remote, sizes: make(chan struct{}, 1)}
 	e.onWindow = e.window
-	if carries == Messages {
+	if carries == Messages || carries == Datagrams {
 		return &MsgConn{e}
 	}
 	return &Stream{e}
@@ -103,15 +104,27 @@ func (s *Stream) Write(p []byte) (n int, err error) {
 
 // ReadMsg reads one message.
 func (m *MsgConn) ReadMsg(p []byte) (n int, meta transport.Meta, err error) {
+	got, meta, err := m.TakeMsg()
+	if err != nil {
+		return 0, meta, err
+	}
+	if n = copy(p, got); n < len(got) {
+		err = io.ErrShortBuffer
+	}
+	return n, meta, err
+}
+
+// TakeMsg reads one message, which belongs to the caller.
+func (m *MsgConn) TakeMsg() (p []byte, meta transport.Meta, err error) {
 	m.rmu.Lock()
 	defer m.rmu.Unlock()
 	if err := m.isOver(); err != nil {
-		return 0, meta, err
+		return nil, meta, err
 	}
 	if m.got == nil {
 		if m.left == 0 {
 			if err := m.next(); err != nil {
-				return 0, meta, m.failed(err)
+				return nil, meta, m.failed(err)
 			}
 			m.got = make([]byte, 0, m.left)
 		}
@@ -120,15 +133,26 @@ func (m *MsgConn) ReadMsg(p []byte) (n int, meta transport.Meta, err error) {
 		n, err := m.read(m.got[len(m.got):cap(m.got)])
 		m.got = m.got[:len(m.got)+n]
 		if err != nil {
-			return 0, meta, m.failed(err)
+			return nil, meta, m.failed(err)
 		}
 	}
-	n = copy(p, m.got)
-	if n < len(m.got) {
-		err = io.ErrShortBuffer
+	p, m.got = m.got, nil
+	return p, transport.Meta{Text: m.typ == frameText}, nil
+}
+
+// OnLabel has f called by who reads, when the other side sends the label of datagrams. It is
+// called before the first read.
+func (m *MsgConn) OnLabel(f func(label uint32)) { m.onLabel = f }
+
+// WriteLabel sends the label that datagrams are to have.
+func (m *MsgConn) WriteLabel(label uint32) error {
+	m.wmu.Lock()
+	defer m.wmu.Unlock()
+	if err := m.mayWrite(); err != nil {
+		return err
 	}
-	m.got = nil
-	return n, transport.Meta{Text: m.typ == frameText}, err
+	_, err := m.write(frameLabel, binary.BigEndian.AppendUint32(nil, label))
+	return m.failed(err)
 }
 
 // WriteMsg sends p as one message.

@@ -147,6 +147,7 @@ func TestWindow(t *testing.T) {
 // FuzzFrames reads whatever comes, which must neither panic nor hang.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 1, 'x', 2, 0, 0, 0}, false)
+	f.Add([]byte{6, 0, 0, 4, 0, 0, 0, 7, 6, 0, 0, 3, 1, 2, 3}, true)
 	f.Add([]byte{4, 0, 0, 4, 0, 24, 0, 80, 3, 0, 0, 2, 'n', 'o'}, true)
 	f.Fuzz(func(t *testing.T, b []byte, messages bool) {
 		a, far := mem.Pair()
@@ -186,6 +187,7 @@ func TestFrameVectors(t *testing.T) {
 		{"message", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{}) }},
 		{"message-empty", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg(nil, transport.Meta{}) }},
 		{"text", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{Text: true}) }},
+		{"label", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteLabel(7) }},
 		{"window", Terminal, func(c transport.Conn) error { return c.(*Stream).Resize(24, 80) }},
 		{"end", Bytes, transport.Conn.CloseWrite},
 		{"abort", Bytes, func(c transport.Conn) error { return c.(*Stream).Abort(errors.New("disk full")) }},
