@@ -159,6 +159,10 @@ type Offer struct {
 	To       []string // peers who may use it: names, IDs, or "paired" for all that are
 	Anyone   bool     // everybody may use it, also those who are not known
 	Messages bool     // it carries messages
+
+	// Datagrams is Messages that may be lost or overtake each other, as those of UDP: none
+	// waits behind one that was lost, where the way to the peer is QUIC.
+	Datagrams bool
 }
 
 // Listen offers a service for as long as the Listener is open. Who connects is told by
@@ -184,7 +188,10 @@ func (n *Node) Accept(ctx context.Context, service string, o Offer) (transport.A
 		return nil, err
 	}
 	r := api.OfferRequest{Service: service, To: o.To, Anyone: o.Anyone}
-	if o.Messages {
+	switch {
+	case o.Datagrams:
+		r.Carries = api.Datagrams
+	case o.Messages:
 		r.Carries = api.Messages
 	}
 	return via.Offer(ctx, r)

@@ -21,7 +21,7 @@ const maxPackets = 64
 // ListenPacket offers a service that carries messages, as a net.PacketConn: all peers
 // that use it send to one place, and the address of each message, which is of one use of
 // the service, is where an answer goes. Messages keep their boundaries; unlike those of
-// UDP none is lost while the connection lasts.
+// UDP none is lost while the connection lasts, unless the Offer is of Datagrams.
 func (n *Node) ListenPacket(ctx context.Context, service string, o Offer) (net.PacketConn, error) {
 	o.Messages = true
 	acc, err := n.Accept(ctx, service, o)

@@ -26,6 +26,7 @@ type Kind struct {
 // both that what is claimed works and that what is not claimed says so.
 type Traits struct {
 	Messages  bool // MsgConn, not Stream
+	Lossy     bool // its messages may be lost or overtake each other on their way: nobody counts on that they are not
 	HalfClose bool // CloseWrite works
 	Deadlines bool // deadlines work
 	Listens   bool // the Endpoint is a Listener

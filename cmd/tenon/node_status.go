@@ -139,6 +139,12 @@ func jointTable(joints []api.Joint) *table {
 		if j.Out {
 			service = j.Service
 		}
+		if j.Datagrams {
+			path += ", datagrams"
+		}
+		if j.Dropped > 0 {
+			path += fmt.Sprintf(", %d dropped", j.Dropped)
+		}
 		if j.Addr != "" {
 			path += " " + j.Addr
 		}

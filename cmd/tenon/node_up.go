@@ -216,7 +216,10 @@ func carriesOf(address string) (api.Carries, error) {
 		return "", transport.WithHint(transport.Usage(errors.New(e.Address+" listens, and a service is opened for each peer that comes")),
 			"tenon peer-listen:NAME "+e.Address+" joins the two")
 	}
-	if k, _ := kinds().Lookup(e.Parts[0].Kind); k.Traits.Messages {
+	switch k, _ := kinds().Lookup(e.Parts[0].Kind); {
+	case k.Traits.Lossy:
+		return api.Datagrams, nil
+	case k.Traits.Messages:
 		return api.Messages, nil
 	}
 	for _, o := range e.Parts[len(e.Parts)-1].Options {

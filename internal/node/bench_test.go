@@ -3,11 +3,14 @@ package node_test
 import (
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -16,7 +19,7 @@ func benchNodes(b *testing.B, address string) (alice, bob *node.Node) {
 	b.Helper()
 	make := func(name string) *node.Node {
 		n, err := node.New(b.Context(), node.Config{Dir: b.TempDir() + "/state", Name: name, Network: node.Connect, Flags: node.Settings{Network: node.Network{
-			Listen: []string{"/ip4/127.0.0.1/tcp/0"}, Discovery: []string{"none"}}}})
+			Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Discovery: []string{"none"}}}})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -123,5 +126,84 @@ func BenchmarkRoundTrip(b *testing.B) {
 		if _, err := io.ReadFull(s, p); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkDatagram sends 200 bytes there and back in turn: by UDP itself, through a service
+// that is UDP, and through one of messages none of which may be lost.
+func BenchmarkDatagram(b *testing.B) {
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { u.Close() })
+	go func() {
+		p := make([]byte, 2000)
+		for {
+			n, from, err := u.ReadFrom(p)
+			if err != nil {
+				return
+			}
+			u.WriteTo(p[:n], from)
+		}
+	}()
+	alice, bob := benchNodes(b, "udp:"+u.LocalAddr().String())
+	acc, err := alice.Offer(b.Context(), api.OfferRequest{Service: "lane", To: []string{bob.ID().String()}, Carries: api.Messages})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { acc.Close() })
+	go func() {
+		o := &tenon.Opener{NoJoints: true}
+		o.Serve(b.Context(), acc, "udp:"+u.LocalAddr().String(), join.Options{})
+	}()
+	p, got := make([]byte, 200), make([]byte, 2000)
+	plain, err := net.Dial("udp", u.LocalAddr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer plain.Close()
+	ways := map[string]func(){"udp": func() {
+		plain.Write(p)
+		if _, err := plain.Read(got); err != nil {
+			b.Fatal(err)
+		}
+	}}
+	for name, to := range map[string]string{"datagram": "alice/x", "lane": "alice/lane"} {
+		c, err := bob.Dial(b.Context(), api.DialRequest{To: to})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(10 * time.Minute))
+		m := c.(transport.MsgConn)
+		ways[name] = func() {
+			m.WriteMsg(p, transport.Meta{})
+			if _, _, err := m.ReadMsg(got); err != nil {
+				b.Fatal(err)
+			}
+		}
+		ways[name]()
+	}
+	for both := 0; both < 2; time.Sleep(time.Millisecond) {
+		both = 0
+		for _, j := range append(alice.Joints(), bob.Joints()...) {
+			if j.Datagrams {
+				both++
+			}
+		}
+	}
+	took := map[string][]time.Duration{}
+	for b.Loop() {
+		for name, trip := range ways {
+			began := time.Now()
+			trip()
+			took[name] = append(took[name], time.Since(began))
+		}
+	}
+	for name, all := range took {
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Nanoseconds())/1e3, name+"-p50-µs")
+		b.ReportMetric(float64(all[len(all)*99/100].Nanoseconds())/1e3, name+"-p99-µs")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/datagram"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/join"
@@ -189,13 +190,16 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 		return
 	}
 	carries := carriesFor(target)
+	if carries == api.Messages && n.carries(j.service) == api.Datagrams {
+		carries = api.Datagrams
+	}
 	if _, err := s.Write(answer{carries: carries}.marshal()); err != nil {
 		transport.Abort(s, err)      //nolint:errcheck // it has failed already
 		transport.Abort(target, err) //nolint:errcheck // nothing was said to it
 		return
 	}
 	n.began(j)
-	near := n.frame(s, carries)
+	near := n.frame(j, s, carries)
 	following := followSize(near, target)
 	_, err = join.Join(ctx, paced(ctx, near, n.limits.pace(j.peer)), target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
 	following()
@@ -213,12 +217,30 @@ func carriesFor(c transport.Conn) api.Carries {
 	return api.Bytes
 }
 
-// frame returns the end that goes through the stream of a peer.
-func (n *Node) frame(s transport.Stream, carries api.Carries) transport.Conn {
+// frame returns the end that goes through the stream of a peer, and beside it, if it carries
+// messages that may be lost: whether it does, who uses a service is told when it asks.
+func (n *Node) frame(j *joint, s transport.Stream, carries api.Carries) transport.Conn {
 	if carries == api.Bytes {
 		return s
 	}
-	return api.Frames(s, nil, carries, s.Info(), s.LocalAddr(), s.RemoteAddr())
+	c := api.Frames(s, nil, carries, s.Info(), s.LocalAddr(), s.RemoteAddr())
+	n.pmu.RLock()
+	mux := n.datagrams
+	n.pmu.RUnlock()
+	lane, messages := c.(*api.MsgConn)
+	var f *datagram.Conn
+	switch {
+	case mux == nil || !messages:
+		return c
+	case j.out:
+		f = mux.Ask(j.peer, lane)
+	case carries == api.Datagrams:
+		f = mux.Answer(j.peer, lane)
+	default:
+		return c
+	}
+	j.datagrams.Store(f)
+	return f
 }
 
 // followSize hands the size of a peer's window on to a program on a pseudo terminal.

@@ -3,8 +3,10 @@ package node
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/datagram"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
@@ -22,8 +24,9 @@ type joint struct {
 	link    peer.Link // the best when it began
 	stream  transport.Stream
 
-	count  join.Count              // AB from the peer, BA to it
-	cancel context.CancelCauseFunc // ends it; the cause is for the audit log
+	datagrams atomic.Pointer[datagram.Conn] // nil if none of its messages may be lost
+	count     join.Count                    // AB from the peer, BA to it
+	cancel    context.CancelCauseFunc       // ends it; the cause is for the audit log
 
 	released bool // the offer that it came by is gone, and it goes on; guarded by the mutex of joints
 
@@ -51,6 +54,14 @@ func (j *joint) rates(now time.Time) (sent, got float64) {
 	return j.rate[0], j.rate[1]
 }
 
+// dropped returns how many of its messages have found no room here.
+func (j *joint) dropped() int64 {
+	if f := j.datagrams.Load(); f != nil {
+		return f.Dropped()
+	}
+	return 0
+}
+
 // joints are those that go on.
 type joints struct {
 	mu   sync.Mutex // guards what follows
@@ -59,7 +70,7 @@ type joints struct {
 	by   map[peer.ID]int // how many of each peer
 	idle sync.Cond       // of mu: all is empty
 
-	sent, got int64 // of those that have ended
+	sent, got, dropped int64 // of those that have ended
 }
 
 // begin adds j, unless its peer has most already. The context ends when the joint is to.
@@ -86,7 +97,7 @@ func (s *joints) end(j *joint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, j.number)
-	s.sent, s.got = s.sent+j.count.BA.Load(), s.got+j.count.AB.Load()
+	s.sent, s.got, s.dropped = s.sent+j.count.BA.Load(), s.got+j.count.AB.Load(), s.dropped+j.dropped()
 	if s.by[j.peer]--; s.by[j.peer] == 0 {
 		delete(s.by, j.peer)
 	}

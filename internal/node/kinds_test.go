@@ -27,6 +27,8 @@ func TestConformance(t *testing.T) {
 	} {
 		for _, kind := range ends.Kinds(via(bob)) {
 			t.Run(name+"/"+kind.Name, func(t *testing.T) { transporttest.Run(t, harness(t, kind, via(alice), via(bob))) })
+			kind.Traits.Messages = true
+			t.Run(name+"/"+kind.Name+" with messages", func(t *testing.T) { transporttest.Run(t, harness(t, kind, via(alice), via(bob))) })
 		}
 	}
 }
@@ -37,7 +39,7 @@ var names atomic.Int32
 func harness(t *testing.T, kind transport.Kind, alice, bob ends.Via) transporttest.Harness {
 	offer := func(t testing.TB, at ends.Via, to string) (transport.Acceptor, string) {
 		name := fmt.Sprintf("service-%d", names.Add(1))
-		acc, err := (&ends.Listen{Via: at, Service: name, To: []string{to}}).Listen(t.Context())
+		acc, err := (&ends.Listen{Via: at, Service: name, To: []string{to}, Messages: kind.Traits.Messages}).Listen(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,16 +77,22 @@ func harness(t *testing.T, kind transport.Kind, alice, bob ends.Via) transportte
 		},
 	}
 	if kind.Traits.Listens {
-		h.Addresses = []string{"peer-listen:web", "peer-listen:Web.2,to=alice,to=paired", "peer-listen:dns,messages,anyone"}
+		h.Addresses = []string{"peer-listen:web", "peer-listen:Web.2,to=alice,to=paired", "peer-listen:dns,messages,anyone", "peer-listen:dns,datagrams,to=alice"}
 		h.Bad = map[string]string{
-			"peer-listen:":       `"" is not the name of a service: up to 63 letters and digits, and - . _ between them`,
-			"peer-listen:a b":    `"a b" is not the name of a service: up to 63 letters and digits, and - . _ between them`,
-			"peer-listen:x,nope": `unknown option "nope"`,
+			"peer-listen:":                     `"" is not the name of a service: up to 63 letters and digits, and - . _ between them`,
+			"peer-listen:a b":                  `"a b" is not the name of a service: up to 63 letters and digits, and - . _ between them`,
+			"peer-listen:x,nope":               `unknown option "nope"`,
+			"peer-listen:x,messages,datagrams": "messages, none of which is lost, or datagrams",
 		}
 		h.Options = map[string]func(*testing.T){
-			"to":       func(t *testing.T) { testTo(t, alice, bob) },
-			"anyone":   func(t *testing.T) { testAnyone(t, alice, bob) },
-			"messages": func(t *testing.T) { testMessages(t, alice, bob) },
+			"to":     func(t *testing.T) { testTo(t, alice, bob) },
+			"anyone": func(t *testing.T) { testAnyone(t, alice, bob) },
+			"messages": func(t *testing.T) {
+				testMessages(t, alice, &ends.Listen{Via: bob, To: []string{"alice"}, Messages: true})
+			},
+			"datagrams": func(t *testing.T) {
+				testMessages(t, alice, &ends.Listen{Via: bob, To: []string{"alice"}, Datagrams: true})
+			},
 		}
 		return h
 	}
@@ -139,8 +147,7 @@ func testAnyone(t *testing.T, alice, bob ends.Via) {
 	c.Close()
 }
 
-func testMessages(t *testing.T, alice, bob ends.Via) {
-	l := &ends.Listen{Via: bob, To: []string{"alice"}, Messages: true}
+func testMessages(t *testing.T, alice ends.Via, l *ends.Listen) {
 	acc := listenWith(t, l)
 	c, err := (&ends.Dial{Via: alice, To: "bob/" + l.Service}).Dial(within(t))
 	if err != nil {

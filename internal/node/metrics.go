@@ -37,9 +37,10 @@ func (n *Node) writeMetrics(w io.Writer) error {
 		used = append(used, fmt.Sprintf("{service=%q}", service.Name), service.Used)
 	}
 	metric("uses_total", "counter", "How often peers have opened a service.", used...)
-	sent, got := n.joints.bytes()
+	sent, got, dropped := n.joints.totals()
 	metric("sent_bytes_total", "counter", "Bytes that services and dialed peers were sent.", "", sent)
 	metric("received_bytes_total", "counter", "Bytes that came from peers.", "", got)
+	metric("dropped_messages_total", "counter", "Messages that might be lost, and were: there was no room for them at this side.", "", dropped)
 	metric("refusals_total", "counter", "Requests of peers that were refused.", "", n.refusals.Load())
 	metric("audit_entries_total", "counter", "Entries added to the audit log.", "", n.audit.added.Load())
 	metric("services", "gauge", "Services that are offered.", "", s.Services)
@@ -52,16 +53,17 @@ func (n *Node) writeMetrics(w io.Writer) error {
 	return err
 }
 
-// bytes returns how many bytes were sent and received in all.
-func (s *joints) bytes() (sent, got int64) {
+// totals returns how many bytes were sent and received in all, and how many messages dropped.
+func (s *joints) totals() (sent, got, dropped int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sent, got = s.sent, s.got
+	sent, got, dropped = s.sent, s.got, s.dropped
 	for _, j := range s.all {
 		sent += j.count.BA.Load()
 		got += j.count.AB.Load()
+		dropped += j.dropped()
 	}
-	return sent, got
+	return sent, got, dropped
 }
 
 // An exporter serves the metrics, and nothing else, where the settings say.

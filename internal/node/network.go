@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/datagram"
 	"github.com/tenon-net/tenon/internal/link"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -164,17 +165,18 @@ type swarmPresence struct {
 }
 
 var (
-	_ Presence  = (*swarmPresence)(nil)
-	_ Addresser = (*swarmPresence)(nil)
-	_ Checker   = (*swarmPresence)(nil)
-	_ Survivor  = (*swarmPresence)(nil)
-	_ Connecter = (*swarmPresence)(nil)
-	_ Pauser    = (*swarmPresence)(nil)
-	_ Meeter    = (*swarmPresence)(nil)
-	_ Doctor    = (*swarmPresence)(nil)
-	_ Porter    = (*swarmPresence)(nil)
-	_ Reasoner  = (*swarmPresence)(nil)
-	_ Twinned   = (*swarmPresence)(nil)
+	_ Presence         = (*swarmPresence)(nil)
+	_ datagram.Network = (*swarmPresence)(nil)
+	_ Addresser        = (*swarmPresence)(nil)
+	_ Checker          = (*swarmPresence)(nil)
+	_ Survivor         = (*swarmPresence)(nil)
+	_ Connecter        = (*swarmPresence)(nil)
+	_ Pauser           = (*swarmPresence)(nil)
+	_ Meeter           = (*swarmPresence)(nil)
+	_ Doctor           = (*swarmPresence)(nil)
+	_ Porter           = (*swarmPresence)(nil)
+	_ Reasoner         = (*swarmPresence)(nil)
+	_ Twinned          = (*swarmPresence)(nil)
 )
 
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
@@ -200,6 +202,17 @@ func (p *swarmPresence) Serve(proto string, h func(transport.Stream)) (stop func
 		stopLink()
 		stopPlain()
 	}
+}
+
+// Datagrams are those of the network: sessions have none.
+func (p *swarmPresence) MaxDatagram(to peer.ID) int { return p.link.MaxDatagram(to) }
+
+func (p *swarmPresence) SendDatagram(to peer.ID, label uint32, b []byte) error {
+	return p.link.SendDatagram(to, label, b)
+}
+
+func (p *swarmPresence) ServeDatagrams(h func(from peer.ID, label uint32, b []byte)) (stop func()) {
+	return p.link.ServeDatagrams(h)
 }
 
 func (p *swarmPresence) Links() iter.Seq[peer.Link]           { return p.link.Links() }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/datagram"
 	"github.com/tenon-net/tenon/internal/event"
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -65,7 +66,7 @@ type Env struct {
 }
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
-// an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Twinned], a [Porter], a
+// a [peer.Datagrammer], an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Twinned], a [Porter], a
 // [Meeter].
 type Presence interface {
 	peer.Network
@@ -162,10 +163,11 @@ type Node struct {
 	used     map[peer.Service]int
 	failed   map[peer.Service]string
 
-	pmu       sync.RWMutex // guards presence: held while it is replaced
+	pmu       sync.RWMutex // guards what follows: held while it is replaced
 	presence  Presence
-	stops     []func() // of what is served
-	stopWatch func()   // of watchLinks
+	datagrams *datagram.Mux // nil if the presence carries no datagrams
+	stops     []func()      // of what is served
+	stopWatch func()        // of watchLinks
 
 	links   links
 	metrics exporter
@@ -279,6 +281,11 @@ func (n *Node) appear(ctx context.Context) error {
 	defer n.pmu.Unlock()
 	n.presence = p
 	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear)}
+	if d, ok := p.(datagram.Network); ok {
+		mux := datagram.New(d, datagram.Options{})
+		n.datagrams = mux
+		n.stops = append(n.stops, func() { mux.Close() }) //nolint:errcheck // it returns nil
+	}
 	watch, stop := context.WithCancel(n.life)
 	done := make(chan struct{})
 	n.all.Go(func() {
@@ -296,7 +303,7 @@ func (n *Node) appear(ctx context.Context) error {
 func (n *Node) vanish(cause error) error {
 	n.pmu.Lock()
 	p, stops, stopWatch := n.presence, n.stops, n.stopWatch
-	n.presence, n.stops, n.stopWatch = nil, nil, nil
+	n.presence, n.datagrams, n.stops, n.stopWatch = nil, nil, nil, nil
 	n.pmu.Unlock()
 	if p == nil {
 		return nil

@@ -29,6 +29,8 @@ type world struct {
 	mu       sync.Mutex // guards what follows
 	meetings map[int]*meeting
 	lose     int // so many who join lose their connection at once
+
+	presences map[string]*presence // the last of each name
 }
 
 // A presence is a node of a world.
@@ -91,7 +93,13 @@ func (w *world) config(dir, name string) node.Config {
 	return node.Config{Dir: dir, Name: name, Network: func(_ context.Context, e node.Env) (node.Presence, error) {
 		n := w.NodeWith(e.Key, name, func(id peer.ID) bool { return e.Admit(id) != peer.Refused })
 		n.Rotated(e.Rotations, e.Succeeds)
-		return &presence{n, w}, nil
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.presences == nil {
+			w.presences = map[string]*presence{}
+		}
+		w.presences[name] = &presence{n, w}
+		return w.presences[name], nil
 	}}
 }
 

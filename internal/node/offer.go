@@ -61,7 +61,7 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 		r.Carries = api.Bytes
 	}
 	if carriesCode[r.Carries] == 0 {
-		return nil, transport.Usage(fmt.Errorf("a service carries bytes, messages or a terminal, not %q", r.Carries))
+		return nil, transport.Usage(fmt.Errorf("a service carries bytes, messages, datagrams or a terminal, not %q", r.Carries))
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,7 +101,7 @@ func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer)
 	}
 	n.began(j)
 	done := make(chan struct{})
-	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(s, o.carries), n.limits.pace(j.peer)), j, func(err error) {
+	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, o.carries), n.limits.pace(j.peer)), j, func(err error) {
 		n.ended(j, err)
 		close(done)
 	})}

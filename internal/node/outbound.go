@@ -51,7 +51,7 @@ func (n *Node) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, err
 		return nil, err
 	}
 	n.began(j)
-	return newUse(life, n.frame(s, a.carries), j, func(err error) {
+	return newUse(life, n.frame(j, s, a.carries), j, func(err error) {
 		n.ended(j, err)
 		n.joints.end(j)
 	}), nil

@@ -37,7 +37,10 @@ func (n *Node) carriesLocked(name peer.Service) api.Carries {
 		return api.Bytes
 	}
 	k, _ := n.kinds.Lookup(e.Parts[0].Kind)
-	if k.Traits.Messages {
+	switch {
+	case k.Traits.Lossy:
+		return api.Datagrams
+	case k.Traits.Messages:
 		return api.Messages
 	}
 	for _, o := range e.Parts[len(e.Parts)-1].Options {

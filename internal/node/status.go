@@ -76,6 +76,10 @@ func (n *Node) Joints() []api.Joint {
 			out.Path, out.Addr = api.Offline, ""
 		}
 		out.Paused = paused[j]
+		if f := j.datagrams.Load(); f != nil {
+			s := f.Status()
+			out.Datagrams, out.Dropped = s.Datagrams, s.Dropped
+		}
 		out.SentPS, out.GotPS = j.rates(now)
 		all = append(all, out)
 	}

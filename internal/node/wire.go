@@ -113,14 +113,18 @@ const (
 	answerBad         = 4 // not a request
 )
 
-// carriesCode is how the wire says what goes through a service.
-var carriesCode = map[api.Carries]byte{api.Bytes: 1, api.Messages: 2, api.Terminal: 3}
+// carriesCode is how the wire says what goes through a service. That messages may be lost, the
+// two sides find out when they have a way that carries datagrams: package datagram.
+var carriesCode = map[api.Carries]byte{api.Bytes: 1, api.Messages: 2, api.Datagrams: 2, api.Terminal: 3}
 
 func carriesOf(code byte) api.Carries {
-	for c, n := range carriesCode {
-		if n == code {
-			return c
-		}
+	switch code {
+	case 1:
+		return api.Bytes
+	case 2:
+		return api.Messages
+	case 3:
+		return api.Terminal
 	}
 	return ""
 }

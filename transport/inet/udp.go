@@ -19,7 +19,7 @@ import (
 // udpKinds is the kinds of UDP. All of their Conns are MsgConns: a message is a
 // datagram, an empty one included, and none is cut without saying so.
 func udpKinds() transport.Kinds {
-	traits := transport.Traits{Messages: true, Deadlines: true}
+	traits := transport.Traits{Messages: true, Lossy: true, Deadlines: true}
 	listens, each, recv := traits, traits, traits
 	listens.Listens, listens.EndsBoth, each.Listens, recv.OneWay = true, true, true, true
 	kinds := transport.Kinds{

@@ -177,9 +177,10 @@ type Carries string
 
 // What services carry.
 const (
-	Bytes    Carries = "bytes"
-	Messages Carries = "messages"
-	Terminal Carries = "terminal" // bytes, and the size of a window
+	Bytes     Carries = "bytes"
+	Messages  Carries = "messages"
+	Datagrams Carries = "datagrams" // messages that may be lost or overtake each other
+	Terminal  Carries = "terminal"  // bytes, and the size of a window
 )
 
 // A RemoteService is one that a peer lets this node use.
@@ -233,6 +234,9 @@ type Joint struct {
 	SentPS  float64   `json:"sent_per_second"`
 	GotPS   float64   `json:"got_per_second"`
 	Paused  time.Time `json:"paused,omitzero"` // without any way to the peer since
+
+	Datagrams bool  `json:"datagrams,omitempty"` // messages go as datagrams now: one that is lost delays none
+	Dropped   int64 `json:"dropped,omitempty"`   // messages for which there was no room at this side
 }
 
 // An Event is something that happened. Events are hints: what is true, the other

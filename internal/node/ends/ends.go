@@ -5,6 +5,7 @@ package ends
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -55,6 +56,10 @@ type Listen struct {
 	To       []string // peers, or "paired"
 	Anyone   bool
 	Messages bool
+
+	// Datagrams is Messages that may be lost or overtake each other, as those of UDP, so
+	// that none waits behind a lost one.
+	Datagrams bool
 }
 
 var (
@@ -99,10 +104,14 @@ func (l *Listen) Bind(s *opt.Set) {
 	s.Strings(&l.To, "to", "peer", "let this peer use it, or paired for all that are; may be given again")
 	s.Bool(&l.Anyone, "anyone", "let everybody use it, also those who are not known")
 	s.Bool(&l.Messages, "messages", "carry messages, not bytes")
+	s.Bool(&l.Datagrams, "datagrams", "carry messages that may be lost, as those of UDP, so that none waits behind one that was")
 }
 
 // Validate finds fault with the options.
 func (l *Listen) Validate() error {
+	if l.Messages && l.Datagrams {
+		return transport.Usage(errors.New("messages, none of which is lost, or datagrams"))
+	}
 	return api.CheckService(l.Service)
 }
 
@@ -112,7 +121,10 @@ func (l *Listen) Authenticates() bool { return !l.Anyone }
 // Listen offers the service.
 func (l *Listen) Listen(ctx context.Context) (transport.Acceptor, error) {
 	r := api.OfferRequest{Service: l.Service, To: l.To, Anyone: l.Anyone}
-	if l.Messages {
+	switch {
+	case l.Datagrams:
+		r.Carries = api.Datagrams
+	case l.Messages:
 		r.Carries = api.Messages
 	}
 	return l.Via.Offer(ctx, r)
