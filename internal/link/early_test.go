@@ -117,6 +117,7 @@ func TestOpenEarlyWrites(t *testing.T) {
 		counts := make(chan *tallied, 1)
 		p.open()       // there is a link, of which no change is told in the middle
 		p.near.Close() //nolint:errcheck // it returns nil
+		p.near.stop()
 		p.near = New(tallying{p.a, counts}, Options{})
 		synctest.Wait()
 		p.far.Serve("ask", func(s transport.Stream) {

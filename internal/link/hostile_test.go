@@ -230,6 +230,7 @@ func TestLowPosition(t *testing.T) {
 func TestFloods(t *testing.T) {
 	virtually(t, time.Millisecond, Options{}, func(p *pair) {
 		p.far.Close() //nolint:errcheck // it returns nil
+		p.far.stop()
 		p.far = New(p.b, Options{Handshakes: 10, Sessions: 20, Memory: 1 << 20})
 		p.near.stop()
 		other := p.w.Node("other", nil)

@@ -410,6 +410,7 @@ func TestRestarted(t *testing.T) {
 		close(p.done)
 		p.far.Close() //nolint:errcheck // it returns nil
 		p.done = make(chan struct{})
+		p.far.stop()
 		p.far = New(p.b, Options{})
 		p.w.Heal(p.a, p.b)
 		begin := time.Now()
