@@ -145,15 +145,15 @@ func (d *direct) expire(id lpeer.ID) {
 // last try has failed lately, or if that takes longer than the stream is worth. Then
 // one is made for the next stream.
 func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
-	at, sure := d.listenerOf(l)
-	if at == nil || !d.begin(to) {
+	all, sure := d.listenersOf(l)
+	if len(all) == 0 || !d.begin(to) {
 		return nil
 	}
 	if !sure || l.over != overTCP || !l.near() {
 		if !d.n.task(func() {
 			ctx, cancel := context.WithTimeout(d.n.ctx, handshakeTimeout)
 			defer cancel()
-			if x := d.dialAt(ctx, at, to); x != nil {
+			if x := d.dialAny(ctx, all, to); x != nil {
 				d.put(x)
 			}
 		}) {
@@ -163,7 +163,7 @@ func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
 	}
 	ctx, cancel := context.WithTimeout(ctx, directPatience)
 	defer cancel()
-	return d.dialAt(ctx, at, to)
+	return d.dialAny(ctx, all, to)
 }
 
 // begin counts a dial.
@@ -188,12 +188,17 @@ func (d *direct) peer(id lpeer.ID) *directPeer {
 	return p
 }
 
-// dialAt dials an address, and keeps count.
-func (d *direct) dialAt(ctx context.Context, at net.Addr, to lpeer.ID) *directConn {
-	var x *directConn
-	c, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", at.String())
-	if err == nil {
-		x, err = d.secureDialed(ctx, c, to)
+// dialAny dials one address after the other, and keeps count.
+func (d *direct) dialAny(ctx context.Context, all []net.Addr, to lpeer.ID) (x *directConn) {
+	var err error
+	for _, at := range all {
+		var c net.Conn
+		if c, err = (&net.Dialer{Timeout: directPatience, KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", at.String()); err == nil {
+			x, err = d.secureDialed(ctx, c, to)
+		}
+		if err == nil || ctx.Err() != nil {
+			break
+		}
 	}
 	return d.finish(to, x, err)
 }
@@ -292,49 +297,68 @@ func (d *direct) closePeer(id lpeer.ID) {
 	}
 }
 
-// listenerOf returns where the peer of a direct link listens for TCP, or nil: the
-// address that we have dialed, or one with the same IP that it has told us. Another one
-// that it has told, with an IP of the same scope, may or may not be reached from here: a
-// peer that listens on IPv4 alone has dialed us over IPv6, say.
-func (d *direct) listenerOf(l *link) (at net.Addr, sure bool) {
-	if l.over == overRelay {
-		return nil, false
-	}
+// listenersOf returns where the peer of a direct link may listen for TCP, and whether that is sure: it
+// is at the address that we have dialed.
+func (d *direct) listenersOf(l *link) (all []net.Addr, sure bool) {
 	remote := l.conn.RemoteMultiaddr()
-	if l.over == overTCP && l.conn.Stat().Direction == network.DirOutbound {
-		return tcpAddr(remote), true
+	switch {
+	case l.over == overRelay:
+		return nil, false
+	case l.over == overTCP && l.conn.Stat().Direction == network.DirOutbound:
+		if at := tcpAddr(remote); at != nil {
+			all = append(all, at)
+		}
+		return all, true
 	}
+	return listeners(remote, d.n.host.Peerstore().Addrs(l.conn.RemotePeer()))
+}
+
+// maxListeners is how many addresses of a peer are dialed for a connection.
+const maxListeners = 4
+
+// listeners returns at which of the addresses that a peer has told it may be reached for TCP, where it
+// is reached at remote. That is sure of one with the same IP. If there is none, for a peer that listens
+// on IPv4 alone may have dialed us over IPv6, all will do but those that mean something only nearer to
+// the peer than we are: here they may be somebody else's.
+func listeners(remote ma.Multiaddr, told []ma.Multiaddr) (all []net.Addr, sure bool) {
 	ip, err := manet.ToIP(remote)
 	if err != nil {
 		return nil, false
 	}
-	for _, a := range d.n.host.Peerstore().Addrs(l.conn.RemotePeer()) {
-		other, err := manet.ToIP(a)
-		if err != nil || overlayOf(a) != overTCP || scopeOf(a) != scopeOf(remote) {
-			continue
-		}
-		told := tcpAddr(a)
-		switch {
-		case told == nil:
-		case ip.Equal(other):
-			return told, true
-		case at == nil:
-			at = told
+	for scope := scopeOf(remote); scope <= scopeGlobal; scope++ {
+		for _, a := range told {
+			other, err := manet.ToIP(a)
+			if err != nil || overlayOf(a) != overTCP || scopeOf(a) != scope {
+				continue
+			}
+			at := tcpAddr(a)
+			switch {
+			case at == nil:
+			case ip.Equal(other):
+				return []net.Addr{at}, true
+			case len(all) < maxListeners:
+				all = append(all, at)
+			}
 		}
 	}
-	return at, false
+	return all, false
 }
 
-// scopeOf tells from where an address can be reached: this machine, the local networks,
-// everywhere.
+// The scopes, from where an address can be reached: this machine, the local networks, everywhere.
+const (
+	scopeMachine = iota
+	scopeLocal
+	scopeGlobal
+)
+
 func scopeOf(a ma.Multiaddr) int {
 	switch {
 	case manet.IsIPLoopback(a):
-		return 0
+		return scopeMachine
 	case manet.IsPrivateAddr(a), manet.IsIP6LinkLocal(a):
-		return 1
+		return scopeLocal
 	}
-	return 2
+	return scopeGlobal
 }
 
 // tcpAddr returns the address of a TCP socket, and nil for anything over one, such as

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -213,6 +216,43 @@ func TestDirectOtherIP(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			t.Fatal("streams stay on libp2p's connection")
+		}
+	}
+}
+
+// Of the addresses that a peer has told, those are dialed that mean the peer here, too.
+func TestListeners(t *testing.T) {
+	parse := func(texts ...string) (all []ma.Multiaddr) {
+		for _, text := range texts {
+			all = append(all, ma.StringCast(text))
+		}
+		return all
+	}
+	for name, x := range map[string]struct {
+		remote string
+		told   []ma.Multiaddr
+		want   []string
+		sure   bool
+	}{
+		"the same IP": {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/2"), []string{"10.0.0.7:2"}, true},
+		"the other family, as near": {"/ip6/fd00::7/tcp/9", parse("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/1"),
+			[]string{"10.0.0.7:1"}, false},
+		"the other family, and only a public address": {"/ip6/fd00::7/udp/9/quic-v1", parse("/ip4/127.0.0.1/tcp/1", "/ip4/198.41.0.4/tcp/1"),
+			[]string{"198.41.0.4:1"}, false},
+		"on this machine, the nearest first": {"/ip6/::1/tcp/9", parse("/ip4/198.41.0.4/tcp/1", "/ip4/10.0.0.7/tcp/1", "/ip4/127.0.0.1/tcp/1"),
+			[]string{"127.0.0.1:1", "10.0.0.7:1", "198.41.0.4:1"}, false},
+		"from outside":  {"/ip6/2001:7fd::1/tcp/9", parse("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/1", "/ip6/fe80::7/tcp/1"), nil, false},
+		"not TCP alone": {"/ip4/10.0.0.7/udp/9/quic-v1", parse("/ip4/10.0.0.7/udp/9/quic-v1", "/ip4/10.0.0.7/tcp/1/ws"), nil, false},
+		"too many": {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/10.0.0.3/tcp/1", "/ip4/10.0.0.4/tcp/1", "/ip4/10.0.0.5/tcp/1"),
+			[]string{"10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.4:1"}, false},
+	} {
+		all, sure := listeners(ma.StringCast(x.remote), x.told)
+		var got []string
+		for _, at := range all {
+			got = append(got, at.String())
+		}
+		if !slices.Equal(got, x.want) || sure != x.sure {
+			t.Errorf("%s: %v, %v, want %v, %v", name, got, sure, x.want, x.sure)
 		}
 	}
 }
