@@ -154,6 +154,6 @@ func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
 		}
 		a, b = ends[A], ends[B]
 	}
-	j := &joint{opt: o, ends: [2]transport.Conn{a, b}, done: make(chan *flow, 2)}
+	j := &joint{opt: o, ends: [2]transport.Conn{a, b}, done: make(chan *flow, 2), over: make(chan outcome, 1)}
 	return j.run(ctx)
 }

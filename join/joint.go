@@ -11,8 +11,10 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// A joint is two goroutines, one for each direction, and the one that called
-// Join, which watches over them.
+// A joint is two goroutines, one for each direction: the one that called Join, and
+// another. The one whose direction ends first watches over the rest, or one that begins
+// when the context ends. If there is more to watch for from the beginning, as silence,
+// both directions have another goroutine, and the one that called Join watches.
 //
 //	             EOF, CloseWrite ok                 other direction ends
 //	both flowing ------------------> one flowing --------------------------> closed
@@ -23,18 +25,29 @@ import (
 //	     |      `--> lingering --------'  aborted --> closed
 //	     `--- read failed, idle, limit, ctx --> aborted --> closed
 type joint struct {
-	opt  Options
-	ends [2]transport.Conn
-	made [2]bool // the end's messages are cut from a Stream
-	done chan *flow
+	opt   Options
+	ends  [2]transport.Conn
+	made  [2]bool // the end's messages are cut from a Stream
+	flows [2]*flow
+	done  chan *flow
 
-	start   time.Time
-	moved   atomic.Int64 // when a byte last moved: nanoseconds since start
-	cause   error        // why the joint was cut; of run's goroutine
-	linger  bool         // ends when silent; of run's goroutine
-	halved  bool         // one direction has ended; of run's goroutine
-	aborted [2]bool      // of run's goroutine
-	closed  [2]error     // what Close returned
+	watched atomic.Bool  // somebody watches, or is about to
+	over    chan outcome // is what comes of it, if it is not the one that called Join
+
+	start time.Time
+	moved atomic.Int64 // when a byte last moved: nanoseconds since start
+
+	// These are of the goroutine that watches.
+	cause   error    // why the joint was cut
+	linger  bool     // ends when silent
+	halved  bool     // one direction has ended
+	aborted [2]bool  // which end was
+	closed  [2]error // what Close returned
+}
+
+type outcome struct {
+	r   Result
+	err error
 }
 
 // A flow is one direction at work.
@@ -43,24 +56,59 @@ type flow struct {
 	dir      Direction
 	from, to Side
 	mute     bool // the end was not passed on, because the other side has no way
-	over     bool // it has ended; of run's goroutine
+	over     bool // it has ended; of the goroutine that watches
 }
 
 func (j *joint) run(ctx context.Context) (Result, error) {
 	j.start = time.Now()
 	j.match()
-	flows := [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
+	j.flows = [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
 	if err := j.opt.tapErr(); err != nil {
 		j.cut(err)
 	}
-	running := 0
-	for _, f := range flows {
-		if j.opt.OneWay && f.dir == BA {
-			continue
+	if j.opt.Idle > 0 || endedChan(j.ends[A]) != nil || endedChan(j.ends[B]) != nil {
+		j.watched.Store(true)
+		for _, f := range j.running() {
+			go j.flow(f)
 		}
-		running++
-		go j.flow(f)
+		return j.watch(ctx)
 	}
+	stop := context.AfterFunc(ctx, func() { j.lead(ctx) })
+	defer stop()
+	for _, f := range j.running()[1:] {
+		go func() {
+			j.flow(f)
+			j.lead(ctx)
+		}()
+	}
+	j.flow(j.flows[AB])
+	if j.watched.CompareAndSwap(false, true) {
+		return j.watch(ctx)
+	}
+	o := <-j.over
+	return o.r, o.err
+}
+
+// lead watches in place of the goroutine that called Join, if nobody does yet.
+func (j *joint) lead(ctx context.Context) {
+	if j.watched.CompareAndSwap(false, true) {
+		r, err := j.watch(ctx)
+		j.over <- outcome{r, err}
+	}
+}
+
+// running returns the directions that there are.
+func (j *joint) running() []*flow {
+	if j.opt.OneWay {
+		return j.flows[:1]
+	}
+	return j.flows[:]
+}
+
+// watch returns when both directions have ended.
+func (j *joint) watch(ctx context.Context) (Result, error) {
+	flows := j.flows
+	running := len(j.running())
 	r := Result{}
 	watch := newWatch(j)
 	defer watch.stop()
