@@ -37,21 +37,24 @@ type entry struct {
 
 type audit struct {
 	db     *store.DB
-	queue  chan entry
 	added  atomic.Int64
+	wake   chan struct{} // has a value when run is to look at what follows
 	flushs chan chan struct{}
 	ended  chan struct{} // closed when run has returned
 
 	written int // by run
 
-	mu     sync.RWMutex // guards closed; held for reading while the queue is written to
+	mu     sync.Mutex // guards what follows
+	queue  []entry    // not written yet
+	room   sync.Cond  // of mu: the queue is not full any more
 	closed bool
 	fault  error // why entries could not be written
-	fmu    sync.Mutex
 }
 
 func newAudit(db *store.DB) *audit {
-	return &audit{db: db, queue: make(chan entry, maxUnwritten), flushs: make(chan chan struct{}), ended: make(chan struct{})}
+	a := &audit{db: db, wake: make(chan struct{}, 1), flushs: make(chan chan struct{}), ended: make(chan struct{})}
+	a.room.L = &a.mu
+	return a
 }
 
 // add adds an entry. What is in it from others is made harmless.
@@ -63,11 +66,26 @@ func (a *audit) add(e entry) {
 		*s = neutral.Line(*s)
 		*s = (*s)[:min(len(*s), 512)]
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	if !a.closed {
-		a.added.Add(1)
-		a.queue <- e
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.queue) >= maxUnwritten && !a.closed {
+		a.room.Wait()
+	}
+	if a.closed {
+		return
+	}
+	a.added.Add(1)
+	a.queue = append(a.queue, e)
+	if len(a.queue) == 1 || len(a.queue) == maxUnwritten {
+		a.look()
+	}
+}
+
+// look has run look at the queue.
+func (a *audit) look() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -75,57 +93,58 @@ func (a *audit) add(e entry) {
 func (a *audit) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.closed {
-		a.closed = true
-		close(a.queue)
-	}
+	a.closed = true
+	a.room.Broadcast()
+	a.look()
 }
 
-// run writes entries until close: those that have come within auditWindow together.
+// run writes entries until close: those that have come within auditWindow together. It
+// is woken by the first of them and not by each.
 func (a *audit) run() {
 	defer close(a.ended)
-	var batch []entry
 	window := time.NewTimer(auditWindow)
 	window.Stop()
-	for open := true; open; {
+	for {
 		var told chan struct{}
-		full := false
 		select {
-		case e, ok := <-a.queue:
-			if open = ok; ok {
-				if len(batch) == 0 {
-					window.Reset(auditWindow)
-				}
-				batch = append(batch, e)
+		case <-a.wake:
+			if a.mayWait() {
+				window.Reset(auditWindow)
+				continue
 			}
-			full = len(batch) >= maxUnwritten
 		case <-window.C:
-			full = true
 		case told = <-a.flushs:
-			for more := true; more; {
-				select {
-				case e, ok := <-a.queue:
-					if more, open = ok, ok; ok {
-						batch = append(batch, e)
-					}
-				default:
-					more = false
-				}
-			}
-			full = true
 		}
-		if len(batch) > 0 && (full || !open) {
+		window.Stop()
+		batch, over := a.take()
+		if len(batch) > 0 {
 			err := a.write(merge(batch))
-			a.fmu.Lock()
+			a.mu.Lock()
 			a.fault = err
-			a.fmu.Unlock()
-			batch = batch[:0]
-			window.Stop()
+			a.mu.Unlock()
 		}
 		if told != nil {
 			close(told)
 		}
+		if over {
+			return
+		}
 	}
+}
+
+func (a *audit) mayWait() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.queue) < maxUnwritten && !a.closed
+}
+
+// take empties the queue. It tells whether nothing more will be in it.
+func (a *audit) take() (batch []entry, over bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	batch, a.queue = a.queue, nil
+	a.room.Broadcast()
+	return batch, a.closed
 }
 
 // merge makes one entry of the beginning and the end of a joint, if both are there.
@@ -147,8 +166,8 @@ func merge(batch []entry) []entry {
 
 // failure returns why the log could not be written lately.
 func (a *audit) failure() error {
-	a.fmu.Lock()
-	defer a.fmu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	return a.fault
 }
 
