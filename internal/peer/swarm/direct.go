@@ -32,6 +32,7 @@ type direct struct {
 type directPeer struct {
 	all     map[*directConn]bool
 	idle    []*directConn // that we have dialed, the newest at the end
+	expiry  *time.Timer   // ends the oldest of those; nil if there are none
 	dialing int
 	not     time.Time // until when we do not try
 }
@@ -117,13 +118,14 @@ func (d *direct) put(x *directConn) {
 	if keep {
 		x.since = time.Now()
 		p.idle = append(p.idle, x)
+		if p.expiry == nil {
+			p.expiry = time.AfterFunc(directIdle, func() { d.expire(x.id) })
+		}
 	}
 	d.mu.Unlock()
 	if !keep {
 		x.cut()
-		return
 	}
-	time.AfterFunc(directIdle, func() { d.expire(x.id) })
 }
 
 // expire ends the connections that have been idle for long.
@@ -133,6 +135,9 @@ func (d *direct) expire(id lpeer.ID) {
 	if p := d.peers[id]; p != nil {
 		for len(p.idle) > 0 && time.Since(p.idle[0].since) >= directIdle {
 			old, p.idle = append(old, p.idle[0]), p.idle[1:]
+		}
+		if p.expiry = nil; len(p.idle) > 0 {
+			p.expiry = time.AfterFunc(time.Until(p.idle[0].since.Add(directIdle)), func() { d.expire(id) })
 		}
 	}
 	d.mu.Unlock()
@@ -288,6 +293,9 @@ func (d *direct) closePeer(id lpeer.ID) {
 	if p := d.peers[id]; p != nil {
 		for x := range p.all {
 			all = append(all, x)
+		}
+		if p.expiry != nil {
+			p.expiry.Stop()
 		}
 		delete(d.peers, id)
 	}

@@ -26,11 +26,12 @@ type directStream struct {
 	left int   // bytes that are left of a frame of data
 	rerr error // what every further Read returns
 
-	asks    atomic.Bool // ask has not been sent yet
-	wmu     sync.Mutex  // held by Write and CloseWrite: guards the following
-	ask     []byte      // goes before all else: it begins the stream
-	owed    int         // bytes of the frame that a deadline has cut, and that must come next
-	written bool        // nothing more may be written
+	asks    atomic.Bool                // ask has not been sent yet
+	asking  atomic.Pointer[time.Timer] // sends it; nil if it is not needed
+	wmu     sync.Mutex                 // held by Write and CloseWrite: guards the following
+	ask     []byte                     // goes before all else: it begins the stream
+	owed    int                        // bytes of the frame that a deadline has cut, and that must come next
+	written bool                       // nothing more may be written
 
 	done    atomic.Int32 // 0, or what has ended the stream
 	close   sync.Once
@@ -49,7 +50,7 @@ func newDirectStream(x *directConn, ask []byte, settled func(again bool)) *direc
 		info: transport.Info{Kind: "peer", Peer: x.who.String(), Socket: x.tcp.RemoteAddr()}}
 	if len(ask) > 0 {
 		s.asks.Store(true)
-		time.AfterFunc(askDelay, func() { s.sendAsk() }) //nolint:errcheck // whoever reads or writes sees it
+		s.asking.Store(time.AfterFunc(askDelay, func() { s.sendAsk() })) //nolint:errcheck // whoever reads or writes sees it
 	}
 	return s
 }
@@ -101,6 +102,9 @@ func (s *directStream) sentAsk() {
 	if s.ask != nil {
 		s.ask = nil
 		s.asks.Store(false)
+		if t := s.asking.Load(); t != nil {
+			t.Stop()
+		}
 	}
 }
 
