@@ -19,7 +19,7 @@ func (n *Network) accept(below transport.Stream) {
 	}
 	defer n.working.Done()
 	select {
-	case <-n.closing:
+	case <-n.life.Done():
 		abort(below, errClosing)
 		return
 	default:

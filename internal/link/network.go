@@ -60,8 +60,9 @@ type Network struct {
 	below    peer.Network
 	options  Options
 	memory   account.Account
-	stop     func()        // serving below, which goes on when this is closed
-	closing  chan struct{} // closed by Close
+	stop     func()          // serving below, which goes on when this is closed
+	life     context.Context // until Close
+	end      context.CancelFunc
 	shutdown sync.Once
 	working  sync.WaitGroup
 
@@ -84,8 +85,9 @@ type sessionID struct {
 // New makes a Network that stands on another. It serves [Proto] there.
 func New(below peer.Network, o Options) *Network {
 	o = o.withDefaults()
-	n := &Network{below: below, options: o, memory: account.Account{Limit: o.AllMemory}, closing: make(chan struct{}),
+	n := &Network{below: below, options: o, memory: account.Account{Limit: o.AllMemory},
 		handlers: map[string]func(transport.Stream){}, sessions: map[sessionID]*Stream{}, peers: map[peer.ID]*peerState{}, accepted: map[*accepted]bool{}}
+	n.life, n.end = context.WithCancel(context.Background())
 	n.stop = below.Serve(Proto, n.accept) // also after Close: who asks then is aborted, and not told that nobody speaks this
 	n.spawn(n.watch)
 	return n
@@ -179,7 +181,7 @@ const closeGrace = time.Second
 func (n *Network) Close() error {
 	n.shutdown.Do(func() {
 		n.mu.Lock()
-		close(n.closing)
+		n.end()
 		n.mu.Unlock()
 		n.abortAccepted()
 		all := n.streams()
@@ -247,7 +249,7 @@ func (n *Network) watch() {
 			moved = below.Moved()
 			n.Probe()
 		case <-tick.C:
-		case <-n.closing:
+		case <-n.life.Done():
 			return
 		}
 	}

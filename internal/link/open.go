@@ -24,13 +24,7 @@ func (n *Network) open(ctx context.Context, to peer.ID, proto string, survive ti
 	defer n.working.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	n.spawn(func() {
-		select {
-		case <-n.closing:
-			cancel(peer.ErrUnreachable)
-		case <-ctx.Done():
-		}
-	})
+	defer context.AfterFunc(n.life, func() { cancel(peer.ErrUnreachable) })()
 	below, path, err := n.openBelow(ctx, to)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/account"
-	"github.com/tenon-net/tenon/internal/deadline"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -64,7 +63,7 @@ func (n *Network) beginHandshake(a *accepted) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.with(a.from)
-	if deadline.IsClosed(n.closing) || p.handshakes >= n.options.Handshakes {
+	if n.life.Err() != nil || p.handshakes >= n.options.Handshakes {
 		n.tidy(a.from, p)
 		return false
 	}

@@ -148,7 +148,7 @@ func (s *Stream) step(c *carrier, p []byte) (n int) {
 	m, err := c.below.Read(dst)
 	s.mu.Lock()
 	s.reading = false
-	if s.readers > 0 || s.cur != c || s.ended {
+	if s.readers > 0 || s.cur != c || s.ended || s.closed {
 		s.changed.Broadcast()
 	}
 	if m > 0 {

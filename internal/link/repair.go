@@ -291,7 +291,7 @@ func (s *Stream) retire(old *carrier, wait time.Duration) {
 		case <-timer.C:
 		case <-s.over:
 			return
-		case <-s.n.closing:
+		case <-s.n.life.Done():
 			return
 		}
 		s.mu.Lock()

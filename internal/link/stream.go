@@ -367,8 +367,13 @@ func (s *Stream) Close() error {
 		s.flush(false)
 	}
 	for !s.ended && !s.aborting && !s.finAcked {
-		s.await()
+		if s.cur != nil && !s.reading && s.readers == 0 {
+			s.step(s.cur, nil) // there is nothing else to do for this goroutine
+		} else {
+			s.await()
+		}
 	}
+	s.listen() // for the end of the other side, if it has not come
 	return s.closeErr
 }
 
