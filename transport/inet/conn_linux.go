@@ -83,10 +83,6 @@ func dup(rc syscall.RawConn) (int, error) {
 	return fd, os.NewSyscallError("fcntl", err)
 }
 
-func shutdownWrite(fd int) error {
-	return os.NewSyscallError("shutdown", unix.Shutdown(fd, unix.SHUT_WR))
-}
-
 // closeBare closes fd, on request with a reset: tcp(7), SO_LINGER of zero. On a
 // unix socket the option does nothing.
 func closeBare(fd int, reset bool) error {

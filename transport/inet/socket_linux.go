@@ -54,10 +54,10 @@ func (o sockopt) set(fd int) error {
 	if o.isText {
 		return unix.SetsockoptString(fd, o.level, o.opt, o.text)
 	}
-	if o.forced != 0 && unix.SetsockoptInt(fd, o.level, o.forced, o.value) == nil {
+	if o.forced != 0 && setInt(fd, o.level, o.forced, o.value) == nil {
 		return nil
 	}
-	return unix.SetsockoptInt(fd, o.level, o.opt, o.value)
+	return setInt(fd, o.level, o.opt, o.value)
 }
 
 func (o sockopt) explain(err error) error {

@@ -38,6 +38,26 @@ func bind(fd int, sa *sockaddr) syscall.Errno {
 	return errno
 }
 
+// setInt sets an option of fd.
+func setInt(fd, level, opt, value int) error {
+	v := int32(value)
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt), uintptr(unsafe.Pointer(&v)), unsafe.Sizeof(v), 0)
+	return orNil(errno)
+}
+
+// shutdownWrite ends the direction that is written to.
+func shutdownWrite(fd int) error {
+	_, _, errno := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
+	return os.NewSyscallError("shutdown", orNil(errno))
+}
+
+func orNil(errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
+}
+
 // localEndpoint is the address that fd is bound to.
 func localEndpoint(fd int) endpoint {
 	var sa sockaddr

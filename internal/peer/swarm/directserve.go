@@ -62,7 +62,11 @@ func (d *direct) serve(x *directConn) {
 			x.proto = name
 		}
 		settled := make(chan bool, 1)
-		d.n.started(served, newDirectStream(x, nil, func(again bool) { settled <- again }))
+		s := newDirectStream(x, nil, func(again bool) { settled <- again })
+		s.served = true
+		if d.n.started(served, s); s.lingers {
+			s.linger()
+		}
 		if !<-settled {
 			return
 		}

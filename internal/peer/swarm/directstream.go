@@ -35,6 +35,8 @@ type directStream struct {
 
 	done    atomic.Int32 // 0, or what has ended the stream
 	close   sync.Once
+	served  bool             // who serves the stream lingers when the handler has returned
+	lingers bool             // he has to; written in close
 	settled func(again bool) // is told once whether the connection can carry another stream
 }
 
@@ -252,9 +254,12 @@ func (s *directStream) Close() error {
 			return
 		}
 		s.x.tls.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // whoever reads returns
-		if ended != nil {
+		switch {
+		case ended != nil:
 			s.over(true)
-		} else if !s.x.d.n.task(s.linger) {
+		case s.served:
+			s.lingers = true
+		case !s.x.d.n.task(s.linger):
 			s.over(false)
 		}
 	})
