@@ -16,6 +16,7 @@ type carrier struct {
 	gone     chan struct{} // closed when it is of no use any more
 	once     sync.Once
 	greeting []byte // to be sent before all else
+	last     bool   // the last word has been said, with the end of the stream
 	poked    bool   // its read deadline has been set to interrupt who reads
 
 	head     [headSize]byte // of the frame that is being read

@@ -63,6 +63,48 @@ func TestCloseIsQuick(t *testing.T) {
 	}
 }
 
+// The end of one direction is acknowledged soon also if the other goes on, and with the end of the
+// other if that comes of it.
+func TestEndIsAcknowledged(t *testing.T) {
+	const delay = 20 * time.Millisecond
+	for name, c := range map[string]struct {
+		far   func(transport.Stream)
+		after time.Duration // a round trip
+	}{
+		"the other goes on": {func(s transport.Stream) {
+			io.Copy(io.Discard, s) //nolint:errcheck // it ends some time
+			<-s.(*Stream).over
+		}, finDelay},
+		"the other ends": {func(s transport.Stream) {
+			io.Copy(io.Discard, s) //nolint:errcheck // it ends some time
+			s.CloseWrite()         //nolint:errcheck // it would show below
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, delay, Options{}, func(p *pair) {
+				p.far.Serve("test", c.far)
+				opened, err := p.near.Open(p.t.Context(), p.b.Self(), "test")
+				if err != nil {
+					p.t.Fatal(err)
+				}
+				s := opened.(*Stream)     //nolint:forcetypeassert // it survives
+				go io.Copy(io.Discard, s) //nolint:errcheck // it ends some time
+				if err := s.CloseWrite(); err != nil {
+					p.t.Error(err)
+				}
+				time.Sleep(2*delay + c.after + time.Millisecond)
+				s.mu.Lock()
+				acked := s.finAcked
+				s.mu.Unlock()
+				if !acked {
+					p.t.Error("it is not")
+				}
+				s.Abort(nil) //nolint:errcheck // it returns nil
+			})
+		})
+	}
+}
+
 // Close of a Network waits neither for those who say nothing, nor for streams that do
 // not survive, nor for who opens.
 func TestNetworkCloses(t *testing.T) {

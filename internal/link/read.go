@@ -250,7 +250,10 @@ func (s *Stream) act(c *carrier) {
 			s.acknowledge(at)
 		}
 	case frameFin:
-		s.ends(int64(h.number))
+		if s.ends(int64(h.number)); s.owed == (owed{ack: true}) && !s.fin && !s.shut {
+			s.flushLater()
+			return
+		}
 	case frameStop:
 		s.stop()
 	case frameAbort:

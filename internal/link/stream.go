@@ -95,7 +95,8 @@ type Stream struct {
 	readLate moment
 
 	owed     owed
-	pong     uint64 // what is to be answered
+	later    *time.Timer // sends what is owed and can wait; nil if there is nothing
+	pong     uint64      // what is to be answered
 	beat     beat
 	err      error // how the session failed
 	aborting bool  // the other side is to be told
@@ -212,6 +213,7 @@ func (s *Stream) end(err error, clean, linger bool) {
 		return
 	}
 	s.ended = true
+	s.promptly()
 	s.err = cmp.Or(s.err, err)
 	if s.closed && !clean && !s.finAcked {
 		s.closeErr = s.err

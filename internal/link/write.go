@@ -71,6 +71,29 @@ func (s *Stream) flushSoon() {
 	})
 }
 
+// finDelay is how long the acknowledgement of an end waits for the end of the other
+// direction, which often comes of it, to go with it.
+const finDelay = 10 * time.Millisecond
+
+// flushLater is flushSoon unless something is sent soon anyway.
+func (s *Stream) flushLater() {
+	if s.later == nil {
+		s.later = time.AfterFunc(finDelay, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.flush(false)
+		})
+	}
+}
+
+// promptly is called when what was owed is sent.
+func (s *Stream) promptly() {
+	if s.later != nil {
+		s.later.Stop()
+		s.later = nil
+	}
+}
+
 // flush sends all that is to be sent, if nobody does already. It gives the mutex away
 // meanwhile.
 func (s *Stream) flush(user bool) {
@@ -94,10 +117,19 @@ func (s *Stream) flush(user bool) {
 
 // send sends one frame of data, or what else is to be sent.
 func (s *Stream) send(c *carrier) (sent bool, err error) {
+	if c.last {
+		s.owed = owed{} // the other side has all that it needs
+		return false, nil
+	}
 	if b := s.control(c); len(b) > 0 {
 		b = s.withLittle(b)
+		below, ok := c.below.(lastWriter)
+		c.last = ok && s.err == nil && s.finAcked && s.finIn
 		s.mu.Unlock()
 		defer s.mu.Lock()
+		if c.last {
+			return true, below.WriteLast(b)
+		}
 		_, err := c.below.Write(b)
 		return true, err
 	}
@@ -121,6 +153,9 @@ func (s *Stream) send(c *carrier) (sent bool, err error) {
 	s.out.trim()
 	return true, err
 }
+
+// A lastWriter is a stream below that is Write and CloseWrite at once.
+type lastWriter interface{ WriteLast(p []byte) error }
 
 // littleData goes with the frames that are owed, in one write.
 const littleData = 1 << 10
@@ -167,6 +202,7 @@ func (s *Stream) control(c *carrier) (b []byte) {
 		b = head{kind: frameAborted}.append(b)
 	}
 	s.owed = owed{}
+	s.promptly()
 	if end := s.acked + int64(s.out.length); s.fin && !s.finSent && s.err == nil && s.sent == end {
 		if !s.finEver {
 			s.finAt = end

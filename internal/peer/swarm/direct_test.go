@@ -153,6 +153,37 @@ func TestDirectAgain(t *testing.T) {
 	}
 }
 
+// The last bytes go with the end, be they few or many, and the connection carries on.
+func TestDirectWriteLast(t *testing.T) {
+	a, b := couple(t, loopback)
+	got := make(chan string, 1)
+	b.Serve("read", func(s transport.Stream) {
+		all, err := io.ReadAll(s)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- string(all)
+	})
+	for _, size := range []int{1, 0, smallData, smallData + 1, 3 * maxFrame} {
+		s, err := a.Open(t.Context(), b.Self(), "read")
+		if err != nil || !isDirect(s) {
+			t.Fatalf("%T, %v", s, err)
+		}
+		what := strings.Repeat("x", size)
+		if err := s.(*directStream).WriteLast([]byte(what)); err != nil { //nolint:forcetypeassert // it is one
+			t.Error(err)
+		}
+		if all := <-got; all != what {
+			t.Errorf("%d bytes in place of %d", len(all), size)
+		}
+		if _, err := s.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Error(err)
+		}
+		finish(t, s)
+		awaitIdle(t, a, b, 1)
+	}
+}
+
 // A stream that does not wait for an answer is asked about all the same: whoever is not
 // let in any more gets none, nor one of a protocol that is not served any more.
 func TestDirectAgainRefused(t *testing.T) {

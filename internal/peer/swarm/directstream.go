@@ -183,6 +183,40 @@ func (s *directStream) Write(p []byte) (int, error) {
 	return done, nil
 }
 
+// WriteLast is Write and CloseWrite at once: what is little goes out in one piece with the
+// end.
+func (s *directStream) WriteLast(p []byte) error {
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
+	switch err := s.gone(); {
+	case err != nil:
+		return err
+	case s.written:
+		return io.ErrClosedPipe
+	}
+	if len(p) == 0 || len(p) > smallData || s.owed > 0 {
+		n, err := 0, error(nil)
+		for n < len(p) && err == nil {
+			var m int
+			m, err = s.writeFrame(p[n:min(len(p), n+maxFrame)])
+			n += m
+			s.moved.write(m)
+		}
+		if err == nil {
+			err = s.end()
+		}
+		return s.explain(err)
+	}
+	b := append(append(s.ask, head(frameData, len(p))...), p...)
+	s.written = true
+	n, err := s.x.tls.Write(append(b, head(frameEnd, 0)...)) // all or nothing
+	if n > 0 {
+		s.sentAsk()
+		s.moved.write(len(p))
+	}
+	return s.explain(err)
+}
+
 // writeFrame writes a frame, or what is owed of one.
 func (s *directStream) writeFrame(p []byte) (int, error) {
 	if s.owed > 0 {
