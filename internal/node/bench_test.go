@@ -15,7 +15,7 @@ import (
 )
 
 // benchNodes returns two nodes over libp2p on loopback, of which alice serves address.
-func benchNodes(b *testing.B, address string) (alice, bob *node.Node) {
+func benchNodes(b testing.TB, address string) (alice, bob *node.Node) {
 	b.Helper()
 	make := func(name string) *node.Node {
 		n, err := node.New(b.Context(), node.Config{Dir: b.TempDir() + "/state", Name: name, Network: node.Connect, Flags: node.Settings{Network: node.Network{
@@ -43,7 +43,7 @@ func benchNodes(b *testing.B, address string) (alice, bob *node.Node) {
 	return alice, bob
 }
 
-func target(b *testing.B, serve func(net.Conn)) string {
+func target(b testing.TB, serve func(net.Conn)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

@@ -1,0 +1,57 @@
+package node_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/join"
+)
+
+// A silent joint through peers holds two goroutines at each of the two sides, one for
+// each direction, and nobody who only waits.
+func TestIdleGoroutines(t *testing.T) {
+	const many = 50
+	_, bob := benchNodes(t, target(t, func(c net.Conn) { // this is one more
+		io.Copy(c, c)
+		c.Close()
+	}))
+	o := &tenon.Opener{Kinds: append(tenon.DefaultKinds(), ends.Kinds(bob)...)}
+	acc, err := o.Listen(t.Context(), "tcp-listen:127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		o.Serve(ctx, acc, "peer:alice/x", join.Options{})
+	}()
+	defer func() { stop(); <-over }()
+	use := func(n int) {
+		for range n {
+			c, err := net.Dial("tcp", acc.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			c.SetDeadline(time.Now().Add(20 * time.Second))
+			p := []byte("x")
+			if _, err := c.Write(p); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(c, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	use(1)
+	before := runtime.NumGoroutine()
+	use(many)
+	eventually(t, func() bool { return runtime.NumGoroutine()-before <= (2+2+1)*many+10 })
+}
