@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type directPeer struct {
 	idle    []*directConn // that we have dialed, the newest at the end
 	expiry  *time.Timer   // ends the oldest of those; nil if there are none
 	dialing int
+	at      string    // where it was reached the last time
 	not     time.Time // until when we do not try
 }
 
@@ -158,7 +160,7 @@ func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
 		if !d.n.task(func() {
 			ctx, cancel := context.WithTimeout(d.n.ctx, handshakeTimeout)
 			defer cancel()
-			if x := d.dialAny(ctx, all, to); x != nil {
+			if x := d.dialAny(ctx, all, to, directPatience); x != nil {
 				d.put(x)
 			}
 		}) {
@@ -168,7 +170,7 @@ func (d *direct) dial(ctx context.Context, l *link, to lpeer.ID) *directConn {
 	}
 	ctx, cancel := context.WithTimeout(ctx, directPatience)
 	defer cancel()
-	return d.dialAny(ctx, all, to)
+	return d.dialAny(ctx, all, to, directPatience/maxListeners)
 }
 
 // begin counts a dial.
@@ -193,13 +195,23 @@ func (d *direct) peer(id lpeer.ID) *directPeer {
 	return p
 }
 
-// dialAny dials one address after the other, and keeps count.
-func (d *direct) dialAny(ctx context.Context, all []net.Addr, to lpeer.ID) (x *directConn) {
+// dialAny dials one address after the other, each for so long and first the one that was right the
+// last time, and keeps count.
+func (d *direct) dialAny(ctx context.Context, all []net.Addr, to lpeer.ID, patience time.Duration) (x *directConn) {
+	d.mu.Lock()
+	last := d.peer(to).at
+	d.mu.Unlock()
+	if i := slices.IndexFunc(all, func(at net.Addr) bool { return at.String() == last }); i > 0 {
+		all[0], all[i] = all[i], all[0]
+	}
 	var err error
 	for _, at := range all {
 		var c net.Conn
-		if c, err = (&net.Dialer{Timeout: directPatience, KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", at.String()); err == nil {
+		if c, err = (&net.Dialer{Timeout: patience, KeepAliveConfig: keepAlive}).DialContext(ctx, "tcp", at.String()); err == nil {
 			x, err = d.secureDialed(ctx, c, to)
+		}
+		if err == nil {
+			x.at = at.String()
 		}
 		if err == nil || ctx.Err() != nil {
 			break
@@ -224,6 +236,8 @@ func (d *direct) finish(to lpeer.ID, x *directConn, err error) *directConn {
 	p.dialing--
 	if err != nil {
 		p.not = time.Now().Add(directPause)
+	} else if x != nil {
+		p.at = x.at
 	}
 	d.mu.Unlock()
 	if x == nil {
@@ -324,17 +338,17 @@ func (d *direct) listenersOf(l *link) (all []net.Addr, sure bool) {
 // maxListeners is how many addresses of a peer are dialed for a connection.
 const maxListeners = 4
 
-// listeners returns at which of the addresses that a peer has told it may be reached for TCP, where it
-// is reached at remote. That is sure of one with the same IP. If there is none, for a peer that listens
-// on IPv4 alone may have dialed us over IPv6, all will do but those that mean something only nearer to
-// the peer than we are: here they may be somebody else's.
-func listeners(remote ma.Multiaddr, told []ma.Multiaddr) (all []net.Addr, sure bool) {
+// listeners returns at which of the addresses that a peer is said to have it may be reached for TCP,
+// where it is reached at remote. One with the same IP is the first, and sure. It need not be right, for a
+// peer that listens on IPv4 alone may have dialed us over IPv6: so the others follow, but those that
+// mean something only nearer to the peer than we are: here they may be somebody else's.
+func listeners(remote ma.Multiaddr, said []ma.Multiaddr) (all []net.Addr, sure bool) {
 	ip, err := manet.ToIP(remote)
 	if err != nil {
 		return nil, false
 	}
 	for scope := scopeOf(remote); scope <= scopeGlobal; scope++ {
-		for _, a := range told {
+		for _, a := range said {
 			other, err := manet.ToIP(a)
 			if err != nil || overlayOf(a) != overTCP || scopeOf(a) != scope {
 				continue
@@ -343,13 +357,13 @@ func listeners(remote ma.Multiaddr, told []ma.Multiaddr) (all []net.Addr, sure b
 			switch {
 			case at == nil:
 			case ip.Equal(other):
-				return []net.Addr{at}, true
-			case len(all) < maxListeners:
+				all, sure = slices.Insert(all, 0, at), true
+			default:
 				all = append(all, at)
 			}
 		}
 	}
-	return all, false
+	return all[:min(len(all), maxListeners)], sure
 }
 
 // The scopes, from where an address can be reached: this machine, the local networks, everywhere.

@@ -218,6 +218,45 @@ func TestDirectAgainRefused(t *testing.T) {
 	}
 }
 
+// An address that a peer is said to have, as the local network says it of every IP, may be wrong: then
+// the next one is dialed, and not the wrong one again.
+func TestDirectWrongAddress(t *testing.T) {
+	a, b := couple(t, loopback)
+	a.Serve("echo", echo)
+	if err := a.Connect(t.Context(), b.Self()); err != nil {
+		t.Fatal(err)
+	}
+	awaitLinks(t, b, func() bool { return b.linkedDirectly(a.lib()) })
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := nobody.Addr()
+	nobody.Close() //nolint:errcheck // nobody is there
+	at, err := a.swarmAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, err := net.ResolveTCPAddr("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range []net.Addr{wrong, right} { // of what is dialed
+		if !b.direct.begin(a.lib()) {
+			t.Fatal("no try is made")
+		}
+		all := []net.Addr{wrong, right}
+		x := b.direct.dialAny(t.Context(), all, a.lib(), directPatience)
+		if x == nil {
+			t.Fatal("the next one was not dialed")
+		}
+		x.cut()
+		if all[0] != first {
+			t.Errorf("%v was dialed first, want %v", all[0], first)
+		}
+	}
+}
+
 // A peer that has dialed us over an IP at which it does not listen tells where it does.
 func TestDirectOtherIP(t *testing.T) {
 	a, b := couple(t, loopback, "/ip6/::1/tcp/0")
@@ -265,7 +304,8 @@ func TestListeners(t *testing.T) {
 		want   []string
 		sure   bool
 	}{
-		"the same IP": {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/2"), []string{"10.0.0.7:2"}, true},
+		"the same IP":                     {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/2"), []string{"10.0.0.7:2", "10.0.0.1:1"}, true},
+		"the same IP, which may be wrong": {"/ip6/::1/tcp/9", parse("/ip4/127.0.0.1/tcp/1", "/ip6/::1/tcp/1"), []string{"[::1]:1", "127.0.0.1:1"}, true},
 		"the other family, as near": {"/ip6/fd00::7/tcp/9", parse("/ip4/127.0.0.1/tcp/1", "/ip4/10.0.0.7/tcp/1"),
 			[]string{"10.0.0.7:1"}, false},
 		"the other family, and only a public address": {"/ip6/fd00::7/udp/9/quic-v1", parse("/ip4/127.0.0.1/tcp/1", "/ip4/198.41.0.4/tcp/1"),
@@ -276,6 +316,8 @@ func TestListeners(t *testing.T) {
 		"not TCP alone": {"/ip4/10.0.0.7/udp/9/quic-v1", parse("/ip4/10.0.0.7/udp/9/quic-v1", "/ip4/10.0.0.7/tcp/1/ws"), nil, false},
 		"too many": {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/10.0.0.3/tcp/1", "/ip4/10.0.0.4/tcp/1", "/ip4/10.0.0.5/tcp/1"),
 			[]string{"10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", "10.0.0.4:1"}, false},
+		"the same IP behind too many": {"/ip4/10.0.0.7/tcp/9", parse("/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip4/10.0.0.3/tcp/1", "/ip4/10.0.0.4/tcp/1", "/ip4/10.0.0.7/tcp/1"),
+			[]string{"10.0.0.7:1", "10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"}, true},
 	} {
 		all, sure := listeners(ma.StringCast(x.remote), x.told)
 		var got []string

@@ -27,6 +27,7 @@ type directConn struct {
 	id    lpeer.ID
 	who   peer.ID
 	scope network.ConnManagementScope
+	at    string    // that was dialed
 	proto string    // of the last stream; for whoever has the connection
 	since time.Time // when it became idle; likewise, and guarded by direct.mu while nobody has
 }
