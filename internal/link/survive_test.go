@@ -409,6 +409,7 @@ func TestRestarted(t *testing.T) {
 		p.w.Break(p.a, p.b)
 		close(p.done)
 		p.far.Close() //nolint:errcheck // it returns nil
+		p.far.stop()
 		p.done = make(chan struct{})
 		p.far.stop()
 		p.far = New(p.b, Options{})
