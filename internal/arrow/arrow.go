@@ -51,8 +51,7 @@ var Rules = []Rule{
 	{"internal/peer", []string{"internal/ticket", "transport"}, "peers are known, named and granted rights before anything is connected"},
 	{"internal/node/api", []string{"transport", "internal/neutral", "internal/ticket"}, "every program can afford to talk to a node"},
 	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
-	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/local", "transport/mem", "join", "internal/event", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
-	{"internal/node", []string{"", "address", "opt", "transport", "transport/local", "transport/mem", "join", "internal/event", "internal/datagram", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
+	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/local", "transport/mem", "join", "internal/event", "internal/datagram", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
@@ -79,7 +78,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

@@ -411,7 +411,6 @@ func TestRestarted(t *testing.T) {
 		p.far.Close() //nolint:errcheck // it returns nil
 		p.far.stop()
 		p.done = make(chan struct{})
-		p.far.stop()
 		p.far = New(p.b, Options{})
 		p.w.Heal(p.a, p.b)
 		begin := time.Now()
