@@ -1,0 +1,5 @@
+//go:build !linux
+
+package scan
+
+func (d *folder) below(path string) (*file, error) { return walkBelow(d, path) }
