@@ -57,6 +57,7 @@ var Rules = []Rule{
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
+	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
 	{"internal/share/tree", nil, "hashes and proofs of bytes, whoever has them"},
 	{"internal/share/glob", nil, "patterns of paths, without a file"},
 	{"internal/share/scan", []string{"internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/tree"}, "files that are shared where they are, whoever fetches them"},
@@ -128,6 +129,7 @@ var Bans = []Ban{
 	{"internal/share/scan", "net", "it opens no sockets: a share sends what it opens"},
 	{"internal/share/manifest", "os", "it reads and writes no files"},
 	{"internal/share/manifest", "net", "it opens no sockets"},
+	{"internal/share/stage", "net", "it opens no sockets"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 

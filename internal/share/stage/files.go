@@ -1,0 +1,228 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/manifest"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+var _ share.Store = (*Stage)(nil)
+
+// maxIdle is how many files stay open that nobody uses.
+const maxIdle = 32
+
+// files are the files of a stage that are open.
+type files struct {
+	s *Stage
+
+	mu      sync.Mutex // guards what follows
+	open    map[int]*file
+	idle    []*file // that nobody uses, the longest first
+	created set     // files that are in the stage, by entry
+	closed  bool
+}
+
+// A file is one of the share, open for all who use it.
+type file struct {
+	s     *Stage
+	n     int
+	e     manifest.Entry
+	once  sync.Once
+	err   error
+	data  *os.File
+	nodes *os.File // nil: it has none
+	at    bool     // it is at the target already
+	refs  int      // files.mu guards it
+}
+
+// Open implements [share.Store]. Files are those of the manifest that Learn was told of;
+// when Finish has begun, it is an error that matches [fs.ErrClosed].
+func (s *Stage) Open(n int, e manifest.Entry) (share.Blob, error) {
+	s.mu.Lock()
+	gone, known := s.state != fetching || s.finishing, s.index.Totals().Entries
+	s.mu.Unlock()
+	switch {
+	case gone:
+		return nil, fmt.Errorf("%q: %w", e.Path, fs.ErrClosed)
+	case n >= known:
+		return nil, fmt.Errorf("%q: nobody has looked whether it can be at the target", e.Path)
+	}
+	f, err := s.files.get(n, e)
+	if err != nil {
+		return nil, err
+	}
+	f.once.Do(f.begin)
+	if f.err != nil {
+		s.files.drop(f)
+		return nil, f.err
+	}
+	return &blob{file: f}, nil
+}
+
+// get returns a file that is open, or will be when its begin was called.
+func (c *files) get(n int, e manifest.Entry) (*file, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fs.ErrClosed
+	}
+	f := c.open[n]
+	if f == nil {
+		f = &file{s: c.s, n: n, e: e}
+		if c.open == nil {
+			c.open = map[int]*file{}
+		}
+		c.open[n] = f
+	}
+	if f.refs == 0 {
+		c.idle = slices.DeleteFunc(c.idle, func(o *file) bool { return o == f })
+	}
+	f.refs++
+	return f, nil
+}
+
+// drop is called by who uses a file no more.
+func (c *files) drop(f *file) {
+	c.mu.Lock()
+	f.refs--
+	if f.refs > 0 {
+		c.mu.Unlock()
+		return
+	}
+	c.idle = append(c.idle, f)
+	old := c.idle[0]
+	switch {
+	case f.err != nil || c.closed:
+		old, c.idle = f, c.idle[:len(c.idle)-1]
+	case len(c.idle) > maxIdle:
+		c.idle = slices.Delete(c.idle, 0, 1)
+	default:
+		old = nil
+	}
+	if old != nil {
+		delete(c.open, old.n)
+	}
+	c.mu.Unlock()
+	if old != nil {
+		old.end()
+	}
+}
+
+// close closes the files that nobody uses; those that are in use are closed when they are not,
+// and no others are opened.
+func (c *files) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.tidy()
+}
+
+// tidy closes the files that nobody uses.
+func (c *files) tidy() {
+	c.mu.Lock()
+	idle := c.idle
+	c.idle = nil
+	for _, f := range idle {
+		delete(c.open, f.n)
+	}
+	c.mu.Unlock()
+	for _, f := range idle {
+		f.end()
+	}
+}
+
+func (f *file) end() {
+	for _, o := range []*os.File{f.data, f.nodes} {
+		if o != nil {
+			o.Close() //nolint:errcheck // what counts is what was synced
+		}
+	}
+}
+
+// begin opens the file.
+func (f *file) begin() {
+	s := f.s
+	if _, f.at = s.insideOf(f.n); f.at {
+		f.data, f.err = s.target.open(f.e.Path, os.O_RDONLY)
+	} else {
+		f.data, f.err = s.openData(f.n, f.e.Path)
+	}
+	if f.err == nil && tree.Shape(f.e.Size).Groups() > 1 {
+		f.nodes, f.err = s.home.openOrCreate(nodesOf(f.n))
+	}
+	if f.err != nil {
+		f.err = f.named(f.err)
+		f.end()
+	}
+}
+
+func nodesOf(n int) string { return path.Join("nodes", strconv.Itoa(n)) }
+
+// openData opens a file in the stage, which is new when it was not there before.
+func (s *Stage) openData(n int, name string) (*os.File, error) {
+	s.files.mu.Lock()
+	there := s.files.created.has(int64(n))
+	s.files.mu.Unlock()
+	if there {
+		return s.tree.open(name, os.O_RDWR)
+	}
+	f, err := s.tree.create(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.makeDirs(path.Dir(name)); err == nil {
+			f, err = s.tree.create(name)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%q: %w: another name is the same here", name, ErrName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.files.mu.Lock()
+	s.files.created.put(int64(n), true)
+	s.files.mu.Unlock()
+	s.mu.Lock()
+	s.dirty.dir(path.Dir(name))
+	s.mu.Unlock()
+	return f, nil
+}
+
+// makeDirs makes a directory in the stage, and those that it is in.
+func (s *Stage) makeDirs(name string) error {
+	made, err := s.tree.mkdir(name)
+	if errors.Is(err, fs.ErrNotExist) && name != "." {
+		if err = s.makeDirs(path.Dir(name)); err == nil {
+			made, err = s.tree.mkdir(name)
+		}
+	}
+	if made {
+		s.mu.Lock()
+		s.dirty.dir(path.Dir(name))
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// insideOf finds a file that is at the target already.
+func (s *Stage) insideOf(n int) (in inside, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := search(s.inside, n)
+	if ok {
+		in = s.inside[i]
+	}
+	return in, ok
+}
+
+func search(all []inside, n int) (int, bool) {
+	return slices.BinarySearchFunc(all, n, func(in inside, n int) int { return in.n - n })
+}

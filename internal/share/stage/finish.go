@@ -1,0 +1,133 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// Finish gives everything its final name, and removes the stage. Nothing has a final name
+// before it is there in full, with its mode and time, and synced. If Finish is interrupted
+// in any way, it can be called again, by a later process too, and goes on.
+//
+// An error matches [ErrIncomplete], [ErrExists] if something has come to the target
+// meanwhile, or [ErrDamaged] if something in the stage is not as it was written.
+func (s *Stage) Finish() error {
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	s.mu.Lock()
+	state := s.state
+	s.finishing = state != over
+	s.mu.Unlock()
+	switch state {
+	case over:
+		return fs.ErrClosed
+	case fetching:
+		if err := s.prepare(); err != nil {
+			s.mu.Lock()
+			s.finishing = false
+			s.mu.Unlock()
+			return err
+		}
+	case placing:
+	}
+	if err := s.place(); err != nil {
+		return err
+	}
+	if err := s.dress(); err != nil {
+		return err
+	}
+	if canSyncAll {
+		if err := s.home.syncAll(); err != nil {
+			return err
+		}
+	}
+	return s.discard()
+}
+
+// prepare brings the stage to where everything can get its final name.
+func (s *Stage) prepare() error {
+	if err := s.sync(); err != nil {
+		return err
+	}
+	s.files.tidy() // Windows renames nothing that is open
+	x := s.Index()
+	s.plan.next, s.plan.group, s.plan.dirs, s.plan.kept, s.plan.need = 0, 0, nil, set{}, 0
+	if err := s.survey(x, nil); err != nil {
+		return err
+	}
+	if err := s.plan.problems.err(); err != nil {
+		s.plan.problems = Problems{} // it may be gone when Finish is called again
+		return err
+	}
+	s.mu.Lock()
+	have := s.have.clone()
+	for r := range s.there.runs() {
+		have.putRun(r, true)
+	}
+	s.mu.Unlock()
+	if !x.Done() || !have.all(tree.Run{To: s.plan.group}) {
+		return ErrIncomplete
+	}
+	if err := s.complete(); err != nil {
+		return err
+	}
+	if canSyncAll {
+		if err := s.home.syncAll(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.state = placing
+	s.mu.Unlock()
+	s.syncing.Lock()
+	err := s.journal.replace(s.snapshot())
+	s.syncing.Unlock()
+	if err != nil {
+		s.mu.Lock()
+		s.state = fetching
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// Discard removes the stage with all that is in it.
+func (s *Stage) Discard() error {
+	s.mu.Lock()
+	state := s.state
+	s.mu.Unlock()
+	if state == over {
+		return fs.ErrClosed
+	}
+	return s.discard()
+}
+
+// discard removes the stage: what says that everything is there goes when nothing is in it
+// any more.
+func (s *Stage) discard() error {
+	s.halt()
+	s.files.close()
+	s.tree.Close() //nolint:errcheck // Windows removes nothing that is open
+	s.journal.close()
+	s.journal.f = nil
+	for _, name := range []string{"tree", "nodes", "journal.new", "journal", "manifest"} {
+		if err := s.home.removeAll(name); err != nil {
+			return err
+		}
+	}
+	s.lock.Close() //nolint:errcheck // it was only locked
+	if err := s.home.remove("stage"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.home.Close() //nolint:errcheck // a directory
+	if err := s.target.remove(s.dir); err != nil {
+		return fmt.Errorf("the folder of the download stays: %w", err)
+	}
+	s.mu.Lock()
+	s.state = over
+	s.mu.Unlock()
+	s.release()
+	return nil
+}

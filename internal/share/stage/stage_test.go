@@ -1,0 +1,130 @@
+package stage
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// What was fetched is there in the end, with modes and times, and nothing else is. Nothing
+// is skipped here, so that all steps are made at least once.
+func TestOnce(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	s, err := New(Config{Target: target, ID: id})
+	must(t, err)
+	defer s.Close()
+	if fi, err := os.Stat(filepath.Join(target, s.dir)); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("others may look into the stage: %v, %v", fi, err)
+	}
+	must(t, src.all(s))
+	src.final(target, true)
+	must(t, s.Close())
+	if fi, err := os.Stat(filepath.Join(target, "photos/holes")); err != nil || !sparse(fi) {
+		t.Errorf("the holes of a file are written: %v", err)
+	}
+}
+
+// What is there is not fetched again: after Close everything, and by another process.
+func TestResume(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	fetched := int64(0)
+	for i := 0; ; i++ {
+		s, err := at(t, target, nil)
+		must(t, err)
+		src.staged(s)
+		n, err := src.fetch(s, 2)
+		must(t, err)
+		if fetched += n; n < 2 {
+			must(t, s.Finish())
+			break
+		}
+		must(t, s.Close())
+	}
+	if fetched != src.groups {
+		t.Errorf("%d groups were fetched, of %d", fetched, src.groups)
+	}
+	src.final(target, true)
+}
+
+// Nodes that came are there again.
+func TestNodesStay(t *testing.T) {
+	target := t.TempDir()
+	src := of(t, fileOf("a", 9*group))
+	s, err := at(t, target, nil)
+	must(t, err)
+	_, err = src.fetch(s, 5)
+	must(t, err)
+	must(t, s.Close())
+	s, err = at(t, target, nil)
+	must(t, err)
+	b, err := s.Open(0, src.entries[0])
+	must(t, err)
+	defer b.Close()
+	skip, err := tree.File{Shape: 9 * group, Root: src.entries[0].Root, Nodes: b.Nodes()}.Skip(tree.Run{To: 5})
+	if err != nil || skip == 0 {
+		t.Errorf("%d levels are known, %v", skip, err)
+	}
+}
+
+// One file goes where it belongs as one that is in a directory does.
+func TestOneFile(t *testing.T) {
+	for _, size := range []int64{0, 1, group, group + 1} {
+		target := t.TempDir()
+		src := of(t, fileOf("one", size))
+		s, err := at(t, target, nil)
+		must(t, err)
+		must(t, src.all(s))
+		src.final(target, true)
+	}
+}
+
+// So many files that batches sync the whole file system, and none stays open.
+func TestMany(t *testing.T) {
+	target := t.TempDir()
+	entries := []entry{dirOf("many")}
+	for i := range 300 {
+		entries = append(entries, fileOf("many/"+string(rune('a'+i/26))+string(rune('a'+i%26)), int64(i)))
+	}
+	src := of(t, entries...)
+	s, err := at(t, target, nil)
+	must(t, err)
+	_, err = src.fetch(s, -1)
+	must(t, err)
+	if n := len(s.files.open); n > maxIdle {
+		t.Errorf("%d files are open", n)
+	}
+	must(t, s.Finish())
+	src.final(target, true)
+}
+
+// Finish before everything is there changes nothing.
+func TestNotYet(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	s, err := at(t, target, nil)
+	must(t, err)
+	_, err = src.fetch(s, src.groups-1)
+	must(t, err)
+	wantErr(t, s.Finish(), ErrIncomplete)
+	src.final(target, false)
+	must(t, src.all(s))
+	src.final(target, true)
+}
+
+// Discard leaves nothing.
+func TestDiscard(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	s, err := at(t, target, nil)
+	must(t, err)
+	_, err = src.fetch(s, 3)
+	must(t, err)
+	must(t, s.Discard())
+	if left, err := os.ReadDir(target); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
