@@ -46,6 +46,13 @@ type Store interface {
 	Got(r tree.Run)
 }
 
+// A Learner is a Store that must know what will come. It is told how far the manifest is
+// known before anything that is new in it is asked for, and calls had for what it has of
+// it already. Its error ends the share.
+type Learner interface {
+	Learn(x manifest.Index, had func(tree.Run)) error
+}
+
 // Config is what one must know to take part in a share.
 type Config struct {
 	Self   peer.ID
@@ -132,6 +139,7 @@ func (s *Share) Add(p []byte, final bool, sign func(c peer.Context, msg []byte) 
 		return err
 	}
 	s.sharing = true
+	s.picker.groups = s.layout.groups
 	all := tree.Run{To: s.layout.groups}
 	s.picker.taken.add(all)
 	s.stored += s.picker.done.add(all)
@@ -145,7 +153,6 @@ func (s *Share) append(p []byte) error {
 		return err
 	}
 	s.layout = s.layout.grown(s.builder.Index())
-	s.picker.groups = s.layout.groups
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (x *session) begin(a answerHead) error {
 	q := x.asks[0]
 	switch {
 	case q.any:
-		if a.run.Len() < 1 || a.run.Len() > piece || a.run.To > s.layout.groups {
+		if a.run.Len() < 1 || a.run.Len() > piece || a.run.To > s.picker.groups {
 			return fmt.Errorf("%w: an answer that was not asked for", errWire)
 		}
 		q.run, q.r.run = a.run, a.run
@@ -201,6 +201,17 @@ func (x *session) giveManifest(g int64, data []byte) error {
 		s.end(err)
 		return err
 	}
+	if l, ok := s.Store.(Learner); ok {
+		known := s.layout.index
+		s.mu.Unlock() // nobody else fetches the manifest meanwhile
+		err := l.Learn(known, s.Had)
+		s.mu.Lock()
+		if err != nil {
+			s.end(err)
+			return err
+		}
+	}
+	s.picker.groups = s.layout.groups
 	if s.layout.index.Size() == h.size {
 		s.reached(h)
 	}
