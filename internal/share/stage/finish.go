@@ -58,9 +58,9 @@ func (s *Stage) prepare() error {
 	if err := s.survey(x, nil); err != nil {
 		return err
 	}
-	if err := s.plan.problems.err(); err != nil {
-		s.plan.problems = Problems{} // it may be gone when Finish is called again
-		return err
+	if found := s.plan.problems; len(found.Some) > 0 {
+		s.plan.problems = Problems{} // they may be gone when Finish is called again
+		return &found
 	}
 	s.mu.Lock()
 	have := s.have.clone()

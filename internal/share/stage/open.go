@@ -204,7 +204,7 @@ func (s *Stage) check() error {
 		return fmt.Errorf("%w: its journal has what is not in its manifest", ErrDamaged)
 	}
 	if s.state == placing {
-		s.have.putRun(tree.Run{To: first}, true)
+		s.plan.group = first
 	}
 	return nil
 }
@@ -235,12 +235,14 @@ func (s *Stage) checkFile(n int, e manifest.Entry, run tree.Run, gone *string) e
 
 // upTo returns how large a file is at least of which these groups are there.
 func (s *Stage) upTo(e manifest.Entry, run tree.Run) int64 {
-	for g := run.To - 1; g >= run.From; g-- {
-		if s.have.has(g) {
-			return min((g-run.From+1)*tree.Group, e.Size)
+	last := run.From
+	for {
+		from := s.have.next(last, run.To, true)
+		if from == run.To {
+			return min((last-run.From)*tree.Group, e.Size)
 		}
+		last = s.have.next(from, run.To, false)
 	}
-	return 0
 }
 
 // snapshot returns records of all that is known and on disk.

@@ -52,8 +52,10 @@ func (s *set) put(n int64, in bool) {
 	}
 }
 
+// putRun puts a run in, or takes it out: that costs what of it is in the set, and not what a
+// share has announced.
 func (s *set) putRun(r tree.Run, in bool) {
-	for n := r.From; n < r.To; n++ {
+	for n := s.next(r.From, r.To, !in); n < r.To; n = s.next(n, r.To, !in) {
 		s.put(n, in)
 	}
 }

@@ -287,3 +287,15 @@ func wantErr(t *testing.T, err, want error) {
 		t.Fatalf("the error is %v, and not %v", err, want)
 	}
 }
+
+// indexOf returns the manifest of one entry, whatever it says.
+func indexOf(t *testing.T, e manifest.Entry) manifest.Index {
+	t.Helper()
+	var b manifest.Builder
+	enc := manifest.Encoder{Emit: b.Append}
+	must(t, enc.Add(e))
+	must(t, enc.Finish())
+	return b.Index()
+}
+
+func set1(g int64) tree.Run { return tree.Run{From: g, To: g + 1} }

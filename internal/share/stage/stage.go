@@ -189,8 +189,12 @@ func (s *Stage) Index() manifest.Index {
 // Have calls f for all runs of groups that are there, counted through the share.
 func (s *Stage) Have(f func(tree.Run)) {
 	s.mu.Lock()
-	have, there := s.have.clone(), s.there.clone()
+	have, there, state := s.have.clone(), s.there.clone(), s.state
 	s.mu.Unlock()
+	if state == placing { // only Finish is missing
+		f(tree.Run{To: s.plan.group})
+		return
+	}
 	for _, all := range []set{have, there} {
 		for r := range all.runs() {
 			f(r)

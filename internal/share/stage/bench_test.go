@@ -1,0 +1,57 @@
+package stage
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/share/manifest"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// BenchmarkFiles puts 2,000 files of 16 KiB in place, everything synced.
+func BenchmarkFiles(b *testing.B) {
+	const files, size = 2000, 16 << 10
+	p := make([]byte, size)
+	var m manifest.Builder
+	enc := manifest.Encoder{Emit: m.Append}
+	for i := range files {
+		if i%100 == 0 {
+			enc.Add(dirOf(fmt.Sprintf("d%02d", i/100))) //nolint:errcheck // Finish has it
+		}
+		e := fileOf(fmt.Sprintf("d%02d/f%02d", i/100, i%100), size)
+		e.Root = tree.Sum(p)
+		enc.Add(e) //nolint:errcheck // Finish has it
+	}
+	if err := enc.Finish(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := New(Config{Target: b.TempDir(), ID: id})
+		if err == nil {
+			err = s.Learn(m.Index(), nil)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		g := int64(0)
+		for n, e := range m.Index().From(0) {
+			if e.Kind != manifest.File {
+				continue
+			}
+			f, err := s.Open(n, e)
+			if err == nil {
+				_, err = f.WriteAt(p, 0)
+				f.Close()
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Got(set1(g))
+			g++
+		}
+		if err := s.Finish(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(files*b.N)/b.Elapsed().Seconds(), "files/s")
+}
