@@ -15,7 +15,10 @@ import (
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
-var _ share.Store = (*Stage)(nil)
+var (
+	_ share.Store   = (*Stage)(nil)
+	_ share.Learner = (*Stage)(nil)
+)
 
 // maxIdle is how many files stay open that nobody uses.
 const maxIdle = 32

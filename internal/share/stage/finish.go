@@ -2,8 +2,8 @@ package stage
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
@@ -18,9 +18,12 @@ func (s *Stage) Finish() error {
 	s.learning.Lock()
 	defer s.learning.Unlock()
 	s.mu.Lock()
-	state := s.state
+	state, removing := s.state, s.removing
 	s.finishing = state != over
 	s.mu.Unlock()
+	if removing && state != over {
+		return s.discard()
+	}
 	switch state {
 	case over:
 		return fs.ErrClosed
@@ -105,25 +108,26 @@ func (s *Stage) Discard() error {
 }
 
 // discard removes the stage: what says that everything is there goes when nothing is in it
-// any more.
+// any more. If it fails, it can be called again, and nothing else.
 func (s *Stage) discard() error {
+	s.mu.Lock()
+	s.finishing, s.removing = true, true
+	s.mu.Unlock()
 	s.halt()
 	s.files.close()
-	s.tree.Close() //nolint:errcheck // Windows removes nothing that is open
 	s.journal.close()
-	s.journal.f = nil
+	s.tree.Close() //nolint:errcheck // Windows removes nothing that is open
+	s.home.Close() //nolint:errcheck // a directory
 	for _, name := range []string{"tree", "nodes", "journal.new", "journal", "manifest"} {
-		if err := s.home.removeAll(name); err != nil {
+		if err := s.target.removeAll(path.Join(s.dir, name)); err != nil {
 			return err
 		}
 	}
 	s.lock.Close() //nolint:errcheck // it was only locked
-	if err := s.home.remove("stage"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	s.home.Close() //nolint:errcheck // a directory
-	if err := s.target.remove(s.dir); err != nil {
-		return fmt.Errorf("the folder of the download stays: %w", err)
+	for _, name := range []string{path.Join(s.dir, "stage"), s.dir} {
+		if err := s.target.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	s.mu.Lock()
 	s.state = over

@@ -122,6 +122,7 @@ type Stage struct {
 	renamed   map[int]string // entries at the top that will have another name
 	planned   bool           // there is news of inside or renamed that is not journalled
 	finishing bool           // files are not opened any more
+	removing  bool           // there is nothing to close but what is left
 	written   int64          // bytes, all in all
 
 	kicked chan struct{} // has room for one
@@ -206,16 +207,18 @@ func (s *Stage) Have(f func(tree.Run)) {
 // processes.
 func (s *Stage) Close() error {
 	s.mu.Lock()
-	was := s.state
+	was, removing := s.state, s.removing
 	s.state = over
 	s.mu.Unlock()
 	if was == over {
 		return nil
 	}
 	s.halt()
-	err := s.sync()
-	s.release()
-	return err
+	defer s.release()
+	if removing {
+		return nil
+	}
+	return s.sync()
 }
 
 // halt waits until keep has ended.

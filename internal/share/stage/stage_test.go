@@ -1,10 +1,14 @@
 package stage
 
 import (
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"syscall"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
@@ -127,4 +131,63 @@ func TestDiscard(t *testing.T) {
 	if left, err := os.ReadDir(target); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
+}
+
+// A share that grows is judged as it comes; a process that ends in between, with files
+// that the journal knows nothing of, leaves nothing that is in the way.
+func TestGrows(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	put(t, filepath.Join(target, "photos/sub/mine"), nil)
+	put(t, filepath.Join(target, "photos/sub/tool"), src.data[10])
+	s, err := at(t, target, nil)
+	must(t, err)
+	var b manifest.Builder
+	known, had := 0, int64(0)
+	for _, block := range src.blocks {
+		for ; len(block) > 0; block = block[min(40, len(block)):] {
+			must(t, b.Append(block[:min(40, len(block))]))
+			must(t, s.Learn(b.Index(), func(r tree.Run) { had += r.Len() }))
+			for _, e := range b.Index().From(known) {
+				if e.Size > 0 && e.Path != "photos/sub/tool" {
+					must(t, src.give(s, known, 0))
+				}
+				known++
+			}
+			if known == 5 {
+				s.abandon()
+				s, err = at(t, target, nil)
+				must(t, err)
+				known = 0
+			}
+		}
+	}
+	if had != 1 {
+		t.Errorf("%d groups were there, and not 1", had)
+	}
+	must(t, src.all(s))
+	src.without("photos", "photos/sub", "photos/sub/tool").final(target, true)
+}
+
+// If the stage cannot be removed, everything has its place all the same, and Finish can be
+// called again.
+func TestFinishAgain(t *testing.T) {
+	target := t.TempDir()
+	src := photos(t)
+	broken := true
+	s, err := open(Config{Target: target, ID: id}, func(st step) (bool, error) {
+		if broken && st.op == "remove" && path.Base(st.path) == "stage" {
+			return false, syscall.EIO
+		}
+		return dry(st)
+	}, false)
+	must(t, err)
+	defer s.Close()
+	wantErr(t, src.all(s), syscall.EIO)
+	src.without("photos").final(target, false)
+	broken = false
+	must(t, s.Finish())
+	src.final(target, true)
+	wantErr(t, s.Finish(), fs.ErrClosed)
+	must(t, s.Close())
 }
