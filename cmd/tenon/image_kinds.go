@@ -47,8 +47,8 @@ func (d *shownDial) Bind(s *opt.Set) {
 func (d *shownDial) Dial(context.Context) (transport.Conn, error) { return nil, errShown }
 
 type shownListen struct {
-	to               []string
-	anyone, messages bool
+	to                          []string
+	anyone, messages, datagrams bool
 }
 
 var _ transport.Listener = (*shownListen)(nil)
@@ -58,6 +58,7 @@ func (l *shownListen) Bind(s *opt.Set) {
 	s.Strings(&l.to, "to", "peer", "let this peer use it, or paired for all that are; may be given again")
 	s.Bool(&l.anyone, "anyone", "let everybody use it, also those who are not known")
 	s.Bool(&l.messages, "messages", "carry messages, not bytes")
+	s.Bool(&l.datagrams, "datagrams", "carry messages that may be lost, as those of UDP, so that none waits behind one that was")
 }
 
 func (l *shownListen) Listen(context.Context) (transport.Acceptor, error) { return nil, errShown }

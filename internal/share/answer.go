@@ -36,7 +36,7 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	s := x.share
 	s.mu.Lock()
 	if q.any {
-		q.run = s.scarce(x)
+		q.run = s.scarce(x, q.known)
 	}
 	if !q.any && q.manifest == 0 {
 		s.given.add(tree.Run{From: q.run.From / piece, To: min(pieces(q.run.To), pieces(s.layout.groups))})
@@ -159,11 +159,13 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// scarce chooses a piece for somebody who asks for any: one that nobody was sent yet.
-func (s *Share) scarce(x *session) tree.Run {
+// scarce chooses a piece for somebody who asks for any, and knows of so many groups: one that
+// nobody was sent yet.
+func (s *Share) scarce(x *session, known int64) tree.Run {
+	known = min(known, s.layout.groups)
 	for n := int64(0); ; n++ {
-		n = s.given.scan(n, pieces(s.layout.groups), true)
-		r := tree.Run{From: n * piece, To: min((n+1)*piece, s.layout.groups)}
+		n = s.given.scan(n, pieces(known), true)
+		r := tree.Run{From: n * piece, To: min((n+1)*piece, known)}
 		if r.Len() <= 0 {
 			return tree.Run{}
 		}

@@ -73,7 +73,7 @@ func (x *session) anything(q asked, now time.Time) (asked, bool) {
 	if waiting := int64(len(x.asks)); open <= waiting*piece || waiting*piece >= max(s.picker.window(x.m), 2*piece) {
 		return q, false
 	}
-	q.any = true
+	q.any, q.known = true, s.picker.groups
 	s.picker.ask(x.m, q.number, tree.Run{}, now)
 	q.r = x.m.asked[len(x.m.asked)-1]
 	return q, true

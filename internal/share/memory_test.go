@@ -13,12 +13,13 @@ import (
 
 // A memory is a Store in memory.
 type memory struct {
-	mu     sync.Mutex
-	files  map[int]*memoryFile
-	groups int64                 // that Got was told of
-	spoil  func(n int, p []byte) // changes what is read, as a bad provider does
-	broken error                 // of every write
-	opened int
+	mu      sync.Mutex
+	files   map[int]*memoryFile
+	groups  int64                 // that Got was told of
+	spoil   func(n int, p []byte) // changes what is read, as a bad provider does
+	broken  error                 // of every write
+	changed map[int]bool          // these files
+	opened  int
 }
 
 type memoryFile struct {
@@ -35,6 +36,9 @@ func (m *memory) Open(n int, e manifest.Entry) (Blob, error) {
 		m.files = map[int]*memoryFile{}
 	}
 	f := m.files[n]
+	if m.changed[n] {
+		return nil, tree.ErrChanged
+	}
 	if f == nil {
 		f = &memoryFile{m, n, make([]byte, e.Size), new(tree.NodeMap)}
 		m.files[n] = f

@@ -285,12 +285,13 @@ func (p *picker) got(m *member, g int64, now time.Time) bool {
 }
 
 // ended notes that a member has answered its first request. What did not come of it, and was
-// not taken away from it, can be had from others only.
-func (p *picker) ended(m *member) {
+// not taken away from it, can be asked for again, but for what is lacking: that can be had from
+// others only.
+func (p *picker) ended(m *member, lacking tree.Run) {
 	r := m.asked[0]
 	m.asked = m.asked[1:]
 	p.release(r.run)
-	m.lacks.add(r.run)
+	m.lacks.add(lacking)
 }
 
 // release has groups asked for again that have not come.

@@ -94,7 +94,7 @@ func (s *simulation) run() time.Duration {
 			}
 		}
 		if first.asked[0].run.Len() == 0 {
-			s.ended(first.member)
+			s.ended(first.member, first.asked[0].run)
 			first.sends = first.sends[1:]
 		}
 	}
@@ -167,7 +167,7 @@ func TestWhoHasWhat(t *testing.T) {
 	p.join(m)
 	r := p.next(m, 1, time.Unix(0, 0))
 	p.got(m, r.From, time.Unix(0, 1))
-	p.ended(m)
+	p.ended(m, m.asked[0].run)
 	for n := uint64(2); ; n++ {
 		again := p.next(m, n, time.Unix(0, 2))
 		if again.Len() == 0 {

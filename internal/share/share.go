@@ -18,6 +18,12 @@ import (
 // maxManifest is how many bytes a manifest may have: a gigabyte, some 20 million entries.
 const maxManifest = 1 << 30
 
+// maxGroups is how many groups a share may have, 16 TiB. What is remembered of each is a few
+// bits, and a manifest of a hundred bytes can say that there are any number of them.
+const maxGroups = 1 << 28
+
+var errTooLarge = errors.New("the share has more than 16 TiB")
+
 // An ID names a share before its root is known. It is no secret.
 type ID [16]byte
 
@@ -153,6 +159,9 @@ func (s *Share) append(p []byte) error {
 		return err
 	}
 	s.layout = s.layout.grown(s.builder.Index())
+	if s.layout.groups > maxGroups {
+		return errTooLarge
+	}
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
@@ -294,4 +295,45 @@ func TestSwarm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A file that has changed at its only provider is told of, and everything else comes.
+func TestChangedFile(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.share(1, 2, 300, 5, 3*group)
+		a.store.files[2].data = []byte("changed")
+		a.store.changed = map[int]bool{2: true}
+		b := w.party("getter", nil)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		b.get(ctx, a)
+		time.Sleep(30 * time.Second) // of virtual time
+		if have, of := b.Have(); have != of-1 {
+			t.Errorf("%d of %d groups are there, want all but one", have, of)
+		}
+		stop()
+		select {
+		case e := <-a.said:
+			if !errors.Is(e.Err, tree.ErrChanged) || e.Peer != b.Self {
+				t.Errorf("the sharer is told %+v", e)
+			}
+		default:
+			t.Error("the sharer is not told")
+		}
+	})
+}
+
+// What a hundred bytes can claim is not remembered group by group.
+func TestTooLarge(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.party("sharer", nil)
+		var manifestBytes []byte
+		e := manifest.Encoder{Emit: func(b []byte) error { manifestBytes = append(manifestBytes, b...); return nil }}
+		if err := errors.Join(e.Add(manifest.Entry{Path: "x", Kind: manifest.File, Mode: 0o644, Size: 1<<63 - 1, Holes: true}), e.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Add(manifestBytes, true, a.node.Key().SignAs); !errors.Is(err, errTooLarge) {
+			t.Errorf("the sharer: %v", err)
+		}
+	})
 }

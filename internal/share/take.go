@@ -18,7 +18,6 @@ type taking struct {
 	stop     func()
 	part     part
 	blob     Blob
-	group    func(group int64, data []byte) error // gives a verified group of the part
 
 	fresh tree.Run // groups that were written and the Store was not told of
 }
@@ -60,7 +59,7 @@ func (x *session) begin(a answerHead) error {
 	q := x.asks[0]
 	switch {
 	case q.any:
-		if a.run.Len() < 1 || a.run.Len() > piece || a.run.To > s.picker.groups {
+		if a.run.Len() < 1 || a.run.Len() > piece || a.run.To > q.known {
 			return fmt.Errorf("%w: an answer that was not asked for", errWire)
 		}
 		q.run, q.r.run = a.run, a.run
@@ -219,6 +218,16 @@ func (x *session) giveManifest(g int64, data []byte) error {
 	return nil
 }
 
+// rest returns what of a run is in its first file: what cannot be had if nothing more came.
+func (s *Share) rest(r tree.Run) tree.Run {
+	if r.Len() > 0 {
+		for p := range s.layout.parts(r) {
+			return p.whole()
+		}
+	}
+	return r
+}
+
 // takeEnd ends an answer.
 func (x *session) takeEnd(p []byte) error {
 	f := fields{p: p}
@@ -241,7 +250,7 @@ func (x *session) takeEnd(p []byte) error {
 	t.close()
 	switch {
 	case q.manifest == 0:
-		s.picker.ended(x.m)
+		s.picker.ended(x.m, s.rest(q.r.run))
 		x.spent = x.spent || how == endNothing
 	case how != endAll:
 		return errors.New("it has no manifest of what it shares")

@@ -72,6 +72,7 @@ type head struct {
 type want struct {
 	number   uint64
 	any      bool  // the run is for the other side to choose
+	known    int64 // of which groups, if any: those before this one
 	manifest int64 // not 0: groups of the manifest, of as many bytes as a HEAD has named
 	run      tree.Run
 	skip     int // of the first file's proof
@@ -194,6 +195,8 @@ func parseHead(p []byte) (h head, err error) {
 func (w want) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, w.number)
 	switch w.kind() {
+	case frameAny:
+		return binary.AppendUvarint(b, uint64(w.known))
 	case frameManifest:
 		return appendRun(binary.AppendUvarint(b, uint64(w.manifest)), w.run)
 	case frameWant:
@@ -206,6 +209,7 @@ func parseWant(kind byte, p []byte) (w want, err error) {
 	f := fields{p: p}
 	w.number, w.any = f.number(), kind == frameAny
 	if w.any {
+		w.known = int64(min(f.number(), maxGroups))
 		return w, f.end()
 	}
 	if kind == frameManifest {
