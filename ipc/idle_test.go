@@ -59,14 +59,17 @@ func TestIdleGivesBack(t *testing.T) {
 	if n := pages(t, &a.link); n < 512 {
 		t.Fatalf("both rings are full, and %d pages are in memory", n)
 	}
-	for _, c := range []*Conn{a, b} { // both park, and time passes
-		parked := start(func() error { _, err := c.Read(make([]byte, 1)); return err })
+	parked := map[*Conn]<-chan error{}
+	for _, c := range []*Conn{a, b} { // both park: then each knows that the other has read everything
+		parked[c] = start(func() error { _, err := c.Read(make([]byte, 1)); return err })
 		until(t, "it parks", func() bool { return c.in.c.ctl.consumerWaits.load() == 1 })
-		giveBack(c)
+	}
+	giveBack(a, b) // time passes
+	for _, c := range []*Conn{a, b} {
 		if err := c.SetReadDeadline(time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
-		_ = await(t, parked, "the deadline")
+		_ = await(t, parked[c], "the deadline")
 		if err := c.SetReadDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
