@@ -141,20 +141,26 @@ func (c *computer) must(args ...string) string {
 // start starts the node and waits until it is up.
 func (c *computer) start() {
 	c.t.Helper()
+	c.up = c.command("up", "--ready-fd", "3")
+	c.ready(c.up)
+}
+
+// ready starts a program that has --ready-fd 3, and waits until it says that it is.
+func (c *computer) ready(cmd *exec.Cmd) {
+	c.t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer r.Close()
-	c.up = c.command("up", "--ready-fd", "3")
-	c.up.ExtraFiles = []*os.File{w}
-	err = c.host.Start(c.up)
+	cmd.ExtraFiles = []*os.File{w}
+	err = c.host.Start(cmd)
 	w.Close()
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	if line, err := bufio.NewReader(r).ReadString('\n'); err != nil && line == "" {
-		c.t.Fatalf("%s does not come up: %v\n%s", c.name, err, c.log.String())
+		c.t.Fatalf("%s: %v does not get ready: %v\n%s", c.name, cmd.Args, err, c.log.String())
 	}
 }
 

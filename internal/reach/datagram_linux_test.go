@@ -71,13 +71,11 @@ func TestDatagrams(t *testing.T) {
 	}
 }
 
-// background runs the program until the test ends.
+// background runs the program until the test ends, and returns when it listens.
 func (c *computer) background(args ...string) {
 	c.t.Helper()
-	cmd := c.command(args...)
-	if err := c.host.Start(cmd); err != nil {
-		c.t.Fatal(err)
-	}
+	cmd := c.command(append(args, "--ready-fd", "3")...)
+	c.ready(cmd)
 	c.t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		stop := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
@@ -125,8 +123,6 @@ func answersWithin(c net.Conn, limit time.Duration) bool {
 			there = true
 		} else if there {
 			return true
-		} else if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
-			time.Sleep(100 * time.Millisecond) // nobody listens yet
 		}
 	}
 	return there
