@@ -244,7 +244,7 @@ type Joint struct {
 type Event struct {
 	Seq     uint64    `json:"seq"`
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // "peer", "pair", "service", "joint", "ticket", "link", "config", "network", "warning", "gap"
+	Type    string    `json:"type"` // "peer", "pair", "service", "share", "joint", "ticket", "link", "config", "network", "warning", "gap"
 	Peer    string    `json:"peer,omitempty"`
 	Service string    `json:"service,omitempty"`
 	Text    string    `json:"text"` // one line for people, harmless

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ShareRequest says what is to be shared, and with whom. Without To and Public, whoever
+// has the ticket may fetch it.
+type ShareRequest struct {
+	Paths     []string `json:"paths"`          // absolute; each is an entry at the top
+	Name      string   `json:"name,omitempty"` // what to call it; empty = what the paths are called
+	To        []string `json:"to,omitempty"`   // names or IDs of peers, "paired": nobody else may, whoever has the ticket
+	Public    bool     `json:"public,omitempty"`
+	Expires   Duration `json:"expires,omitempty"` // 0 = never
+	Uses      int      `json:"uses,omitempty"`    // how many peers may fetch it; 0 = any number
+	Exclude   []string `json:"exclude,omitempty"` // patterns of what is left out
+	Only      []string `json:"only,omitempty"`    // patterns of what alone is shared
+	GitIgnore bool     `json:"gitignore,omitempty"`
+	Check     bool     `json:"check,omitempty"` // all that is sent is hashed again
+	Up        int64    `json:"up,omitempty"`    // bytes a second; 0 = no limit
+}
+
+// States of a [Share].
+const (
+	ShareHashing = "hashing" // it can be fetched already, as far as it is hashed
+	ShareReady   = "ready"   // all of it can be fetched
+	ShareFailed  = "failed"  // Error says why
+	ShareOver    = "over"    // it has run out, was used up, or is not shared any more
+	ShareGetting = "getting" // this node fetches it, and hands on what it has
+)
+
+// A Share is one that this node shares, or fetches.
+type Share struct {
+	ID       string      `json:"id"`
+	Name     string      `json:"name"`
+	Paths    []string    `json:"paths,omitempty"`  // what is shared; of one that is fetched, where it goes
+	Ticket   string      `json:"ticket,omitempty"` // a secret
+	Root     string      `json:"root,omitempty"`   // the BLAKE3 of the manifest, once it is known
+	State    string      `json:"state"`
+	Error    string      `json:"error,omitempty"`
+	To       []string    `json:"to,omitempty"` // names, short IDs, "paired"
+	Public   bool        `json:"public,omitempty"`
+	Since    time.Time   `json:"since"`
+	NotAfter time.Time   `json:"not_after,omitzero"`
+	Uses     int         `json:"uses,omitempty"`
+	Fetched  []string    `json:"fetched,omitempty"` // who has all of it: names or short IDs
+	Entries  int         `json:"entries"`           // as far as they are known
+	Files    int         `json:"files"`
+	Bytes    int64       `json:"bytes"`
+	Hashed   int64       `json:"hashed,omitempty"` // bytes that were read to hash them
+	Have     int64       `json:"have"`             // bytes that are here
+	Sent     int64       `json:"sent"`
+	Got      int64       `json:"got"`
+	SentPS   float64     `json:"sent_per_second"`
+	GotPS    float64     `json:"got_per_second"`
+	Left     int         `json:"left,omitempty"`  // what could not be shared
+	Notes    []ShareNote `json:"notes,omitempty"` // the first of them, and of what may surprise
+	Peers    []SharePeer `json:"peers,omitempty"` // who takes part now
+	Path     string      `json:"path,omitempty"`  // what is being hashed
+}
+
+// A ShareNote is something that a person should know of a share.
+type ShareNote struct {
+	Path string `json:"path"` // harmless
+	Text string `json:"text"`
+	Left bool   `json:"left,omitempty"` // it is not in the share
+}
+
+// A SharePeer is somebody who takes part in a share.
+type SharePeer struct {
+	ID     string  `json:"id"`
+	Name   string  `json:"name"` // or its short ID
+	Has    float64 `json:"has"`  // the part that it has, of 1
+	SentPS float64 `json:"sent_per_second"`
+	GotPS  float64 `json:"got_per_second"`
+}
+
+// FetchRequest says what is to be fetched, and where it is to go.
+type FetchRequest struct {
+	Ticket    string   `json:"ticket"`
+	Target    string   `json:"target"`            // a directory, absolute; it is made if it is not there
+	List      bool     `json:"list,omitempty"`    // nothing is fetched but the list of what there is
+	Only      []string `json:"only,omitempty"`    // patterns of what alone is wanted
+	Exclude   []string `json:"exclude,omitempty"` // patterns of what is not
+	Overwrite bool     `json:"overwrite,omitempty"`
+	Rename    bool     `json:"rename,omitempty"`
+	SkipLinks bool     `json:"skip_links,omitempty"` // symbolic links that lead out of the share
+	Stay      bool     `json:"stay,omitempty"`       // when all is there, it is handed on until the request ends
+	Up        int64    `json:"up,omitempty"`         // bytes a second; 0 = no limit
+	Down      int64    `json:"down,omitempty"`
+}
+
+// Sorts of a [FetchEvent].
+const (
+	FetchList     = "list"     // Entries: some of what there is
+	FetchProgress = "progress" // Share is how far it is, at least once a second
+	FetchNote     = "note"     // Text: something happened, to Peer perhaps
+	FetchDone     = "done"     // all is there: Paths; with Stay, it is handed on from now on
+)
+
+// A FetchEvent is a step of fetching. A failure is the error of the sequence.
+type FetchEvent struct {
+	Type    string       `json:"type"`
+	Share   *Share       `json:"share,omitempty"`
+	Entries []ShareEntry `json:"entries,omitempty"`
+	Paths   []string     `json:"paths,omitempty"` // where what was shared is now
+	Peer    string       `json:"peer,omitempty"`  // name or short ID
+	Text    string       `json:"text,omitempty"`  // one line, harmless
+}
+
+// A ShareEntry is a file, a directory or a link of a share.
+type ShareEntry struct {
+	Path    string    `json:"path"` // harmless: control characters are shown
+	Kind    string    `json:"kind"` // "file", "directory", "link"
+	Size    int64     `json:"size,omitempty"`
+	Mode    string    `json:"mode,omitempty"` // rw-r--r--
+	Time    time.Time `json:"time,omitzero"`
+	Link    string    `json:"link,omitempty"` // where a link leads
+	Hidden  bool      `json:"hidden,omitempty"`
+	Program bool      `json:"executable,omitempty"`
+	Taken   bool      `json:"taken,omitempty"` // something has the name at the target
+}
+
+// Share begins to share files.
+func (c *Client) Share(ctx context.Context, r ShareRequest) (Share, error) {
+	return post[Share](ctx, c, "/v1/shares", r)
+}
+
+// Shares lists what this node shares and fetches.
+func (c *Client) Shares(ctx context.Context) ([]Share, error) {
+	return get[[]Share](ctx, c, "/v1/shares")
+}
+
+// WatchShare yields how a share is, several times a second while anything changes, until it is
+// over. It is named by its ID, the beginning of that, or its name.
+func (c *Client) WatchShare(ctx context.Context, share string) iter.Seq2[Share, error] {
+	return stream[Share](ctx, c, http.MethodGet, "/v1/shares/"+url.PathEscape(share)+"/watch", nil)
+}
+
+// Unshare ends a share: nobody gets anything of it any more from here, and those who take
+// part are told.
+func (c *Client) Unshare(ctx context.Context, share string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/shares/"+url.PathEscape(share), nil, nil)
+}
+
+// Fetch fetches a share, until all is there. The end of ctx, or of the loop, interrupts it: what is
+// there stays, and a later Fetch goes on.
+func (c *Client) Fetch(ctx context.Context, r FetchRequest) iter.Seq2[FetchEvent, error] {
+	return stream[FetchEvent](ctx, c, http.MethodPost, "/v1/fetch", r)
+}
