@@ -82,9 +82,14 @@ func (s *Share) admits(who peer.ID, proved bool) bool {
 	return proved
 }
 
+// An Opener opens streams to peers, as a [peer.Network] does.
+type Opener interface {
+	Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error)
+}
+
 // Ask takes part with a peer who has the share, or some of it: it opens a stream and
 // returns when that has ended. The error is nil if the other side has ended it in order.
-func (s *Share) Ask(ctx context.Context, net peer.Network, to peer.ID) error {
+func (s *Share) Ask(ctx context.Context, net Opener, to peer.ID) error {
 	s.mu.Lock()
 	err := s.banned[to]
 	s.mu.Unlock()
@@ -123,7 +128,7 @@ const (
 // Join takes part with peers, and with others of which these tell, until the context ends:
 // who cannot be reached is tried again, who was wrong is not. Of two who hear of each other,
 // the one with the lower ID opens the stream.
-func (s *Share) Join(ctx context.Context, net peer.Network, peers ...peer.ID) {
+func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	known := map[peer.ID]bool{s.Self: true}
@@ -151,7 +156,7 @@ func (s *Share) Join(ctx context.Context, net peer.Network, peers ...peer.ID) {
 }
 
 // stay takes part with one peer for as long as there is reason to.
-func (s *Share) stay(ctx context.Context, net peer.Network, id peer.ID) {
+func (s *Share) stay(ctx context.Context, net Opener, id peer.ID) {
 	wait := firstWait
 	for {
 		began := time.Now()

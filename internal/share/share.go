@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -23,9 +22,6 @@ const maxManifest = 1 << 30
 const maxGroups = 1 << 28
 
 var errTooLarge = errors.New("the share has more than 16 TiB")
-
-// An ID names a share before its root is known. It is no secret.
-type ID [16]byte
 
 // A Blob is a file of a share that is open, as far as it is there. Its methods may be
 // called at the same time.
@@ -283,5 +279,3 @@ func (s *Share) Have() (groups, of int64) {
 	defer s.mu.Unlock()
 	return s.picker.done.count, s.layout.groups
 }
-
-func (id ID) String() string { return fmt.Sprintf("%x", id[:]) }

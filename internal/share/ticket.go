@@ -16,6 +16,7 @@ type Ticket struct {
 	Sharer   peer.ID
 	Secret   []byte    // 32 bytes; none if the share is for everybody
 	Root     tree.Hash // zero while the share is being hashed: what the sharer signs is believed
+	Listed   bool      // it is for those alone whom the sharer has named, though others have the ticket
 	Name     string    // what is shared, in a word; only shown
 	NotAfter time.Time // in whole seconds; zero = it does not run out
 
@@ -41,6 +42,9 @@ func (t Ticket) Encode() (string, error) {
 	}
 	if len(t.Secret) > 0 {
 		f = append(f, ticket.Field{Type: ticket.Secret, Value: t.Secret})
+	}
+	if t.Listed {
+		f = append(f, ticket.Field{Type: ticket.Listed})
 	}
 	for _, a := range t.Addresses {
 		f = append(f, ticket.Field{Type: ticket.Address, Value: []byte(a)})
@@ -75,6 +79,7 @@ func ParseTicket(text string) (Ticket, error) {
 	root, _ := raw.Get(ticket.Root)
 	copy(t.Root[:], root)
 	t.Secret, _ = raw.Get(ticket.Secret)
+	_, t.Listed = raw.Get(ticket.Listed)
 	name, _ := raw.Get(ticket.Name)
 	called, _ := raw.Get(ticket.Called)
 	t.Name, t.Called = string(name), string(called)

@@ -12,7 +12,7 @@ import (
 )
 
 func TestTicket(t *testing.T) {
-	whole := Ticket{ID: ID{1, 2, 3}, Sharer: somebody(), Secret: bytes.Repeat([]byte{7}, 32), Root: [32]byte{9}, Name: "photos",
+	whole := Ticket{ID: ID{1, 2, 3}, Sharer: somebody(), Secret: bytes.Repeat([]byte{7}, 32), Listed: true, Root: [32]byte{9}, Name: "photos",
 		NotAfter: time.Unix(2_000_000_000, 0).UTC(), Addresses: []string{"192.0.2.1:4001"}, Via: []string{"relay.example:443/x"}, Called: "alice"}
 	for _, want := range []Ticket{whole, {ID: ID{1}, Sharer: somebody()}} {
 		text, err := want.Encode()

@@ -21,6 +21,7 @@ const (
 	FirstOnly Type = 14  // empty: only the first who redeems it may, whatever Uses says
 	Root      Type = 16  // the hash of what is shared
 	Secret    Type = 18  // a key that opens it
+	Listed    Type = 20  // empty: it is for those alone whom the issuer has named
 	Signature Type = 254 // of the issuer, over all the rest
 
 	Address Type = 33 // where the issuer may be; several
@@ -43,6 +44,7 @@ var types = map[Type]struct {
 	FirstOnly: {"first-only", false, size(0)},
 	Root:      {"root", false, size(32)},
 	Secret:    {"secret", false, size(32)},
+	Listed:    {"listed", false, size(0)},
 	Signature: {"signature", false, size(64)},
 	Address:   {"address", true, text(256)},
 	Via:       {"via", true, text(256)},
