@@ -43,7 +43,7 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	}
 	known := s.layout.groups
 	if q.manifest > 0 {
-		if known = 0; q.manifest <= s.head.size {
+		if known = 0; q.manifest <= s.head.Size {
 			known = tree.Shape(q.manifest).Groups()
 		}
 	}
@@ -140,17 +140,19 @@ type answerWriter struct {
 }
 
 func (w *answerWriter) Write(p []byte) (int, error) {
-	if !w.manifest {
-		s := w.x.share
-		s.mu.Lock()
-		to, short := w.x.trimmed[w.number]
-		if short = short && w.at >= to; !short {
-			s.traffic.Sent++
-		}
-		s.mu.Unlock()
-		if short {
-			return 0, errTrimmed
-		}
+	s := w.x.share
+	s.mu.Lock()
+	to, short := w.x.trimmed[w.number]
+	switch short = short && w.at >= to; {
+	case short:
+	case w.manifest:
+		s.traffic.Manifest++
+	default:
+		s.traffic.Sent++
+	}
+	s.mu.Unlock()
+	if short {
+		return 0, errTrimmed
 	}
 	w.at++
 	if w.err = w.x.write(frameData, func(b []byte) []byte { return append(b, p...) }); w.err != nil {

@@ -32,7 +32,7 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 	x.number++
 	q.number = x.number
 	if q.run = s.nextManifest(x); q.run.Len() > 0 {
-		s.fetching, q.manifest, q.head = x, x.head.size, x.head
+		s.fetching, q.manifest, q.head = x, x.head.Size, x.head
 		return q, true
 	}
 	switch {
@@ -55,7 +55,7 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 // asksAny tells whether the other side shall choose what it sends, because several fetch
 // the share from it and nobody else has everything.
 func (x *session) asksAny() bool {
-	if !x.m.all || x.crowd == 0 || x.share.picker.inOrder {
+	if p := &x.share.picker; !x.m.all || x.crowd == 0 || p.inOrder || p.skipped.count > 0 {
 		return false
 	}
 	for _, o := range x.share.sessions {
@@ -91,12 +91,12 @@ func (s *Share) stalled(now time.Time) bool {
 
 // nextManifest returns which groups of the manifest to ask for.
 func (s *Share) nextManifest(x *session) tree.Run {
-	shape := tree.Shape(x.head.size)
+	shape := tree.Shape(x.head.Size)
 	have := s.layout.index.Size()
 	switch {
-	case s.fetching != nil, s.sharing, x.head.size <= have:
+	case s.fetching != nil, s.sharing, x.head.Size <= have:
 		return tree.Run{}
-	case x.head.sig == [64]byte{} && s.sized.size != x.head.size: // the last group proves the size
+	case x.head.Sig == [64]byte{} && s.sized.Size != x.head.Size: // the last group proves the size
 		return tree.Run{From: shape.Groups() - 1, To: shape.Groups()}
 	}
 	from := have / tree.Group

@@ -38,7 +38,7 @@ func numbers(vs ...uint64) (b []byte) {
 
 // One who has the secret, and does not keep to the protocol, hurts nobody but itself.
 func TestHostileMembers(t *testing.T) {
-	unsigned := head{final: true, size: 1000, hash: tree.Hash{1}}
+	unsigned := Head{Final: true, Size: 1000, Hash: tree.Hash{1}}
 	for name, frames := range map[string][]byte{
 		"a frame that is too long":     {frameData, 0xff, 0xff, 0xff},
 		"an unknown frame":             frame(99, 1, 2, 3),
@@ -62,8 +62,8 @@ func TestHostileMembers(t *testing.T) {
 		"a thousand trims":             manyTrims(1000),
 		"pieces behind the last":       frame(frameHave, append([]byte{0}, append(numbers(1<<40), make([]byte, 8)...)...)...),
 		"half a bitmap":                frame(frameHave, 0, 0, 1, 2, 3),
-		"a head that nobody signed":    frame(frameHead, unsigned.append(nil)...),
-		"a head of a great manifest":   frame(frameHead, head{size: 1 << 40}.append(nil)...),
+		"a head that nobody signed":    frame(frameHead, unsigned.Append(nil)...),
+		"a head of a great manifest":   frame(frameHead, Head{Size: 1 << 40}.Append(nil)...),
 		"too many peers":               frame(framePeers, make([]byte, 33*32)...),
 		"half a peer":                  frame(framePeers, make([]byte, 31)...),
 		"peers that are no keys":       frame(framePeers, make([]byte, 32)...),
@@ -173,7 +173,7 @@ func (p *party) serve(play func(x *session, q want), like *party) {
 			return
 		}
 		x.write(frameHello, hello{p.ID, p.proof(p.Self, from)}.append) //nolint:errcheck // hostile
-		x.write(frameHead, like.head.append)                           //nolint:errcheck // hostile
+		x.write(frameHead, like.head.Append)                           //nolint:errcheck // hostile
 		x.send(frame(frameHave, 1))                                    //nolint:errcheck // hostile
 		for {
 			kind, content, err := readFrame(x.in, &x.last)
@@ -216,7 +216,7 @@ func FuzzSession(f *testing.F) {
 			}
 			s.Write(frame(frameHello, hello{a.ID, from.proof(from.Self, to.Self)}.append(nil)...)) //nolint:errcheck // hostile
 			if !shares {
-				s.Write(frame(frameHead, a.head.append(nil)...)) //nolint:errcheck // hostile
+				s.Write(frame(frameHead, a.head.Append(nil)...)) //nolint:errcheck // hostile
 			}
 			s.Write(frames)        //nolint:errcheck // hostile
 			s.CloseWrite()         //nolint:errcheck // hostile

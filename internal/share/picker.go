@@ -16,6 +16,7 @@ type picker struct {
 	groups  int64 // that are known of; it grows
 	done    set   // groups that are there
 	taken   set   // groups that somebody was asked for; those that came stay in it
+	skipped set   // groups that are not wanted, which are taken too
 	crowd   bool  // others fetch the share at the same time
 	inOrder bool  // the first groups are wanted first
 	members []*member

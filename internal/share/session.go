@@ -43,14 +43,14 @@ type session struct {
 	// What share.mu guards:
 
 	m        *member
-	head     head    // what the other side knows of the manifest
+	head     Head    // what the other side knows of the manifest
 	number   uint64  // of the last question
 	asks     []asked // questions that are not answered yet, in order
 	trims    []trim  // to be told
 	told     set     // pieces that the other side was told of
 	toldAt   time.Time
 	toldAll  bool             // that everything is here
-	toldHead head             // how far the manifest is known
+	toldHead Head             // how far the manifest is known
 	crowd    int              // how many fetch the share, as the other side says
 	spent    bool             // it has sent every piece to somebody
 	toldOf   int              // how many fetch the share, as it was told
@@ -60,7 +60,7 @@ type session struct {
 // asked is a question of ours.
 type asked struct {
 	want
-	head head     // which manifest is meant, if it is about that
+	head Head     // which manifest is meant, if it is about that
 	r    *request // of the picker, else
 }
 
@@ -291,38 +291,6 @@ func (x *session) enqueue(w want) error {
 	}
 }
 
-// takeHead learns how far the other side knows the manifest.
-func (x *session) takeHead(p []byte) error {
-	h, err := parseHead(p)
-	if err != nil {
-		return err
-	}
-	s := x.share
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.Root != (tree.Hash{}) && h.final && h.hash == s.Root:
-		if s.sized.final && h.size != s.sized.size {
-			return fmt.Errorf("%w: it says that the manifest has another size", errWire)
-		}
-	case s.Sharer.Verify(peer.ContextShare, h.signed(s.ID), h.sig[:]):
-		if s.Root != (tree.Hash{}) && h.final {
-			return errors.New("the sharer has signed two roots for this share")
-		}
-		if h.final {
-			s.Root = h.hash
-		}
-	default:
-		return fmt.Errorf("%w: a manifest that nobody vouches for", errWire)
-	}
-	if h.size < x.head.size {
-		return nil
-	}
-	x.head = h
-	x.kick()
-	return nil
-}
-
 // takeHave learns which pieces the other side has.
 func (x *session) takeHave(p []byte) error {
 	s := x.share
@@ -331,7 +299,7 @@ func (x *session) takeHave(p []byte) error {
 	f := fields{p: p}
 	all := f.take(1)[0]
 	limit := pieces(s.layout.groups)
-	if !s.head.final {
+	if !s.head.Final {
 		limit = max(limit, earlyPieces)
 	}
 	for len(f.p) > 0 && !f.bad {

@@ -48,13 +48,6 @@ type Store interface {
 	Got(r tree.Run)
 }
 
-// A Learner is a Store that must know what will come. It is told how far the manifest is
-// known before anything that is new in it is asked for, and calls had for what it has of
-// it already. Its error ends the share.
-type Learner interface {
-	Learn(x manifest.Index, had func(tree.Run)) error
-}
-
 // Config is what one must know to take part in a share.
 type Config struct {
 	Self   peer.ID
@@ -68,6 +61,20 @@ type Config struct {
 
 	Store   Store
 	InOrder bool // the first groups are wanted first
+
+	// Own, if not nil, returns where this process may be reached. It is asked now and
+	// then; those who take part are told.
+	Own func() []string
+
+	// Learnt, if not nil, is told that somebody, who has proved to take part, says where
+	// another may be reached, or, if id is its own, where it may be itself. Nobody has
+	// looked whether these are addresses that one may dial. Calls come before the peer is
+	// asked for, and must not call the Share.
+	Learnt func(from, id peer.ID, addrs []string)
+
+	// Up and Down are how many bytes a second may be sent and got for the share, by all
+	// sessions together. 0 means any number.
+	Up, Down int64
 
 	// Admit, if not nil, decides who may take part; proved tells whether a peer has
 	// shown that it has the secret. Without it, that is what decides.
@@ -90,8 +97,8 @@ type Share struct {
 	Config
 
 	mu       sync.Mutex // guards what follows
-	head     head       // of which the whole manifest is there
-	sized    head       // final, and its size is proven; for shares whose root is known
+	head     Head       // of which the whole manifest is there
+	sized    Head       // final, and its size is proven; for shares whose root is known
 	builder  manifest.Builder
 	hasher   tree.Hasher // of the manifest, at the sharer
 	sharing  bool        // this is the sharer, who has everything
@@ -135,8 +142,8 @@ func (s *Share) Add(p []byte, final bool, sign func(c peer.Context, msg []byte) 
 	if err != nil {
 		return err
 	}
-	h := head{final: final, size: s.hasher.Size(), hash: hash}
-	h.sig = [64]byte(sign(peer.ContextShare, h.signed(s.ID)))
+	h := Head{Final: final, Size: s.hasher.Size(), Hash: hash}
+	h.Sig = [64]byte(sign(peer.ContextShare, h.signed(s.ID)))
 	if err := s.append(p); err != nil {
 		return err
 	}
@@ -162,10 +169,10 @@ func (s *Share) append(p []byte) error {
 }
 
 // reached notes that the manifest is there as far as a head says, and tells all.
-func (s *Share) reached(h head) {
+func (s *Share) reached(h Head) {
 	s.head = h
-	if h.final {
-		s.Root = h.hash
+	if h.Final {
+		s.Root = h.Hash
 	}
 	for _, x := range s.sessions {
 		x.kick()
@@ -178,14 +185,28 @@ func (s *Share) reached(h head) {
 func (s *Share) Had(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.picker.skipped.remove(r)
 	s.picker.taken.add(r)
 	s.stored += s.picker.done.add(r)
 	s.check()
 }
 
-// check looks whether everything is there.
+// skip says which groups are not wanted; those that are there stay.
+func (s *Share) skip(r tree.Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for r.From < r.To {
+		lacking := s.picker.done.missing(r.From, r.To)
+		s.picker.skipped.add(lacking)
+		s.picker.taken.add(lacking)
+		r.From = max(lacking.To, r.From+1)
+	}
+	s.check()
+}
+
+// check looks whether everything is there that is wanted.
 func (s *Share) check() {
-	if s.head.final && s.stored == s.layout.groups {
+	if s.head.Final && s.stored+s.picker.skipped.count == s.layout.groups {
 		s.end(nil)
 	}
 }
@@ -264,6 +285,8 @@ type Traffic struct {
 	Sent int64
 	Got  int64
 	Lost int64 // of those that were got: they were there already
+
+	Manifest int64 // groups of the manifest that were sent
 }
 
 // Traffic tells what went over the network up to now.

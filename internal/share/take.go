@@ -69,7 +69,7 @@ func (x *session) begin(a answerHead) error {
 	}
 	t.on, t.about = true, q
 	if q.manifest > 0 {
-		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.hash, Nodes: s.nodes}
+		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.Hash, Nodes: s.nodes}
 		return t.verifier.Start(f, q.run, 0, x.giveManifest)
 	}
 	t.next, t.stop = iter.Pull(s.layout.parts(q.run))
@@ -189,7 +189,7 @@ func (x *session) giveManifest(g int64, data []byte) error {
 	defer s.mu.Unlock()
 	at, h := g*tree.Group, x.taking.about.head
 	have := s.layout.index.Size()
-	if at+int64(len(data)) == h.size && h.final {
+	if at+int64(len(data)) == h.Size && h.Final {
 		s.sized = h
 	}
 	if have < at || have >= at+int64(len(data)) {
@@ -200,18 +200,13 @@ func (x *session) giveManifest(g int64, data []byte) error {
 		s.end(err)
 		return err
 	}
-	if l, ok := s.Store.(Learner); ok {
-		known := s.layout.index
-		s.mu.Unlock() // nobody else fetches the manifest meanwhile
-		err := l.Learn(known, s.Had)
-		s.mu.Lock()
-		if err != nil {
-			s.end(err)
+	if err := s.learn(); err != nil {
+		return err
+	}
+	if s.layout.index.Size() == h.Size {
+		if err := s.keep(h); err != nil {
 			return err
 		}
-	}
-	s.picker.groups = s.layout.groups
-	if s.layout.index.Size() == h.size {
 		s.reached(h)
 	}
 	s.kickAll()

@@ -58,11 +58,11 @@ func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, wai
 	add := func(kind byte, content []byte) {
 		frames = append(frames, append(appendFrame(nil, kind, len(content)), content...))
 	}
-	if h := s.head; h.size > x.toldHead.size || h.final && !x.toldHead.final {
+	if h := s.head; h.Size > x.toldHead.Size || h.Final && !x.toldHead.Final {
 		x.toldHead = h
-		add(frameHead, h.append(nil))
+		add(frameHead, h.Append(nil))
 	}
-	switch all := s.sharing || s.head.final && s.picker.done.count == s.layout.groups; {
+	switch all := s.sharing || s.head.Final && s.picker.done.count == s.layout.groups; {
 	case x.toldAll:
 	case all:
 		x.toldAll = true
@@ -87,7 +87,7 @@ func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, wai
 	for kind, q := range x.questions(now) {
 		add(kind, q)
 	}
-	if s.picker.done.count < s.layout.groups {
+	if s.picker.done.count+s.picker.skipped.count < s.layout.groups {
 		again = haveTime // others may have become slow
 	}
 	if !waiting {
@@ -153,7 +153,7 @@ func (s *Share) complete(i int64) (w uint64) {
 	for b := range int64(64) {
 		r := tree.Run{From: (i*64 + b) * piece, To: (i*64 + b + 1) * piece}
 		if r.To > s.layout.groups {
-			if !s.head.final || r.From >= s.layout.groups {
+			if !s.head.Final || r.From >= s.layout.groups {
 				break
 			}
 			r.To = s.layout.groups

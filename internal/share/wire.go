@@ -59,15 +59,6 @@ type hello struct {
 	proof [32]byte
 }
 
-// head says how far the manifest is known: its first bytes, their BLAKE3, and who says
-// so. When it is final that is all of it, and the hash is the root of the share.
-type head struct {
-	final bool
-	size  int64
-	hash  tree.Hash
-	sig   [64]byte // of the sharer, over the rest; zeros if the ticket has the root
-}
-
 // want asks for groups of files, or of the manifest.
 type want struct {
 	number   uint64
@@ -158,37 +149,6 @@ func parseHello(p []byte) (h hello, err error) {
 	}
 	copy(h.share[:], f.take(len(h.share)))
 	copy(h.proof[:], f.take(len(h.proof)))
-	return h, f.end()
-}
-
-// signed returns what a sharer signs of a head.
-func (h head) signed(share ID) []byte {
-	b := append(share[:len(share):len(share)], 0)
-	if h.final {
-		b[len(b)-1] = 1
-	}
-	b = binary.BigEndian.AppendUint64(b, uint64(h.size))
-	return append(b, h.hash[:]...)
-}
-
-func (h head) append(b []byte) []byte {
-	final := byte(0)
-	if h.final {
-		final = 1
-	}
-	b = binary.AppendUvarint(append(b, final), uint64(h.size))
-	return append(append(b, h.hash[:]...), h.sig[:]...)
-}
-
-func parseHead(p []byte) (h head, err error) {
-	f := fields{p: p}
-	final, size := f.take(1)[0], f.number()
-	h.final, h.size = final == 1, int64(size)
-	copy(h.hash[:], f.take(len(h.hash)))
-	copy(h.sig[:], f.take(len(h.sig)))
-	if final > 1 || size > maxManifest {
-		f.bad = true
-	}
 	return h, f.end()
 }
 

@@ -28,7 +28,7 @@ func BenchmarkFiles(b *testing.B) {
 	for b.Loop() {
 		s, err := New(Config{Target: b.TempDir(), ID: id})
 		if err == nil {
-			err = s.Learn(m.Index(), nil)
+			err = s.Learn(m.Index(), nil, nil)
 		}
 		if err != nil {
 			b.Fatal(err)

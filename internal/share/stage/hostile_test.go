@@ -48,7 +48,7 @@ func TestNamesThatClimb(t *testing.T) {
 	target := t.TempDir()
 	s, err := at(t, target, nil)
 	must(t, err)
-	must(t, s.Learn(src.index, nil))
+	must(t, s.Learn(src.index, nil, nil))
 	for _, name := range []string{"..", "../x", "a/../../x", "", ".", "/abs", out.dir + "/precious", "../" + filepath.Base(out.dir) + "/x",
 		"../journal", "x\x00", strings.Repeat("n", 256)} {
 		e := src.entries[0]
@@ -86,7 +86,7 @@ func TestThroughLink(t *testing.T) {
 	src := of(t, dirOf("d"), fileOf("d/precious", 5))
 	s, err := at(t, target, nil)
 	must(t, err)
-	must(t, s.Learn(src.index, nil))
+	must(t, s.Learn(src.index, nil, nil))
 	must(t, os.Symlink(out.dir, filepath.Join(target, s.dir, "tree/d")))
 	if err := src.give(s, 1, 0); err == nil {
 		t.Error("a file was written through a link")
@@ -190,7 +190,7 @@ func TestSizes(t *testing.T) {
 	src := of(t, fileOf("a", group+5))
 	s, err := at(t, target, nil)
 	must(t, err)
-	must(t, s.Learn(src.index, nil))
+	must(t, s.Learn(src.index, nil, nil))
 	b, err := s.Open(0, src.entries[0])
 	must(t, err)
 	defer b.Close()
@@ -207,12 +207,12 @@ func TestSizes(t *testing.T) {
 		e.Path, e.Kind, e.Root = "large", manifest.File, [32]byte{1}
 		s, err := at(t, t.TempDir(), nil)
 		must(t, err)
-		wantErr(t, s.Learn(indexOf(t, e), nil), ErrSpace)
+		wantErr(t, s.Learn(indexOf(t, e), nil, nil), ErrSpace)
 	}
 	// One that has holes may be larger than the disk; what follows it counts from there.
 	s, err = at(t, t.TempDir(), nil)
 	must(t, err)
-	must(t, s.Learn(indexOf(t, manifest.Entry{Path: "large", Kind: manifest.File, Root: [32]byte{1}, Size: 1 << 49, Holes: true}), nil))
+	must(t, s.Learn(indexOf(t, manifest.Entry{Path: "large", Kind: manifest.File, Root: [32]byte{1}, Size: 1 << 49, Holes: true}), nil, nil))
 	s.Got(set1(1<<33 - 1))
 	pages := 0
 	for _, p := range s.have.pages {

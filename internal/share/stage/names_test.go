@@ -23,7 +23,7 @@ func put(t *testing.T, name string, p []byte) {
 // but the stage at the target.
 func (src *source) refused(s *Stage, want error, names ...string) {
 	src.t.Helper()
-	err := s.Learn(src.index, nil)
+	err := s.Learn(src.index, nil, nil)
 	wantErr(src.t, err, want)
 	for _, name := range names {
 		if !strings.Contains(err.Error(), name) {
@@ -133,7 +133,7 @@ func TestSame(t *testing.T) {
 	s, err := at(t, target, nil)
 	must(t, err)
 	told := int64(0)
-	must(t, s.Learn(src.index, func(r tree.Run) { told += r.Len() }))
+	must(t, s.Learn(src.index, func(r tree.Run) { told += r.Len() }, nil))
 	if told != 4 {
 		t.Errorf("%d groups are there, and not 4", told)
 	}
@@ -150,7 +150,7 @@ func TestSame(t *testing.T) {
 	must(t, s.Close())
 	s, err = at(t, target, nil)
 	must(t, err)
-	must(t, s.Learn(src.index, func(tree.Run) { t.Error("it was hashed again") }))
+	must(t, s.Learn(src.index, func(tree.Run) { t.Error("it was hashed again") }, nil))
 	n, err := src.fetch(s, -1)
 	if err != nil || n != 1 {
 		t.Errorf("%d groups were fetched, and not 1: %v", n, err)
@@ -217,7 +217,7 @@ func TestFoldsUnforeseen(t *testing.T) {
 	src := of(t, dirOf("d"), fileOf("d/ss", 5), fileOf("d/ß", 5))
 	s, err := at(t, target, nil)
 	must(t, err)
-	must(t, s.Learn(src.index, nil))
+	must(t, s.Learn(src.index, nil, nil))
 	must(t, src.give(s, 1, 0))
 	must(t, os.Link(filepath.Join(target, s.dir, "tree/d/ss"), filepath.Join(target, s.dir, "tree/d/ß")))
 	wantErr(t, src.give(s, 2, 0), ErrName)
@@ -294,7 +294,7 @@ func TestAnotherManifest(t *testing.T) {
 	must(t, s.Close())
 	s, err = at(t, target, nil)
 	must(t, err)
-	wantErr(t, s.Learn(of(t, fileOf("photos", 5)).index, nil), ErrDamaged)
+	wantErr(t, s.Learn(of(t, fileOf("photos", 5)).index, nil, nil), ErrDamaged)
 }
 
 func TestBusy(t *testing.T) {

@@ -29,7 +29,7 @@ type plan struct {
 // Errors that are [Problems] tell some of the names; they match [ErrExists], [ErrName] or
 // [ErrLink]. Others match [ErrSpace] or, if this is not the manifest that an earlier process
 // has put here, [ErrDamaged]. After an error the share cannot be put here.
-func (s *Stage) Learn(x manifest.Index, had func(tree.Run)) error {
+func (s *Stage) Learn(x manifest.Index, had, _ func(tree.Run)) error {
 	s.learning.Lock()
 	defer s.learning.Unlock()
 	known := s.Index()

@@ -110,7 +110,7 @@ func photos(t *testing.T) *source {
 func (src *source) fetch(s *Stage, most int64) (done int64, err error) {
 	have := set{}
 	s.Have(func(r tree.Run) { have.putRun(r, true) })
-	if err := s.Learn(src.index, func(r tree.Run) { have.putRun(r, true) }); err != nil {
+	if err := s.Learn(src.index, func(r tree.Run) { have.putRun(r, true) }, nil); err != nil {
 		return 0, err
 	}
 	first := int64(0)

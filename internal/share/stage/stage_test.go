@@ -147,7 +147,7 @@ func TestGrows(t *testing.T) {
 	for _, block := range src.blocks {
 		for ; len(block) > 0; block = block[min(40, len(block)):] {
 			must(t, b.Append(block[:min(40, len(block))]))
-			must(t, s.Learn(b.Index(), func(r tree.Run) { had += r.Len() }))
+			must(t, s.Learn(b.Index(), func(r tree.Run) { had += r.Len() }, nil))
 			for _, e := range b.Index().From(known) {
 				if e.Size > 0 && e.Path != "photos/sub/tool" {
 					must(t, src.give(s, known, 0))
