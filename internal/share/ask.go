@@ -1,7 +1,6 @@
 package share
 
 import (
-	"iter"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/share/tree"
@@ -11,19 +10,42 @@ import (
 // somebody who has sent everything to one of them already.
 const stallTime = 2 * time.Second
 
-// questions yields the frames that ask the other side for as much as it should have to do,
-// and notes them as asked.
-func (x *session) questions(now time.Time) iter.Seq2[byte, []byte] {
-	return func(yield func(byte, []byte) bool) {
-		for len(x.asks) < maxAsked/2 {
-			q, ok := x.question(now)
-			if !ok {
-				return
-			}
-			x.asks = append(x.asks, q)
-			yield(q.kind(), q.append(nil))
+// questions returns as many questions as the other side should have to do, and notes them
+// as asked.
+func (x *session) questions(now time.Time) (all []want) {
+	for len(x.asks) < maxAsked/2 {
+		q, ok := x.question(now)
+		if !ok {
+			break
 		}
+		x.asks = append(x.asks, q)
+		all = append(all, q.want)
 	}
+	return all
+}
+
+// ask sends a question. What is known of the tree of its first file is looked up only now:
+// that may wait for a disk, and nobody else shall wait for it.
+func (x *session) ask(q want) error {
+	if q.kind() == frameWant {
+		s := x.share
+		s.mu.Lock()
+		l := s.layout
+		s.mu.Unlock()
+		for p := range l.parts(q.run) {
+			q.skip = s.known(p)
+			break
+		}
+		s.mu.Lock()
+		for i := range x.asks {
+			if x.asks[i].number == q.number {
+				x.asks[i].skip = q.skip
+			}
+		}
+		s.mu.Unlock()
+	}
+	b := q.append(appendFrame(nil, q.kind(), 0))
+	return x.send(closeFrame(b))
 }
 
 // question returns what to ask next.
@@ -45,10 +67,6 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 		return q, false
 	}
 	q.r = x.m.asked[len(x.m.asked)-1]
-	for p := range s.layout.parts(q.run) {
-		q.skip = s.known(p)
-		break
-	}
 	return q, true
 }
 
@@ -103,7 +121,7 @@ func (s *Share) nextManifest(x *session) tree.Run {
 	return tree.Run{From: from, To: min(from+maxRequest, shape.Groups())}
 }
 
-// known returns the depth above which the tree of a file is known.
+// known returns the depth above which the tree of a file is known. It opens the file.
 func (s *Share) known(p part) int {
 	if tree.Shape(p.entry.Size).Groups() < 2 {
 		return 0

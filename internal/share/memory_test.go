@@ -20,6 +20,7 @@ type memory struct {
 	broken  error                 // of every write
 	changed map[int]bool          // these files
 	opened  int
+	opens   func(n int) // before a file is opened
 }
 
 type memoryFile struct {
@@ -30,6 +31,9 @@ type memoryFile struct {
 }
 
 func (m *memory) Open(n int, e manifest.Entry) (Blob, error) {
+	if m.opens != nil {
+		m.opens(n)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.files == nil {

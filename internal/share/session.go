@@ -192,9 +192,7 @@ func (s *Share) crowded() {
 func (x *session) write(kind byte, content func([]byte) []byte) error {
 	x.writing <- struct{}{}
 	defer func() { <-x.writing }()
-	x.out = content(appendFrame(x.out[:0], kind, 0))
-	n := len(x.out) - frameHeadN
-	x.out[1], x.out[2], x.out[3] = byte(n>>16), byte(n>>8), byte(n)
+	x.out = closeFrame(content(appendFrame(x.out[:0], kind, 0)))
 	return x.flush(x.out)
 }
 

@@ -231,18 +231,18 @@ func (x *session) takeEnd(p []byte) error {
 		return err
 	}
 	x.stored()
-	s, t := x.share, &x.taking
+	s, begun, whole := x.share, x.taking.on, x.taking.verifier.Done()
+	x.taking.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(x.asks) == 0 || x.asks[0].number != number || !t.on && how != endNothing && how != endCannot {
+	if len(x.asks) == 0 || x.asks[0].number != number || !begun && how != endNothing && how != endCannot {
 		return fmt.Errorf("%w: an end without an answer", errWire)
 	}
-	if how == endAll && !t.verifier.Done() {
+	if how == endAll && !whole {
 		return fmt.Errorf("%w: an answer that is too short", errWire)
 	}
 	q := x.asks[0]
 	x.asks = x.asks[1:]
-	t.close()
 	switch {
 	case q.manifest == 0:
 		s.picker.ended(x.m, s.rest(q.r.run))

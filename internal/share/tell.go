@@ -25,19 +25,32 @@ func (x *session) tell() {
 			return
 		}
 		now := time.Now()
-		frames, wait, waiting := x.news(now)
+		frames, asks, wait, waiting := x.news(now)
 		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
 			transport.Abort(x.stream, errSilent)
 			return
 		}
-		for _, f := range frames {
-			if err := x.send(f); err != nil {
-				transport.Abort(x.stream, err)
-				return
-			}
+		if err := x.say(frames, asks); err != nil {
+			transport.Abort(x.stream, err)
+			return
 		}
 		timer.Reset(wait)
 	}
+}
+
+// say sends what news has found.
+func (x *session) say(frames [][]byte, asks []want) error {
+	for _, f := range frames {
+		if err := x.send(f); err != nil {
+			return err
+		}
+	}
+	for _, q := range asks {
+		if err := x.ask(q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // send writes whole frames.
@@ -47,10 +60,10 @@ func (x *session) send(frames []byte) error {
 	return x.flush(frames)
 }
 
-// news returns frames that tell the other side what it does not know, and ask it. They
-// are to be looked for again after a while, if nothing happens earlier. Waiting tells
+// news returns frames that tell the other side what it does not know, and what to ask it. It
+// is to be looked for again after a while, if nothing happens earlier. Waiting tells
 // whether there were questions before.
-func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, waiting bool) {
+func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.Duration, waiting bool) {
 	s := x.share
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,16 +97,14 @@ func (x *session) news(now time.Time) (frames [][]byte, again time.Duration, wai
 		add(frameTrim, binary.AppendUvarint(binary.AppendUvarint(nil, t.number), uint64(t.to)))
 	}
 	x.trims = nil
-	for kind, q := range x.questions(now) {
-		add(kind, q)
-	}
+	asks = x.questions(now)
 	if s.picker.done.count+s.picker.skipped.count < s.layout.groups {
 		again = haveTime // others may have become slow
 	}
 	if !waiting {
 		x.heard.Store(now.UnixNano())
 	}
-	return frames, again, waiting
+	return frames, asks, again, waiting
 }
 
 // others counts who else fetches the share, and names some of all who take part.

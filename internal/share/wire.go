@@ -223,9 +223,16 @@ func parsePeers(p []byte) (ids []peer.ID, err error) {
 	return ids, nil
 }
 
-// appendHead begins a frame whose content has n bytes.
+// appendFrame begins a frame whose content has n bytes.
 func appendFrame(b []byte, kind byte, n int) []byte {
 	return append(b, kind, byte(n>>16), byte(n>>8), byte(n))
+}
+
+// closeFrame writes the length into a frame whose content is there.
+func closeFrame(b []byte) []byte {
+	n := len(b) - frameHeadN
+	b[1], b[2], b[3] = byte(n>>16), byte(n>>8), byte(n)
+	return b
 }
 
 // readFrame reads a frame. The content is good until the next call.
