@@ -61,17 +61,20 @@ type Collision struct {
 }
 
 // Collisions returns entries that would get the name of another in the same directory,
-// files and directories alike, in the order of the second, and at most limit of them.
+// files and directories alike, in the order of the second, and at most limit of them. Only
+// entries that are wanted count; without wanted, all are.
 // What is inside of directories that collide is not told again. It goes through the manifest
 // twice, and takes 8 bytes an entry meanwhile.
-func (x Index) Collisions(fold Fold, limit int) []Collision {
+func (x Index) Collisions(fold Fold, limit int, wanted func(n int) bool) []Collision {
 	if fold == 0 || limit <= 0 {
 		return nil
 	}
 	k := newKeys(fold)
 	all := make([]uint64, 0, x.totals.Entries)
-	for _, d := range x.walk(0) {
-		all = append(all, k.sum(d.place.path))
+	for i, d := range x.walk(0) {
+		if wanted == nil || wanted(i) {
+			all = append(all, k.sum(d.place.path))
+		}
 	}
 	twice := repeated(all)
 	if len(twice) == 0 {
@@ -84,6 +87,9 @@ func (x Index) Collisions(fold Fold, limit int) []Collision {
 	}
 	first := map[string]seen{}
 	for i, d := range x.walk(0) {
+		if wanted != nil && !wanted(i) {
+			continue
+		}
 		if _, ok := slices.BinarySearch(twice, k.sum(d.place.path)); !ok {
 			continue
 		}

@@ -22,7 +22,7 @@ func TestCollisions(t *testing.T) {
 		FoldCase | FoldForm: "A=a FILE=file a/X=a/x three/ABC=three/Abc three/ABC=three/aBc u/E\u0301=u/e\u0301 u/E\u0301=u/\u00e9",
 	} {
 		var got []string
-		for _, c := range x.Collisions(fold, 100) {
+		for _, c := range x.Collisions(fold, 100, nil) {
 			if entries[c.First].Path != c.FirstPath || entries[c.Second].Path != c.SecondPath {
 				t.Errorf("%v: these are not the paths", c)
 			}
@@ -33,7 +33,7 @@ func TestCollisions(t *testing.T) {
 			t.Errorf("fold %b: %q, want %q", fold, got, want)
 		}
 	}
-	if got := x.Collisions(FoldCase, 2); len(got) != 2 {
+	if got := x.Collisions(FoldCase, 2, nil); len(got) != 2 {
 		t.Errorf("two at most are %v", got)
 	}
 }
@@ -63,10 +63,10 @@ func TestManyCollisions(t *testing.T) {
 		}
 	}
 	x := build(t, 0, encode(t, 0, entries...), BlockSize).Index()
-	if got := x.Collisions(FoldCase, 1_000_000); len(got) != 5_000 {
+	if got := x.Collisions(FoldCase, 1_000_000, nil); len(got) != 5_000 {
 		t.Errorf("%d of 5,000", len(got))
 	}
-	if got := x.Collisions(FoldCase, 10); len(got) != 10 || !reflect.DeepEqual(got[0], Collision{0, 5_000, "A00000", "a00000"}) {
+	if got := x.Collisions(FoldCase, 10, nil); len(got) != 10 || !reflect.DeepEqual(got[0], Collision{0, 5_000, "A00000", "a00000"}) {
 		t.Errorf("%v", got)
 	}
 }

@@ -105,7 +105,7 @@ func TestIndexOfNothing(t *testing.T) {
 		if _, err := x.ReadAt(nil, -1); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if found := x.Collisions(FoldCase, 1); found != nil {
+		if found := x.Collisions(FoldCase, 1, nil); found != nil {
 			t.Errorf("%s: %v", name, found)
 		}
 	}
@@ -259,7 +259,7 @@ func BenchmarkBuild(b *testing.B) {
 func BenchmarkCollisions(b *testing.B) {
 	x := build(b, 0, encode(b, 0, tree(100_000)...), 64<<10).Index()
 	perEntry(b, 100_000, func() {
-		if len(x.Collisions(FoldCase|FoldForm, 100)) != 0 {
+		if len(x.Collisions(FoldCase|FoldForm, 100, nil)) != 0 {
 			b.Fatal("there are none")
 		}
 	})

@@ -49,7 +49,7 @@ func BenchmarkFiles(b *testing.B) {
 			s.Got(set1(g))
 			g++
 		}
-		if err := s.Finish(); err != nil {
+		if err := end(s); err != nil {
 			b.Fatal(err)
 		}
 	}

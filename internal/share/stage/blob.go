@@ -28,7 +28,24 @@ func (b *blob) Close() error {
 // Trusted implements [share.Blob]: what this process has written nobody else has touched.
 func (b *blob) Trusted() bool { return !b.at && !b.s.resumed }
 
-func (b *blob) ReadAt(p []byte, off int64) (int, error) { return b.data.ReadAt(p, off) }
+// ReadAt implements io.ReaderAt. A file may be given its final name while it is open, and
+// then anybody may touch it.
+func (b *blob) ReadAt(p []byte, off int64) (int, error) {
+	n, err := b.data.ReadAt(p, off)
+	if b.at {
+		return n, err
+	}
+	b.s.mu.Lock()
+	private := b.s.state == fetching
+	b.s.mu.Unlock()
+	if private {
+		return n, err
+	}
+	if fi, err := b.data.Stat(); err != nil || fi.Size() != b.e.Size || fi.ModTime().UnixNano() != b.e.ModTime {
+		return 0, errors.Join(fmt.Errorf("%q: %w: it was written to", b.e.Path, tree.ErrChanged), err)
+	}
+	return n, err
+}
 
 // WriteAt writes whole groups. What is all zeros makes no file with holes larger.
 func (b *blob) WriteAt(p []byte, off int64) (int, error) {

@@ -30,7 +30,11 @@ func (s *Stage) complete() error {
 			l.dir.Close() //nolint:errcheck // a directory
 		}
 	}()
+	left := "/" // what is not wanted, with all that is in it
 	for n, e := range s.index.From(0) {
+		if strings.HasPrefix(e.Path, left) {
+			continue
+		}
 		for !strings.HasPrefix(e.Path, stack[len(stack)-1].path) {
 			last := stack[len(stack)-1]
 			stack = stack[:len(stack)-1]
@@ -39,6 +43,15 @@ func (s *Stage) complete() error {
 			}
 		}
 		in := &stack[len(stack)-1]
+		if !s.choice.has(n) {
+			left = e.Path + "/"
+			if s.resumed { // it was wanted by an earlier process
+				if err := in.dir.removeAll(path.Base(e.Path)); err != nil {
+					return err
+				}
+			}
+			continue
+		}
 		made, err := s.make(in.dir, n, e)
 		if err != nil {
 			return err
@@ -98,7 +111,7 @@ func (s *Stage) count(l level) error {
 func (s *Stage) make(in folder, n int, e manifest.Entry) (bool, error) {
 	name := path.Base(e.Path)
 	_, there := s.insideOf(n)
-	if there || s.SkipLinks && linkProblem(s.index, e) != "" {
+	if there || s.SkipLinks && s.linkProblem(s.index, n, e) != "" {
 		if err := in.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}

@@ -9,11 +9,13 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"github.com/tenon-net/tenon/internal/share/manifest"
 )
 
 // life is what a process does with a stage until it ends by itself, or is ended.
-func (src *source) life(d *disk) error {
-	s, err := open(Config{Target: d.target, ID: id}, d.hook, false)
+func (src *source) life(d *disk, want func(manifest.Entry) bool) error {
+	s, err := open(Config{Target: d.target, ID: id, Want: want}, d.hook, false)
 	if err != nil {
 		return err
 	}
@@ -31,7 +33,7 @@ func (src *source) life(d *disk) error {
 			}
 		}
 	}
-	return s.Finish()
+	return end(s)
 }
 
 // Whenever a process is killed or the power fails, what the next one believes to be there is
@@ -42,6 +44,7 @@ func TestEndsAtEveryStep(t *testing.T) {
 
 func endsAtEveryStep(t *testing.T) {
 	src := photos(t)
+	wants := []func(manifest.Entry) bool{nil, only("photos/a", "photos/link", "photos/sub/tool"), only("photos/closed", "photos/holes", "photos/sub/tool")}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	first := random.IntN(4) // which of the variants a step is tried with differs from run to run
 	for ends := 0; ; ends++ {
@@ -53,8 +56,14 @@ func endsAtEveryStep(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(target, "photos/sub/mine"), nil, 0o600))
 		}
 		d := &disk{target: target, ends: ends}
-		err = src.life(d)
+		// The first one may want something else than all others do.
+		before, then := random.IntN(len(wants)), random.IntN(len(wants))
+		err = src.life(d, wants[before])
 		whole := err == nil
+		if whole {
+			then = before
+		}
+		want := wants[then]
 		for again := 0; err != nil; again++ {
 			if d.ends < 0 || d.made < d.ends {
 				t.Fatalf("ended at step %d, power %v, existing %v, and after %d: %v", ends, power, existing, d.made, err)
@@ -62,18 +71,18 @@ func endsAtEveryStep(t *testing.T) {
 			if power {
 				d.powerCut(random)
 			}
-			src.mine(target, existing, false)
+			src.mine(target, existing, before != then, false)
 			if d.ends = -1; again == 0 && ends%2 == 0 { // the second one ends soon, too
 				d.ends = d.made + 1 + random.IntN(40)
 			}
-			err = src.life(d)
+			err = src.life(d, want)
 		}
-		src.mine(target, existing, true)
+		src.chosen(want).mine(target, existing, before != then, true)
 		if t.Failed() {
 			t.Fatalf("it ended at step %d, power %v, existing %v", ends, power, existing)
 		}
 		must(t, os.RemoveAll(target))
-		if whole {
+		if whole && want == nil {
 			if ends < 50 {
 				t.Errorf("there were %d steps, which can't be all", ends)
 			}
@@ -82,13 +91,16 @@ func endsAtEveryStep(t *testing.T) {
 	}
 }
 
-// mine checks final names. Directories that were there keep their modes and times.
-func (src *source) mine(target string, existing, all bool) {
+// mine checks final names. Directories that were there keep their modes and times, and get
+// others when something is put into them: what somebody has there, or another part.
+func (src *source) mine(target string, existing, another, all bool) {
 	src.t.Helper()
 	if existing {
 		if _, err := os.Stat(filepath.Join(target, "photos/sub/mine")); err != nil {
 			src.t.Error(err)
 		}
+	}
+	if existing || another {
 		src = src.without("photos", "photos/sub")
 	}
 	src.final(target, all)
@@ -132,7 +144,7 @@ func diskFull(t *testing.T) {
 			}
 			return nil
 		}}
-		err = src.life(d)
+		err = src.life(d, nil)
 		if err == nil {
 			if full < 20 {
 				t.Errorf("there were %d writes, which can't be all", full)
@@ -145,7 +157,7 @@ func diskFull(t *testing.T) {
 		}
 		src.final(target, false)
 		d.fails = nil
-		must(t, src.life(d))
+		must(t, src.life(d, nil))
 		src.final(target, true)
 		must(t, os.RemoveAll(target))
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/manifest"
@@ -43,21 +44,31 @@ type file struct {
 	err   error
 	data  *os.File
 	nodes *os.File // nil: it has none
-	at    bool     // it is at the target already
+	at    bool     // it is at the target
 	refs  int      // files.mu guards it
 }
 
-// Open implements [share.Store]. Files are those of the manifest that Learn was told of;
-// when Finish has begun, it is an error that matches [fs.ErrClosed].
+// Open implements [share.Store]. Files are those of the manifest that Learn was told of, and
+// wanted; of others, an error matches [fs.ErrNotExist]. When Finish has failed it is an error
+// that matches [fs.ErrClosed]. What was changed at the target is one that matches
+// [tree.ErrChanged].
 func (s *Stage) Open(n int, e manifest.Entry) (share.Blob, error) {
 	s.mu.Lock()
-	gone, known := s.state != fetching || s.finishing, s.index.Totals().Entries
+	for s.finishing {
+		s.mu.Unlock()
+		s.learning.Lock()   // waits for Finish
+		s.learning.Unlock() //nolint:staticcheck // it was for that alone
+		s.mu.Lock()
+	}
+	gone, known, wanted := s.state != fetching && s.state != placed || s.removing, s.index.Totals().Entries, s.choice.has(n)
 	s.mu.Unlock()
 	switch {
 	case gone:
 		return nil, fmt.Errorf("%q: %w", e.Path, fs.ErrClosed)
 	case n >= known:
 		return nil, fmt.Errorf("%q: nobody has looked whether it can be at the target", e.Path)
+	case !wanted:
+		return nil, fmt.Errorf("%q: it is not wanted: %w", e.Path, fs.ErrNotExist)
 	}
 	f, err := s.files.get(n, e)
 	if err != nil {
@@ -104,20 +115,28 @@ func (c *files) drop(f *file) {
 	c.idle = append(c.idle, f)
 	old := c.idle[0]
 	switch {
-	case f.err != nil || c.closed:
+	case f.err != nil || c.closed || c.open[f.n] != f:
 		old, c.idle = f, c.idle[:len(c.idle)-1]
 	case len(c.idle) > maxIdle:
 		c.idle = slices.Delete(c.idle, 0, 1)
 	default:
 		old = nil
 	}
-	if old != nil {
+	if old != nil && c.open[old.n] == old {
 		delete(c.open, old.n)
 	}
 	c.mu.Unlock()
 	if old != nil {
 		old.end()
 	}
+}
+
+// renew has files be opened anew, and none used any longer than by who has it open.
+func (c *files) renew() {
+	c.tidy()
+	c.mu.Lock()
+	c.open = nil
+	c.mu.Unlock()
 }
 
 // close closes the files that nobody uses; those that are in use are closed when they are not,
@@ -154,9 +173,17 @@ func (f *file) end() {
 // begin opens the file.
 func (f *file) begin() {
 	s := f.s
-	if _, f.at = s.insideOf(f.n); f.at {
+	s.mu.Lock()
+	placed := s.state == placed
+	s.mu.Unlock()
+	switch _, inside := s.insideOf(f.n); {
+	case placed:
+		f.at = true
+		f.data, f.err = s.openPlaced(f.e)
+	case inside:
+		f.at = true
 		f.data, f.err = s.target.open(f.e.Path, os.O_RDONLY)
-	} else {
+	default:
 		f.data, f.err = s.openData(f.n, f.e.Path)
 	}
 	if f.err == nil && tree.Shape(f.e.Size).Groups() > 1 {
@@ -166,6 +193,21 @@ func (f *file) begin() {
 		f.err = f.named(f.err)
 		f.end()
 	}
+}
+
+// openPlaced opens a file where it belongs. What it has is checked when it is sent.
+func (s *Stage) openPlaced(e manifest.Entry) (*os.File, error) {
+	f, err := s.target.open(s.final(e.Path), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) || errors.Is(err, syscall.ELOOP) {
+		return nil, fmt.Errorf("%q: %w: it is not where it was put", e.Path, tree.ErrChanged)
+	} else if err != nil {
+		return nil, err
+	}
+	if fi, err := f.Stat(); err != nil || fi.Size() != e.Size {
+		f.Close() //nolint:errcheck // it was only opened
+		return nil, errors.Join(fmt.Errorf("%q: %w: it has another size", e.Path, tree.ErrChanged), err)
+	}
+	return f, nil
 }
 
 func nodesOf(n int) string { return path.Join("nodes", strconv.Itoa(n)) }

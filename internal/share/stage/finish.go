@@ -4,13 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-
-	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
-// Finish gives everything its final name, and removes the stage. Nothing has a final name
-// before it is there in full, with its mode and time, and synced. If Finish is interrupted
-// in any way, it can be called again, by a later process too, and goes on.
+// Finish gives everything its final name. Nothing has one before it is there in full, with
+// its mode and time, and synced. If Finish is interrupted in any way, it can be called again,
+// by a later process too, and goes on. Afterwards files are opened where they are, until
+// Close; whoever opens one meanwhile waits for Finish to end.
 //
 // An error matches [ErrIncomplete], [ErrExists] if something has come to the target
 // meanwhile, or [ErrDamaged] if something in the stage is not as it was written.
@@ -19,22 +18,22 @@ func (s *Stage) Finish() error {
 	defer s.learning.Unlock()
 	s.mu.Lock()
 	state, removing := s.state, s.removing
-	s.finishing = state != over
+	s.finishing = true
 	s.mu.Unlock()
-	if removing && state != over {
-		return s.discard()
-	}
-	switch state {
-	case over:
+	defer func() {
+		s.mu.Lock()
+		s.finishing = false
+		s.mu.Unlock()
+	}()
+	switch {
+	case state == over, removing:
 		return fs.ErrClosed
-	case fetching:
+	case state == placed:
+		return nil
+	case state == fetching:
 		if err := s.prepare(); err != nil {
-			s.mu.Lock()
-			s.finishing = false
-			s.mu.Unlock()
 			return err
 		}
-	case placing:
 	}
 	if err := s.place(); err != nil {
 		return err
@@ -47,7 +46,25 @@ func (s *Stage) Finish() error {
 			return err
 		}
 	}
-	return s.discard()
+	s.files.renew()
+	return s.reach(placed)
+}
+
+// reach has the journal say how far the stage has come.
+func (s *Stage) reach(next state) error {
+	s.syncing.Lock()
+	defer s.syncing.Unlock()
+	s.mu.Lock()
+	was := s.state
+	s.state, s.planned = next, false
+	s.mu.Unlock()
+	err := s.journal.replace(s.snapshot())
+	if err != nil {
+		s.mu.Lock()
+		s.state = was
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // prepare brings the stage to where everything can get its final name.
@@ -57,7 +74,7 @@ func (s *Stage) prepare() error {
 	}
 	s.files.tidy() // Windows renames nothing that is open
 	x := s.Index()
-	s.plan.next, s.plan.group, s.plan.dirs, s.plan.kept, s.plan.need = 0, 0, nil, set{}, 0
+	s.plan.next, s.plan.group, s.plan.dirs, s.plan.kept, s.plan.need, s.plan.lacking = 0, 0, nil, set{}, 0, false
 	if err := s.survey(x, nil); err != nil {
 		return err
 	}
@@ -65,13 +82,7 @@ func (s *Stage) prepare() error {
 		s.plan.problems = Problems{} // they may be gone when Finish is called again
 		return &found
 	}
-	s.mu.Lock()
-	have := s.have.clone()
-	for r := range s.there.runs() {
-		have.putRun(r, true)
-	}
-	s.mu.Unlock()
-	if !x.Done() || !have.all(tree.Run{To: s.plan.group}) {
+	if !x.Done() || s.plan.lacking {
 		return ErrIncomplete
 	}
 	if err := s.complete(); err != nil {
@@ -82,18 +93,7 @@ func (s *Stage) prepare() error {
 			return err
 		}
 	}
-	s.mu.Lock()
-	s.state = placing
-	s.mu.Unlock()
-	s.syncing.Lock()
-	err := s.journal.replace(s.snapshot())
-	s.syncing.Unlock()
-	if err != nil {
-		s.mu.Lock()
-		s.state = fetching
-		s.mu.Unlock()
-	}
-	return err
+	return s.reach(placing)
 }
 
 // Discard removes the stage with all that is in it.
@@ -111,7 +111,7 @@ func (s *Stage) Discard() error {
 // any more. If it fails, it can be called again, and nothing else.
 func (s *Stage) discard() error {
 	s.mu.Lock()
-	s.finishing, s.removing = true, true
+	s.removing = true
 	s.mu.Unlock()
 	s.halt()
 	s.files.close()

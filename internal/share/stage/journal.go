@@ -68,7 +68,7 @@ func (r *recorder) one(letter byte, n int64, text string) {
 // runs makes records of the runs of a set.
 func (r *recorder) runs(letter byte, of *set) {
 	last := int64(0)
-	for run := range of.runs() {
+	for run := range of.runs(everything) {
 		if len(r.p) == 0 || r.full() {
 			r.end()
 			r.begin(letter)

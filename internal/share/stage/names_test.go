@@ -77,7 +77,7 @@ func TestOverwrite(t *testing.T) {
 	if p, err := os.ReadFile(target + "/d/c"); err != nil || string(p) != "not precious" {
 		t.Errorf("it was replaced before all was there: %q, %v", p, err)
 	}
-	must(t, s.Finish())
+	must(t, end(s))
 	src.without("d").final(target, true)
 	if p, err := os.ReadFile(outside); err != nil || string(p) != "precious" {
 		t.Errorf("a link was followed: %q, %v", p, err)
@@ -106,7 +106,7 @@ func TestRename(t *testing.T) {
 	_, err = src.fetch(s, -1)
 	must(t, err)
 	must(t, os.Mkdir(target+"/d (2)", 0o755)) // it has come meanwhile
-	must(t, s.Finish())
+	must(t, end(s))
 	for name, want := range map[string]string{"a.txt": "mine", "a (2).txt": "mine too", "d/b": "mine",
 		"a (3).txt": string(src.data[0]), "d (3)/b": string(src.data[2])} {
 		if p, err := os.ReadFile(filepath.Join(target, name)); err != nil || string(p) != want {
@@ -155,7 +155,7 @@ func TestSame(t *testing.T) {
 	if err != nil || n != 1 {
 		t.Errorf("%d groups were fetched, and not 1: %v", n, err)
 	}
-	must(t, s.Finish())
+	must(t, end(s))
 	if after, err := os.Stat(target + "/d/a"); err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("a file that was right was touched: %v, %v", after, err)
 	}

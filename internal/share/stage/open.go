@@ -79,6 +79,9 @@ func (s *Stage) load() error {
 	var size int64
 	s.renamed = map[int]string{}
 	err := s.journal.load(func(letter byte, p []byte) error { return s.replay(letter, p, &size) })
+	if err == nil && s.state == placed {
+		return nil // there is nothing in it that anybody needs
+	}
 	if err == nil {
 		err = s.loadManifest(size)
 	}
@@ -86,6 +89,7 @@ func (s *Stage) load() error {
 		err = s.check()
 	}
 	if err == nil && s.state == fetching {
+		s.choice = choice{want: s.Want} // a choice counts when everything is there
 		err = s.learn(s.index, nil)
 	}
 	if err != nil {
@@ -110,6 +114,9 @@ func (s *Stage) replay(letter byte, p []byte, size *int64) error {
 		f.runs(&s.have)
 	case 'K':
 		f.runs(&s.plan.kept)
+	case 'W':
+		s.choice.want = nothing // it was chosen: the set has it
+		f.runs(&s.choice.wanted)
 	case 'E':
 		for len(f.p) > 0 && !f.bad {
 			s.inside = append(s.inside, inside{int(f.next()), f.any()})
@@ -118,6 +125,8 @@ func (s *Stage) replay(letter byte, p []byte, size *int64) error {
 		s.renamed[int(f.next())] = string(f.p)
 	case 'P':
 		s.state = placing
+	case 'F':
+		s.state = placed
 	default:
 		return fmt.Errorf("%w: its journal is of a later version", ErrDamaged)
 	}
@@ -260,9 +269,17 @@ func (s *Stage) snapshot() *recorder {
 	for _, n := range slices.Sorted(maps.Keys(s.renamed)) {
 		r.one('N', int64(n), s.renamed[n])
 	}
-	if s.state == placing {
+	if s.state == placing || s.state == placed {
 		r.runs('K', &s.plan.kept)
+		if s.choice.want != nil {
+			r.begin('W') // one at least, should it be nothing at all
+			r.end()
+			r.runs('W', &s.choice.wanted)
+		}
 		r.one('P', 0, "")
+	}
+	if s.state == placed {
+		r.one('F', 0, "")
 	}
 	return r
 }

@@ -26,7 +26,7 @@ func (s *Stage) place() error {
 	defer m.leave() //nolint:errcheck // if that matters, it was called before
 	unit := "/"     // what was moved last, with all that is in it
 	for n, e := range s.index.From(0) {
-		if strings.HasPrefix(e.Path, unit) || s.plan.kept.has(int64(n)) {
+		if strings.HasPrefix(e.Path, unit) || s.plan.kept.has(int64(n)) || !s.choice.has(n) {
 			continue
 		}
 		unit = e.Path + "/"
@@ -160,7 +160,7 @@ func (s *Stage) dress() error {
 				return err
 			}
 		}
-		if e.Kind != manifest.Dir || s.plan.kept.has(int64(n)) {
+		if e.Kind != manifest.Dir || s.plan.kept.has(int64(n)) || !s.choice.has(n) {
 			continue
 		}
 		if s.resumed { // it may have its mode already, which may keep this user out

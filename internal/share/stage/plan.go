@@ -15,6 +15,9 @@ type plan struct {
 	dirs     []string // directories at the target that it may be in, one in the other
 	kept     set      // entries that are directories at the target
 	need     int64    // bytes that have to be written
+	lacking  bool     // not all of what is wanted is there
+	told     int      // so many entries were looked at for what is not wanted
+	toldOf   int64    // the groups of them
 	links    bool     // there are some
 	collided int      // so many entries were compared with each other
 	compared int64    // bytes of the manifest, with those that were on disk
@@ -24,12 +27,13 @@ type plan struct {
 // Learn says how far the manifest is known, before any file is opened that is new in it. It
 // looks whether everything can be at the target, and calls had, unless that is nil, for runs
 // of groups that are there already, in files that need not be fetched: it hashes files of
-// the same name and size, which takes a while if they are large.
+// the same name and size, which takes a while if they are large. It calls skip, unless that
+// is nil, for runs of groups of files that are not wanted.
 //
 // Errors that are [Problems] tell some of the names; they match [ErrExists], [ErrName] or
 // [ErrLink]. Others match [ErrSpace] or, if this is not the manifest that an earlier process
 // has put here, [ErrDamaged]. After an error the share cannot be put here.
-func (s *Stage) Learn(x manifest.Index, had, _ func(tree.Run)) error {
+func (s *Stage) Learn(x manifest.Index, had, skip func(tree.Run)) error {
 	s.learning.Lock()
 	defer s.learning.Unlock()
 	known := s.Index()
@@ -38,10 +42,16 @@ func (s *Stage) Learn(x manifest.Index, had, _ func(tree.Run)) error {
 			return err
 		}
 	}
-	if x.Size() <= known.Size() {
-		return nil
+	if x.Size() > known.Size() {
+		if err := s.learn(x, had); err != nil {
+			return err
+		}
 	}
-	return s.learn(x, had)
+	if p := &s.plan; skip != nil && s.Want != nil {
+		p.toldOf = s.choice.runs(x, p.told, p.toldOf, false, skip)
+		p.told = max(p.told, x.Totals().Entries)
+	}
+	return nil
 }
 
 // compare looks whether a manifest goes on as the one that was on disk.
@@ -67,13 +77,13 @@ func (s *Stage) learn(x manifest.Index, had func(tree.Run)) error {
 	p := &s.plan
 	if entries := x.Totals().Entries; x.Done() || entries >= 2*p.collided {
 		p.collided = entries
-		for _, c := range x.Collisions(s.probed.fold, maxProblems) {
+		for _, c := range x.Collisions(s.probed.fold, maxProblems, s.choice.has) {
 			p.problems.add(c.SecondPath, fmt.Errorf("%w beside %q: it takes them for one name", ErrName, c.FirstPath))
 		}
 	}
 	if x.Done() && p.links && !s.SkipLinks {
-		for _, e := range x.From(0) {
-			if why := linkProblem(x, e); why != "" {
+		for n, e := range x.From(0) {
+			if why := s.linkProblem(x, n, e); why != "" {
 				p.problems.add(e.Path, fmt.Errorf("%w: %s", ErrLink, why))
 			}
 		}
@@ -90,13 +100,14 @@ func (s *Stage) learn(x manifest.Index, had func(tree.Run)) error {
 	return nil
 }
 
-func linkProblem(x manifest.Index, e manifest.Entry) string {
-	if e.Kind != manifest.Symlink {
+// linkProblem tells why a link that is wanted would lead out of what is.
+func (s *Stage) linkProblem(x manifest.Index, n int, e manifest.Entry) string {
+	if e.Kind != manifest.Symlink || !s.choice.has(n) {
 		return ""
 	}
 	return manifest.LinkProblem(e.Path, e.Target, func(name string) bool {
-		_, _, ok := x.Find(name)
-		return ok
+		n, _, ok := x.Find(name)
+		return ok && s.choice.has(n)
 	})
 }
 

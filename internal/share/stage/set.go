@@ -83,11 +83,14 @@ func (s *set) next(n, to int64, in bool) int64 {
 	return to
 }
 
-// runs yields the runs of numbers in the set, in order.
-func (s *set) runs() iter.Seq[tree.Run] {
+// everything is a run of all numbers that may be in a set.
+var everything = tree.Run{To: maxNumber}
+
+// runs yields the runs of numbers of a run that are in the set, in order.
+func (s *set) runs(in tree.Run) iter.Seq[tree.Run] {
 	return func(yield func(tree.Run) bool) {
-		limit := int64(len(s.pages)) * pageBits
-		for r := (tree.Run{}); ; {
+		limit := min(in.To, int64(len(s.pages))*pageBits)
+		for r := (tree.Run{To: in.From}); r.To < limit; {
 			r.From = s.next(r.To, limit, true)
 			r.To = s.next(r.From, limit, false)
 			if r.Len() == 0 || !yield(r) {

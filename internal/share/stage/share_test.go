@@ -90,7 +90,7 @@ func overNetwork(t *testing.T, src *source, target string) {
 		getter.Close()
 		got += b.Traffic().Got
 		if done {
-			must(t, s.Finish())
+			must(t, end(s))
 		}
 		must(t, s.Close())
 	}

@@ -117,7 +117,7 @@ func (src *source) fetch(s *Stage, most int64) (done int64, err error) {
 	for n, e := range src.entries {
 		groups := tree.Shape(e.Size).Groups()
 		for g := range groups {
-			if have.has(first+g) || done == most {
+			if have.has(first+g) || done == most || s.Want != nil && !s.Want(e) {
 				continue
 			}
 			if err := src.give(s, n, g); err != nil {
@@ -156,12 +156,20 @@ func (src *source) give(s *Stage, n int, g int64) error {
 	return err
 }
 
-// all fetches what is missing and finishes.
+// all fetches what is missing, finishes and closes.
 func (src *source) all(s *Stage) error {
 	if _, err := src.fetch(s, -1); err != nil {
 		return err
 	}
-	return s.Finish()
+	return end(s)
+}
+
+// end gives everything its final name and removes the stage.
+func end(s *Stage) error {
+	if err := s.Finish(); err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 // staged checks that what a stage says that it has is right.
@@ -176,7 +184,7 @@ func (src *source) staged(s *Stage) {
 	for n, e := range src.entries {
 		groups := tree.Shape(e.Size).Groups()
 		for g := range groups {
-			if !have.has(first + g) {
+			if !have.has(first+g) || s.Want != nil && !s.Want(e) {
 				continue
 			}
 			b, err := s.Open(n, e)

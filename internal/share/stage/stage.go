@@ -25,8 +25,10 @@
 //	                         with their times of modification in nanoseconds
 //	N entry, name            the entry, at the top, will have this name
 //	K (gap, length)...       directories that are at the target already, by entry
+//	W (gap, length)...       the entries that are wanted, by number; without it, all are
 //	P                        everything is in tree, with modes and times: it is being put
 //	                         in place
+//	F                        everything is in its place, and nothing here is of use
 //
 // What a record says is on disk and synced before the record is written; a record that is
 // not there in full, and what follows it, is cut off. So what was not journalled counts as
@@ -57,6 +59,11 @@ type Config struct {
 	Overwrite bool // files and links are replaced, when all is there
 	Rename    bool // what is shared, at the top, gets another name
 
+	// Want, if not nil, tells which entries are wanted; the others are neither made nor
+	// looked at. Directories on the way to what is wanted are made, too. It must always
+	// say the same of an entry, and is called by one goroutine at a time.
+	Want func(manifest.Entry) bool
+
 	// SkipLinks leaves symbolic links out that lead out of the share; without it they
 	// are an error that matches [ErrLink].
 	SkipLinks bool
@@ -85,8 +92,9 @@ var (
 	ErrIncomplete = errors.New("not everything is there yet")
 )
 
-// A Stage is a share that is being put on disk. Its methods may be called at the same time,
-// but Learn by one goroutine, and Finish when nothing is written any more.
+// A Stage is a share that is being put on disk, and serves what is there: out of the stage,
+// and from Finish to Close out of the final places. Its methods may be called at the same
+// time, but Learn by one goroutine, and Finish when nothing is written any more.
 type Stage struct {
 	Config
 
@@ -110,6 +118,7 @@ type Stage struct {
 
 	mu     sync.Mutex     // guards what follows
 	index  manifest.Index // all that is known
+	choice choice         // is written to with learning held, too
 	have   set            // groups that are in the stage
 	inside []inside       // files that are at the target already, by number
 	there  set            // their groups
@@ -121,7 +130,7 @@ type Stage struct {
 
 	renamed   map[int]string // entries at the top that will have another name
 	planned   bool           // there is news of inside or renamed that is not journalled
-	finishing bool           // files are not opened any more
+	finishing bool           // Finish is being called: files are opened when it has ended
 	removing  bool           // there is nothing to close but what is left
 	written   int64          // bytes, all in all
 
@@ -133,13 +142,14 @@ type Stage struct {
 
 // state is how far a stage has come.
 //
-//	fetching -> placing -> over
-//	    \----------\-----> over (Close)
+//	fetching -> placing -> placed -> over
+//	    \----------\-----------------> over (Close)
 type state int
 
 const (
 	fetching state = iota
 	placing        // everything has its modes and times; names may be final already
+	placed         // everything is in its place
 	over
 )
 
@@ -150,7 +160,7 @@ type inside struct {
 }
 
 // New opens the stage of a share, or makes one. What an earlier one has left is there, as
-// Have and Index tell. The caller calls Close, after Finish too.
+// Have and Index tell, whatever was wanted then. The caller calls Close, after Finish too.
 //
 // Errors match [ErrBusy], [ErrDamaged], [ErrExists], [ErrName], [ErrLink], [ErrSpace], or
 // are those of the system.
@@ -172,6 +182,14 @@ func open(c Config, hook func(step) (bool, error), windows bool) (_ *Stage, err 
 	if err = s.openFolder(); err == nil {
 		err = s.load()
 	}
+	if err == nil && s.state == placing && s.choice.differs(s.index, s.Want) {
+		err = s.Finish() // another part, before this one
+	}
+	if err == nil && s.state == placed {
+		if err = s.discard(); err == nil {
+			return open(c, hook, windows)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -187,24 +205,27 @@ func (s *Stage) Index() manifest.Index {
 	return s.index
 }
 
-// Have calls f for all runs of groups that are there, counted through the share.
+// Have calls f for all runs of groups that are there and wanted, counted through the share.
 func (s *Stage) Have(f func(tree.Run)) {
 	s.mu.Lock()
-	have, there, state := s.have.clone(), s.there.clone(), s.state
+	have, there, choice, index, state := s.have.clone(), s.there.clone(), s.choice.clone(), s.index, s.state
 	s.mu.Unlock()
-	if state == placing { // only Finish is missing
-		f(tree.Run{To: s.plan.group})
+	if state == placing || state == placed {
+		choice.runs(index, 0, 0, true, f)
 		return
 	}
-	for _, all := range []set{have, there} {
-		for r := range all.runs() {
-			f(r)
+	choice.runs(index, 0, 0, true, func(r tree.Run) {
+		for _, all := range []set{have, there} {
+			for part := range all.runs(r) {
+				f(part)
+			}
 		}
-	}
+	})
 }
 
 // Close makes sure that what is there is found again, and gives the stage to other
-// processes.
+// processes. After Finish, it removes the stage; if that fails, New does it for who fetches
+// the same share to the same place.
 func (s *Stage) Close() error {
 	s.mu.Lock()
 	was, removing := s.state, s.removing
@@ -215,8 +236,11 @@ func (s *Stage) Close() error {
 	}
 	s.halt()
 	defer s.release()
-	if removing {
+	switch {
+	case removing: // Discard has failed
 		return nil
+	case was == placed:
+		return s.discard()
 	}
 	return s.sync()
 }

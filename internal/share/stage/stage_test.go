@@ -43,7 +43,7 @@ func TestResume(t *testing.T) {
 		n, err := src.fetch(s, 2)
 		must(t, err)
 		if fetched += n; n < 2 {
-			must(t, s.Finish())
+			must(t, end(s))
 			break
 		}
 		must(t, s.Close())
@@ -101,7 +101,7 @@ func TestMany(t *testing.T) {
 	if n := len(s.files.open); n > maxIdle {
 		t.Errorf("%d files are open", n)
 	}
-	must(t, s.Finish())
+	must(t, end(s))
 	src.final(target, true)
 }
 
@@ -169,25 +169,38 @@ func TestGrows(t *testing.T) {
 	src.without("photos", "photos/sub", "photos/sub/tool").final(target, true)
 }
 
-// If the stage cannot be removed, everything has its place all the same, and Finish can be
-// called again.
-func TestFinishAgain(t *testing.T) {
+// If the stage cannot be removed, everything has its place all the same, and the next one
+// removes it, without a look at what has become of the files.
+func TestLeftBehind(t *testing.T) {
 	target := t.TempDir()
 	src := photos(t)
-	broken := true
 	s, err := open(Config{Target: target, ID: id}, func(st step) (bool, error) {
-		if broken && st.op == "remove" && path.Base(st.path) == "stage" {
+		if st.op == "remove" && path.Base(st.path) == "tree" {
 			return false, syscall.EIO
 		}
 		return dry(st)
 	}, false)
 	must(t, err)
-	defer s.Close()
-	wantErr(t, src.all(s), syscall.EIO)
-	src.without("photos").final(target, false)
-	broken = false
+	_, err = src.fetch(s, -1)
+	must(t, err)
 	must(t, s.Finish())
-	src.final(target, true)
-	wantErr(t, s.Finish(), fs.ErrClosed)
+	must(t, s.Finish())
+	wantErr(t, s.Close(), syscall.EIO)
 	must(t, s.Close())
+	wantErr(t, s.Finish(), fs.ErrClosed)
+	src.without("photos").final(target, false)
+
+	must(t, os.Chmod(filepath.Join(target, "photos"), 0o700))
+	must(t, os.Remove(filepath.Join(target, "photos/a")))
+	s, err = at(t, target, nil)
+	must(t, err)
+	s.Have(func(r tree.Run) { t.Errorf("%v is said to be there", r) })
+	if n, err := src.fetch(s, -1); err != nil || n != 4 {
+		t.Errorf("%d groups were fetched, and not 4: %v", n, err)
+	}
+	must(t, end(s))
+	src.without("photos").final(target, true)
+	if fi, err := os.Stat(filepath.Join(target, "photos")); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("it has its mode again: %v, %v", fi, err)
+	}
 }

@@ -17,31 +17,45 @@ import (
 func (s *Stage) survey(x manifest.Index, had func(tree.Run)) error {
 	p := &s.plan
 	for n, e := range x.From(p.next) {
-		run := tree.Run{From: p.group, To: p.group + tree.Shape(e.Size).Groups()}
-		if run.To > maxNumber {
+		next := p.group + tree.Shape(e.Size).Groups()
+		if next > maxNumber {
 			return fmt.Errorf("%w: it is of more than a petabyte", ErrSpace)
 		}
-		s.judge(n, e)
-		if err := s.leftover(n, e); err != nil {
-			return err
+		for _, w := range s.newly(n, e) {
+			run := tree.Run{From: p.group, To: p.group + tree.Shape(w.e.Size).Groups()}
+			if err := s.surveyOne(w.n, w.e, run, had); err != nil {
+				return err
+			}
 		}
-		there, err := s.look(n, e)
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		was := !s.there.none(run)
-		s.there.putRun(run, there)
-		s.mu.Unlock()
-		switch {
-		case !there:
-			p.need += s.missing(e, run)
-		case had != nil && !was && run.Len() > 0:
-			had(run)
-		}
-		p.next, p.group = n+1, run.To
-		p.links = p.links || e.Kind == manifest.Symlink
+		p.next, p.group = n+1, next
 	}
+	return nil
+}
+
+// surveyOne looks at the target for an entry that is wanted, and at its groups.
+func (s *Stage) surveyOne(n int, e manifest.Entry, run tree.Run, had func(tree.Run)) error {
+	p := &s.plan
+	s.judge(e)
+	if err := s.leftover(n, e); err != nil {
+		return err
+	}
+	there, err := s.look(n, e)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	was := !s.there.none(run)
+	s.there.putRun(run, there)
+	whole := there || s.have.all(run)
+	s.mu.Unlock()
+	switch {
+	case !there:
+		p.need += s.missing(e, run)
+	case had != nil && !was && run.Len() > 0:
+		had(run)
+	}
+	p.lacking = p.lacking || !whole
+	p.links = p.links || e.Kind == manifest.Symlink
 	return nil
 }
 
@@ -64,7 +78,7 @@ func (s *Stage) leftover(n int, e manifest.Entry) error {
 }
 
 // judge looks at a name as such.
-func (s *Stage) judge(n int, e manifest.Entry) {
+func (s *Stage) judge(e manifest.Entry) {
 	name := path.Base(e.Path)
 	if name == e.Path && strings.HasPrefix(strings.ToLower(name), prefix) {
 		s.plan.problems.add(e.Path, fmt.Errorf("%w: such names are for downloads that go on", ErrName))
