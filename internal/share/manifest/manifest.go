@@ -7,7 +7,8 @@
 // [OneBlock] reads a block by itself. A [Builder] keeps the bytes of a manifest, as
 // they come, and its [Index] finds entries in them: a million take about 55 MB, which
 // as structs they would not. How names and links do where they are to go is told by
-// [Index.Collisions], [WindowsProblem], [LinkProblem] and [Marks].
+// [Index.Collisions], [WindowsProblem], [LinkProblem] and [Marks]; a [List] is what a
+// person sees of them before anything is put on a disk.
 //
 // It reads and writes no files, and does not hash: the roots come from the caller,
 // and the bytes of a manifest are checked against the share's root before they get

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/json"
 	"strings"
 	"unicode/utf8"
 )
@@ -54,20 +55,30 @@ const (
 	Hidden     Mark = 1 << iota // lists leave it out: a name in its path begins with a dot
 	Executable                  // it can be started: by its mode, or by its name on Windows and desktops
 	Trusted                     // some program acts on it without being told: a shell, ssh, git, a desktop
+	Replaces                    // something is in its place at the target; only a [List] knows
 )
 
 // String returns the marks in words.
 func (m Mark) String() string {
-	var words []string
-	for i, word := range []string{"hidden", "executable", "trusted by other programs"} {
+	return strings.Join(m.words("hidden", "executable", "trusted by other programs", "replaces what is there"), ", ")
+}
+
+// MarshalJSON returns the marks as a list of words.
+func (m Mark) MarshalJSON() ([]byte, error) {
+	return json.Marshal(m.words("hidden", "executable", "trusted", "replaces"))
+}
+
+func (m Mark) words(all ...string) []string {
+	words := []string{}
+	for i, word := range all {
 		if m&(1<<i) != 0 {
 			words = append(words, word)
 		}
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
-// Marks returns the marks of an entry.
+// Marks returns the marks that an entry has by itself.
 func Marks(e Entry) Mark {
 	var m Mark
 	if strings.HasPrefix(e.Path, ".") || strings.Contains(e.Path, "/.") {
