@@ -144,11 +144,11 @@ func (j *journal) replace(r *recorder) error {
 	return nil
 }
 
-// load reads the journal, if there is one, and calls f for every record. What is not whole
+// load opens the journal, if there is one, and calls f for every record. What is not whole
 // at its end is cut off.
-func (j *journal) load(f func(letter byte, p []byte) error) error {
+func (j *journal) load(flag int, f func(letter byte, p []byte) error) error {
 	home := j.s.home
-	file, err := home.open("journal", os.O_RDWR)
+	file, err := home.open("journal", flag)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {

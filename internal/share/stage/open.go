@@ -78,7 +78,7 @@ func (s *Stage) load() error {
 	s.resumed = s.has("journal")
 	var size int64
 	s.renamed = map[int]string{}
-	err := s.journal.load(func(letter byte, p []byte) error { return s.replay(letter, p, &size) })
+	err := s.journal.load(os.O_RDWR, func(letter byte, p []byte) error { return s.replay(letter, p, &size) })
 	if err == nil && s.state == placed {
 		return nil // there is nothing in it that anybody needs
 	}
@@ -175,20 +175,28 @@ func (s *Stage) loadManifest(size int64) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // what was written to it was synced
+	if s.index, err = readManifest(f, size); err != nil {
+		return err
+	}
+	s.onDisk, s.loaded = size, s.index.Totals().Entries
+	return s.home.truncate(f, "manifest", size)
+}
+
+// readManifest reads so many bytes of a manifest.
+func readManifest(f io.ReaderAt, size int64) (manifest.Index, error) {
 	var b manifest.Builder
 	buf := make([]byte, manifest.BlockSize)
 	for at := int64(0); at < size; {
 		n, err := f.ReadAt(buf[:min(size-at, int64(len(buf)))], at)
 		if n == 0 {
-			return fmt.Errorf("%w: its manifest: %w", ErrDamaged, err)
+			return manifest.Index{}, fmt.Errorf("%w: its manifest: %w", ErrDamaged, err)
 		}
 		if err := b.Append(buf[:n]); err != nil {
-			return fmt.Errorf("%w: its manifest: %w", ErrDamaged, err)
+			return manifest.Index{}, fmt.Errorf("%w: its manifest: %w", ErrDamaged, err)
 		}
 		at += int64(n)
 	}
-	s.index, s.onDisk, s.loaded = b.Index(), size, b.Index().Totals().Entries
-	return s.home.truncate(f, "manifest", size)
+	return b.Index(), nil
 }
 
 // check compares the journal with the files that there are.
