@@ -17,7 +17,9 @@ import (
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/internal/node/shares"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/store"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/folder"
@@ -151,7 +153,8 @@ type Node struct {
 	// may ask while it holds locks of its own.
 	access   atomic.Pointer[peer.Access]
 	expected atomic.Pointer[expectation]
-	waiting  atomic.Int32 // offers of a code to pair by, for status
+	shares   atomic.Pointer[shares.Shares] // nil until the node has appeared
+	waiting  atomic.Int32                  // offers of a code to pair by, for status
 	refusals atomic.Int64
 
 	rotating sync.Mutex // held while the key or the settings of the network change
@@ -250,6 +253,9 @@ func (n *Node) start(ctx context.Context) (err error) {
 	if err := n.appear(ctx); err != nil {
 		return err
 	}
+	if err := n.openShares(ctx); err != nil {
+		return err
+	}
 	n.links.set(n, n.settings.Links)
 	n.metrics.set(n, n.settings.Metrics)
 	n.tell(api.Event{Type: "network", Text: "this is " + n.identity.ID().Short()})
@@ -280,7 +286,7 @@ func (n *Node) appear(ctx context.Context) error {
 	n.pmu.Lock()
 	defer n.pmu.Unlock()
 	n.presence = p
-	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear)}
+	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear), p.Serve(share.Proto, n.takePart)}
 	if d, ok := p.(datagram.Network); ok {
 		mux := datagram.New(d, datagram.Options{})
 		n.datagrams = mux
@@ -344,6 +350,7 @@ func (n *Node) Close() error {
 		n.links.stop()
 		n.metrics.stop()
 		n.endOffers(errDown)
+		n.closeShares()
 		err := n.vanish(errDown)
 		n.joints.wait()
 		if n.audit != nil {

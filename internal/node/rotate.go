@@ -58,9 +58,13 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	if n.life.Err() != nil {
 		return api.Identity{}, errors.New("the node ends")
 	}
+	n.closeShares()
 	is := n.Identity()
 	is.Away = away
-	return is, n.appear(ctx)
+	if err := n.appear(ctx); err != nil {
+		return is, err
+	}
+	return is, n.openShares(ctx)
 }
 
 // succeed is told what somebody shows of the keys that he has had. It is asked before

@@ -27,7 +27,7 @@ type none struct{}
 
 // routes returns all.
 func (n *Node) routes() []route {
-	return []route{
+	return append(n.shareRoutes(), []route{
 		{"GET /v1/status", do(func(*http.Request, none) (api.Status, error) { return n.Status(), nil })},
 		{"GET /v1/id", do(func(*http.Request, none) (api.Identity, error) { return n.Identity(), nil })},
 		{"POST /v1/rotate", do(func(r *http.Request, _ none) (api.Identity, error) { return n.Rotate(r.Context()) })},
@@ -106,7 +106,7 @@ func (n *Node) routes() []route {
 		{"POST /v1/dial", n.serveDial},
 		{"POST /v1/offer", n.serveOffer},
 		{"POST /v1/offer/{service}/{number}", n.serveAccept},
-	}
+	}...)
 }
 
 func (n *Node) handler() http.Handler {

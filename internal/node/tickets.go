@@ -95,8 +95,11 @@ func (n *Node) expectations() *expectation {
 	return e
 }
 
-// expects tells whether a peer that is not known may come to show a ticket.
+// expects tells whether a peer that is not known may come: to show a ticket, or for a share.
 func (n *Node) expects(id peer.ID) bool {
+	if s := n.shares.Load(); s != nil && s.Expects(id) {
+		return true
+	}
 	e, now := n.expected.Load(), time.Now()
 	if e.anyone && (e.never.IsZero() || now.Before(e.never)) {
 		return true

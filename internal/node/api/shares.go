@@ -115,14 +115,15 @@ type FetchEvent struct {
 // A ShareEntry is a file, a directory or a link of a share.
 type ShareEntry struct {
 	Path    string    `json:"path"` // harmless: control characters are shown
-	Kind    string    `json:"kind"` // "file", "directory", "link"
+	Kind    string    `json:"kind"` // "file", "dir", "symlink"
 	Size    int64     `json:"size,omitempty"`
-	Mode    string    `json:"mode,omitempty"` // rw-r--r--
+	Mode    string    `json:"mode,omitempty"` // as 0644
 	Time    time.Time `json:"time,omitzero"`
 	Link    string    `json:"link,omitempty"` // where a link leads
 	Hidden  bool      `json:"hidden,omitempty"`
 	Program bool      `json:"executable,omitempty"`
-	Taken   bool      `json:"taken,omitempty"` // something has the name at the target
+	Trusted bool      `json:"trusted,omitempty"` // programs do what is in files of this name
+	Taken   bool      `json:"taken,omitempty"`   // something has the name at the target
 }
 
 // Share begins to share files.

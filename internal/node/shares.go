@@ -1,0 +1,144 @@
+package node
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/node/shares"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// host is the Node as a [shares.Host].
+type host struct{ n *Node }
+
+var _ shares.Host = host{}
+
+func (h host) Key() *peer.Key           { return h.n.key() }
+func (h host) Access() *peer.Access     { return h.n.access.Load() }
+func (h host) Network() share.Opener    { return h }
+func (h host) Called(id peer.ID) string { return h.n.called(id) }
+func (h host) Tell(e api.Event)         { h.n.tell(e) }
+func (h host) Expect()                  { h.n.recheck() }
+func (h host) Places() []string         { return h.n.addrs() }
+func (h host) CalledSubject(s peer.Subject) string {
+	h.n.mu.Lock()
+	defer h.n.mu.Unlock()
+	return h.n.facts.callSubject(s)
+}
+
+// Open opens a stream by the presence that there is now.
+func (h host) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	p, err := h.n.here()
+	if err != nil {
+		return nil, err
+	}
+	return p.Open(ctx, to, proto)
+}
+
+// Subject finds those whom a user means.
+func (h host) Subject(text string) (peer.Subject, error) {
+	h.n.mu.Lock()
+	defer h.n.mu.Unlock()
+	return h.n.facts.subject(text)
+}
+
+// Ticket returns what of the node's places a ticket has room for.
+func (h host) Ticket() (addrs, via []string, called string, err error) {
+	all := h.n.addrs()
+	h.n.mu.Lock()
+	relays, called := h.n.settings.Network.Relays, h.n.suggested()
+	h.n.mu.Unlock()
+	if relays, err = relayAddrs(relays); err != nil {
+		return nil, nil, "", err
+	}
+	addrs, via = places(all, relays)
+	return addrs, via, called, nil
+}
+
+// Reach takes note of where a ticket says that its sharer is.
+func (h host) Reach(t share.Ticket) { h.n.addAddrs(t.Sharer, reached(t.Addresses, t.Via)) }
+
+// Learnt takes note of where somebody may be, by what from says. Nobody can have this node turn to
+// addresses that are nearer to it than himself: those of this machine are learnt from this machine, and those
+// of its networks from these.
+func (h host) Learnt(from, id peer.ID, addrs []string) {
+	if h.n.access.Load().IsSelf(id) {
+		return
+	}
+	link := h.n.bestLink(from)
+	most := everybody
+	if link.Path == peer.Direct {
+		most = scopeOf(link.Addr)
+	}
+	h.n.addAddrs(id, slices.DeleteFunc(slices.Clone(addrs), func(a string) bool {
+		return len(a) > maxPlaceText || scopeOf(a) < most
+	}))
+}
+
+// A scope is from how far an address can be used.
+type scope int
+
+const (
+	machine scope = iota
+	network
+	everybody
+)
+
+// scopeOf tells it of an address; that of a relay counts.
+func scopeOf(addr string) scope {
+	parts := strings.SplitN(addr, "/", 4) // "", "ip4", the address, the rest
+	if len(parts) < 3 || parts[1] != "ip4" && parts[1] != "ip6" {
+		return everybody
+	}
+	ip, err := netip.ParseAddr(parts[2])
+	switch ip = ip.Unmap(); {
+	case err != nil, ip.IsUnspecified(), ip.IsLoopback():
+		return machine
+	case ip.IsPrivate(), ip.IsLinkLocalUnicast(), ip.IsMulticast(), shared.Contains(ip):
+		return network
+	}
+	return everybody
+}
+
+// shared is the address space of carriers behind their NATs (RFC 6598).
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+// openShares takes up what is on record, for the key that the node has now.
+func (n *Node) openShares(ctx context.Context) error {
+	s, err := shares.New(ctx, shares.Config{Host: host{n}, DB: n.db, Dir: filepath.Join(n.config.Dir, "shares"), Passing: n.config.Passing})
+	if err == nil {
+		n.shares.Store(s)
+	}
+	return err
+}
+
+// closeShares ends all of them, for good or until the node has another key.
+func (n *Node) closeShares() {
+	if s := n.shares.Swap(nil); s != nil {
+		s.Close() //nolint:errcheck // it returns nil
+	}
+}
+
+// takePart lets a peer take part in a share.
+func (n *Node) takePart(s transport.Stream) {
+	all, err := n.theShares()
+	if err != nil {
+		transport.Abort(s, err) //nolint:errcheck // that is said
+		return
+	}
+	all.Handle(s)
+}
+
+// theShares returns all that is shared and fetched.
+func (n *Node) theShares() (*shares.Shares, error) {
+	if s := n.shares.Load(); s != nil {
+		return s, nil
+	}
+	return nil, errAway
+}

@@ -1,0 +1,66 @@
+package shares
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// Expects tells whether a peer that nobody knows may come, for a share. It is asked often,
+// before anything of the peer was read.
+func (s *Shares) Expects(id peer.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.fetching) > 0 {
+		return true // who fetches the same is found by others
+	}
+	a, now := s.Host.Access(), time.Now()
+	for _, x := range s.sharing {
+		if !x.record.over(now) && (len(x.subjects) == 0 || covers(x.subjects, a, id)) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers tells whether a peer is one of those.
+func covers(all []peer.Subject, a *peer.Access, id peer.ID) bool {
+	return slices.Contains(all, peer.Only(id)) || slices.Contains(all, peer.Paired) && a.Paired[id]
+}
+
+// admits decides who may take part in a share of this node. Proved tells whether a peer has shown that it has
+// the ticket.
+func (x *sharing) admits(id peer.ID, proved bool) bool {
+	a := x.of.Host.Access()
+	if a.IsSelf(id) || a.Blocked[id] {
+		return false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	r := x.record
+	switch {
+	case r.over(time.Now()):
+		return false
+	case len(x.subjects) > 0 && !covers(x.subjects, a, id):
+		return false
+	case r.Request.Uses > 0 && !slices.Contains(r.Fetched, id) && len(r.Fetched) >= r.Request.Uses:
+		return false
+	}
+	return proved
+}
+
+// admits decides who may have what was fetched of a share: of a restricted one, those whom
+// its sharer has named alone.
+func (f *fetching) admits(id peer.ID, proved bool) bool {
+	a := f.of.Host.Access()
+	if a.IsSelf(id) || a.Blocked[id] || !proved {
+		return false
+	}
+	if !f.ticket.Listed || id == f.ticket.Sharer {
+		return true
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.named[id]
+}

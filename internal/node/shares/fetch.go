@@ -1,0 +1,239 @@
+package shares
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/stage"
+	"github.com/tenon-net/tenon/internal/ticket"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A fetching is a share of somebody else that is fetched.
+type fetching struct {
+	of     *Shares
+	ticket share.Ticket
+	target string
+	since  time.Time
+	share  *share.Share
+	meter  meter
+	tell   func(api.FetchEvent)
+	news   chan api.FetchEvent // to be told
+	gone   chan error          // has room for one: the sharer does not share it
+
+	mu    sync.Mutex       // guards what follows
+	named map[peer.ID]bool // of whom the sharer has told
+}
+
+// Fetch fetches a share, and tells how far it is. Tell is not called by two at a time.
+func (s *Shares) Fetch(ctx context.Context, r api.FetchRequest, tell func(api.FetchEvent)) error {
+	f, err := s.newFetching(r, tell)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.life, func() { cancel(errDown) })()
+	finished := make(chan struct{})
+	if !s.go1(func() { <-finished }) { // Close waits for it
+		return errDown
+	}
+	defer close(finished)
+	if err := s.begin(f); err != nil {
+		return err
+	}
+	defer s.end(f)
+	if r.List {
+		return f.list(ctx, r)
+	}
+	return f.fetch(ctx, r)
+}
+
+// newFetching looks at what is asked for.
+func (s *Shares) newFetching(r api.FetchRequest, tell func(api.FetchEvent)) (*fetching, error) {
+	t, err := share.ParseTicket(r.Ticket)
+	var kind *ticket.KindError
+	switch {
+	case errors.As(err, &kind):
+		return nil, transport.WithHint(transport.Usage(err), kind.Hint())
+	case err != nil:
+		return nil, transport.Usage(err)
+	case s.Host.Access().IsSelf(t.Sharer):
+		return nil, transport.Usage(errors.New("this node has given out the ticket itself"))
+	case s.Host.Access().Blocked[t.Sharer]:
+		return nil, peer.Blocked
+	case !t.NotAfter.IsZero() && time.Now().After(t.NotAfter):
+		return nil, peer.TicketExpired
+	case !filepath.IsAbs(r.Target) && !r.List:
+		return nil, transport.Usage(fmt.Errorf("%q does not begin at the root", r.Target))
+	case r.Overwrite && r.Rename:
+		return nil, transport.Usage(errors.New("what is there already is replaced or stays: not both"))
+	}
+	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), gone: make(chan error, 1), named: map[peer.ID]bool{}}, nil
+}
+
+// begin lets others find what is fetched.
+func (s *Shares) begin(f *fetching) error {
+	s.mu.Lock()
+	if s.fetching[f.ticket.ID] != nil {
+		s.mu.Unlock()
+		return transport.Mark(errors.New("this node fetches the share already"), api.ErrConflict)
+	}
+	s.fetching[f.ticket.ID] = f
+	s.mu.Unlock()
+	s.Host.Expect()
+	s.Host.Reach(f.ticket)
+	return nil
+}
+
+func (s *Shares) end(f *fetching) {
+	s.mu.Lock()
+	delete(s.fetching, f.ticket.ID)
+	s.mu.Unlock()
+	s.Host.Expect()
+}
+
+// config is how the share is taken part in.
+func (f *fetching) config(store share.Store) share.Config {
+	return share.Config{Self: f.of.Host.Key().ID(), ID: f.ticket.ID, Secret: f.ticket.Secret, Root: f.ticket.Root, Sharer: f.ticket.Sharer,
+		Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt}
+}
+
+// learnt hears where others are who take part.
+func (f *fetching) learnt(from, id peer.ID, addrs []string) {
+	if from == f.ticket.Sharer {
+		f.mu.Lock()
+		f.named[id] = true
+		f.mu.Unlock()
+	}
+	f.of.Host.Learnt(from, id, addrs)
+}
+
+func (f *fetching) event(e share.Event) {
+	tell(f.of.Host, f.name(), e)
+	if e.Peer == f.ticket.Sharer && errors.Is(e.Err, share.ErrGone) {
+		select {
+		case f.gone <- e.Err:
+		default:
+		}
+	}
+	v := api.FetchEvent{Type: api.FetchNote, Text: e.Text}
+	if !e.Peer.IsZero() {
+		v.Peer = f.of.Host.Called(e.Peer)
+	}
+	if e.Err != nil {
+		v.Text += ": " + e.Err.Error()
+	}
+	v.Text = neutral.Line(v.Text)
+	select {
+	case f.news <- v:
+	default: // somebody sends so many that nobody reads them
+	}
+}
+
+func (f *fetching) name() string {
+	if f.ticket.Name != "" {
+		return f.ticket.Name
+	}
+	return f.ticket.ID.String()[:8]
+}
+
+// fetch fetches the share to the target.
+func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
+	if err := os.MkdirAll(r.Target, 0o777); err != nil {
+		return err
+	}
+	want, err := wanted(r)
+	if err != nil {
+		return err
+	}
+	st, err := stage.New(stage.Config{Target: r.Target, ID: f.ticket.ID, Overwrite: r.Overwrite, Rename: r.Rename, SkipLinks: r.SkipLinks, Want: want})
+	if err != nil {
+		return f.explain(err)
+	}
+	defer st.Close() //nolint:errcheck // what it has is fetched again at worst
+	c := f.config(st)
+	c.Up, c.Down = r.Up, r.Down
+	f.share = share.New(c)
+	defer f.share.Close() //nolint:errcheck // it returns nil
+	if err := f.resume(st); err != nil {
+		return f.explain(err)
+	}
+	if err := f.takePart(ctx, nil); err != nil {
+		return f.explain(err)
+	}
+	if err := st.Finish(); err != nil {
+		return f.explain(err)
+	}
+	d := f.describe()
+	done := api.FetchEvent{Type: api.FetchDone, Share: &d}
+	for _, name := range st.Tops() {
+		done.Paths = append(done.Paths, filepath.Join(r.Target, name))
+	}
+	f.tell(done)
+	return nil
+}
+
+// resume takes up what an earlier fetch has left.
+func (f *fetching) resume(st *stage.Stage) error {
+	st.Have(f.share.Had)
+	return nil
+}
+
+// takePart fetches until all is there, and tells how far it is and of entries that were found.
+func (f *fetching) takePart(ctx context.Context, found <-chan []api.ShareEntry) error {
+	drop := f.of.hub.Put(f.share)
+	defer drop()
+	ctx, cancel := context.WithCancel(ctx)
+	var joined sync.WaitGroup
+	joined.Go(func() { f.share.Join(ctx, f.of.Host.Network(), f.ticket.Sharer) })
+	defer joined.Wait()
+	defer cancel()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.share.Over():
+			return f.share.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case err := <-f.gone:
+			return err
+		case entries := <-found:
+			f.tell(api.FetchEvent{Type: api.FetchList, Entries: entries})
+		case e := <-f.news:
+			f.tell(e)
+		case <-tick.C:
+			d := f.describe()
+			f.tell(api.FetchEvent{Type: api.FetchProgress, Share: &d})
+		}
+	}
+}
+
+// explain says what to do about an error.
+func (f *fetching) explain(err error) error {
+	switch {
+	case errors.Is(err, stage.ErrExists):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "--overwrite replaces it, --rename puts what is shared beside it, --to takes another directory")
+	case errors.Is(err, stage.ErrLink):
+		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "--skip-links leaves such links out")
+	case errors.Is(err, stage.ErrName):
+		return transport.Mark(err, transport.ErrDenied)
+	case errors.Is(err, stage.ErrBusy):
+		return transport.Mark(err, api.ErrConflict)
+	case errors.Is(err, stage.ErrDamaged):
+		return transport.WithHint(err, "what is in "+filepath.Join(f.target, ".tenon-"+f.ticket.ID.String())+" can be removed; all is fetched again then")
+	case errors.Is(err, share.ErrGone):
+		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "it is shared no more, or not with this node: whoever shares it knows")
+	}
+	return err
+}

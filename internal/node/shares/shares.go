@@ -1,0 +1,183 @@
+// Package shares is what a node shares with others and fetches from them. It joins what
+// package share does between peers to directories: scan on the side that shares, stage on
+// the side that fetches. It keeps on record what is shared, so that the next node of this
+// user goes on with it, and decides who may have it.
+//
+//   - sharing.go: one share of this node. fetch.go: one that it fetches.
+//   - access.go: who may take part. record.go: what is on record. describe.go: what is told.
+package shares
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A Host is the node that shares and fetches. Its methods may be called at any time.
+type Host interface {
+	Key() *peer.Key
+	Access() *peer.Access
+	Network() share.Opener
+
+	// Places returns where the node can be reached, Ticket what of it a ticket has room
+	// for: addresses, relays, and what the node suggests to be called.
+	Places() []string
+	Ticket() (addrs, via []string, called string, err error)
+
+	// Subject finds those whom a user means, Called what to call somebody.
+	Subject(text string) (peer.Subject, error)
+	Called(id peer.ID) string
+	Reach(t share.Ticket) // takes note of where a ticket says that its sharer is
+	CalledSubject(s peer.Subject) string
+
+	// Learnt is told where somebody may be, by from.
+	Learnt(from, id peer.ID, addrs []string)
+
+	// Expect is called, without a lock held, when somebody else may come than before.
+	Expect()
+
+	Tell(e api.Event)
+}
+
+// Config says how Shares are made.
+type Config struct {
+	Host Host
+	DB   *store.DB
+	Dir  string // where the hashes of what is shared are kept
+
+	// Passing shares are there for one program: what is on record is not shared, and what
+	// is shared is not taken up by a later node.
+	Passing bool
+}
+
+// Shares is all that a node shares and fetches. Its methods may be called at the same time.
+type Shares struct {
+	Config
+	hub    share.Hub
+	life   context.Context
+	cancel context.CancelCauseFunc
+	all    sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows
+	sharing  map[share.ID]*sharing
+	fetching map[share.ID]*fetching
+	closed   bool
+}
+
+// maxShares is how many there may be on record.
+const maxShares = 1000
+
+var errDown = errors.New("the node ends")
+
+// New opens what is on record. What was shared is shared again, unless these are Passing.
+func New(ctx context.Context, c Config) (*Shares, error) {
+	s := &Shares{Config: c, sharing: map[share.ID]*sharing{}, fetching: map[share.ID]*fetching{}}
+	s.life, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	records, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Passing {
+		return s, nil
+	}
+	for _, r := range records {
+		if !r.Kept {
+			continue
+		}
+		if _, err := s.start(r); err != nil {
+			c.Host.Tell(api.Event{Type: "warning", Text: r.name() + " cannot be shared: " + err.Error()})
+		}
+	}
+	return s, nil
+}
+
+// Handle answers for all shares; see [share.Hub.Handle].
+func (s *Shares) Handle(stream transport.Stream) { s.hub.Handle(stream) }
+
+// Close ends everything, and returns when nothing goes on any more.
+func (s *Shares) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel(errDown)
+	s.all.Wait()
+	return nil
+}
+
+// go1 runs f until it returns, which Close waits for. It tells whether there was time to begin.
+func (s *Shares) go1(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.all.Go(f)
+	return true
+}
+
+// List tells of all that is shared and fetched, in the order in which it began.
+func (s *Shares) List() []api.Share {
+	s.mu.Lock()
+	var shown []describer
+	for _, x := range s.sharing {
+		shown = append(shown, x)
+	}
+	for _, x := range s.fetching {
+		shown = append(shown, x)
+	}
+	s.mu.Unlock()
+	all := []api.Share{}
+	for _, x := range shown {
+		all = append(all, x.describe())
+	}
+	slices.SortFunc(all, func(a, b api.Share) int {
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// find finds a share of this node by its ID, the beginning of that, or its name.
+func (s *Shares) find(text string) (*sharing, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*sharing
+	for id, x := range s.sharing {
+		switch {
+		case id.String() == text:
+			return x, nil
+		case len(text) >= 4 && strings.HasPrefix(id.String(), text), x.record.name() == text:
+			found = append(found, x)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, transport.WithHint(transport.Mark(fmt.Errorf("nothing that is called %q is shared", text), api.ErrNotFound), "tenon shares lists what is")
+	}
+	return nil, transport.WithHint(transport.Usage(fmt.Errorf("%d shares are called %q", len(found), text)), "tenon shares lists their IDs, of which the beginning is enough")
+}
+
+// Unshare ends a share, and forgets it.
+func (s *Shares) Unshare(ctx context.Context, text string) error {
+	x, err := s.find(text)
+	if err != nil {
+		return err
+	}
+	if err := s.drop(ctx, x.id); err != nil {
+		return err
+	}
+	x.stop(errUnshared)
+	<-x.done
+	return nil
+}

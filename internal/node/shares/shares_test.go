@@ -1,0 +1,323 @@
+package shares
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A person is somebody with a node, as far as shares are concerned.
+type person struct {
+	*Shares
+	t    *testing.T
+	net  *peertest.Node
+	db   *store.DB
+	dir  string
+	stop func()
+
+	mu     sync.Mutex // guards what follows
+	access peer.Access
+	learnt map[peer.ID][]string
+}
+
+func (p *person) Key() *peer.Key                      { return p.net.Key() }
+func (p *person) Network() share.Opener               { return p.net }
+func (p *person) Places() []string                    { return []string{"at " + p.net.Self().Short()} }
+func (p *person) Called(id peer.ID) string            { return id.Short() }
+func (p *person) CalledSubject(s peer.Subject) string { return s.String() }
+func (p *person) Expect()                             {}
+func (p *person) Reach(share.Ticket)                  {}
+func (p *person) Tell(e api.Event)                    { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
+
+func (p *person) Access() *peer.Access {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.access
+	return &a
+}
+
+func (p *person) Ticket() (addrs, via []string, called string, err error) {
+	return p.Places(), nil, "", nil
+}
+
+func (p *person) Subject(text string) (peer.Subject, error) { return peer.ParseSubject(text) }
+
+func (p *person) Learnt(_, id peer.ID, addrs []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.learnt[id] = addrs
+}
+
+// newPerson starts somebody's node.
+func newPerson(t *testing.T, world *peertest.World, name string) *person {
+	t.Helper()
+	p := &person{t: t, net: world.Node(name, nil), dir: t.TempDir(), learnt: map[peer.ID][]string{}}
+	p.access.Self = p.net.Self()
+	p.start()
+	t.Cleanup(func() {
+		p.end()
+		p.net.Close()
+	})
+	return p
+}
+
+// start has the node begin, with what is on record.
+func (p *person) start() {
+	p.t.Helper()
+	db, err := store.Open(p.t.Context(), p.dir)
+	must(p.t, err)
+	p.db = db
+	p.Shares, err = New(p.t.Context(), Config{Host: p, DB: db, Dir: filepath.Join(p.dir, "hashes")})
+	must(p.t, err)
+	p.stop = p.net.Serve(share.Proto, p.Handle)
+}
+
+func (p *person) end() {
+	p.stop()
+	must(p.t, p.Shares.Close())
+	must(p.t, p.db.Close())
+}
+
+// get fetches all of a share.
+func (p *person) get(ticket, target string) error {
+	return p.Fetch(p.t.Context(), api.FetchRequest{Ticket: ticket, Target: target}, func(api.FetchEvent) {})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantErr(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("the error is %v, and not %v", err, want)
+	}
+}
+
+// photos makes a directory with something of everything.
+func photos(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "photos")
+	must(t, os.MkdirAll(filepath.Join(dir, "empty"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dir, "sub"), 0o755))
+	for name, size := range map[string]int{"a": 300_000, "b\x1b[31m\n": 10, "none": 0, "sub/c": 70_000, "sub/same": 70_000, "sub/.hidden": 3} {
+		must(t, os.WriteFile(filepath.Join(dir, name), bytes.Repeat([]byte("0123456789"), size/10+1)[:size], 0o644))
+	}
+	must(t, os.Chmod(filepath.Join(dir, "sub/c"), 0o755))
+	must(t, os.Symlink("sub/c", filepath.Join(dir, "link")))
+	return dir
+}
+
+// same checks that two directories have the same in them.
+func same(t *testing.T, a, b string) {
+	t.Helper()
+	if x, y := contents(t, a), contents(t, b); !slices.Equal(x, y) {
+		t.Errorf("%s has\n%q\nand %s has\n%q", a, x, b, y)
+	}
+}
+
+func contents(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		must(t, err)
+		name, err := filepath.Rel(dir, path)
+		must(t, err)
+		fi, err := d.Info()
+		must(t, err)
+		line := fmt.Sprint(name, " ", fi.Mode(), " ")
+		switch {
+		case fi.Mode()&os.ModeSymlink != 0:
+			to, err := os.Readlink(path)
+			must(t, err)
+			line += to
+		case fi.Mode().IsRegular():
+			p, err := os.ReadFile(path)
+			must(t, err)
+			line += fi.ModTime().String() + string(p)
+		}
+		all = append(all, line)
+		return nil
+	}))
+	return all
+}
+
+// What is shared is what others get, and nothing when it is not shared any more.
+func TestShare(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if shared.Ticket == "" || shared.Name != "photos" {
+		t.Errorf("it is %+v", shared)
+	}
+	for _, p := range []*person{bob, carol} {
+		target := filepath.Join(t.TempDir(), "new")
+		must(t, p.get(shared.Ticket, target))
+		same(t, dir, filepath.Join(target, "photos"))
+		if entries, err := os.ReadDir(target); err != nil || len(entries) != 1 {
+			t.Errorf("at the target there are %v, %v", entries, err)
+		}
+	}
+	again, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if again.ID != shared.ID || len(alice.List()) != 1 {
+		t.Errorf("what is shared twice is there %d times", len(alice.List()))
+	}
+	must(t, alice.Unshare(t.Context(), "photos"))
+	if all := alice.List(); len(all) > 0 {
+		t.Errorf("there is %+v", all)
+	}
+	wantErr(t, bob.get(shared.Ticket, t.TempDir()), transport.ErrDenied)
+	wantErr(t, alice.Unshare(t.Context(), "photos"), api.ErrNotFound)
+}
+
+// A share has the same ticket after a restart, and is there by itself.
+func TestRestart(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	alice.end()
+	alice.start()
+	target := t.TempDir()
+	must(t, bob.get(shared.Ticket, target))
+	same(t, dir, filepath.Join(target, "photos"))
+}
+
+// Only those get a share to whom it is given, whoever has the ticket; and a limit of how many is kept.
+func TestAccess(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol, dave := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol"), newPerson(t, &world, "dave")
+	dir := photos(t)
+	for name, c := range map[string]struct {
+		request  api.ShareRequest
+		yes, not []*person
+	}{
+		"to one": {api.ShareRequest{To: []string{bob.net.Self().String()}}, []*person{bob}, []*person{carol}},
+		"public": {api.ShareRequest{Public: true}, []*person{bob, carol}, nil},
+		"paired": {api.ShareRequest{To: []string{"paired"}}, []*person{dave}, []*person{carol}},
+	} {
+		alice.mu.Lock()
+		alice.access.Paired = map[peer.ID]bool{dave.net.Self(): true}
+		alice.mu.Unlock()
+		c.request.Paths, c.request.Name = []string{dir}, name
+		shared, err := alice.Share(t.Context(), c.request)
+		must(t, err)
+		for _, p := range c.yes {
+			if err := p.get(shared.Ticket, t.TempDir()); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, p := range c.not {
+			if err := p.get(shared.Ticket, t.TempDir()); !errors.Is(err, transport.ErrDenied) {
+				t.Errorf("%s: somebody else got it: %v", name, err)
+			}
+		}
+	}
+	_, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, To: []string{"paired"}, Public: true})
+	wantErr(t, err, transport.ErrUsage)
+}
+
+// A list has everything, harmless, and takes nothing.
+func TestList(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{photos(t)}})
+	must(t, err)
+	target := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(target, "photos"), 0o755))
+	must(t, os.WriteFile(filepath.Join(target, "photos/a"), nil, 0o644))
+	var entries []api.ShareEntry
+	must(t, bob.Fetch(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Target: target, List: true}, func(e api.FetchEvent) {
+		entries = append(entries, e.Entries...)
+	}))
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Path)
+		if e.Taken != (e.Path == "photos/a") || e.Hidden != (e.Path == "photos/sub/.hidden") || e.Program != (e.Path == "photos/sub/c") {
+			t.Errorf("%+v", e)
+		}
+	}
+	if want := []string{"photos", "photos/a", `photos/b\x1b[31m\n`, "photos/empty", "photos/link", "photos/none", "photos/sub", "photos/sub/.hidden", "photos/sub/c", "photos/sub/same"}; !slices.Equal(names, want) {
+		t.Errorf("it has %q", names)
+	}
+	if all := contents(t, target); len(all) != 3 {
+		t.Errorf("at the target there is %q", all)
+	}
+}
+
+// What is there already stops a fetch before anything has come, unless it was said what to do.
+func TestTaken(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	target := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(target, "photos"), 0o755))
+	must(t, os.WriteFile(filepath.Join(target, "photos/a"), []byte("mine"), 0o644))
+	err = bob.get(shared.Ticket, target)
+	wantErr(t, err, api.ErrConflict)
+	if transport.Hint(err) == "" {
+		t.Error("nobody says what to do")
+	}
+	var done api.FetchEvent
+	must(t, bob.Fetch(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Target: target, Rename: true}, func(e api.FetchEvent) { done = e }))
+	if done.Type != api.FetchDone || len(done.Paths) != 1 {
+		t.Fatalf("it ends with %+v", done)
+	}
+	same(t, dir, done.Paths[0])
+}
+
+// A fetch that is interrupted goes on, and what is there does not come again.
+func TestInterrupted(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir := photos(t)
+	big := make([]byte, 10<<20)
+	for i := range big {
+		big[i] = byte(i >> 12)
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "big"), big, 0o644))
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	target := t.TempDir()
+	had := int64(0)
+	ctx, interrupt := context.WithCancel(t.Context())
+	world.Delay(alice.net, bob.net, 10*time.Millisecond)
+	err = bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Down: 4 << 20}, func(e api.FetchEvent) {
+		if e.Share != nil && e.Share.Have > 0 {
+			had = e.Share.Have
+			interrupt()
+		}
+	})
+	wantErr(t, err, context.Canceled)
+	if _, err := os.Stat(filepath.Join(target, "photos")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half of it has its name: %v", err)
+	}
+	var done api.FetchEvent
+	must(t, bob.Fetch(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Target: target}, func(e api.FetchEvent) { done = e }))
+	same(t, dir, filepath.Join(target, "photos"))
+	if all := done.Share.Have; had == 0 || done.Share.Got > all-had {
+		t.Errorf("%d bytes were there, and %d of %d have come", had, done.Share.Got, all)
+	}
+}

@@ -1,0 +1,249 @@
+package shares
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/scan"
+	"github.com/tenon-net/tenon/transport"
+)
+
+var (
+	errUnshared = errors.New("it is not shared any more")
+	errExpired  = errors.New("its time has run out")
+)
+
+// A sharing is a share of this node that goes on.
+type sharing struct {
+	of       *Shares
+	id       share.ID
+	record   *record // mu guards Fetched
+	subjects []peer.Subject
+	self     peer.ID
+	scan     *scan.Scan
+	share    *share.Share
+	ctx      context.Context
+	stop     context.CancelCauseFunc
+	done     chan struct{}
+	since    time.Time
+	meter    meter
+
+	mu    sync.Mutex // guards what follows
+	notes []api.ShareNote
+	state string
+	err   error
+}
+
+// maxNotes is how many notes of a share are kept.
+const maxNotes = 20
+
+// Share begins to share files. It returns at once: they are hashed while they are fetched.
+func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, error) {
+	made, err := s.newRecord(r)
+	if err != nil {
+		return api.Share{}, err
+	}
+	records, err := s.load(ctx)
+	if err != nil {
+		return api.Share{}, err
+	}
+	if was := again(records, made); was != nil {
+		made = was
+	} else if len(records) >= maxShares {
+		return api.Share{}, transport.WithHint(fmt.Errorf("%d shares are on record already", len(records)), "tenon unshare ends one")
+	}
+	made.Kept = made.Kept || !s.Passing
+	s.mu.Lock()
+	x := s.sharing[made.ID]
+	s.mu.Unlock()
+	if x != nil { // it goes on already
+		if _, err := x.outcome(); err == nil {
+			return x.describe(), nil
+		}
+		x.stop(errUnshared)
+		<-x.done
+	}
+	if x, err = s.start(made); err != nil {
+		return api.Share{}, err
+	}
+	if err := s.put(ctx, made); err != nil {
+		x.stop(err)
+		return api.Share{}, err
+	}
+	return x.describe(), nil
+}
+
+// newRecord checks what is asked for.
+func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
+	made := &record{Made: time.Now(), Request: r}
+	if len(r.Paths) == 0 {
+		return nil, transport.Usage(errors.New("there is nothing to share"))
+	}
+	for _, path := range r.Paths {
+		if !filepath.IsAbs(path) {
+			return nil, transport.Usage(fmt.Errorf("%q does not begin at the root", path))
+		}
+	}
+	if r.Public && len(r.To) > 0 {
+		return nil, transport.Usage(errors.New("what is public is for everybody, and not for some"))
+	}
+	if r.Expires < 0 || r.Uses < 0 || r.Up < 0 {
+		return nil, transport.Usage(errors.New("a limit cannot be less than nothing"))
+	}
+	if r.Expires > 0 {
+		made.NotAfter = made.Made.Add(time.Duration(r.Expires) + time.Second - 1).Truncate(time.Second)
+	}
+	for _, text := range r.To {
+		subject, err := s.Host.Subject(text)
+		if err != nil {
+			return nil, err
+		}
+		made.To = append(made.To, subject.String())
+	}
+	slices.Sort(made.To)
+	made.To = slices.Compact(made.To)
+	rand.Read(made.ID[:]) //nolint:errcheck // it does not fail
+	if !r.Public {
+		made.Secret = make([]byte, 32)
+		rand.Read(made.Secret) //nolint:errcheck // it does not fail
+	}
+	return made, nil
+}
+
+// start shares what a record says.
+func (s *Shares) start(r *record) (*sharing, error) {
+	x := &sharing{of: s, id: r.ID, record: r, subjects: r.subjects(), self: s.Host.Key().ID(),
+		done: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
+	only, exclude, err := patterns(r.Request.Only, r.Request.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	x.ctx, x.stop = context.WithCancelCause(s.life)
+	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event})
+	x.scan, err = scan.New(scan.Config{Paths: r.Request.Paths, Cache: s.Dir, Exclude: exclude, Only: only, GitIgnore: r.Request.GitIgnore,
+		Check: r.Request.Check, Note: x.note, Add: func(p []byte, final bool) error { return x.share.Add(p, final, s.Host.Key().SignAs) }})
+	if err != nil {
+		x.stop(err)
+		return nil, err
+	}
+	s.mu.Lock()
+	s.sharing[x.id] = x
+	s.mu.Unlock()
+	if !s.go1(x.run) {
+		s.mu.Lock()
+		delete(s.sharing, x.id)
+		s.mu.Unlock()
+		x.stop(errDown)
+		return nil, errors.Join(errDown, x.scan.Close())
+	}
+	s.Host.Expect()
+	return x, nil
+}
+
+// run shares until the share or the node ends.
+func (x *sharing) run() {
+	defer close(x.done)
+	drop := x.of.hub.Put(x.share)
+	if !x.record.NotAfter.IsZero() {
+		defer time.AfterFunc(time.Until(x.record.NotAfter), func() { x.stop(errExpired) }).Stop()
+	}
+	err := x.scan.Run(x.ctx)
+	x.set(api.ShareReady, nil)
+	if err == nil {
+		<-x.ctx.Done()
+	} else if x.ctx.Err() == nil {
+		x.set(api.ShareFailed, err)
+		x.of.Host.Tell(api.Event{Type: "warning", Text: "the share " + x.record.name() + " has failed: " + err.Error()})
+		drop()
+		<-x.ctx.Done()
+	}
+	drop()
+	x.share.Close() //nolint:errcheck // it returns nil
+	x.scan.Close()  //nolint:errcheck // only what makes the next start slower is lost
+	x.set(api.ShareOver, context.Cause(x.ctx))
+	x.of.mu.Lock()
+	delete(x.of.sharing, x.id)
+	x.of.mu.Unlock()
+	if errors.Is(context.Cause(x.ctx), errExpired) {
+		if err := x.of.drop(context.WithoutCancel(x.ctx), x.id); err != nil {
+			x.of.Host.Tell(api.Event{Type: "warning", Text: err.Error()})
+		}
+	}
+	x.of.Host.Expect()
+}
+
+func (x *sharing) set(state string, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if state != api.ShareReady || x.state != api.ShareFailed {
+		x.state, x.err = state, err
+	}
+}
+
+// outcome tells how the share is, and why it has failed or ended.
+func (x *sharing) outcome() (state string, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.state, x.err
+}
+
+// note keeps what a person should know of the files.
+func (x *sharing) note(n scan.Note) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.notes) < maxNotes {
+		x.notes = append(x.notes, api.ShareNote{Path: neutral.Line(n.Path), Text: neutral.Line(n.Text), Left: n.Left})
+	}
+}
+
+// event tells what happens between peers.
+func (x *sharing) event(e share.Event) { tell(x.of.Host, x.record.name(), e) }
+
+func tell(h Host, name string, e share.Event) {
+	text := name + ": "
+	v := api.Event{Type: "share"}
+	if !e.Peer.IsZero() {
+		v.Peer = e.Peer.String()
+		text += h.Called(e.Peer) + " "
+	}
+	if text += e.Text; e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	v.Text = neutral.Line(text)
+	h.Tell(v)
+}
+
+// Watch tells how a share is, whenever that has changed, until it is over.
+func (s *Shares) Watch(ctx context.Context, text string, tell func(api.Share)) error {
+	x, err := s.find(text)
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		d := x.describe()
+		tell(d)
+		if d.State == api.ShareOver || d.State == api.ShareFailed {
+			_, err := x.outcome()
+			return err
+		}
+		select {
+		case <-time.After(interval):
+		case <-x.done:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// interval is how often it is told how a share is.
+const interval = 250 * time.Millisecond
