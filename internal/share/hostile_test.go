@@ -3,10 +3,12 @@ package share
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,10 +66,20 @@ func TestHostileMembers(t *testing.T) {
 		"half a bitmap":                frame(frameHave, 0, 0, 1, 2, 3),
 		"a head that nobody signed":    frame(frameHead, unsigned.Append(nil)...),
 		"a head of a great manifest":   frame(frameHead, Head{Size: 1 << 40}.Append(nil)...),
-		"too many peers":               frame(framePeers, make([]byte, 33*32)...),
+		"too many peers":               frame(framePeers, appendContacts(nil, slices.Repeat([]contact{{somebody(), nil}}, 33))...),
 		"half a peer":                  frame(framePeers, make([]byte, 31)...),
-		"peers that are no keys":       frame(framePeers, make([]byte, 32)...),
-		"peers without end":            bytes.Repeat(frame(framePeers, bytes.Repeat(somebody().Bytes(), 32)...), 100),
+		"peers that are no keys":       frame(framePeers, make([]byte, 33)...),
+		"itself, and us":               frame(framePeers, appendContacts(nil, []contact{{w0("bad"), []string{"x:1"}}, {w0("sharer"), []string{"x:2"}}})...),
+		"nine addresses":               frame(framePeers, appendContacts(nil, []contact{{somebody(), slices.Repeat([]string{"x:1"}, 9)}})...),
+		"200 addresses that are not":   frame(framePeers, append(somebody().Bytes(), 200)...),
+		"a long address":               frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{strings.Repeat("x", 257)}}})...),
+		"an address of a megabyte":     frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{strings.Repeat("x", 1<<20)}}})...),
+		"an address without end":       frame(framePeers, append(append(somebody().Bytes(), 1), numbers(1<<62)...)...),
+		"an empty address":             frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{""}}})...),
+		"control characters":           frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x\x1b[2J:1"}}})...),
+		"a space":                      frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x :1"}}})...),
+		"a C1 character":               frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x\x9b:1"}}})...),
+		"a million peers":              bytes.Repeat(frame(framePeers, appendContacts(nil, slices.Repeat([]contact{{somebody(), nil}}, 32))...), 1_000_000/32),
 		"a crowd of all":               frame(frameCrowd, numbers(1<<63)...),
 		"questions for anything":       bytes.Repeat(frame(frameAny, 1, 9), 60),
 	} {
@@ -192,6 +204,9 @@ func (p *party) serve(play func(x *session, q want), like *party) {
 		}
 	})
 }
+
+// w0 is the ID of a node with this name, in every world.
+func w0(name string) peer.ID { return peer.KeyFromSeed(sha256.Sum256([]byte(name))).ID() }
 
 func somebody() peer.ID { return peer.KeyFromSeed([32]byte{1}).ID() }
 

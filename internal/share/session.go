@@ -39,22 +39,31 @@ type session struct {
 	heard  atomic.Int64  // when, in nanoseconds since 1970
 
 	taking taking // what read is in the middle of
+	named  int    // peers of whom read has heard
+	began  time.Time
+
+	toldOwn []string // where this process is, as tell has told it
+	ownAt   time.Time
 
 	// What share.mu guards:
 
-	m        *member
-	head     Head    // what the other side knows of the manifest
-	number   uint64  // of the last question
-	asks     []asked // questions that are not answered yet, in order
-	trims    []trim  // to be told
-	told     set     // pieces that the other side was told of
-	toldAt   time.Time
-	toldAll  bool             // that everything is here
-	toldHead Head             // how far the manifest is known
-	crowd    int              // how many fetch the share, as the other side says
-	spent    bool             // it has sent every piece to somebody
-	toldOf   int              // how many fetch the share, as it was told
-	trimmed  map[uint64]int64 // its questions that have become shorter: the end of their runs
+	m         *member
+	head      Head    // what the other side knows of the manifest
+	number    uint64  // of the last question
+	asks      []asked // questions that are not answered yet, in order
+	trims     []trim  // to be told
+	told      set     // pieces that the other side was told of
+	toldAt    time.Time
+	toldAll   bool             // that everything is here
+	toldHead  Head             // how far the manifest is known
+	crowd     int              // how many fetch the share, as the other side says
+	spent     bool             // it has sent every piece to somebody
+	toldOf    int              // how many fetch the share, as it was told
+	addrs     []string         // where the other side says that it is
+	said      uint64           // the number in the share of that saying; 0 before the first
+	toldPeers uint64           // up to which it was told what others have said
+	peersAt   time.Time        // when
+	trimmed   map[uint64]int64 // its questions that have become shorter: the end of their runs
 }
 
 // asked is a question of ours.
@@ -117,7 +126,8 @@ func (s *Share) run(x *session) error {
 		x.trims = append(x.trims, trim{r.number, r.run.To})
 		x.kick()
 	}
-	x.heard.Store(time.Now().UnixNano())
+	x.began = time.Now()
+	x.heard.Store(x.began.UnixNano())
 	s.mu.Lock()
 	switch {
 	case s.closed:
@@ -256,14 +266,7 @@ func (x *session) take(kind byte, p []byte) error {
 	case frameEnd:
 		return x.takeEnd(p)
 	case framePeers:
-		ids, err := parsePeers(p)
-		if err == nil {
-			select {
-			case x.share.found <- ids:
-			default: // enough are known
-			}
-		}
-		return err
+		return x.takePeers(p)
 	case frameCrowd:
 		f := fields{p: p}
 		n := f.number()

@@ -115,14 +115,15 @@ type Share struct {
 	banned   map[peer.ID]error
 	closed   bool
 	failure  error
-	found    chan []peer.ID // others who take part
-	over     chan struct{}  // closed when all is there, or never will be
+	said     uint64            // how often somebody has said where it is
+	found    chan introduction // others who take part
+	over     chan struct{}     // closed when all is there, or never will be
 	working  sync.WaitGroup
 }
 
 // New returns a Share of which nothing is there.
 func New(c Config) *Share {
-	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]error{}, over: make(chan struct{}), found: make(chan []peer.ID, 8)}
+	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]error{}, over: make(chan struct{}), found: make(chan introduction, 8)}
 	s.hasher.Nodes = s.nodes
 	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	s.picker.inOrder = c.InOrder

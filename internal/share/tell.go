@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -30,7 +29,7 @@ func (x *session) tell() {
 			transport.Abort(x.stream, errSilent)
 			return
 		}
-		if err := x.say(frames, asks); err != nil {
+		if err := x.say(append(x.own(now), frames...), asks); err != nil {
 			transport.Abort(x.stream, err)
 			return
 		}
@@ -88,10 +87,13 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 			add(frameHave, have)
 		}
 	}
-	if n, others := s.others(x); n != x.toldOf {
+	if n := s.others(x); n != x.toldOf {
 		x.toldOf = n
 		add(frameCrowd, binary.AppendUvarint(nil, uint64(n)))
-		add(framePeers, appendPeers(nil, others))
+	}
+	some, wait := s.unheard(x, now)
+	if len(some) > 0 {
+		add(framePeers, appendContacts(nil, some))
 	}
 	for _, t := range x.trims {
 		add(frameTrim, binary.AppendUvarint(binary.AppendUvarint(nil, t.number), uint64(t.to)))
@@ -101,26 +103,21 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	if s.picker.done.count+s.picker.skipped.count < s.layout.groups {
 		again = haveTime // others may have become slow
 	}
+	again = min(again, wait)
 	if !waiting {
 		x.heard.Store(now.UnixNano())
 	}
 	return frames, asks, again, waiting
 }
 
-// others counts who else fetches the share, and names some of all who take part.
-func (s *Share) others(x *session) (n int, some []peer.ID) {
+// others counts who else fetches the share.
+func (s *Share) others(x *session) (n int) {
 	for _, o := range s.sessions {
-		if o == x {
-			continue
-		}
-		if !o.m.all {
+		if o != x && !o.m.all {
 			n++
 		}
-		if len(some) < maxPeers {
-			some = append(some, o.peer)
-		}
 	}
-	return n, some
+	return n
 }
 
 // pieces returns what tells of pieces that have come: for 64 of them each, a number and

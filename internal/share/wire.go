@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
@@ -27,7 +26,7 @@ const (
 	frameAnswer              // which groups are answered; their proof follows
 	frameData                // bytes of the proof
 	frameEnd                 // of an answer
-	framePeers               // others who take part
+	framePeers               // where the sender, and others who take part, may be reached
 	frameCrowd               // how many fetch the share
 	frameManifest            // groups of the manifest are asked for
 )
@@ -37,7 +36,6 @@ const (
 	frameHeadN = 4
 	maxFrame   = tree.Group + 4<<10 // a group and the nodes that lead to it
 	maxAsked   = 64                 // requests that are not answered yet
-	maxPeers   = 32                 // in a frame
 	maxSkip    = 64                 // deeper than any tree
 	maxHave    = 32 << 10           // bytes, in a frame
 )
@@ -199,28 +197,6 @@ func parseAnswer(p []byte) (a answerHead, err error) {
 	f := fields{p: p}
 	a.number, a.run = f.number(), f.run()
 	return a, f.end()
-}
-
-// appendPeers is for framePeers.
-func appendPeers(b []byte, ids []peer.ID) []byte {
-	for _, id := range ids {
-		b = append(b, id.Bytes()...)
-	}
-	return b
-}
-
-func parsePeers(p []byte) (ids []peer.ID, err error) {
-	if len(p)%32 != 0 || len(p) > 32*maxPeers {
-		return nil, errWire
-	}
-	for ; len(p) > 0; p = p[32:] {
-		id, err := peer.NewID(p[:32])
-		if err != nil {
-			return nil, errWire
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
 }
 
 // appendFrame begins a frame whose content has n bytes.

@@ -1,0 +1,123 @@
+package share
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// How peers are tried.
+const (
+	firstWait = time.Second // until a peer that could not be asked is asked again; then longer
+	lastWait  = time.Minute
+	otherWait = 20 * time.Second // until one is asked that should have asked us
+	busyWait  = 15 * time.Second // until it is looked again whether one still takes part
+	maxJoined = 64               // peers that are tried
+	maxFrom   = 16               // of these, that one other has named
+	maxTries  = 5                // of a peer that others have named
+)
+
+// A joining is who is tried in one call of Join.
+type joining struct {
+	share *Share
+	net   Opener
+	known map[peer.ID]peer.ID // who is tried, and who has named it
+	lost  chan peer.ID        // those who are not tried any more
+	all   sync.WaitGroup
+}
+
+// Join takes part with peers, and with others of which these tell, until the context ends, or
+// the share does: who cannot be reached is tried again, who was wrong is not. Of two who hear
+// of each other the one with the lesser ID opens the stream, and the other if it has not.
+func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
+	ctx, stop := context.WithCancel(ctx)
+	j := &joining{share: s, net: net, known: map[peer.ID]peer.ID{}, lost: make(chan peer.ID)}
+	defer j.all.Wait()
+	defer stop()
+	for _, id := range peers {
+		j.start(ctx, id, peer.ID{})
+	}
+	for {
+		select {
+		case in := <-s.found:
+			for _, id := range in.ids {
+				if len(j.known) < maxJoined && j.named(in.from) < maxFrom {
+					j.start(ctx, id, in.from)
+				}
+			}
+		case id := <-j.lost:
+			delete(j.known, id)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// named counts who is tried because somebody has named it.
+func (j *joining) named(by peer.ID) (n int) {
+	for _, from := range j.known {
+		if from == by && !by.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+func (j *joining) start(ctx context.Context, id, from peer.ID) {
+	if _, ok := j.known[id]; ok || id == j.share.Self || id.IsZero() {
+		return
+	}
+	j.known[id] = from
+	j.all.Go(func() {
+		j.share.stay(ctx, j.net, id, from)
+		select {
+		case j.lost <- id:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// stay takes part with one peer for as long as there is reason to.
+func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
+	wait, pause, tries := firstWait, time.Duration(0), 0
+	if !from.IsZero() && s.Self.String() > id.String() {
+		pause = otherWait
+	}
+	for {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		if over, busy := s.settled(id); over {
+			return
+		} else if busy {
+			pause = busyWait
+			continue
+		}
+		began := time.Now()
+		err := s.Ask(ctx, net, id)
+		if over, _ := s.settled(id); over || ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.event(id, "cannot be asked", err)
+		}
+		if time.Since(began) > lastWait {
+			wait, tries = firstWait, 0
+		}
+		if tries++; tries == maxTries && !from.IsZero() {
+			return
+		}
+		pause, wait = wait, min(2*wait, lastWait)
+	}
+}
+
+// settled tells whether a peer is never to be asked again, or has a session.
+func (s *Share) settled(id peer.ID) (over, busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed || s.banned[id] != nil, s.sessions[id] != nil
+}
