@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 
+	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
@@ -47,8 +48,8 @@ func (s *Stage) sync() error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	s.mu.Lock()
-	b := batch{s, s.index, s.fresh, s.dirty, s.planned}
-	nothing := len(b.fresh) == 0 && b.index.Size() == s.onDisk && !b.anew
+	b := batch{s, s.index, s.head, s.fresh, s.dirty, s.planned}
+	nothing := len(b.fresh) == 0 && b.index.Size() == s.onDisk && b.head == s.noted && !b.anew
 	err := s.broken
 	if err == nil && !nothing {
 		s.fresh, s.dirty, s.bytes, s.planned = nil, dirty{}, 0, false
@@ -69,6 +70,7 @@ func (s *Stage) sync() error {
 type batch struct {
 	s     *Stage
 	index manifest.Index
+	head  share.Head
 	fresh []tree.Run
 	dirty dirty
 	anew  bool // the journal is to be written anew
@@ -83,16 +85,23 @@ func (b *batch) run() error {
 		return err
 	}
 	if b.anew || s.journal.size > max(longJournal, 4*s.journal.short) {
-		return s.journal.replace(s.snapshot())
+		return s.rewrite()
 	}
 	r := &recorder{sum: s.journal.sum}
 	r.one('M', s.onDisk, "")
+	if b.head != s.noted {
+		r.head(b.head)
+	}
 	var fresh set
 	for _, run := range b.fresh {
 		fresh.putRun(run, true)
 	}
 	r.runs('R', &fresh)
-	return s.journal.append(r)
+	if err := s.journal.append(r); err != nil {
+		return err
+	}
+	s.noted = b.head
+	return nil
 }
 
 // saveManifest writes what is new of the manifest.

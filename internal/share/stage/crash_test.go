@@ -21,6 +21,14 @@ func (src *source) life(d *disk, want func(manifest.Entry) bool) error {
 	}
 	defer s.abandon()
 	src.staged(s)
+	if s.Index().Size() == 0 {
+		if err := src.beginning(s, 200); err != nil {
+			return err
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+	}
 	if s.state == fetching {
 		for {
 			if n, err := src.fetch(s, 3); err != nil {

@@ -19,6 +19,7 @@ import (
 var (
 	_ share.Store   = (*Stage)(nil)
 	_ share.Learner = (*Stage)(nil)
+	_ share.Keeper  = (*Stage)(nil)
 )
 
 // maxIdle is how many files stay open that nobody uses.

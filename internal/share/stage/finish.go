@@ -58,7 +58,7 @@ func (s *Stage) reach(next state) error {
 	was := s.state
 	s.state, s.planned = next, false
 	s.mu.Unlock()
-	err := s.journal.replace(s.snapshot())
+	err := s.rewrite()
 	if err != nil {
 		s.mu.Lock()
 		s.state = was

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/tenon-net/tenon/internal/share"
 )
 
 const (
@@ -62,6 +64,16 @@ func (r *recorder) one(letter byte, n int64, text string) {
 	r.begin(letter)
 	r.number(n)
 	r.p = append(r.p, text...)
+	r.end()
+}
+
+// head makes a record of the head of the manifest, if there is one.
+func (r *recorder) head(h share.Head) {
+	if h.Size == 0 {
+		return
+	}
+	r.begin('H')
+	r.p = h.Append(r.p)
 	r.end()
 }
 

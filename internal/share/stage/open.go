@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
@@ -98,7 +99,7 @@ func (s *Stage) load() error {
 		}
 		return err
 	}
-	if err := s.journal.replace(s.snapshot()); err != nil {
+	if err := s.rewrite(); err != nil {
 		return err
 	}
 	return s.target.syncDir(".")
@@ -110,6 +111,9 @@ func (s *Stage) replay(letter byte, p []byte, size *int64) error {
 	switch letter {
 	case 'M':
 		*size = f.next()
+	case 'H':
+		h, err := share.ParseHead(p)
+		s.head, f.bad = h, err != nil || h.Size > *size
 	case 'R':
 		f.runs(&s.have)
 	case 'K':
@@ -262,16 +266,31 @@ func (s *Stage) upTo(e manifest.Entry, run tree.Run) int64 {
 	}
 }
 
-// snapshot returns records of all that is known and on disk.
-func (s *Stage) snapshot() *recorder {
+// rewrite writes the journal anew. Whoever calls it holds syncing.
+func (s *Stage) rewrite() error {
+	r, head := s.snapshot()
+	err := s.journal.replace(r)
+	if err == nil {
+		s.noted = head
+	}
+	return err
+}
+
+// snapshot returns records of all that is known and on disk, and the head that is in them.
+func (s *Stage) snapshot() (*recorder, share.Head) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	head := s.head
+	if head.Size > s.onDisk { // the manifest has grown since the batch began
+		head = s.noted
+	}
 	have := s.have.clone()
 	for _, r := range s.fresh {
 		have.putRun(r, false)
 	}
 	r := &recorder{}
 	r.one('M', s.onDisk, "")
+	r.head(head)
 	r.runs('R', &have)
 	r.inside(s.inside)
 	for _, n := range slices.Sorted(maps.Keys(s.renamed)) {
@@ -289,5 +308,5 @@ func (s *Stage) snapshot() *recorder {
 	if s.state == placed {
 		r.one('F', 0, "")
 	}
-	return r
+	return r, head
 }

@@ -72,6 +72,11 @@ func overNetwork(t *testing.T, src *source, target string) {
 		world.Delay(sharer, getter, 20*time.Millisecond)
 		b := share.New(share.Config{Self: getter.Self(), ID: id, Root: a.Root, Store: s})
 		s.Have(b.Had)
+		if h, r, ok := s.Head(); ok {
+			must(t, b.Restore(h, r))
+		} else if lives > 0 {
+			t.Error("it is not known any more how far the manifest is")
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		joined := make(chan struct{})
 		go func() {
@@ -99,6 +104,9 @@ func overNetwork(t *testing.T, src *source, target string) {
 	}
 	if got != src.groups {
 		t.Errorf("%d groups came, for %d", got, src.groups)
+	}
+	if sent := a.Traffic().Manifest; sent > 2 { // it has one, which is asked for once to prove its size
+		t.Errorf("%d groups of the manifest came", sent)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -110,7 +111,11 @@ func photos(t *testing.T) *source {
 func (src *source) fetch(s *Stage, most int64) (done int64, err error) {
 	have := set{}
 	s.Have(func(r tree.Run) { have.putRun(r, true) })
-	if err := s.Learn(src.index, func(r tree.Run) { have.putRun(r, true) }, nil); err != nil {
+	err = s.Learn(src.index, func(r tree.Run) { have.putRun(r, true) }, nil)
+	if err == nil {
+		err = s.Keep(src.head(src.index))
+	}
+	if err != nil {
 		return 0, err
 	}
 	first := int64(0)
@@ -129,6 +134,25 @@ func (src *source) fetch(s *Stage, most int64) (done int64, err error) {
 		first += groups
 	}
 	return done, nil
+}
+
+// head is that of a manifest, or of a beginning.
+func (src *source) head(x manifest.Index) share.Head {
+	p := make([]byte, x.Size())
+	x.ReadAt(p, 0) //nolint:errcheck // it is there
+	return share.Head{Final: x.Done(), Size: x.Size(), Hash: tree.Sum(p), Sig: [64]byte{1}}
+}
+
+// beginning has a stage know the first bytes of the manifest.
+func (src *source) beginning(s *Stage, size int) error {
+	var b manifest.Builder
+	if err := b.Append(joined(src.blocks)[:size]); err != nil {
+		return err
+	}
+	if err := s.Learn(b.Index(), nil, nil); err != nil {
+		return err
+	}
+	return s.Keep(src.head(b.Index()))
 }
 
 // give writes one group, with the nodes that lead to it, as who verifies it does.
@@ -175,6 +199,12 @@ func end(s *Stage) error {
 // staged checks that what a stage says that it has is right.
 func (src *source) staged(s *Stage) {
 	src.t.Helper()
+	if h, r, ok := s.Head(); ok {
+		p, err := io.ReadAll(r)
+		if err != nil || int64(len(p)) != h.Size || h.Hash != tree.Sum(p) || h.Sig == [64]byte{} || h.Final != (h.Size == src.index.Size()) {
+			src.t.Errorf("the head is about %d bytes, of which %d are there: %v", h.Size, len(p), err)
+		}
+	}
 	have := set{}
 	s.Have(func(r tree.Run) { have.putRun(r, true) })
 	if s.state != fetching {

@@ -19,6 +19,7 @@
 // letter, and numbers as uvarints:
 //
 //	M size                   so many bytes of the manifest are on disk
+//	H head                   who vouches for how many of them, as [share.Head.Append] has it
 //	R (gap, length)...       runs of groups that are there, counted through the share, each
 //	                         by its distance from the end of the one before it
 //	E (entry, time)...       files that were at the target already and are the same,
@@ -37,6 +38,8 @@ package stage
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -113,11 +116,13 @@ type Stage struct {
 	learning sync.Mutex // is held by Learn and Finish; guards plan
 	plan     plan
 
-	syncing sync.Mutex // is held while a batch is synced; guards journal and onDisk
+	syncing sync.Mutex // is held while a batch is synced; guards journal and what follows
 	onDisk  int64      // bytes of the manifest that are synced
+	noted   share.Head // that is journalled
 
 	mu     sync.Mutex     // guards what follows
 	index  manifest.Index // all that is known
+	head   share.Head     // of it, or of a beginning
 	choice choice         // is written to with learning held, too
 	have   set            // groups that are in the stage
 	inside []inside       // files that are at the target already, by number
@@ -203,6 +208,26 @@ func (s *Stage) Index() manifest.Index {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.index
+}
+
+// Keep implements [share.Keeper]. A head is about what Learn was told of; it is journalled
+// when all of that is on disk.
+func (s *Stage) Keep(h share.Head) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.Size > s.index.Size() {
+		return fmt.Errorf("%w: the head of a manifest is about more than is there", ErrDamaged)
+	}
+	s.head = h
+	return nil
+}
+
+// Head returns the last head that was kept, by this process or an earlier one, and the bytes
+// that it is about, for [share.Share.Restore]. Ok is false if there is none.
+func (s *Stage) Head() (h share.Head, manifest io.Reader, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head, io.NewSectionReader(s.index, 0, s.head.Size), s.head.Size > 0
 }
 
 // Have calls f for all runs of groups that are there and wanted, counted through the share.

@@ -54,6 +54,51 @@ func TestResume(t *testing.T) {
 	src.final(target, true)
 }
 
+// How far the manifest is known is there again, and is never more than what is on disk.
+func TestHead(t *testing.T) {
+	src := photos(t)
+	target := t.TempDir()
+	known := func(want int64) {
+		t.Helper()
+		s, err := at(t, target, nil)
+		must(t, err)
+		src.staged(s)
+		if h, _, ok := s.Head(); ok != (want > 0) || h.Size != want {
+			t.Errorf("%d bytes are known, and not %d", h.Size, want)
+		}
+		s.abandon()
+	}
+	known(0)
+	s, err := at(t, target, nil)
+	must(t, err)
+	must(t, src.beginning(s, 100))
+	s.abandon()
+	known(0) // no batch was synced
+	s, err = at(t, target, nil)
+	must(t, err)
+	must(t, src.beginning(s, 100))
+	must(t, s.sync())
+	s.abandon()
+	known(100)
+	s, err = at(t, target, nil)
+	must(t, err)
+	must(t, s.Learn(src.index, nil, nil))
+	must(t, s.sync()) // the manifest has grown, and nobody has vouched for it
+	s.abandon()
+	known(100)
+	s, err = at(t, target, nil)
+	must(t, err)
+	must(t, s.Keep(src.head(src.index)))
+	must(t, s.Close())
+	known(src.index.Size())
+	s, err = at(t, target, nil)
+	must(t, err)
+	h := src.head(src.index)
+	h.Size++
+	wantErr(t, s.Keep(h), ErrDamaged)
+	must(t, src.all(s))
+}
+
 // Nodes that came are there again.
 func TestNodesStay(t *testing.T) {
 	target := t.TempDir()
