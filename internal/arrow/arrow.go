@@ -59,6 +59,7 @@ var Rules = []Rule{
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
+	{"internal/share/flow", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/tree"}, "a file of a share as a stream; it opens nothing"},
 	{"internal/share/tree", nil, "hashes and proofs of bytes, whoever has them"},
 	{"internal/share/glob", nil, "patterns of paths, without a file"},
 	{"internal/share/scan", []string{"internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/tree"}, "files that are shared where they are, whoever fetches them"},

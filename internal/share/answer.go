@@ -42,6 +42,9 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 		s.given.add(tree.Run{From: q.run.From / piece, To: min(pieces(q.run.To), pieces(s.layout.groups))})
 	}
 	known := s.layout.groups
+	if s.Passing {
+		known = 0
+	}
 	if q.manifest > 0 {
 		if known = 0; q.manifest <= s.head.Size {
 			known = tree.Shape(q.manifest).Groups()

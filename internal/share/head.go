@@ -176,7 +176,7 @@ func (s *Share) learn() error {
 			return err
 		}
 	}
-	s.picker.groups = s.layout.groups
+	s.picker.groups = min(s.layout.groups, s.until)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -62,6 +63,10 @@ type Config struct {
 	Store   Store
 	InOrder bool // the first groups are wanted first
 
+	// Passing says that the Store passes on what comes and does not keep it: others are
+	// not told of it, and groups are asked for in order, as far as Until says.
+	Passing bool
+
 	// Own, if not nil, returns where this process may be reached. It is asked now and
 	// then; those who take part are told.
 	Own func() []string
@@ -110,6 +115,7 @@ type Share struct {
 	traffic  Traffic
 	moved    time.Time // when the last group came
 	stored   int64     // groups of which the Store knows
+	until    int64     // the group from which on none is asked for
 	given    set       // pieces that were sent to somebody who asked for any
 	unsent   set       // pieces of which somebody was told that they cannot be sent
 	banned   map[peer.ID]error
@@ -126,8 +132,21 @@ func New(c Config) *Share {
 	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]error{}, over: make(chan struct{}), found: make(chan introduction, 8)}
 	s.hasher.Nodes = s.nodes
 	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
-	s.picker.inOrder = c.InOrder
+	s.picker.inOrder = c.InOrder || c.Passing
+	if s.until = math.MaxInt64; c.Passing {
+		s.until = 0
+	}
 	return s
+}
+
+// Until has groups asked for up to this one, and no others: a Store that is [Config].Passing
+// has room for so many.
+func (s *Share) Until(group int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = group
+	s.picker.groups = min(s.layout.groups, s.until)
+	s.kickAll()
 }
 
 // Add adds the next bytes of the manifest, which end behind an entry. All files in them

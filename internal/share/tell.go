@@ -75,7 +75,7 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 		add(frameHead, h.Append(nil))
 	}
 	switch all := s.sharing || s.head.Final && s.picker.done.count == s.layout.groups; {
-	case x.toldAll:
+	case x.toldAll, s.Passing:
 	case all:
 		x.toldAll = true
 		add(frameHave, []byte{1})
