@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
@@ -97,10 +98,16 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 func (s *Share) cannot(group int64, to peer.ID, err error) {
 	s.mu.Lock()
 	fresh := s.unsent.add(tree.Run{From: group / piece, To: group/piece + 1}) > 0
+	l := s.layout
 	s.mu.Unlock()
-	if fresh {
-		s.event(to, "cannot be sent what it asks for", err)
+	if !fresh {
+		return
 	}
+	e := Event{Kind: Unsent, Peer: to, Text: "cannot be sent what it asks for", Err: err}
+	for p := range l.parts(tree.Run{From: group, To: group + 1}) {
+		e.File, e.Offset = p.entry.Path, p.run.From*tree.Group
+	}
+	s.event(e)
 }
 
 func (x *session) end(number uint64, how uint64) error {
@@ -152,6 +159,9 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 		s.traffic.Manifest++
 	default:
 		s.traffic.Sent++
+		now := time.Now()
+		s.up.add(len(p), now)
+		w.x.up.add(len(p), now)
 	}
 	s.mu.Unlock()
 	if short {

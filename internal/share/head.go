@@ -177,6 +177,7 @@ func (s *Share) learn() error {
 		}
 	}
 	s.picker.groups = min(s.layout.groups, s.until)
+	s.weigh()
 	return nil
 }
 

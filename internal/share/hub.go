@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"sync"
@@ -17,7 +18,9 @@ type Hub struct {
 	shares map[ID]*Share
 }
 
-// Put has a share found by others until drop is called, which ends no session.
+// Put has a share found by others until drop is called, which ends no session. Who asks for it
+// afterwards is told that there is no such share: a process that ends does not drop, but closes
+// the Share.
 func (h *Hub) Put(s *Share) (drop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -61,22 +64,39 @@ func (h *Hub) Handle(stream transport.Stream) {
 		x.write(frameGone, func(b []byte) []byte { return b }) //nolint:errcheck // it is not for them
 		return
 	}
+	if s.unavailable() {
+		transport.Abort(stream, errClosed) // not gone: another process may have it again
+		return
+	}
 	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, from)}.append); err != nil {
 		transport.Abort(stream, err)
+		return
+	}
+	if e, ok := s.Ending(); ok {
+		x.write(frameEnded, e.Append) //nolint:errcheck // it comes again
+		stream.Close()                //nolint:errcheck // it comes again
 		return
 	}
 	s.run(x) //nolint:errcheck // the Share's events tell
 }
 
+// unavailable tells whether nobody can take part any more, nor be shown why.
+func (s *Share) unavailable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed && s.ending == nil
+}
+
 // admits decides who may take part.
 func (s *Share) admits(who peer.ID, proved bool) bool {
 	s.mu.Lock()
-	closed, banned := s.closed, s.banned[who]
+	_, banned := s.banned[who]
+	gone := s.ended != nil && s.ending == nil
 	s.mu.Unlock()
-	if closed || banned != nil {
+	switch {
+	case banned, gone:
 		return false
-	}
-	if s.Admit != nil {
+	case s.Admit != nil:
 		return s.Admit(who, proved)
 	}
 	return proved
@@ -91,9 +111,9 @@ type Opener interface {
 // returns when that has ended. The error is nil if the other side has ended it in order.
 func (s *Share) Ask(ctx context.Context, net Opener, to peer.ID) error {
 	s.mu.Lock()
-	err := s.banned[to]
+	banned, ended := s.banned[to], s.ended
 	s.mu.Unlock()
-	if err != nil {
+	if err := cmp.Or(banned.Err, ended); err != nil {
 		return err
 	}
 	stream, err := net.Open(ctx, to, Proto)

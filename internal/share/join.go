@@ -2,6 +2,7 @@ package share
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,10 +33,11 @@ type joining struct {
 // the share does: who cannot be reached is tried again, who was wrong is not. Of two who hear
 // of each other the one with the lesser ID opens the stream, and the other if it has not.
 func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
-	ctx, stop := context.WithCancel(ctx)
 	j := &joining{share: s, net: net, known: map[peer.ID]peer.ID{}, lost: make(chan peer.ID)}
 	defer j.all.Wait()
-	defer stop()
+	v := vigil{from: time.Now(), wait: firstStuck}
+	watch := time.NewTicker(firstStuck / 2)
+	defer watch.Stop()
 	for _, id := range peers {
 		j.start(ctx, id, peer.ID{})
 	}
@@ -49,6 +51,12 @@ func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
 			}
 		case id := <-j.lost:
 			delete(j.known, id)
+		case now := <-watch.C:
+			if e, ok := s.look(&v, now); ok {
+				s.event(e)
+			}
+		case <-s.quit:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -72,8 +80,10 @@ func (j *joining) start(ctx context.Context, id, from peer.ID) {
 	j.known[id] = from
 	j.all.Go(func() {
 		j.share.stay(ctx, j.net, id, from)
+		j.share.trouble(id, nil)
 		select {
 		case j.lost <- id:
+		case <-j.share.quit:
 		case <-ctx.Done():
 		}
 	})
@@ -81,13 +91,15 @@ func (j *joining) start(ctx context.Context, id, from peer.ID) {
 
 // stay takes part with one peer for as long as there is reason to.
 func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
-	wait, pause, tries := firstWait, time.Duration(0), 0
+	wait, pause, tries, refused := firstWait, time.Duration(0), 0, 0
 	if !from.IsZero() && s.Self.String() > id.String() {
 		pause = otherWait
 	}
 	for {
 		select {
 		case <-time.After(pause):
+		case <-s.quit:
+			return
 		case <-ctx.Done():
 			return
 		}
@@ -102,8 +114,13 @@ func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
 		if over, _ := s.settled(id); over || ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			s.event(id, "cannot be asked", err)
+		if refused++; !errors.Is(err, ErrGone) || id != s.Sharer {
+			refused = 0
+		} else if s.refused(refused) {
+			return
+		}
+		if s.trouble(id, err); err != nil {
+			s.event(Event{Kind: Unreachable, Peer: id, Text: "cannot be asked", Err: err})
 		}
 		if time.Since(began) > lastWait {
 			wait, tries = firstWait, 0
@@ -119,5 +136,6 @@ func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
 func (s *Share) settled(id peer.ID) (over, busy bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.closed || s.banned[id] != nil, s.sessions[id] != nil
+	_, banned := s.banned[id]
+	return s.closed || s.ended != nil || banned, s.sessions[id] != nil
 }

@@ -80,3 +80,21 @@ func (l layout) parts(r tree.Run) iter.Seq[part] {
 		}
 	}
 }
+
+// bytes returns how many bytes those groups of a run have that are in a set.
+func (l layout) bytes(of *set, r tree.Run) (n int64) {
+	if r.Len() <= 0 || of.scan(r.From, r.To, false) == r.To {
+		return 0
+	}
+	for p := range l.parts(r) {
+		for at, in := p.whole().From, p.whole(); at < in.To; {
+			from := of.scan(at, in.To, false)
+			at = of.scan(from, in.To, true)
+			n += p.upTo(at) - p.upTo(from)
+		}
+	}
+	return n
+}
+
+// upTo returns how many bytes of the file are in groups of the share before one.
+func (p part) upTo(g int64) int64 { return min((g-p.first)*tree.Group, p.entry.Size) }

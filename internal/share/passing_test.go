@@ -38,6 +38,7 @@ func TestPassing(t *testing.T) {
 		a.mu.Unlock()
 
 		c := w.party("c", nil)
+		w.Break(a.node, c.node) // of which it hears
 		c.get(ctx, b)
 		time.Sleep(time.Minute) // of virtual time
 		if have, of := c.Have(); have > 0 || of != 401 {

@@ -152,6 +152,15 @@ func (p *picker) firstOpen(m *member, from int64) int64 {
 	return -1
 }
 
+// firstLacking returns the first group that is wanted and not there.
+func (p *picker) firstLacking() int64 {
+	for g := int64(0); ; g++ {
+		if g = p.done.scan(g, p.groups, true); g == p.groups || !p.skipped.has(g) {
+			return g
+		}
+	}
+}
+
 // samples is how many open pieces are looked at for the rarest of them.
 const samples = 16
 

@@ -2,6 +2,7 @@ package share
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -54,8 +55,11 @@ type session struct {
 	trims     []trim  // to be told
 	told      set     // pieces that the other side was told of
 	toldAt    time.Time
-	toldAll   bool             // that everything is here
-	toldHead  Head             // how far the manifest is known
+	toldAll   bool // that everything is here
+	toldDone  bool // that no more is wanted
+	toldHead  Head // how far the manifest is known
+	done      bool // it has all that it wants
+	up, down  meter
 	crowd     int              // how many fetch the share, as the other side says
 	spent     bool             // it has sent every piece to somebody
 	toldOf    int              // how many fetch the share, as it was told
@@ -130,9 +134,10 @@ func (s *Share) run(x *session) error {
 	x.heard.Store(x.began.UnixNano())
 	s.mu.Lock()
 	switch {
-	case s.closed:
+	case s.closed || s.ended != nil:
+		err := cmp.Or(s.ended, errClosed)
 		s.mu.Unlock()
-		return ErrGone
+		return err
 	case len(s.sessions) >= maxSessions:
 		s.mu.Unlock()
 		return errTooMany
@@ -145,8 +150,11 @@ func (s *Share) run(x *session) error {
 	s.sessions[x.peer] = x
 	s.picker.join(x.m)
 	s.crowded()
+	s.been = true
+	delete(s.troubles, x.peer)
 	s.mu.Unlock()
 	x.stream.SetDeadline(time.Time{}) //nolint:errcheck // the read below shows it
+	s.event(Event{Kind: Joined, Peer: x.peer, Text: "takes part"})
 
 	var all sync.WaitGroup
 	all.Go(x.answer)
@@ -163,6 +171,7 @@ func (s *Share) run(x *session) error {
 	x.stored()
 	x.taking.close()
 
+	defer s.event(Event{Kind: Left, Peer: x.peer, Text: "does not take part any more", Err: err})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.check()
@@ -194,7 +203,7 @@ func (s *Share) crowded() {
 	s.picker.crowd = false
 	for _, x := range s.sessions {
 		x.kick()
-		s.picker.crowd = s.picker.crowd || x.crowd > 0 || !x.m.all
+		s.picker.crowd = s.picker.crowd || x.crowd > 0 || !x.done
 	}
 }
 
@@ -226,7 +235,7 @@ func (x *session) read() error {
 		}
 		switch {
 		case errors.Is(err, tree.ErrWrongData), errors.Is(err, tree.ErrWrongNode):
-			x.share.ban(x.peer, err)
+			x.ban(err)
 			return err
 		case err != nil:
 			return err
@@ -267,6 +276,8 @@ func (x *session) take(kind byte, p []byte) error {
 		return x.takeEnd(p)
 	case framePeers:
 		return x.takePeers(p)
+	case frameEnded:
+		return x.takeEnded(p)
 	case frameCrowd:
 		f := fields{p: p}
 		n := f.number()
@@ -294,11 +305,21 @@ func (x *session) enqueue(w want) error {
 
 // takeHave learns which pieces the other side has.
 func (x *session) takeHave(p []byte) error {
+	first, err := x.has(p)
+	if first {
+		x.share.event(Event{Kind: Finished, Peer: x.peer, Text: "has everything"})
+	}
+	x.kick()
+	return err
+}
+
+// has notes which pieces the other side has, and tells whether it now has all that it wants.
+func (x *session) has(p []byte) (finished bool, err error) {
 	s := x.share
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := fields{p: p}
-	all := f.take(1)[0]
+	how := f.take(1)[0]
 	limit := pieces(s.layout.groups)
 	if !s.head.Final {
 		limit = max(limit, earlyPieces)
@@ -306,16 +327,18 @@ func (x *session) takeHave(p []byte) error {
 	for len(f.p) > 0 && !f.bad {
 		i, w := f.number(), binary.LittleEndian.Uint64(f.take(8))
 		if i > uint64(limit/64) {
-			return fmt.Errorf("%w: pieces behind the last", errWire)
+			return false, fmt.Errorf("%w: pieces behind the last", errWire)
 		}
 		x.m.have.put(int64(i), w|x.m.have.word(int64(i)))
 	}
-	if f.bad || all > 1 {
-		return errWire
+	if f.bad || how > haveEnough {
+		return false, errWire
 	}
-	if x.m.all = x.m.all || all == 1; x.m.all {
-		s.crowded()
+	if how == haveSome || x.m.all || x.done && how == haveEnough {
+		return false, nil
 	}
-	x.kick()
-	return nil
+	finished, x.done = !x.done, true
+	x.m.all = how == haveAll
+	s.crowded()
+	return finished, nil
 }

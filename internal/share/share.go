@@ -81,19 +81,13 @@ type Config struct {
 	// sessions together. 0 means any number.
 	Up, Down int64
 
-	// Admit, if not nil, decides who may take part; proved tells whether a peer has
-	// shown that it has the secret. Without it, that is what decides.
+	// Admit, if not nil, decides who may begin to take part; proved tells whether a peer
+	// has shown that it has the secret. Without it, that is what decides. Whom the sharer
+	// refuses takes the share for ended.
 	Admit func(who peer.ID, proved bool) bool
 
 	// Events, if not nil, is told what happens. It must not wait, nor call the Share.
 	Events func(Event)
-}
-
-// An Event is something that a person may want to know.
-type Event struct {
-	Peer peer.ID
-	Text string
-	Err  error
 }
 
 // A Share is one share that this process takes part in: it has some of it, or fetches
@@ -118,8 +112,18 @@ type Share struct {
 	until    int64     // the group from which on none is asked for
 	given    set       // pieces that were sent to somebody who asked for any
 	unsent   set       // pieces of which somebody was told that they cannot be sent
-	banned   map[peer.ID]error
+	banned   map[peer.ID]Ban
+	troubles map[peer.ID]error // why peers cannot be asked that should be
 	closed   bool
+	been     bool          // somebody has let us take part
+	ended    error         // why the share has ended for all
+	ending   *Ending       // which shows it, if it can be shown
+	quit     chan struct{} // closed when nobody shall be asked any more
+
+	up, down meter
+	weighed  int64 // groups whose bytes are counted
+	had      int64 // bytes of groups that are there
+	unwanted int64 // bytes of those that are skipped
 	failure  error
 	said     uint64            // how often somebody has said where it is
 	found    chan introduction // others who take part
@@ -129,7 +133,7 @@ type Share struct {
 
 // New returns a Share of which nothing is there.
 func New(c Config) *Share {
-	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]error{}, over: make(chan struct{}), found: make(chan introduction, 8)}
+	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]Ban{}, troubles: map[peer.ID]error{}, over: make(chan struct{}), quit: make(chan struct{}), found: make(chan introduction, 8)}
 	s.hasher.Nodes = s.nodes
 	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	s.picker.inOrder = c.InOrder || c.Passing
@@ -172,6 +176,7 @@ func (s *Share) Add(p []byte, final bool, sign func(c peer.Context, msg []byte) 
 	all := tree.Run{To: s.layout.groups}
 	s.picker.taken.add(all)
 	s.stored += s.picker.done.add(all)
+	s.had, s.weighed = s.layout.index.Totals().Bytes, s.layout.groups
 	s.reached(h)
 	return nil
 }
@@ -205,9 +210,9 @@ func (s *Share) reached(h Head) {
 func (s *Share) Had(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.picker.skipped.remove(r)
+	s.change(&s.unwanted, &s.picker.skipped, r, s.picker.skipped.remove)
 	s.picker.taken.add(r)
-	s.stored += s.picker.done.add(r)
+	s.change(&s.had, &s.picker.done, r, func(r tree.Run) { s.stored += s.picker.done.add(r) })
 	s.check()
 }
 
@@ -215,12 +220,14 @@ func (s *Share) Had(r tree.Run) {
 func (s *Share) skip(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for r.From < r.To {
-		lacking := s.picker.done.missing(r.From, r.To)
-		s.picker.skipped.add(lacking)
-		s.picker.taken.add(lacking)
-		r.From = max(lacking.To, r.From+1)
-	}
+	s.change(&s.unwanted, &s.picker.skipped, r, func(r tree.Run) {
+		for r.From < r.To {
+			lacking := s.picker.done.missing(r.From, r.To)
+			s.picker.skipped.add(lacking)
+			s.picker.taken.add(lacking)
+			r.From = max(lacking.To, r.From+1)
+		}
+	})
 	s.check()
 }
 
@@ -259,32 +266,26 @@ func (s *Share) Index() manifest.Index {
 	return s.layout.index
 }
 
-// ban has nothing to do with a peer any more.
-func (s *Share) ban(who peer.ID, why error) {
-	s.mu.Lock()
-	s.banned[who] = why
-	s.mu.Unlock()
-	s.event(who, "has sent wrong data and is not asked any more", why)
-}
-
-func (s *Share) event(who peer.ID, text string, err error) {
-	if s.Events != nil {
-		s.Events(Event{who, text, err})
-	}
-}
-
-// Close ends all sessions and waits for them. What is in the Store stays.
+// Close ends all sessions and waits for them; others may ask for the share again, unless it
+// has ended for all, which they are told before. What is in the Store stays.
 func (s *Share) Close() error {
 	s.mu.Lock()
+	if !s.closed && s.ended == nil {
+		close(s.quit)
+	}
 	s.closed = true
 	for _, x := range s.sessions {
-		x.stream.Close() //nolint:errcheck // its session notices
+		if s.ended == nil {
+			x.stream.Close() //nolint:errcheck // its session notices
+		}
 	}
-	s.end(errors.New("the share is closed"))
+	s.end(errClosed)
 	s.mu.Unlock()
 	s.working.Wait()
 	return nil
 }
+
+var errClosed = errors.New("the share is closed")
 
 // proof is what from shows to, so that to knows that it has the share's secret.
 func (s *Share) proof(from, to peer.ID) [32]byte {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,20 @@ func (p *party) wait(with *party) {
 	}
 }
 
+// heard returns the next event of a kind that a party was told of, if there is one.
+func (p *party) heard(kind EventKind) (Event, bool) {
+	for {
+		select {
+		case e := <-p.said:
+			if e.Kind == kind {
+				return e, true
+			}
+		default:
+			return Event{}, false
+		}
+	}
+}
+
 func virtually(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { f(t, &world{t: t}) })
@@ -199,9 +214,12 @@ func TestGrowsFast(t *testing.T) {
 		}
 		b.wait(a)
 		stop()
+		b.Close()
 		close(b.said)
 		for e := range b.said {
-			t.Errorf("%s: %v", e.Text, e.Err)
+			if e.Kind != Joined && e.Kind != Finished && e.Kind != Left {
+				t.Errorf("%s: %v", e.Text, e.Err)
+			}
 		}
 	})
 }
@@ -239,9 +257,10 @@ func TestWrongByte(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		reads := 0
+		reads, spoiled := 0, []byte(nil)
 		bad.store.spoil = func(n int, p []byte) {
 			if reads++; reads == 40 && len(p) > 0 {
+				spoiled = bytes.Clone(p)
 				p[len(p)/2] ^= 4
 			}
 		}
@@ -254,11 +273,20 @@ func TestWrongByte(t *testing.T) {
 		b.get(ctx, a, bad)
 		b.wait(a)
 		stop()
+		b.Close()
 		close(b.said)
 		for e := range b.said {
-			if e.Peer == bad.Self && errors.Is(e.Err, tree.ErrWrongData) {
-				return
+			if e.Kind != Banned {
+				continue
 			}
+			if e.Peer != bad.Self || !errors.Is(e.Err, tree.ErrWrongData) || !strings.HasPrefix(e.File, "file 00000") || e.Offset%group != 0 ||
+				!bytes.Equal(spoiled, a.store.files[int(e.File[len(e.File)-1]-'0')].data[e.Offset:][:group]) {
+				t.Errorf("%+v", e)
+			}
+			if banned := b.Status().Banned; len(banned) != 1 || banned[0].Peer != e.Peer || banned[0].File != e.File || banned[0].Offset != e.Offset || banned[0].When.IsZero() {
+				t.Errorf("%+v are banned", banned)
+			}
+			return
 		}
 		t.Error("nobody was told who has sent a wrong byte")
 	})
@@ -312,13 +340,11 @@ func TestChangedFile(t *testing.T) {
 			t.Errorf("%d of %d groups are there, want all but one", have, of)
 		}
 		stop()
-		select {
-		case e := <-a.said:
-			if !errors.Is(e.Err, tree.ErrChanged) || e.Peer != b.Self {
-				t.Errorf("the sharer is told %+v", e)
-			}
-		default:
-			t.Error("the sharer is not told")
+		if e, ok := a.heard(Unsent); !ok || !errors.Is(e.Err, tree.ErrChanged) || e.Peer != b.Self || e.File != "file 000002" {
+			t.Errorf("the sharer is told %+v", e)
+		}
+		if e, ok := b.heard(Stuck); !ok || !errors.Is(e.Err, errParts) || e.Peer != a.Self || e.File != "file 000002" {
+			t.Errorf("the getter is told %+v", e)
 		}
 	})
 }

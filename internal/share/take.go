@@ -157,9 +157,13 @@ func (x *session) give(g int64, data []byte) error {
 	s.moved = time.Now()
 	fresh := s.picker.got(x.m, n, s.moved)
 	s.traffic.Got++
-	if !fresh {
+	if fresh {
+		s.had += int64(len(data))
+	} else {
 		s.traffic.Lost++
 	}
+	s.down.add(len(data), s.moved)
+	x.down.add(len(data), s.moved)
 	s.mu.Unlock()
 	if fresh {
 		if t.fresh.To != n {

@@ -23,6 +23,10 @@ func (x *session) tell() {
 		case <-x.gone:
 			return
 		}
+		if x.share.hasEnded() {
+			x.takeLeave()
+			return
+		}
 		now := time.Now()
 		frames, asks, wait, waiting := x.news(now)
 		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
@@ -78,7 +82,7 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	case x.toldAll, s.Passing:
 	case all:
 		x.toldAll = true
-		add(frameHave, []byte{1})
+		add(frameHave, []byte{haveAll})
 	case now.Sub(x.toldAt) < haveTime && !x.asksAny(): // who chooses what to send must know it now
 		again = haveTime
 	default:
@@ -86,6 +90,10 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 		for _, have := range x.pieces() {
 			add(frameHave, have)
 		}
+	}
+	if !x.toldAll && !x.toldDone && s.head.Final && s.lacking() == 0 {
+		x.toldDone = true
+		add(frameHave, []byte{haveEnough})
 	}
 	if n := s.others(x); n != x.toldOf {
 		x.toldOf = n
@@ -100,7 +108,7 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	}
 	x.trims = nil
 	asks = x.questions(now)
-	if s.picker.done.count+s.picker.skipped.count < s.layout.groups {
+	if s.lacking() > 0 {
 		again = haveTime // others may have become slow
 	}
 	again = min(again, wait)
@@ -110,10 +118,22 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	return frames, asks, again, waiting
 }
 
+// lacking returns how many groups are known of, wanted, and not there.
+func (s *Share) lacking() int64 {
+	return s.layout.groups - s.picker.done.count - s.picker.skipped.count
+}
+
+// hasEnded tells whether the share has ended for all.
+func (s *Share) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended != nil
+}
+
 // others counts who else fetches the share.
 func (s *Share) others(x *session) (n int) {
 	for _, o := range s.sessions {
-		if o != x && !o.m.all {
+		if o != x && !o.done {
 			n++
 		}
 	}
@@ -124,7 +144,7 @@ func (s *Share) others(x *session) (n int) {
 // which of them are there.
 func (x *session) pieces() (contents [][]byte) {
 	s := x.share
-	c := []byte{0}
+	c := []byte{haveSome}
 	for i := range pieces(pieces(s.layout.groups)) {
 		w := s.complete(i)
 		if x.asksAny() {
@@ -137,7 +157,7 @@ func (x *session) pieces() (contents [][]byte) {
 		c = binary.LittleEndian.AppendUint64(binary.AppendUvarint(c, uint64(i)), w)
 		if len(c) > maxHave-20 {
 			contents = append(contents, c)
-			c = []byte{0}
+			c = []byte{haveSome}
 		}
 	}
 	if len(c) > 1 {

@@ -29,6 +29,7 @@ const (
 	framePeers               // where the sender, and others who take part, may be reached
 	frameCrowd               // how many fetch the share
 	frameManifest            // groups of the manifest are asked for
+	frameEnded               // the share has ended; the last frame
 )
 
 const (
@@ -38,6 +39,13 @@ const (
 	maxAsked   = 64                 // requests that are not answered yet
 	maxSkip    = 64                 // deeper than any tree
 	maxHave    = 32 << 10           // bytes, in a frame
+)
+
+// What HAVE says besides pieces.
+const (
+	haveSome   = iota
+	haveAll    // there are and will be
+	haveEnough // more is not wanted
 )
 
 // errWire: the other side has sent what nobody sends who follows the protocol.

@@ -91,7 +91,11 @@ func TestShare(t *testing.T) {
 	defer s.Close()
 	give := config
 	give.Self, give.Store = from.Self(), s
-	give.Events = func(e share.Event) { said <- e }
+	give.Events = func(e share.Event) {
+		if e.Kind == share.Unsent {
+			said <- e
+		}
+	}
 	sharer = share.New(give)
 	defer sharer.Close()
 	var hub share.Hub

@@ -69,8 +69,21 @@ var (
 	ErrRun = errors.New("no such run")
 )
 
-func nodeError(r Run, err error) error {
-	return fmt.Errorf("node %d (groups %d to %d): %w", r.Split(), r.From, r.To-1, err)
+// A PlaceError says which group an error is about, or which node: the groups below it.
+type PlaceError struct {
+	Run Run // of one group, or of the groups of a node
+	Err error
 }
 
-func groupError(g int64, err error) error { return fmt.Errorf("group %d: %w", g, err) }
+func (e *PlaceError) Error() string {
+	if e.Run.Len() > 1 {
+		return fmt.Sprintf("node %d (groups %d to %d): %v", e.Run.Split(), e.Run.From, e.Run.To-1, e.Err)
+	}
+	return fmt.Sprintf("group %d: %v", e.Run.From, e.Err)
+}
+
+func (e *PlaceError) Unwrap() error { return e.Err }
+
+func nodeError(r Run, err error) error { return &PlaceError{r, err} }
+
+func groupError(g int64, err error) error { return &PlaceError{Run{g, g + 1}, err} }
