@@ -2,8 +2,7 @@ package shares
 
 import (
 	"slices"
-	"sync"
-	"time"
+	"strings"
 
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -34,7 +33,10 @@ func (x *sharing) describe() api.Share {
 		d.To = append(d.To, x.of.Host.CalledSubject(s))
 	}
 	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0, NotAfter: x.record.NotAfter}
-	x.status(&d, &t)
+	root := status(x.of.Host, x.share, &d)
+	if d.Root != "" {
+		t.Root, d.Path = root, ""
+	}
 	if name := d.Name; len(name) <= 64 {
 		t.Name = name
 	}
@@ -57,41 +59,22 @@ func (x *sharing) describe() api.Share {
 	return d
 }
 
-// status is what a share between peers tells.
-func (x *sharing) status(d *api.Share, t *share.Ticket) {
-	index := x.share.Index()
-	if index.Done() {
-		t.Root = x.share.Root
-		d.Root = t.Root.String()
-		d.Path = ""
+// status adds what the share between peers tells.
+func status(h Host, s *share.Share, d *api.Share) (root tree.Hash) {
+	v := s.Status()
+	d.Have, d.Sent, d.Got, d.SentPS, d.GotPS = v.Bytes, v.Sent, v.Got, v.Up, v.Down
+	if v.Final && v.Root != (tree.Hash{}) {
+		d.Root = v.Root.String()
 	}
-}
-
-// A meter makes rates of what was counted.
-type meter struct {
-	mu     sync.Mutex
-	when   time.Time
-	counts [2]int64
-	rates  [2]float64
-}
-
-// read takes counts, and returns how fast they grow a second, over the last while.
-func (m *meter) read(now time.Time, counts ...int64) (rates [2]float64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	passed := now.Sub(m.when)
-	if passed < interval/2 {
-		return m.rates
-	}
-	for i, n := range counts {
-		if !m.when.IsZero() && passed < 10*time.Second {
-			weight := min(1, passed.Seconds()/2)
-			m.rates[i] += weight * (float64(n-m.counts[i])/passed.Seconds() - m.rates[i])
+	for _, p := range v.Peers {
+		one := api.SharePeer{ID: p.ID.String(), Name: h.Called(p.ID), SentPS: p.Up, GotPS: p.Down}
+		if v.OfGroups > 0 {
+			one.Has = float64(p.Groups) / float64(v.OfGroups)
 		}
-		m.counts[i] = n
+		d.Peers = append(d.Peers, one)
 	}
-	m.when = now
-	return m.rates
+	slices.SortFunc(d.Peers, func(a, b api.SharePeer) int { return strings.Compare(a.ID, b.ID) })
+	return v.Root
 }
 
 // describe tells how far it is.
@@ -100,8 +83,6 @@ func (f *fetching) describe() api.Share {
 		Paths: []string{f.target}}
 	t := f.share.Index().Totals()
 	d.Entries, d.Files, d.Bytes = t.Entries, t.Files, t.Bytes
-	have, _ := f.share.Have()
-	traffic := f.share.Traffic()
-	d.Have, d.Sent, d.Got = have*tree.Group, traffic.Sent*tree.Group, traffic.Got*tree.Group
+	status(f.of.Host, f.share, &d)
 	return d
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
@@ -25,10 +24,8 @@ type fetching struct {
 	target string
 	since  time.Time
 	share  *share.Share
-	meter  meter
 	tell   func(api.FetchEvent)
 	news   chan api.FetchEvent // to be told
-	gone   chan error          // has room for one: the sharer does not share it
 
 	mu    sync.Mutex       // guards what follows
 	named map[peer.ID]bool // of whom the sharer has told
@@ -78,7 +75,7 @@ func (s *Shares) newFetching(r api.FetchRequest, tell func(api.FetchEvent)) (*fe
 	case r.Overwrite && r.Rename:
 		return nil, transport.Usage(errors.New("what is there already is replaced or stays: not both"))
 	}
-	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), gone: make(chan error, 1), named: map[peer.ID]bool{}}, nil
+	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), named: map[peer.ID]bool{}}, nil
 }
 
 // begin lets others find what is fetched.
@@ -119,21 +116,11 @@ func (f *fetching) learnt(from, id peer.ID, addrs []string) {
 }
 
 func (f *fetching) event(e share.Event) {
-	tell(f.of.Host, f.name(), e)
-	if e.Peer == f.ticket.Sharer && errors.Is(e.Err, share.ErrGone) {
-		select {
-		case f.gone <- e.Err:
-		default:
-		}
-	}
-	v := api.FetchEvent{Type: api.FetchNote, Text: e.Text}
+	report(f.of.Host, f.name(), e)
+	v := api.FetchEvent{Type: api.FetchNote, Text: words(e)}
 	if !e.Peer.IsZero() {
 		v.Peer = f.of.Host.Called(e.Peer)
 	}
-	if e.Err != nil {
-		v.Text += ": " + e.Err.Error()
-	}
-	v.Text = neutral.Line(v.Text)
 	select {
 	case f.news <- v:
 	default: // somebody sends so many that nobody reads them
@@ -168,7 +155,9 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if err := f.resume(st); err != nil {
 		return f.explain(err)
 	}
-	if err := f.takePart(ctx, nil); err != nil {
+	leave := f.join(ctx)
+	defer leave()
+	if err := f.await(ctx, f.share.Over(), nil); err != nil {
 		return f.explain(err)
 	}
 	if err := st.Finish(); err != nil {
@@ -180,34 +169,47 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 		done.Paths = append(done.Paths, filepath.Join(r.Target, name))
 	}
 	f.tell(done)
+	if r.Stay {
+		f.await(ctx, nil, nil) //nolint:errcheck // it returns why the request ends
+	}
 	return nil
 }
 
 // resume takes up what an earlier fetch has left.
 func (f *fetching) resume(st *stage.Stage) error {
+	if head, manifest, ok := st.Head(); ok {
+		if err := f.share.Restore(head, manifest); err != nil {
+			return err
+		}
+	}
 	st.Have(f.share.Had)
 	return nil
 }
 
-// takePart fetches until all is there, and tells how far it is and of entries that were found.
-func (f *fetching) takePart(ctx context.Context, found <-chan []api.ShareEntry) error {
+// join takes part with others until leave is called.
+func (f *fetching) join(ctx context.Context) (leave func()) {
 	drop := f.of.hub.Put(f.share)
-	defer drop()
 	ctx, cancel := context.WithCancel(ctx)
 	var joined sync.WaitGroup
 	joined.Go(func() { f.share.Join(ctx, f.of.Host.Network(), f.ticket.Sharer) })
-	defer joined.Wait()
-	defer cancel()
+	return func() {
+		cancel()
+		joined.Wait()
+		drop()
+	}
+}
+
+// await tells how far it is, and of entries that were found, until all is there, or, to
+// hand it on, until the end.
+func (f *fetching) await(ctx context.Context, over <-chan struct{}, found <-chan []api.ShareEntry) error {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
-		case <-f.share.Over():
+		case <-over:
 			return f.share.Err()
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case err := <-f.gone:
-			return err
 		case entries := <-found:
 			f.tell(api.FetchEvent{Type: api.FetchList, Entries: entries})
 		case e := <-f.news:
@@ -232,7 +234,7 @@ func (f *fetching) explain(err error) error {
 		return transport.Mark(err, api.ErrConflict)
 	case errors.Is(err, stage.ErrDamaged):
 		return transport.WithHint(err, "what is in "+filepath.Join(f.target, ".tenon-"+f.ticket.ID.String())+" can be removed; all is fetched again then")
-	case errors.Is(err, share.ErrGone):
+	case errors.Is(err, share.ErrGone), errors.Is(err, share.ErrEnded):
 		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "it is shared no more, or not with this node: whoever shares it knows")
 	}
 	return err

@@ -127,7 +127,9 @@ func (f *fetching) list(ctx context.Context, r api.FetchRequest) error {
 	f.share = share.New(f.config(l))
 	defer f.share.Close() //nolint:errcheck // it returns nil
 	defer cancel()        // before Close waits for Learn
-	if err := f.takePart(ctx, l.found); err != nil {
+	leave := f.join(ctx)
+	defer leave()
+	if err := f.await(ctx, f.share.Over(), l.found); err != nil {
 		return f.explain(err)
 	}
 	d := f.describe()

@@ -109,6 +109,21 @@ func (s *Shares) put(ctx context.Context, r *record) error {
 	})
 }
 
+// save writes a record of which something has changed, if it was not dropped meanwhile.
+func (s *Shares) save(r *record) {
+	text, err := json.Marshal(r)
+	if err == nil {
+		ctx := context.WithoutCancel(s.life)
+		err = s.DB.Update(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE shares SET record = ? WHERE id = ?`, string(text), r.ID.String())
+			return err
+		})
+	}
+	if err != nil {
+		s.Host.Tell(api.Event{Type: "warning", Text: r.name() + ": " + err.Error()})
+	}
+}
+
 // drop removes a record.
 func (s *Shares) drop(ctx context.Context, id share.ID) error {
 	return s.DB.Update(ctx, func(tx *sql.Tx) error {

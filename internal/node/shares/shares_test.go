@@ -321,3 +321,46 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("%d bytes were there, and %d of %d have come", had, done.Share.Got, all)
 	}
 }
+
+// Who stays hands on what it has, when the one who shares it is gone.
+func TestStay(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	var staying sync.WaitGroup
+	defer staying.Wait()
+	defer stop()
+	staying.Go(func() {
+		target := t.TempDir()
+		err := bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Stay: true}, func(e api.FetchEvent) {
+			if e.Type == api.FetchDone {
+				close(done)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if entries, err := os.ReadDir(target); err != nil || len(entries) != 1 {
+			t.Errorf("at the target there are %v, %v", entries, err)
+		}
+	})
+	<-done
+	target := t.TempDir()
+	had := int64(0)
+	var once sync.Once
+	err = carol.Fetch(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Target: target, Down: 100 << 10}, func(e api.FetchEvent) {
+		if e.Share != nil && e.Share.Entries > 0 && len(e.Share.Peers) == 2 {
+			once.Do(func() {
+				had = e.Share.Have
+				world.Break(alice.net, carol.net)
+			})
+		}
+	})
+	must(t, err)
+	same(t, dir, filepath.Join(target, "photos"))
+	_ = had
+}

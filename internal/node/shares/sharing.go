@@ -36,7 +36,6 @@ type sharing struct {
 	stop     context.CancelCauseFunc
 	done     chan struct{}
 	since    time.Time
-	meter    meter
 
 	mu    sync.Mutex // guards what follows
 	notes []api.ShareNote
@@ -129,7 +128,8 @@ func (s *Shares) start(r *record) (*sharing, error) {
 		return nil, err
 	}
 	x.ctx, x.stop = context.WithCancelCause(s.life)
-	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event})
+	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event,
+		Own: s.Host.Places, Learnt: s.Host.Learnt, Up: r.Request.Up})
 	x.scan, err = scan.New(scan.Config{Paths: r.Request.Paths, Cache: s.Dir, Exclude: exclude, Only: only, GitIgnore: r.Request.GitIgnore,
 		Check: r.Request.Check, Note: x.note, Add: func(p []byte, final bool) error { return x.share.Add(p, final, s.Host.Key().SignAs) }})
 	if err != nil {
@@ -167,6 +167,7 @@ func (x *sharing) run() {
 		drop()
 		<-x.ctx.Done()
 	}
+	x.bury(context.Cause(x.ctx))
 	drop()
 	x.share.Close() //nolint:errcheck // it returns nil
 	x.scan.Close()  //nolint:errcheck // only what makes the next start slower is lost
@@ -180,6 +181,20 @@ func (x *sharing) run() {
 		}
 	}
 	x.of.Host.Expect()
+}
+
+// bury tells all who take part that the share has ended, if it has ended for good.
+func (x *sharing) bury(cause error) {
+	why := share.Withdrawn
+	switch {
+	case errors.Is(cause, errExpired):
+		why = share.Expired
+	case !errors.Is(cause, errUnshared):
+		return
+	}
+	if _, err := x.share.Unshare(why, x.of.Host.Key().SignAs); err != nil {
+		x.of.Host.Tell(api.Event{Type: "warning", Text: err.Error()})
+	}
 }
 
 func (x *sharing) set(state string, err error) {
@@ -207,20 +222,43 @@ func (x *sharing) note(n scan.Note) {
 }
 
 // event tells what happens between peers.
-func (x *sharing) event(e share.Event) { tell(x.of.Host, x.record.name(), e) }
+func (x *sharing) event(e share.Event) {
+	report(x.of.Host, x.record.name(), e)
+	if e.Kind != share.Finished {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if slices.Contains(x.record.Fetched, e.Peer) {
+		return
+	}
+	x.record.Fetched = append(x.record.Fetched, e.Peer)
+	kept := *x.record
+	kept.Fetched = slices.Clone(kept.Fetched)
+	x.of.go1(func() { x.of.save(&kept) })
+}
 
-func tell(h Host, name string, e share.Event) {
-	text := name + ": "
-	v := api.Event{Type: "share"}
+// report puts it on record what happens in a share.
+func report(h Host, name string, e share.Event) {
+	v := api.Event{Type: "share", Text: words(e)}
 	if !e.Peer.IsZero() {
 		v.Peer = e.Peer.String()
-		text += h.Called(e.Peer) + " "
+		v.Text = h.Called(e.Peer) + " " + v.Text
 	}
-	if text += e.Text; e.Err != nil {
+	v.Text = name + ": " + v.Text
+	h.Tell(v)
+}
+
+// words says what has happened, in a line that is harmless.
+func words(e share.Event) string {
+	text := e.Text
+	if e.File != "" {
+		text += fmt.Sprintf(": %s, at byte %d", e.File, e.Offset)
+	}
+	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	v.Text = neutral.Line(text)
-	h.Tell(v)
+	return neutral.Line(text)
 }
 
 // Watch tells how a share is, whenever that has changed, until it is over.

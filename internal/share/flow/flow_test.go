@@ -183,10 +183,10 @@ func TestBrokenPipe(t *testing.T) {
 
 // A slow writer stops now and then, for an hour, and looks how much is there meanwhile.
 type slow struct {
-	t      *testing.T
-	f      *Flow
-	n      int64
-	most   uint64
+	t    *testing.T
+	f    *Flow
+	n    int64
+	most uint64
 }
 
 func (w *slow) Write(p []byte) (int, error) {
