@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -159,19 +160,36 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 		s.traffic.Manifest++
 	default:
 		s.traffic.Sent++
-		now := time.Now()
-		s.up.add(len(p), now)
-		w.x.up.add(len(p), now)
 	}
 	s.mu.Unlock()
 	if short {
 		return 0, errTrimmed
 	}
 	w.at++
-	if w.err = w.x.write(frameData, func(b []byte) []byte { return append(b, p...) }); w.err != nil {
+	for rest := p; len(rest) > 0 && w.err == nil; {
+		cut := rest[:min(len(rest), cmp.Or(s.limits.cut, len(rest)))]
+		rest = rest[len(cut):]
+		if w.err = w.x.await(frameHeadN + len(cut)); w.err == nil {
+			w.err = w.x.write(frameData, func(b []byte) []byte { return append(b, cut...) })
+		}
+		if w.err == nil && !w.manifest {
+			w.x.sent(len(cut))
+		}
+	}
+	if w.err != nil {
 		return 0, w.err
 	}
 	return len(p), nil
+}
+
+// sent counts bytes that were sent.
+func (x *session) sent(n int) {
+	s := x.share
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.up.add(n, now)
+	x.up.add(n, now)
 }
 
 // scarce chooses a piece for somebody who asks for any, and knows of so many groups: one that

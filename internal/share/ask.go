@@ -8,16 +8,26 @@ import (
 
 // stallTime is how long those who fetch a share wait for each other before they ask
 // somebody who has sent everything to one of them already.
-const stallTime = 2 * time.Second
+const (
+	stallTime = 2 * time.Second
+	maxStall  = 5 * time.Minute // more than that is not added to it
+)
 
 // questions returns as many questions as the other side should have to do, and notes them
 // as asked.
 func (x *session) questions(now time.Time) (all []want) {
+	s := x.share
+	x.paused = 0
 	for len(x.asks) < maxAsked/2 {
+		if x.paused = s.pause(x, now); x.paused > 0 {
+			break
+		}
 		q, ok := x.question(now)
+		s.served(x)
 		if !ok {
 			break
 		}
+		s.expect(&q)
 		x.asks = append(x.asks, q)
 		all = append(all, q.want)
 	}
@@ -58,7 +68,7 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 		return q, true
 	}
 	switch {
-	case x.spent && x.crowd > 0 && !s.stalled(now):
+	case x.spent && x.crowd > 0 && !s.stalled(x, now):
 		return q, false
 	case !x.spent && x.asksAny():
 		return x.anything(q, now)
@@ -97,14 +107,23 @@ func (x *session) anything(q asked, now time.Time) (asked, bool) {
 	return q, true
 }
 
-// stalled tells whether nothing has come from anybody for a while, nor is about to.
-func (s *Share) stalled(now time.Time) bool {
+// stalled tells whether nothing has come from anybody for a while, nor is about to: for longer
+// than one who has everything needs to send others the two pieces that each of them has asked
+// it for, if it sends to them as fast as to us. From then on nobody is waited for until something
+// comes from one who has not everything: those who fetch the share may be out of each other's
+// reach.
+func (s *Share) stalled(x *session, now time.Time) bool {
 	for _, o := range s.sessions {
 		if len(o.asks) > 0 {
-			return false
+			return s.alone
 		}
 	}
-	return now.Sub(s.moved) > stallTime
+	wait := stallTime
+	if x.m.rate > 0 {
+		wait += time.Duration(min(2*piece/x.m.rate, maxStall.Seconds()) * float64(time.Second))
+	}
+	s.alone = s.alone || now.Sub(s.moved) > wait
+	return s.alone
 }
 
 // nextManifest returns which groups of the manifest to ask for.
@@ -118,7 +137,7 @@ func (s *Share) nextManifest(x *session) tree.Run {
 		return tree.Run{From: shape.Groups() - 1, To: shape.Groups()}
 	}
 	from := have / tree.Group
-	return tree.Run{From: from, To: min(from+maxRequest, shape.Groups())}
+	return tree.Run{From: from, To: min(from+s.picker.atMost(maxRequest), shape.Groups())}
 }
 
 // known returns the depth above which the tree of a file is known. It opens the file.

@@ -118,7 +118,7 @@ func TestGone(t *testing.T) {
 			t.Errorf("it has not waited for the sharer: %v", b.Err())
 		default:
 		}
-		a.hub = Hub{}
+		a.drop()
 		<-b.Over()
 		if err := b.Err(); !errors.Is(err, ErrEnded) {
 			t.Error(err)

@@ -20,7 +20,8 @@ type memory struct {
 	broken  error                 // of every write
 	changed map[int]bool          // these files
 	opened  int
-	opens   func(n int) // before a file is opened
+	opens   func(n int)            // before a file is opened
+	reads   func(n int, off int64) // before a group is read
 }
 
 type memoryFile struct {
@@ -60,6 +61,9 @@ func (m *memory) Got(r tree.Run) {
 func (f *memoryFile) ReadAt(p []byte, off int64) (int, error) {
 	f.of.mu.Lock()
 	defer f.of.mu.Unlock()
+	if f.of.reads != nil {
+		f.of.reads(f.n, off)
+	}
 	n, err := bytes.NewReader(f.data).ReadAt(p, off)
 	if f.of.spoil != nil {
 		f.of.spoil(f.n, p[:n])

@@ -19,6 +19,8 @@ type picker struct {
 	skipped set   // groups that are not wanted, which are taken too
 	crowd   bool  // others fetch the share at the same time
 	inOrder bool  // the first groups are wanted first
+	begun   bool  // somebody was asked for something
+	most    int64 // groups of a request, if not 0
 	members []*member
 	random  *rand.Rand
 }
@@ -76,7 +78,7 @@ func (m *member) outstanding() (n int64) {
 func (p *picker) next(m *member, number uint64, now time.Time) tree.Run {
 	window := p.window(m)
 	out := m.outstanding()
-	size := min(max(window/requestParts, 1), maxRequest)
+	size := p.atMost(min(max(window/requestParts, 1), maxRequest))
 	if out > 0 && out+size > window {
 		return tree.Run{}
 	}
@@ -88,6 +90,13 @@ func (p *picker) next(m *member, number uint64, now time.Time) tree.Run {
 	}
 	p.ask(m, number, r, now)
 	return r
+}
+
+func (p *picker) atMost(n int64) int64 {
+	if p.most > 0 {
+		return min(n, p.most)
+	}
+	return n
 }
 
 // ask notes that a member was asked for a run.
@@ -126,9 +135,13 @@ func (p *picker) free(m *member, size int64) tree.Run {
 
 // start returns where a member that cannot go on from its last request begins, or -1.
 func (p *picker) start(m *member) int64 {
+	begun := p.begun
+	p.begun = true
 	switch {
 	case p.inOrder:
 		return p.firstOpen(m, 0)
+	case !begun && m.all && len(p.members) == 1: // others may begin at the same time
+		return max(p.firstOpen(m, p.random.Int64N(max(p.groups, 1))), p.firstOpen(m, 0))
 	case p.crowd:
 		return p.rare(m)
 	default:

@@ -49,11 +49,12 @@ type session struct {
 	// What share.mu guards:
 
 	m         *member
-	head      Head    // what the other side knows of the manifest
-	number    uint64  // of the last question
-	asks      []asked // questions that are not answered yet, in order
-	trims     []trim  // to be told
-	told      set     // pieces that the other side was told of
+	head      Head          // what the other side knows of the manifest
+	number    uint64        // of the last question
+	asks      []asked       // questions that are not answered yet, in order
+	trims     []trim        // to be told
+	paused    time.Duration // until more may be asked for, if that is limited
+	told      set           // pieces that the other side was told of
 	toldAt    time.Time
 	toldAll   bool // that everything is here
 	toldDone  bool // that no more is wanted
@@ -75,6 +76,7 @@ type asked struct {
 	want
 	head Head     // which manifest is meant, if it is about that
 	r    *request // of the picker, else
+	due  int64    // bytes that are expected, if that is limited
 }
 
 type trim struct {
@@ -177,6 +179,10 @@ func (s *Share) run(x *session) error {
 	s.check()
 	delete(s.sessions, x.peer)
 	s.picker.leave(x.m)
+	for i := range x.asks {
+		s.unexpect(&x.asks[i], x.asks[i].due)
+	}
+	s.served(x)
 	if s.fetching == x {
 		s.fetching = nil
 	}

@@ -108,6 +108,7 @@ type Share struct {
 	fetching *session // whom the manifest is being fetched from
 	traffic  Traffic
 	moved    time.Time // when the last group came
+	alone    bool      // others who fetch the share are not waited for
 	stored   int64     // groups of which the Store knows
 	until    int64     // the group from which on none is asked for
 	given    set       // pieces that were sent to somebody who asked for any
@@ -120,6 +121,7 @@ type Share struct {
 	ending   *Ending       // which shows it, if it can be shown
 	quit     chan struct{} // closed when nobody shall be asked any more
 
+	limits   limits
 	up, down meter
 	weighed  int64 // groups whose bytes are counted
 	had      int64 // bytes of groups that are there
@@ -140,6 +142,7 @@ func New(c Config) *Share {
 	if s.until = math.MaxInt64; c.Passing {
 		s.until = 0
 	}
+	s.limit()
 	return s
 }
 

@@ -29,6 +29,7 @@ type party struct {
 	said  chan Event
 
 	unserve func()
+	drop    func()
 }
 
 // world is where parties meet.
@@ -37,6 +38,8 @@ type world struct {
 	t      *testing.T
 	sharer *party
 	blocks [][]byte
+
+	limited int64 // how many bytes a second the sharer sends, if not 0
 }
 
 func (w *world) party(name string, config func(*Config)) *party {
@@ -51,7 +54,7 @@ func (w *world) party(name string, config func(*Config)) *party {
 		config(&c)
 	}
 	p.Share = New(c)
-	p.hub.Put(p.Share)
+	p.drop = p.hub.Put(p.Share)
 	p.unserve = p.node.Serve(Proto, p.hub.Handle)
 	w.t.Cleanup(func() {
 		p.Close()
@@ -62,7 +65,7 @@ func (w *world) party(name string, config func(*Config)) *party {
 
 // share makes a party that shares files of these sizes.
 func (w *world) share(sizes ...int64) *party {
-	w.sharer = w.party("sharer", nil)
+	w.sharer = w.party("sharer", func(c *Config) { c.Up = w.limited })
 	w.blocks = w.sharer.store.fill(sizes...)
 	for i, b := range w.blocks {
 		if err := w.sharer.Add(b, i == len(w.blocks)-1, w.sharer.node.Key().SignAs); err != nil {

@@ -112,6 +112,7 @@ func (x *session) takeData(p []byte) error {
 	if !t.on {
 		return fmt.Errorf("%w: data without an answer", errWire)
 	}
+	x.came(len(p))
 	for {
 		rest, err := t.verifier.Feed(p)
 		if err != nil {
@@ -155,6 +156,7 @@ func (x *session) give(g int64, data []byte) error {
 	}
 	s.mu.Lock()
 	s.moved = time.Now()
+	s.alone = s.alone && x.m.all
 	fresh := s.picker.got(x.m, n, s.moved)
 	s.traffic.Got++
 	if fresh {
@@ -246,6 +248,7 @@ func (x *session) takeEnd(p []byte) error {
 		return fmt.Errorf("%w: an answer that is too short", errWire)
 	}
 	q := x.asks[0]
+	s.unexpect(&q, q.due)
 	x.asks = x.asks[1:]
 	switch {
 	case q.manifest == 0:

@@ -112,6 +112,9 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 		again = haveTime // others may have become slow
 	}
 	again = min(again, wait)
+	if x.paused > 0 {
+		again = min(again, x.paused)
+	}
 	if !waiting {
 		x.heard.Store(now.UnixNano())
 	}
