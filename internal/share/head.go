@@ -177,7 +177,6 @@ func (s *Share) learn() error {
 		}
 	}
 	s.picker.groups = min(s.layout.groups, s.until)
-	s.weigh()
 	return nil
 }
 

@@ -80,6 +80,11 @@ func TestHostileMembers(t *testing.T) {
 		"a space":                      frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x :1"}}})...),
 		"a C1 character":               frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x\x9b:1"}}})...),
 		"a million peers":              bytes.Repeat(frame(framePeers, appendContacts(nil, slices.Repeat([]contact{{somebody(), nil}}, 32))...), 1_000_000/32),
+		"an end that nobody signed":    frame(frameEnded, Ending{Why: Withdrawn}.Append(nil)...),
+		"half an end of the share":     frame(frameEnded, 1, 2, 3),
+		"an end that there is not yet": frame(frameEnded, Ending{Why: 200}.Append(nil)...),
+		"enough, and again":            bytes.Repeat(frame(frameHave, haveEnough), 1000),
+		"a kind of having":             frame(frameHave, 3),
 		"a crowd of all":               frame(frameCrowd, numbers(1<<63)...),
 		"questions for anything":       bytes.Repeat(frame(frameAny, 1, 9), 60),
 	} {
@@ -217,6 +222,8 @@ func FuzzSession(f *testing.F) {
 	f.Add(frame(frameHave, 1), false)
 	f.Add(append(frame(frameAnswer, numbers(1, 0, 4)...), frame(frameData, 1, 2, 3)...), false)
 	f.Add(frame(frameEnd, numbers(1, 0)...), false)
+	f.Add(frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"192.0.2.1:1"}}})...), true)
+	f.Add(frame(frameEnded, Ending{Why: Withdrawn}.Append(nil)...), false)
 	f.Fuzz(func(t *testing.T, frames []byte, shares bool) {
 		virtually(t, func(t *testing.T, w *world) {
 			a := w.share(1, 70_000)

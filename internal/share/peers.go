@@ -125,6 +125,10 @@ func (s *Share) unheard(x *session, now time.Time) (some []contact, again time.D
 // takePeers learns who else takes part, and where the other side and these may be reached.
 // Whoever tells of more than anybody could use is not listened to.
 func (x *session) takePeers(p []byte) error {
+	may := maxNamed + int(time.Since(x.began)/time.Second)
+	if x.named >= may {
+		return nil // to look whether these are keys takes time, too
+	}
 	cs, err := parseContacts(p)
 	if err != nil {
 		return err
@@ -132,7 +136,7 @@ func (x *session) takePeers(p []byte) error {
 	s := x.share
 	in := introduction{from: x.peer}
 	for _, c := range cs {
-		if x.named++; x.named > maxNamed+int(time.Since(x.began)/time.Second) {
+		if x.named++; x.named > may {
 			break
 		}
 		switch c.id {

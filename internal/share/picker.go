@@ -165,13 +165,15 @@ func (p *picker) firstOpen(m *member, from int64) int64 {
 	return -1
 }
 
-// firstLacking returns the first group that is wanted and not there.
-func (p *picker) firstLacking() int64 {
-	for g := int64(0); ; g++ {
-		if g = p.done.scan(g, p.groups, true); g == p.groups || !p.skipped.has(g) {
-			return g
+// firstLacking returns the first group that is wanted and not there, or how many there are.
+func (p *picker) firstLacking() (g int64) {
+	for g < p.groups {
+		if g = p.done.scan(g, p.groups, true); !p.skipped.has(g) {
+			break
 		}
+		g = p.skipped.scan(g, p.groups, true)
 	}
+	return g
 }
 
 // samples is how many open pieces are looked at for the rarest of them.

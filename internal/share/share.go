@@ -123,7 +123,7 @@ type Share struct {
 
 	limits   limits
 	up, down meter
-	weighed  int64 // groups whose bytes are counted
+	weighed  int64 // groups whose bytes are counted in
 	had      int64 // bytes of groups that are there
 	unwanted int64 // bytes of those that are skipped
 	failure  error
@@ -213,9 +213,10 @@ func (s *Share) reached(h Head) {
 func (s *Share) Had(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.change(&s.unwanted, &s.picker.skipped, r, s.picker.skipped.remove)
+	s.picker.skipped.remove(r)
 	s.picker.taken.add(r)
-	s.change(&s.had, &s.picker.done, r, func(r tree.Run) { s.stored += s.picker.done.add(r) })
+	s.stored += s.picker.done.add(r)
+	s.reweigh(r)
 	s.check()
 }
 
@@ -223,14 +224,13 @@ func (s *Share) Had(r tree.Run) {
 func (s *Share) skip(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.change(&s.unwanted, &s.picker.skipped, r, func(r tree.Run) {
-		for r.From < r.To {
-			lacking := s.picker.done.missing(r.From, r.To)
-			s.picker.skipped.add(lacking)
-			s.picker.taken.add(lacking)
-			r.From = max(lacking.To, r.From+1)
-		}
-	})
+	s.reweigh(r)
+	for r.From < r.To {
+		lacking := s.picker.done.missing(r.From, r.To)
+		s.picker.skipped.add(lacking)
+		s.picker.taken.add(lacking)
+		r.From = max(lacking.To, r.From+1)
+	}
 	s.check()
 }
 

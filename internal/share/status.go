@@ -38,11 +38,13 @@ type PeerStatus struct {
 	Up, Down  float64 // bytes a second, lately
 }
 
-// Status tells how far the share is. It costs little: it looks at no group and no file.
+// Status tells how far the share is. It costs little: it reads once what is new in the manifest,
+// all of it after [Share.Had], and looks at no group and no file.
 func (s *Share) Status() Status {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.weigh()
 	v := Status{
 		Groups: s.picker.done.count, OfGroups: s.layout.groups,
 		Bytes: s.had, OfBytes: s.layout.index.Totals().Bytes, Skipped: s.unwanted,
@@ -98,23 +100,18 @@ func (m *meter) rate(now time.Time) float64 {
 	return m.aged(now) / rateSpan.Seconds() / (1 - math.Exp(-since))
 }
 
-// change changes a set, and counts the bytes of groups that come into it or leave it, as far
-// as the manifest is weighed.
-func (s *Share) change(total *int64, of *set, r tree.Run, change func(tree.Run)) {
-	known := tree.Run{From: r.From, To: min(r.To, s.weighed)}
-	before := s.layout.bytes(of, known)
-	change(r)
-	*total += s.layout.bytes(of, known) - before
-}
-
-// weigh counts the bytes of groups that were there before it was known which they are.
+// weigh counts the bytes of groups that came before somebody asked for how many they have.
 func (s *Share) weigh() {
 	r := tree.Run{From: s.weighed, To: s.layout.groups}
-	if s.picker.done.scan(r.From, r.To, false) < r.To {
-		s.had += s.layout.bytes(&s.picker.done, r)
-	}
-	if s.picker.skipped.count > 0 {
-		s.unwanted += s.layout.bytes(&s.picker.skipped, r)
-	}
+	s.had += s.layout.bytes(&s.picker.done, r)
+	s.unwanted += s.layout.bytes(&s.picker.skipped, r)
 	s.weighed = r.To
+}
+
+// reweigh notes that groups are there, or not wanted, that need not be among those that will
+// be weighed. All are counted anew when somebody asks, since they may come in many runs.
+func (s *Share) reweigh(r tree.Run) {
+	if r.From < s.weighed {
+		s.weighed, s.had, s.unwanted = 0, 0, 0
+	}
 }

@@ -56,8 +56,7 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 	if len(why) != 1 {
 		e.Peer = peer.ID{}
 	}
-	if s.lacking() > 0 {
-		g := s.picker.firstLacking()
+	if g := s.picker.firstLacking(); g < s.picker.groups {
 		for p := range s.layout.parts(tree.Run{From: g, To: g + 1}) {
 			e.File, e.Offset = p.entry.Path, p.run.From*tree.Group
 		}
@@ -71,11 +70,12 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 
 // wants tells whether something is missing, and nobody is asked for any of it.
 func (s *Share) wants() bool {
-	if s.ended != nil || s.closed || s.head.Final && s.lacking() == 0 {
+	all := s.picker.firstLacking() == s.picker.groups // that may be asked for now
+	if s.ended != nil || s.closed || all && (s.head.Final || s.Passing) {
 		return false
 	}
 	for id, x := range s.sessions {
-		if len(x.asks) > 0 || s.lacking() == 0 && id == s.Sharer { // who has more to say
+		if len(x.asks) > 0 || all && id == s.Sharer { // who has more to say
 			return false
 		}
 	}

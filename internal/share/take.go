@@ -159,10 +159,11 @@ func (x *session) give(g int64, data []byte) error {
 	s.alone = s.alone && x.m.all
 	fresh := s.picker.got(x.m, n, s.moved)
 	s.traffic.Got++
-	if fresh {
-		s.had += int64(len(data))
-	} else {
+	switch {
+	case !fresh:
 		s.traffic.Lost++
+	case n < s.weighed:
+		s.had += int64(len(data))
 	}
 	s.down.add(len(data), s.moved)
 	x.down.add(len(data), s.moved)

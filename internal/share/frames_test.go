@@ -1,0 +1,171 @@
+package share
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+var update = flag.Bool("update", false, "write testdata/frames.txt")
+
+const framesHead = `# Frames of /tenon/share/1: docs/protocol/share.md, chapter "Wire". The share has the ID 01 and 15 zeros; its sharer has the key
+# whose seed is 01 and 31 zeros, another who takes part the one of 02 and 31 zeros. The secret is "sixteen bytes...".
+#
+#	NAME: what the frame says
+#	  the frame
+#	refused NAME: why
+`
+
+// frames returns the vectors: a name and what a frame says, and the frame.
+func frames() (all []struct{ name, hex string }) {
+	key, other := peer.KeyFromSeed([32]byte{1}), peer.KeyFromSeed([32]byte{2})
+	id := ID{1}
+	add := func(name string, frame []byte) {
+		all = append(all, struct{ name, hex string }{name, hex.EncodeToString(frame)})
+	}
+	sign := func(h Head) Head {
+		h.Sig = [64]byte(key.SignAs(peer.ContextShare, h.signed(id)))
+		return h
+	}
+	ended := func(why Why) Ending {
+		e := Ending{Why: why}
+		e.Sig = [64]byte(key.SignAs(peer.ContextShare, e.signed(id)))
+		return e
+	}
+	contacts := func(cs ...contact) []byte { return frame(framePeers, appendContacts(nil, cs)...) }
+	two := []string{"192.0.2.1:4001", "[2001:db8::1]:4001"}
+	add("HELLO: from the sharer to the other", frame(frameHello, hello{id, prove(secret, id, key.ID(), other.ID())}.append(nil)...))
+	add("GONE", frame(frameGone))
+	add("HEAD: not final, 300 bytes, hash 07 and 31 zeros", frame(frameHead, sign(Head{Size: 300, Hash: tree.Hash{7}}).Append(nil)...))
+	add("HEAD: final, 70000 bytes, hash 08 and 31 zeros", frame(frameHead, sign(Head{Final: true, Size: 70_000, Hash: tree.Hash{8}}).Append(nil)...))
+	add("HAVE: some, pieces 64 and 66", frame(frameHave, append(append([]byte{haveSome}, numbers(1)...), 5, 0, 0, 0, 0, 0, 0, 0)...))
+	add("HAVE: all", frame(frameHave, haveAll))
+	add("HAVE: enough", frame(frameHave, haveEnough))
+	add("WANT: question 1, groups 200 to 263, skip 3", frame(frameWant, want{number: 1, run: tree.Run{From: 200, To: 264}, skip: 3}.append(nil)...))
+	add("ANY: question 2, of 1000 groups", frame(frameAny, want{number: 2, any: true, known: 1000}.append(nil)...))
+	add("MANIFEST: question 3, of 70000 bytes, group 1", frame(frameManifest, want{number: 3, manifest: 70_000, run: tree.Run{From: 1, To: 2}}.append(nil)...))
+	add("TRIM: question 1, end 220", frame(frameTrim, numbers(1, 220)...))
+	add("ANSWER: question 1, groups 200 to 219", frame(frameAnswer, answerHead{1, tree.Run{From: 200, To: 220}}.append(nil)...))
+	add("DATA: three bytes", frame(frameData, 1, 2, 3))
+	add("END: question 1, it was trimmed", frame(frameEnd, numbers(1, endTrimmed)...))
+	add("PEERS: the sharer, with no address", contacts(contact{key.ID(), nil}))
+	add("PEERS: the sharer, with two addresses, and the other with one", contacts(contact{key.ID(), two}, contact{other.ID(), two[:1]}))
+	add("CROWD: 300", frame(frameCrowd, numbers(300)...))
+	add("ENDED: withdrawn", frame(frameEnded, ended(Withdrawn).Append(nil)...))
+	add("ENDED: its time is over", frame(frameEnded, ended(Expired).Append(nil)...))
+	nine := make([]string, 9)
+	for i := range nine {
+		nine[i] = "a:1"
+	}
+	add("refused PEERS: nine addresses", contacts(contact{key.ID(), nine}))
+	add("refused PEERS: an address of 257 bytes", contacts(contact{key.ID(), []string{strings.Repeat("a", 257)}}))
+	add("refused PEERS: an empty address", contacts(contact{key.ID(), []string{""}}))
+	add("refused PEERS: an address with a space", contacts(contact{key.ID(), []string{"a :1"}}))
+	add("refused PEERS: an address with an ESC", contacts(contact{key.ID(), []string{"a\x1b:1"}}))
+	add("refused PEERS: an address that is not ASCII", contacts(contact{key.ID(), []string{"\u00fc:1"}}))
+	add("refused PEERS: an ID that is nobody's", frame(framePeers, make([]byte, 33)...))
+	add("refused PEERS: the count of addresses is missing", frame(framePeers, key.ID().Bytes()...))
+	add("refused HEAD: a manifest of 2^31 bytes", frame(frameHead, Head{Size: 1 << 31}.Append(nil)...))
+	add("refused HAVE: the first byte is 3", frame(frameHave, 3))
+	add("refused WANT: 65 groups", frame(frameWant, numbers(1, 0, 65, 0)...))
+	add("refused ENDED: a byte is missing", frame(frameEnded, ended(Withdrawn).Append(nil)[:64]...))
+	return all
+}
+
+func TestFrames(t *testing.T) {
+	const path = "testdata/frames.txt"
+	var b strings.Builder
+	b.WriteString(framesHead)
+	for _, f := range frames() {
+		fmt.Fprintf(&b, "\n%s\n  %s\n", f.name, f.hex)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != b.String() {
+		t.Errorf("%s differs; -update writes it", path)
+	}
+}
+
+// What is in the file is read, written again as it was, and believed; or refused.
+func TestReadFrames(t *testing.T) {
+	file, err := os.ReadFile("testdata/frames.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := peer.KeyFromSeed([32]byte{1}).ID()
+	n := 0
+	for part := range strings.SplitSeq(string(file), "\n\n") {
+		name, text, ok := strings.Cut(strings.TrimSpace(part), "\n  ")
+		if !ok || name[0] == '#' {
+			continue
+		}
+		n++
+		p, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, content := p[0], p[frameHeadN:]
+		again := bytes.Clone(content)
+		switch kind {
+		case frameHello:
+			var h hello
+			if h, err = parseHello(content); err == nil {
+				again = h.append(nil)
+			}
+		case frameHead:
+			var h Head
+			if h, err = ParseHead(content); err == nil {
+				if again = h.Append(nil); !key.Verify(peer.ContextShare, h.signed(ID{1}), h.Sig[:]) {
+					t.Errorf("%s: not signed by the sharer", name)
+				}
+			}
+		case frameHave:
+			_, err = (&session{share: New(Config{}), m: &member{}}).has(content)
+		case frameWant, frameAny, frameManifest:
+			var w want
+			if w, err = parseWant(kind, content); err == nil {
+				again = w.append(nil)
+			}
+		case frameAnswer:
+			var a answerHead
+			if a, err = parseAnswer(content); err == nil {
+				again = a.append(nil)
+			}
+		case framePeers:
+			var cs []contact
+			if cs, err = parseContacts(content); err == nil {
+				again = appendContacts(nil, cs)
+			}
+		case frameEnded:
+			var e Ending
+			if e, err = ParseEnding(content); err == nil {
+				if again = e.Append(nil); !key.Verify(peer.ContextShare, e.signed(ID{1}), e.Sig[:]) {
+					t.Errorf("%s: not signed by the sharer", name)
+				}
+			}
+		}
+		if refused := strings.HasPrefix(name, "refused "); refused != (err != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && !bytes.Equal(again, content) {
+			t.Errorf("%s is written as %x", name, again)
+		}
+	}
+	if n != len(frames()) {
+		t.Errorf("%d frames were read of %d", n, len(frames()))
+	}
+}
