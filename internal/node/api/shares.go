@@ -22,6 +22,7 @@ type ShareRequest struct {
 	GitIgnore bool     `json:"gitignore,omitempty"`
 	Check     bool     `json:"check,omitempty"` // all that is sent is hashed again
 	Up        int64    `json:"up,omitempty"`    // bytes a second; 0 = no limit
+	Web       string   `json:"web,omitempty"`   // HOST:PORT at which it is also shown to browsers, by HTTP
 }
 
 // States of a [Share].
@@ -39,6 +40,7 @@ type Share struct {
 	Name     string      `json:"name"`
 	Paths    []string    `json:"paths,omitempty"`  // what is shared; of one that is fetched, where it goes
 	Ticket   string      `json:"ticket,omitempty"` // a secret
+	Links    []string    `json:"links,omitempty"`  // for browsers; secrets, too
 	Root     string      `json:"root,omitempty"`   // the BLAKE3 of the manifest, once it is known
 	State    string      `json:"state"`
 	Error    string      `json:"error,omitempty"`

@@ -32,7 +32,8 @@ type record struct {
 	Request  api.ShareRequest
 	To       []string // subjects
 	Fetched  []peer.ID
-	Kept     bool // it is shared whenever the node runs
+	Link     string // the secret of its page; "" if it has none
+	Kept     bool   // it is shared whenever the node runs
 }
 
 // name is what people call the share.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -362,5 +364,40 @@ func TestStay(t *testing.T) {
 	})
 	must(t, err)
 	same(t, dir, filepath.Join(target, "photos"))
-	_ = had
+	if had > 400_000 {
+		t.Errorf("%d bytes were there when the sharer left", had)
+	}
+}
+
+// A browser gets a share by its link, as long as it is shared.
+func TestWeb(t *testing.T) {
+	var world peertest.World
+	alice := newPerson(t, &world, "alice")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Web: "127.0.0.1:0"})
+	must(t, err)
+	if len(shared.Links) != 1 {
+		t.Fatalf("it has the links %q", shared.Links)
+	}
+	ctx, ready := context.WithCancel(t.Context())
+	must(t, alice.Watch(ctx, shared.ID, func(s api.Share) {
+		if s.State == api.ShareReady {
+			ready()
+		}
+	}))
+	resp, err := http.Get(shared.Links[0] + "files/photos/a")
+	must(t, err)
+	got, err := io.ReadAll(resp.Body)
+	must(t, err)
+	resp.Body.Close()
+	if want, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s, %d bytes, %v", resp.Status, len(got), err)
+	}
+	must(t, alice.Unshare(t.Context(), shared.ID))
+	if resp, err := http.Get(shared.Links[0]); err == nil {
+		resp.Body.Close()
+		t.Errorf("it is there still: %s", resp.Status)
+	}
+	_, err = alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Web: "8080"})
+	wantErr(t, err, transport.ErrUsage)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/page"
 	"github.com/tenon-net/tenon/internal/share/scan"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -34,6 +36,7 @@ type sharing struct {
 	share    *share.Share
 	ctx      context.Context
 	stop     context.CancelCauseFunc
+	web      *web // nil = it is not shown to browsers
 	done     chan struct{}
 	since    time.Time
 
@@ -112,6 +115,12 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 	slices.Sort(made.To)
 	made.To = slices.Compact(made.To)
 	rand.Read(made.ID[:]) //nolint:errcheck // it does not fail
+	if r.Web != "" {
+		if _, _, err := net.SplitHostPort(r.Web); err != nil {
+			return nil, transport.WithHint(transport.Usage(err), "for example 0.0.0.0:8080, or 127.0.0.1:0 for any port of this machine alone")
+		}
+		made.Link = page.Token()
+	}
 	if !r.Public {
 		made.Secret = make([]byte, 32)
 		rand.Read(made.Secret) //nolint:errcheck // it does not fail
@@ -136,6 +145,10 @@ func (s *Shares) start(r *record) (*sharing, error) {
 		x.stop(err)
 		return nil, err
 	}
+	if err := x.show(); err != nil {
+		x.stop(err)
+		return nil, errors.Join(err, x.scan.Close())
+	}
 	s.mu.Lock()
 	s.sharing[x.id] = x
 	s.mu.Unlock()
@@ -144,6 +157,7 @@ func (s *Shares) start(r *record) (*sharing, error) {
 		delete(s.sharing, x.id)
 		s.mu.Unlock()
 		x.stop(errDown)
+		x.web.close()
 		return nil, errors.Join(errDown, x.scan.Close())
 	}
 	s.Host.Expect()
@@ -167,6 +181,7 @@ func (x *sharing) run() {
 		drop()
 		<-x.ctx.Done()
 	}
+	x.web.close()
 	x.bury(context.Cause(x.ctx))
 	drop()
 	x.share.Close() //nolint:errcheck // it returns nil
