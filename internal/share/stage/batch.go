@@ -48,20 +48,24 @@ func (s *Stage) sync() error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
 	s.mu.Lock()
-	b := batch{s, s.index, s.head, s.fresh, s.dirty, s.planned}
-	nothing := len(b.fresh) == 0 && b.index.Size() == s.onDisk && b.head == s.noted && !b.anew
+	b := batch{s, s.index, s.head, s.fresh, s.dirty, s.planned, s.prepared}
+	nothing := len(b.fresh) == 0 && b.index.Size() == s.onDisk && b.head == s.noted && !b.anew && !b.last
 	err := s.broken
 	if err == nil && !nothing {
-		s.fresh, s.dirty, s.bytes, s.planned = nil, dirty{}, 0, false
+		s.fresh, s.dirty, s.bytes, s.planned, s.prepared = nil, dirty{}, 0, false, false
 	}
 	s.mu.Unlock()
 	if err != nil || nothing {
 		return err
 	}
-	if err = b.run(); err != nil {
-		s.mu.Lock()
+	err = b.run()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
 		s.broken = err
-		s.mu.Unlock()
+	case b.last:
+		s.state = placing
 	}
 	return err
 }
@@ -74,6 +78,7 @@ type batch struct {
 	fresh []tree.Run
 	dirty dirty
 	anew  bool // the journal is to be written anew
+	last  bool // everything can get its name then
 }
 
 func (b *batch) run() error {
@@ -85,7 +90,7 @@ func (b *batch) run() error {
 		return err
 	}
 	if b.anew || s.journal.size > max(longJournal, 4*s.journal.short) {
-		return s.rewrite()
+		return s.rewrite(b.last)
 	}
 	r := &recorder{sum: s.journal.sum}
 	r.one('M', s.onDisk, "")
@@ -97,6 +102,9 @@ func (b *batch) run() error {
 		fresh.putRun(run, true)
 	}
 	r.runs('R', &fresh)
+	if b.last {
+		s.placing(r)
+	}
 	if err := s.journal.append(r); err != nil {
 		return err
 	}
@@ -133,7 +141,7 @@ func (s *Stage) saveManifest(x manifest.Index) error {
 // flush syncs what was written.
 func (b *batch) flush() error {
 	s := b.s
-	if b.dirty.many {
+	if b.dirty.many || b.last && canSyncAll { // complete has touched everything
 		return s.home.syncAll()
 	}
 	for n, name := range b.dirty.files {

@@ -17,17 +17,31 @@ import (
 type level struct {
 	path string // in the share, with a slash at the end; "" for the top
 	dir  folder
+	file *os.File // the directory
 	n    int
+}
+
+// enter opens a directory.
+func enter(name string, dir folder) (level, error) {
+	f, err := dir.Open(".")
+	return level{name, dir, f, 0}, err
 }
 
 // complete makes what needs no data, gives all files their modes and times, and counts:
 // a directory with another number of names than the share says has been interfered with, or
 // the file system takes two names for one.
 func (s *Stage) complete() error {
-	stack := []level{{"", s.tree, 0}}
+	top, err := enter("", s.tree)
+	if err != nil {
+		return err
+	}
+	stack := []level{top}
 	defer func() {
-		for _, l := range stack[1:] {
-			l.dir.Close() //nolint:errcheck // a directory
+		for i, l := range stack {
+			l.file.Close() //nolint:errcheck // a directory
+			if i > 0 {
+				l.dir.Close() //nolint:errcheck // a directory
+			}
 		}
 	}()
 	left := "/" // what is not wanted, with all that is in it
@@ -52,7 +66,7 @@ func (s *Stage) complete() error {
 			}
 			continue
 		}
-		made, err := s.make(in.dir, n, e)
+		made, err := s.make(in, n, e)
 		if err != nil {
 			return err
 		}
@@ -64,7 +78,12 @@ func (s *Stage) complete() error {
 			if err != nil {
 				return err
 			}
-			stack = append(stack, level{e.Path + "/", dir, 0})
+			l, err := enter(e.Path+"/", dir)
+			if err != nil {
+				dir.Close() //nolint:errcheck // a directory
+				return err
+			}
+			stack = append(stack, l)
 		}
 	}
 	for ; len(stack) > 1; stack = stack[:len(stack)-1] {
@@ -77,19 +96,15 @@ func (s *Stage) complete() error {
 
 // leave looks at a directory whose entries are all there.
 func (s *Stage) leave(l level) error {
-	defer l.dir.Close() //nolint:errcheck // a directory
+	defer l.dir.Close()  //nolint:errcheck // a directory
+	defer l.file.Close() //nolint:errcheck // a directory
 	return s.count(l)
 }
 
 func (s *Stage) count(l level) error {
-	f, err := l.dir.Open(".")
-	if err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // a directory
 	n := 0
 	for {
-		names, err := f.Readdirnames(1000)
+		names, err := l.file.Readdirnames(1000)
 		n += len(names)
 		if errors.Is(err, io.EOF) || len(names) == 0 && err == nil {
 			break
@@ -108,8 +123,8 @@ func (s *Stage) count(l level) error {
 
 // make makes what has no data, and completes what has. It tells whether something is in the
 // stage then.
-func (s *Stage) make(in folder, n int, e manifest.Entry) (bool, error) {
-	name := path.Base(e.Path)
+func (s *Stage) make(l *level, n int, e manifest.Entry) (bool, error) {
+	name, in := path.Base(e.Path), l.dir
 	_, there := s.insideOf(n)
 	if there || s.SkipLinks && s.linkProblem(s.index, n, e) != "" {
 		if err := in.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,12 +137,13 @@ func (s *Stage) make(in folder, n int, e manifest.Entry) (bool, error) {
 		_, err := in.mkdir(name)
 		return true, err
 	case manifest.Symlink:
-		return true, makeLink(in, name, e)
+		return true, makeLink(l, name, e)
 	}
-	return true, s.fill(in, name, e)
+	return true, s.fill(l, name, e)
 }
 
-func makeLink(in folder, name string, e manifest.Entry) error {
+func makeLink(l *level, name string, e manifest.Entry) error {
+	in := l.dir
 	err := in.symlink(e.Target, name)
 	if errors.Is(err, fs.ErrExist) {
 		if target, err := in.Readlink(name); err != nil || target != e.Target {
@@ -138,19 +154,15 @@ func makeLink(in folder, name string, e manifest.Entry) error {
 	if err != nil {
 		return err
 	}
-	dir, err := in.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()                            //nolint:errcheck // a directory
-	linkTime(dir, name, time.Unix(0, e.ModTime)) //nolint:errcheck // nobody minds
+	linkTime(l.file, name, time.Unix(0, e.ModTime)) //nolint:errcheck // nobody minds
 	return nil
 }
 
 // fill gives a file its size, mode and time.
-func (s *Stage) fill(in folder, name string, e manifest.Entry) error {
+func (s *Stage) fill(l *level, name string, e manifest.Entry) error {
+	in := l.dir
 	if e.Size == 0 {
-		f, err := in.create(name)
+		f, err := in.create(name, s.mode(e)|private)
 		if err == nil {
 			f.Close() //nolint:errcheck // it is empty
 		} else if !errors.Is(err, fs.ErrExist) {
@@ -179,7 +191,9 @@ func (s *Stage) fill(in folder, name string, e manifest.Entry) error {
 			return err
 		}
 	}
-	return in.chtimes(name, time.Unix(0, e.ModTime))
+	return in.seam.do(in.step("chtimes", name), func() error {
+		return fileTime(l.file, in.Root, name, time.Unix(0, e.ModTime))
+	})
 }
 
 // mode is what an entry may have of its mode here: never more than permissions.

@@ -185,7 +185,7 @@ func (f *file) begin() {
 		f.at = true
 		f.data, f.err = s.target.open(f.e.Path, os.O_RDONLY)
 	default:
-		f.data, f.err = s.openData(f.n, f.e.Path)
+		f.data, f.err = s.openData(f.n, f.e)
 	}
 	if f.err == nil && tree.Shape(f.e.Size).Groups() > 1 {
 		f.nodes, f.err = s.home.openOrCreate(nodesOf(f.n))
@@ -213,18 +213,27 @@ func (s *Stage) openPlaced(e manifest.Entry) (*os.File, error) {
 
 func nodesOf(n int) string { return path.Join("nodes", strconv.Itoa(n)) }
 
-// openData opens a file in the stage, which is new when it was not there before.
-func (s *Stage) openData(n int, name string) (*os.File, error) {
+// openData opens a file in the stage, which is new when it was not there before. Nobody else
+// can look into the stage, so it has its mode from the beginning, as far as it can be written
+// to.
+func (s *Stage) openData(n int, e manifest.Entry) (*os.File, error) {
+	name, mode := e.Path, s.mode(e)|private
 	s.files.mu.Lock()
 	there := s.files.created.has(int64(n))
 	s.files.mu.Unlock()
 	if there {
-		return s.tree.open(name, os.O_RDWR)
+		f, err := s.tree.open(name, os.O_RDWR)
+		if errors.Is(err, fs.ErrPermission) { // an earlier process was about to finish
+			if err = s.tree.chmod(name, mode); err == nil {
+				f, err = s.tree.open(name, os.O_RDWR)
+			}
+		}
+		return f, err
 	}
-	f, err := s.tree.create(name)
+	f, err := s.tree.create(name, mode)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = s.makeDirs(path.Dir(name)); err == nil {
-			f, err = s.tree.create(name)
+			f, err = s.tree.create(name, mode)
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -47,30 +47,31 @@ func (s *Stage) Finish() error {
 		}
 	}
 	s.files.renew()
-	return s.reach(placed)
+	return s.settle()
 }
 
-// reach has the journal say how far the stage has come.
-func (s *Stage) reach(next state) error {
+// settle notes that everything is in its place. If the power fails, and that is not on disk,
+// who comes next finds it out.
+func (s *Stage) settle() error {
 	s.syncing.Lock()
 	defer s.syncing.Unlock()
-	s.mu.Lock()
-	was := s.state
-	s.state, s.planned = next, false
-	s.mu.Unlock()
-	err := s.rewrite()
-	if err != nil {
-		s.mu.Lock()
-		s.state = was
-		s.mu.Unlock()
+	r := &recorder{sum: s.journal.sum}
+	r.one('F', 0, "")
+	if err := s.journal.write(r); err != nil {
+		return err
 	}
-	return err
+	s.mu.Lock()
+	s.state = placed
+	s.mu.Unlock()
+	return nil
 }
 
 // prepare brings the stage to where everything can get its final name.
 func (s *Stage) prepare() error {
-	if err := s.sync(); err != nil {
-		return err
+	if !canSyncAll { // files are synced one by one, while they can be opened
+		if err := s.sync(); err != nil {
+			return err
+		}
 	}
 	s.files.tidy() // Windows renames nothing that is open
 	x := s.Index()
@@ -88,12 +89,10 @@ func (s *Stage) prepare() error {
 	if err := s.complete(); err != nil {
 		return err
 	}
-	if canSyncAll {
-		if err := s.home.syncAll(); err != nil {
-			return err
-		}
-	}
-	return s.reach(placing)
+	s.mu.Lock()
+	s.prepared = true
+	s.mu.Unlock()
+	return s.sync()
 }
 
 // Discard removes the stage with all that is in it.

@@ -108,13 +108,15 @@ func (r *recorder) inside(all []inside) {
 
 // append writes records and makes them last.
 func (j *journal) append(r *recorder) error {
-	if len(r.out) == 0 {
-		return nil
-	}
-	if err := j.s.home.write(j.f, "journal", r.out, j.size); err != nil {
+	if err := j.write(r); err != nil {
 		return err
 	}
-	if err := j.s.home.sync(j.f, "journal"); err != nil {
+	return j.s.home.sync(j.f, "journal")
+}
+
+// write writes records.
+func (j *journal) write(r *recorder) error {
+	if err := j.s.home.write(j.f, "journal", r.out, j.size); err != nil {
 		return err
 	}
 	j.size += int64(len(r.out))
@@ -128,7 +130,7 @@ func (j *journal) replace(r *recorder) error {
 	if err := home.remove("journal.new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := home.create("journal.new")
+	f, err := home.create("journal.new", private)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (s *Stage) load() error {
 		err = s.check()
 	}
 	if err == nil && s.state == fetching {
-		s.choice = choice{want: s.Want} // a choice counts when everything is there
+		s.plan.kept, s.choice = set{}, choice{want: s.Want} // those before count when everything is there
 		err = s.learn(s.index, nil)
 	}
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Stage) load() error {
 		}
 		return err
 	}
-	if err := s.rewrite(); err != nil {
+	if err := s.rewrite(s.state == placing); err != nil {
 		return err
 	}
 	return s.target.syncDir(".")
@@ -266,9 +266,13 @@ func (s *Stage) upTo(e manifest.Entry, run tree.Run) int64 {
 	}
 }
 
-// rewrite writes the journal anew. Whoever calls it holds syncing.
-func (s *Stage) rewrite() error {
+// rewrite writes the journal anew; with placing, everything is being put in place. Whoever
+// calls it holds syncing.
+func (s *Stage) rewrite(placing bool) error {
 	r, head := s.snapshot()
+	if placing {
+		s.placing(r)
+	}
 	err := s.journal.replace(r)
 	if err == nil {
 		s.noted = head
@@ -296,17 +300,17 @@ func (s *Stage) snapshot() (*recorder, share.Head) {
 	for _, n := range slices.Sorted(maps.Keys(s.renamed)) {
 		r.one('N', int64(n), s.renamed[n])
 	}
-	if s.state == placing || s.state == placed {
-		r.runs('K', &s.plan.kept)
-		if s.choice.want != nil {
-			r.begin('W') // one at least, should it be nothing at all
-			r.end()
-			r.runs('W', &s.choice.wanted)
-		}
-		r.one('P', 0, "")
-	}
-	if s.state == placed {
-		r.one('F', 0, "")
-	}
 	return r, head
+}
+
+// placing makes the records that say what is being put in place, and that it is. Nobody
+// changes what is wanted any more.
+func (s *Stage) placing(r *recorder) {
+	r.runs('K', &s.plan.kept)
+	if s.choice.want != nil {
+		r.begin('W') // one at least, should it be nothing at all
+		r.end()
+		r.runs('W', &s.choice.wanted)
+	}
+	r.one('P', 0, "")
 }

@@ -116,7 +116,7 @@ func (m *mover) move(n int, e manifest.Entry) error {
 		s.renamed[n] = s.free(name)
 		s.mu.Unlock()
 		s.syncing.Lock()
-		err := s.rewrite()
+		err := s.rewrite(true)
 		s.syncing.Unlock()
 		if err != nil {
 			return err

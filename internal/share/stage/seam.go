@@ -84,11 +84,13 @@ type folder struct {
 
 func (d folder) step(op, name string) step { return step{op: op, path: path.Join(d.at, name)} }
 
-// create makes a file that only this user can read. It is an error if the name is taken,
-// by whatever.
-func (d folder) create(name string) (f *os.File, err error) {
+// private is the mode of files that are of use to nobody else.
+const private = 0o600
+
+// create makes a file. It is an error if the name is taken, by whatever.
+func (d folder) create(name string, mode fs.FileMode) (f *os.File, err error) {
 	err = d.seam.do(d.step("create", name), func() (err error) {
-		f, err = d.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
+		f, err = d.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|noFollow, mode)
 		return err
 	})
 	return f, err
@@ -117,7 +119,7 @@ func (d folder) open(name string, flag int) (*os.File, error) {
 func (d folder) openOrCreate(name string) (*os.File, error) {
 	f, err := d.open(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.create(name)
+		return d.create(name, private)
 	}
 	return f, err
 }

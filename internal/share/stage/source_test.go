@@ -310,7 +310,7 @@ func at(t *testing.T, target string, change func(*Config)) (*Stage, error) {
 // dry leaves the syncs out, which take long on a busy disk.
 func dry(st step) (bool, error) { return strings.HasPrefix(st.op, "sync"), nil }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -135,6 +135,7 @@ type Stage struct {
 
 	renamed   map[int]string // entries at the top that will have another name
 	planned   bool           // there is news of inside or renamed that is not journalled
+	prepared  bool           // the next batch is the last: all is there, with modes and times
 	finishing bool           // Finish is being called: files are opened when it has ended
 	removing  bool           // there is nothing to close but what is left
 	written   int64          // bytes, all in all

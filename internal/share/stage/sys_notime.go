@@ -8,3 +8,5 @@ import (
 )
 
 func linkTime(*os.File, string, time.Time) error { return nil }
+
+func fileTime(_ *os.File, in *os.Root, name string, t time.Time) error { return in.Chtimes(name, t, t) }

@@ -17,3 +17,8 @@ func linkTime(dir *os.File, name string, t time.Time) error {
 	}
 	return unix.UtimesNanoAt(int(dir.Fd()), name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }
+
+// fileTime gives a file its time. os.Root would look first whether it is a link, as fill has.
+func fileTime(dir *os.File, _ *os.Root, name string, t time.Time) error {
+	return linkTime(dir, name, t)
+}
