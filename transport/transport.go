@@ -35,7 +35,9 @@ type Conn interface {
 	CloseWrite() error
 
 	// Close releases all that the Conn holds. Calls in progress return at
-	// once with an error matching [net.ErrClosed]. Close may be called more
+	// once with an error matching [net.ErrClosed], and so does from then on
+	// every call that reads, writes, half-closes or sets a deadline, unless its
+	// error says that the kind has no such thing. Close may be called more
 	// than once; every call returns what the first did: nil, or how the end
 	// ended, such as a failed flush or the exit status of a program.
 	Close() error
@@ -131,7 +133,8 @@ type Cred struct {
 // An Aborter can end so that the other side sees a failure and not an end of
 // file: a TCP reset, a stream reset, a TLS close without its alert. A joint
 // calls Abort instead of Close on one end when the other end failed, so that
-// cut-off data does not look complete. Close may follow and does nothing more.
+// cut-off data does not look complete. Close may follow and does nothing more. Other
+// calls return what they do after Close, or an error matching [ErrAborted].
 type Aborter interface {
 	Abort(cause error) error
 }

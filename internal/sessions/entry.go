@@ -128,8 +128,14 @@ func (e *Entry[K, S]) Pause(d time.Duration) error {
 	return e.Writable()
 }
 
-// SetWriteDeadline sets what Writable looks at, and returns nil.
+// SetWriteDeadline sets what Writable looks at. It returns [net.ErrClosed] if the
+// session is closed.
 func (e *Entry[K, S]) SetWriteDeadline(t time.Time) error {
+	select {
+	case <-e.done:
+		return net.ErrClosed
+	default:
+	}
 	e.deadline.Store(0)
 	if !t.IsZero() {
 		e.deadline.Store(t.UnixNano())

@@ -305,12 +305,15 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.readBy.Set(t)
-	return nil
-}
+func (c *Conn) SetReadDeadline(t time.Time) error  { return c.set(&c.readBy, t) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.set(&c.writeBy, t) }
 
-func (c *Conn) SetWriteDeadline(t time.Time) error {
-	c.writeBy.Set(t)
+func (c *Conn) set(d *deadline.Deadline, t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	d.Set(t)
 	return nil
 }

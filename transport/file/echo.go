@@ -175,11 +175,18 @@ func (e *echoConn) Info() *transport.Info { return &e.info }
 func (e *echoConn) LocalAddr() net.Addr   { return e.addr }
 func (e *echoConn) RemoteAddr() net.Addr  { return e.addr }
 
-func (e *echoConn) SetDeadline(t time.Time) error {
-	e.rd.Set(t)
-	e.wd.Set(t)
+func (e *echoConn) SetDeadline(t time.Time) error      { return e.set(t, &e.rd, &e.wd) }
+func (e *echoConn) SetReadDeadline(t time.Time) error  { return e.set(t, &e.rd) }
+func (e *echoConn) SetWriteDeadline(t time.Time) error { return e.set(t, &e.wd) }
+
+func (e *echoConn) set(t time.Time, deadlines ...*deadline.Deadline) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return net.ErrClosed
+	}
+	for _, d := range deadlines {
+		d.Set(t)
+	}
 	return nil
 }
-
-func (e *echoConn) SetReadDeadline(t time.Time) error  { e.rd.Set(t); return nil }
-func (e *echoConn) SetWriteDeadline(t time.Time) error { e.wd.Set(t); return nil }

@@ -152,20 +152,24 @@ func (s *stream) SetDeadline(t time.Time) error {
 }
 
 func (s *stream) SetReadDeadline(t time.Time) error {
-	if s.noDeadlines {
+	switch {
+	case s.noDeadlines:
 		return os.ErrNoDeadline
-	}
-	if s.in == nil {
+	case s.closed.Load():
+		return net.ErrClosed
+	case s.in == nil:
 		return nil
 	}
 	return s.plain(s.in.SetReadDeadline(t))
 }
 
 func (s *stream) SetWriteDeadline(t time.Time) error {
-	if s.noDeadlines {
+	switch {
+	case s.noDeadlines:
 		return os.ErrNoDeadline
-	}
-	if s.out == nil || s.half.Load() {
+	case s.closed.Load():
+		return net.ErrClosed
+	case s.out == nil || s.half.Load():
 		return nil
 	}
 	return s.plain(s.out.SetWriteDeadline(t))

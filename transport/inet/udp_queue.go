@@ -137,19 +137,33 @@ func (q *msgQueue) finish(end error, cut bool) {
 	q.wake()
 }
 
-// setDeadline is SetReadDeadline.
-func (q *msgQueue) setDeadline(t time.Time) {
+// setDeadline is SetReadDeadline. If reads return an end at once, so does it.
+func (q *msgQueue) setDeadline(t time.Time) error {
 	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.cut {
+		return q.end
+	}
 	q.deadline = t
 	if q.timer != nil {
 		q.timer.Stop()
 		q.timer = nil
 	}
-	if !t.IsZero() && !q.cut {
+	if !t.IsZero() {
 		q.timer = time.AfterFunc(time.Until(t), q.wake)
 	}
-	q.mu.Unlock()
 	q.wake()
+	return nil
+}
+
+// isCut returns what reads return at once, or nil.
+func (q *msgQueue) isCut() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.cut {
+		return q.end
+	}
+	return nil
 }
 
 // errForward is the error of reading when that of the forward is what matters.
@@ -159,13 +173,7 @@ var errForward = errors.New("cannot send on")
 func (q *msgQueue) await() error {
 	for {
 		if q.lent != nil && q.next < len(q.lent.ends) {
-			q.mu.Lock()
-			cut, end := q.cut, q.end
-			q.mu.Unlock()
-			if cut {
-				return end
-			}
-			return nil
+			return q.isCut()
 		}
 		if q.lent != nil {
 			q.lent.release()

@@ -162,10 +162,7 @@ func (c *udpCollector) RemoteAddr() net.Addr {
 
 func (c *udpCollector) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-func (c *udpCollector) SetReadDeadline(t time.Time) error {
-	c.queue.setDeadline(t)
-	return nil
-}
+func (c *udpCollector) SetReadDeadline(t time.Time) error { return c.queue.setDeadline(t) }
 
 // SetWriteDeadline has nothing to bound.
-func (c *udpCollector) SetWriteDeadline(time.Time) error { return nil }
+func (c *udpCollector) SetWriteDeadline(time.Time) error { return c.queue.isCut() }

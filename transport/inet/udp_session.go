@@ -197,9 +197,6 @@ func (c *udpSession) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *udpSession) SetReadDeadline(t time.Time) error {
-	c.queue.setDeadline(t)
-	return nil
-}
+func (c *udpSession) SetReadDeadline(t time.Time) error { return c.queue.setDeadline(t) }
 
 func (c *udpSession) SetWriteDeadline(t time.Time) error { return c.entry.SetWriteDeadline(t) }

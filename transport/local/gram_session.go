@@ -141,6 +141,9 @@ func (s *gramSession) SetDeadline(t time.Time) error {
 }
 
 func (s *gramSession) SetReadDeadline(t time.Time) error {
+	if deadline.IsClosed(s.entry.Done()) {
+		return s.opError("set", net.ErrClosed)
+	}
 	s.deadline.Set(t)
 	return nil
 }

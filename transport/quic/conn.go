@@ -98,6 +98,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) CloseWrite() error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	if c.done.Load() != 0 {
+		return c.explain(net.ErrClosed)
+	}
 	return c.explain(c.st.Close())
 }
 
@@ -206,10 +209,18 @@ func (c *Conn) LocalAddr() net.Addr { return c.qc.LocalAddr() }
 func (c *Conn) RemoteAddr() net.Addr { return c.qc.RemoteAddr() }
 
 // SetDeadline is SetReadDeadline and SetWriteDeadline.
-func (c *Conn) SetDeadline(t time.Time) error { return c.st.SetDeadline(t) }
+func (c *Conn) SetDeadline(t time.Time) error { return c.set(c.st.SetDeadline, t) }
 
 // SetReadDeadline bounds reading.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.st.SetReadDeadline(t) }
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.set(c.st.SetReadDeadline, t) }
 
 // SetWriteDeadline bounds writing.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.st.SetWriteDeadline(t) }
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.set(c.st.SetWriteDeadline, t) }
+
+// set sets a deadline of the stream, which takes them after its end as well.
+func (c *Conn) set(deadline func(time.Time) error, t time.Time) error {
+	if c.done.Load() != 0 {
+		return c.explain(net.ErrClosed)
+	}
+	return deadline(t)
+}

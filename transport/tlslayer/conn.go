@@ -138,6 +138,9 @@ func (c *Conn) ready() error {
 func (c *Conn) CloseWrite() error {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	if c.done.Load() != 0 {
+		return c.explain(net.ErrClosed)
+	}
 	if err := c.wire.flush(); err != nil {
 		return c.explain(err)
 	}

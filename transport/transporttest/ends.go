@@ -33,6 +33,7 @@ func (h Harness) testEnds(t *testing.T) {
 		}
 	})
 	t.Run("abort", h.testAbort)
+	t.Run("closed", h.testClosed)
 }
 
 // testHalfClose checks that CloseWrite ends one direction and only that, also

@@ -80,6 +80,14 @@ type writeFunc func([]byte) (int, error)
 
 func (f writeFunc) Write(p []byte) (int, error) { return f(p) }
 
+// unlessClosed returns err, or nil where it says that the end is closed.
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
 // endpoint has an option, so that a check can be missing.
 type endpoint struct {
 	size    int64
@@ -140,6 +148,14 @@ var faults = []fault{
 				closed = true
 				return s.Stream.Close()
 			}
+		}
+	}},
+	{"half-close after Close", "CloseWrite: error <nil>", func(h *harness) {
+		h.stream = func(s *stream) { s.closeWrite = func() error { return unlessClosed(s.Stream.CloseWrite()) } }
+	}},
+	{"deadlines after Close", "SetReadDeadline: error <nil>", func(h *harness) {
+		h.stream = func(s *stream) {
+			s.readDL = func(t time.Time) error { return unlessClosed(s.Stream.SetReadDeadline(t)) }
 		}
 	}},
 	{"abort is a clean end", "want an error that is not io.EOF", func(h *harness) {
