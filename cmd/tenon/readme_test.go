@@ -17,9 +17,9 @@ import (
 
 // What the README has people type is typed, letter for letter, by the scripts in
 // testdata/readme. Each begins with the line "# $ " and its command, runs it as
-// sh -c $TYPED, and checks that it does what the README says. They run one after
-// the other, because their ports are those of the README.
+// sh -c $TYPED, and checks that it does what the README says.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +44,7 @@ func TestReadme(t *testing.T) {
 		}
 		delete(scripts, command)
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			skipPeers(t, path)
 			runTyped(t, path, map[string]string{"TYPED": command})
 		})
@@ -68,6 +69,7 @@ func skipPeers(t *testing.T, path string) {
 // The four lines for two people do what they say: the script has them as $LINE1 to
 // $LINE4, and each runs on the computer of who types it.
 func TestReadmePeople(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

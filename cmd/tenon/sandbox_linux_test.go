@@ -5,10 +5,17 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tenon-net/tenon/internal/rundir"
 )
+
+// scriptsAtOnce is how many scripts run at the same time: they wait more than they work.
+func scriptsAtOnce() int { return 2 * runtime.GOMAXPROCS(0) }
 
 // hosts are the names that stand for this machine in the sandbox, as README and
 // scripts use them.
@@ -59,8 +66,8 @@ func enterSandbox() {
 
 // setUpSandbox brings up loopback and puts the list of hosts in its place.
 func setUpSandbox() error {
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
+	if err := loopbackUp(); err != nil {
+		return err
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
@@ -78,6 +85,31 @@ func setUpSandbox() error {
 	}
 	if err := unix.Mount(f.Name(), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
 		return err
+	}
+	return nil
+}
+
+// ownSandbox gives the goroutine that calls it, and all programs that this one starts,
+// a network and a place of names such as "shm:video" that nobody else has. Its thread
+// ends with it.
+func ownSandbox() error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	socket, err := rundir.Socket("any", "")
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", filepath.Dir(socket), "tmpfs", 0, "mode=0700"); err != nil {
+		return err
+	}
+	return loopbackUp()
+}
+
+func loopbackUp() error {
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
 	}
 	return nil
 }

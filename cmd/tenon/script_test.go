@@ -25,8 +25,8 @@ import (
 	"github.com/tenon-net/tenon/internal/image"
 )
 
-// The scripts in testdata/script are what a person could type. They run in a
-// network of their own (see sandbox_linux_test.go), where names such as db and
+// The scripts in testdata/script are what a person could type. Each runs in a
+// network of its own (see sandbox_linux_test.go), where names such as db and
 // example.org are this machine and every port is free.
 
 // raceOptions has a program that was built with the race detector end at once: it
@@ -44,13 +44,15 @@ func TestMain(m *testing.M) {
 		enterSandbox()
 	}
 	os.Setenv("GORACE", raceOptions)
-	flag.Set("test.parallel", "1") // the scripts have one network, and its ports, between them
+	flag.Set("test.parallel", fmt.Sprint(scriptsAtOnce()))
 	testscript.Main(m, map[string]func(){"tenon": func() { os.Exit(tenonMain()) }})
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	for _, dir := range []string{"script", "examples"} {
 		t.Run(dir, func(t *testing.T) {
+			t.Parallel()
 			testscript.Run(t, testscript.Params{
 				Dir:                 filepath.Join("testdata", dir),
 				RequireExplicitExec: true,
@@ -91,7 +93,7 @@ func setupScript(env *testscript.Env) error {
 			r.end(syscall.SIGKILL)
 		}
 	})
-	return nil
+	return ownSandbox()
 }
 
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
@@ -268,8 +270,10 @@ func cmdReaches(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.HasPrefix(args[0], "/") {
 		network = "unix"
 	}
+	// In this goroutine and no other, which would be in another network.
+	d := net.Dialer{Timeout: time.Second, FallbackDelay: -1}
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		c, err := net.DialTimeout(network, args[0], time.Second)
+		c, err := d.Dial(network, args[0])
 		if err == nil {
 			c.Close()
 		}
