@@ -134,6 +134,7 @@ func (e *Error) Unwrap() error { return e.Err }
 //     passed on first, for at most Linger without a byte; then the other end is
 //     aborted.
 //   - When a direction has carried Limit bytes, both ends are closed, in order.
+//   - Where both ends are closed or aborted, neither waits for the other.
 //   - When ctx is done both ends are aborted and the error is context.Cause(ctx).
 //   - A message stays a message. Between a Stream and a MsgConn stands Framing.
 //   - A panic of an end ends this joint, with a [transport.BugError], and no other.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -114,6 +115,59 @@ func TestFailureIsPassedOnAsAnAbort(t *testing.T) {
 			t.Errorf("error %v", x.err)
 		}
 	})
+}
+
+// A slow end takes its time to end, and has not ended before its gate is open.
+type slow struct {
+	transport.Stream
+	gate chan struct{}
+}
+
+func (s *slow) Close() error          { <-s.gate; return s.Stream.Close() }
+func (s *slow) Abort(err error) error { <-s.gate; return transport.Abort(s.Stream, err) }
+
+// An end that takes its time, as a WebSocket whose peer does not answer a close frame,
+// does not keep the other side from learning that all is over.
+func TestNeitherEndWaitsForTheOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    Options
+		end  func(slow, other transport.Stream) // what ends the joint
+		want error                              // what the other side reads
+	}{
+		"failure of the slow end": {Options{}, func(slow, _ transport.Stream) { transport.Abort(slow, errors.New("pulled out")) }, mem.ErrReset},
+		"nothing comes":           {Options{Idle: time.Second}, func(_, _ transport.Stream) {}, mem.ErrReset},
+		"limit":                   {Options{Limit: 1}, func(slow, _ transport.Stream) { slow.Write([]byte("x")) }, io.EOF},
+	} {
+		for _, swap := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, swap), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					farA, nearA := mem.Pair()
+					nearB, farB := mem.Pair()
+					gate := make(chan struct{})
+					var x *bench
+					if swap {
+						x = startWith(t, t.Context(), farB, nearB, &slow{nearA, gate}, farA, c.o)
+					} else {
+						x = startWith(t, t.Context(), farA, &slow{nearA, gate}, nearB, farB, c.o)
+					}
+					synctest.Wait()
+					c.end(farA, farB)
+					buf := make([]byte, 1)
+					n, err := farB.Read(buf)
+					if n > 0 {
+						_, err = farB.Read(buf)
+					}
+					if !errors.Is(err, c.want) {
+						t.Errorf("the other side reads %v, want %v", err, c.want)
+					}
+					close(gate)
+					if !x.ended() {
+						t.Error("the joint goes on")
+					}
+				})
+			})
+		}
+	}
 }
 
 // A server that answers and hangs up before it has read everything: the answer

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -132,16 +133,14 @@ func (j *joint) watch(ctx context.Context) (Result, error) {
 		case <-over[B]:
 			over[B] = nil
 		case <-drained:
-			j.closeEnd(A)
-			j.closeEnd(B)
+			both(j.closeEnd)
 		}
 		if s, ok := j.lacks(flows); ok && running > 0 && j.cause == nil {
 			drained = j.drain(s)
 		}
 	}
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
-	j.closeEnd(A)
-	j.closeEnd(B)
+	both(j.closeEnd)
 	return r, verdict(&r, j.cause, j.closed)
 }
 
@@ -227,8 +226,7 @@ func (j *joint) hangUp(person Side) {
 func (j *joint) stop(cause error) {
 	if j.cause == nil {
 		j.cause = cause
-		j.closeEnd(A)
-		j.closeEnd(B)
+		both(j.closeEnd)
 	}
 }
 
@@ -247,8 +245,16 @@ func (j *joint) cut(cause error) {
 	j.cause = cause
 	transport.PassCloseStatus(j.ends[A], j.ends[B])
 	transport.PassCloseStatus(j.ends[B], j.ends[A])
-	j.abort(A, cause)
-	j.abort(B, cause)
+	both(func(s Side) { j.abort(s, cause) })
+}
+
+// both ends both sides at the same time. One may take seconds, to say goodbye to somebody
+// who does not answer, and the other must not learn of it as late.
+func both(end func(Side)) {
+	var b sync.WaitGroup
+	b.Go(func() { end(B) })
+	end(A)
+	b.Wait()
 }
 
 func (j *joint) abort(s Side, cause error) {
