@@ -73,6 +73,7 @@ function knock(url, exact) {
 </script>`
 
 func TestChromium(t *testing.T) {
+	t.Parallel()
 	chromium, err := installed("chromium")
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,22 @@ type corner struct {
 	speaks  bool // the program takes its far side for there only when it has spoken
 }
 
+// matrixProgram returns the directory of the program that makes the joints: as it is
+// released. With the race detector it would take three times as long for all of them;
+// with that, the scripts run, and the tests of the packages.
+var matrixProgram = sync.OnceValues(func() (dir string, err error) {
+	tenon, err := exec.LookPath("tenon")
+	if err != nil || !raceDetector {
+		return filepath.Dir(tenon), err
+	}
+	dir = filepath.Join(filepath.Dir(tenon), "released")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(dir, "tenon"), ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
 // matrix is one joint of the test.
 type matrix struct {
 	t    *testing.T
@@ -149,6 +165,10 @@ func TestMatrix(t *testing.T) {
 		t.Skip("skipped because of -short: every kind joined with every other")
 	}
 	t.Parallel()
+	program, err := matrixProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
 	port := 20000
 	for _, a := range corners() {
 		for _, b := range corners() {
@@ -159,17 +179,18 @@ func TestMatrix(t *testing.T) {
 			}
 			t.Run(a.name+"/"+b.name, func(t *testing.T) {
 				t.Parallel()
-				testCorner(t, a, b, base)
+				testCorner(t, program, a, b, base)
 			})
 		}
 	}
 }
 
-func testCorner(t *testing.T, a, b corner, port int) {
+func testCorner(t *testing.T, program string, a, b corner, port int) {
 	x := &matrix{t: t, dir: t.TempDir(), port: port}
 	addrA, farA := a.open(x)
 	addrB, farB := b.open(x)
-	cmd := exec.Command("tenon", addrA, addrB)
+	cmd := exec.Command(filepath.Join(program, "tenon"), addrA, addrB)
+	cmd.Env = append(os.Environ(), "PATH="+program+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	errs := new(syncBuffer)
 	cmd.Stderr = errs
 	ready, w, err := os.Pipe()

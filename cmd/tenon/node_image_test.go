@@ -42,6 +42,7 @@ func TestNodeImage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the other image")
 	}
+	t.Parallel()
 	path, err := nodeImage()
 	if err != nil {
 		t.Fatal(err)

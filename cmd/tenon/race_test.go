@@ -1,4 +1,4 @@
-//go:build race && !node && !nopeer
+//go:build race
 
 package main
 

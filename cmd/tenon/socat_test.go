@@ -73,6 +73,7 @@ func checkNamed(t *testing.T, page, sort, name string) {
 // compared, and whether all went well; what socat refuses may be refused without a
 // hint.
 func TestSameAsSocat(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("testdata/socat.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +89,10 @@ func TestSameAsSocat(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := ownSandbox(); err != nil {
+				t.Fatal(err)
+			}
 			want, _ := runAs(t, "socat", script)
 			got, status := runAs(t, tenon, script)
 			refused := status == exitUsage && (strings.Contains(got, "hint: ") || strings.HasPrefix(want, "well false"))
