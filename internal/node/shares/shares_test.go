@@ -401,3 +401,33 @@ func TestWeb(t *testing.T) {
 	_, err = alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Web: "8080"})
 	wantErr(t, err, transport.ErrUsage)
 }
+
+// What is for some is not handed on to others by those who have it, though these have the ticket.
+func TestNotHandedOn(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol, dave := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol"), newPerson(t, &world, "dave")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, To: []string{bob.net.Self().String(), carol.net.Self().String()}})
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	var staying sync.WaitGroup
+	defer staying.Wait()
+	defer stop()
+	target := t.TempDir()
+	staying.Go(func() {
+		bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Stay: true}, func(e api.FetchEvent) { //nolint:errcheck // it is stopped
+			if e.Type == api.FetchDone {
+				close(done)
+			}
+		})
+	})
+	<-done
+	ticket, err := share.ParseTicket(shared.Ticket)
+	must(t, err)
+	ticket.Sharer = bob.net.Self()
+	fromBob, err := ticket.Encode()
+	must(t, err)
+	wantErr(t, dave.get(fromBob, t.TempDir()), transport.ErrDenied)
+	must(t, carol.get(shared.Ticket, t.TempDir())) // of whom alice has told bob
+}
