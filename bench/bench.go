@@ -23,6 +23,7 @@ type bench struct {
 	duration time.Duration // of one measurement
 	idle     int           // joints of tcp-memory
 	conns    int           // connections of ipc-memory
+	quick    bool          // less is moved
 	maxFiles int           // descriptors that a process may have
 
 	dir      string // for everything that is written; removed at the end

@@ -141,7 +141,7 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 		return exitFailed, err
 	}
 	b := &bench{rounds: f.rounds, duration: f.duration, idle: f.idle, conns: f.idle, dir: dir, self: self,
-		tenon: f.tenon, node: f.node, absent: missing.names(), progress: os.Stderr}
+		quick: f.quick, tenon: f.tenon, node: f.node, absent: missing.names(), progress: os.Stderr}
 	b.report = newReport(f)
 	if b.maxFiles, err = raiseFiles(); err != nil {
 		return exitFailed, err
@@ -157,7 +157,7 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	if f.tenon == "" {
 		b.tenon, b.tenonErr = buildTenon(ctx, dir)
 	}
-	if f.node == "" && slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(everyTunnel, s.list) }) {
+	if f.node == "" && slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(withPeers, s.list) }) {
 		b.node, b.nodeErr = buildTenon(ctx, dir, "-tags", "node")
 	}
 	for _, s := range chosen {

@@ -29,6 +29,8 @@ var scenarios = []scenario{
 	{"tunnel-beside", inTunnel, "two sides and a sealed connection: round trips of 64 bytes beside bulk", tunnelBeside},
 	{"tunnel-connect", inTunnelConns, "two sides and a sealed connection: connect, exchange a byte, close", tunnelConnect},
 	{"tunnel-memory", inTunnelMemory, "two sides and a sealed connection: memory of both per idle connection", tunnelIdleMemory},
+	{"share-file", inFile, "a file from one directory to another, through a connection", shareFile},
+	{"share-tree", inTree, "a directory of small files from one place to another, through a connection", shareTree},
 	{"ipc-rtt", inHot, "two programs of one machine: round trips of 64 bytes, hot, parked, and on one core", ipcRTT},
 	{"ipc-throughput", inBulk, "two programs of one machine: bytes one way, in writes of 64 KiB and 1 MiB", ipcThroughput},
 	{"ipc-messages", inMessages, "two programs of one machine: 64 bytes at a time, one way", ipcMessages},

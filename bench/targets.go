@@ -122,4 +122,10 @@ var targets = []figures.Target{
 		Op: figures.LessThan, Limit: 50},
 	{Promise: "no thread for each", Case: ipcProved.Case, Metric: ipcThreads.Name,
 		Op: figures.LessThan, Limit: 50},
+
+	{Promise: "a file at 0.75 of a TLS copy", Case: fileCase, Metric: fileTime.Name, Against: []string{tlsCopy}, Op: figures.AtMost, Limit: 1.33},
+	{Promise: "1.3 times the CPU of a TLS copy", Case: fileCase, Metric: fileCPU.Name, Against: []string{tlsCopy}, Op: figures.AtMost, Limit: 1.30},
+	{Promise: "a file before all that seal or verify", Case: fileCase, Metric: fileTime.Name, Against: []string{"scp", "rsync over ssh", "croc"}, Op: figures.LessThan, Limit: 1},
+	{Promise: "a tree before the rsync daemon", Case: treeCase, Metric: treeTime.Name, Against: []string{"rsync daemon"}, Op: figures.LessThan, Limit: 1},
+	{Promise: "the CPU of tar | TLS | tar", Case: treeCase, Metric: treeCPU.Name, Against: []string{tlsTar}, Op: figures.AtMost, Limit: 1},
 }

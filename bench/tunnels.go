@@ -12,6 +12,9 @@ const (
 
 var everyTunnel = []string{inTunnel, inTunnelConns, inTunnelMemory}
 
+// withPeers is the lists of the scenarios that need the image that knows peers.
+var withPeers = append(everyTunnel[:len(everyTunnel):len(everyTunnel)], inFile, inTree)
+
 // The ways of Tenon beside the first one, which is named after it: two processes, each with a node of its own.
 const (
 	tenonUp     = "tenon up"          // both sides run a node, and a process more listens
