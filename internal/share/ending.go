@@ -93,7 +93,7 @@ func (s *Share) finish(e *Ending, by peer.ID, why error) {
 	if first {
 		s.ended = why
 		s.end(why)
-		close(s.quit)
+		s.leave()
 	}
 	for _, x := range s.sessions {
 		x.stream.SetWriteDeadline(time.Now().Add(goodbye)) //nolint:errcheck // the write shows it

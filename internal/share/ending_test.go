@@ -65,6 +65,13 @@ func TestUnshare(t *testing.T) {
 			t.Errorf("what was not: %v", err)
 		}
 		b.working.Wait() // Join has returned
+		for _, p := range []*party{a, w.party("closed", nil)} {
+			p.Close()
+			if err := p.Bury(e); err != nil { // as it may be, whatever has happened before
+				t.Error(err)
+			}
+			p.Close()
+		}
 	})
 }
 

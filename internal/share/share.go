@@ -68,7 +68,7 @@ type Config struct {
 	Passing bool
 
 	// Own, if not nil, returns where this process may be reached. It is asked now and
-	// then; those who take part are told.
+	// then, and must not wait; those who take part are told.
 	Own func() []string
 
 	// Learnt, if not nil, is told that somebody, who has proved to take part, says where
@@ -273,10 +273,8 @@ func (s *Share) Index() manifest.Index {
 // has ended for all, which they are told before. What is in the Store stays.
 func (s *Share) Close() error {
 	s.mu.Lock()
-	if !s.closed && s.ended == nil {
-		close(s.quit)
-	}
 	s.closed = true
+	s.leave()
 	for _, x := range s.sessions {
 		if s.ended == nil {
 			x.stream.Close() //nolint:errcheck // its session notices
@@ -286,6 +284,15 @@ func (s *Share) Close() error {
 	s.mu.Unlock()
 	s.working.Wait()
 	return nil
+}
+
+// leave has nobody asked any more.
+func (s *Share) leave() {
+	select {
+	case <-s.quit:
+	default:
+		close(s.quit)
+	}
 }
 
 var errClosed = errors.New("the share is closed")

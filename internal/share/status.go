@@ -1,7 +1,9 @@
 package share
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -21,7 +23,7 @@ type Status struct {
 	Final                bool      // all of the manifest is there
 	Root                 tree.Hash // zero while it is not known
 
-	Peers  []PeerStatus // who takes part now
+	Peers  []PeerStatus // who takes part now, the longest first
 	Banned []Ban
 	Ended  error // matches ErrEnded if the share has ended for all
 }
@@ -61,6 +63,9 @@ func (s *Share) Status() Status {
 		v.Peers = append(v.Peers, p)
 		v.OfManifest = max(v.OfManifest, x.head.Size)
 	}
+	slices.SortFunc(v.Peers, func(a, b PeerStatus) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID.String(), b.ID.String()))
+	})
 	for _, b := range s.banned {
 		v.Banned = append(v.Banned, b)
 	}
