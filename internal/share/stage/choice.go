@@ -64,17 +64,17 @@ func (s *Stage) newly(n int, e manifest.Entry) []numbered {
 	return s.choice.add(n, e)
 }
 
-// runs calls f for the groups of all files that are wanted, or of those that are not, from an
-// entry on, whose first group has the number first, and returns the number behind the last.
-// It takes no memory for them: a share may have more groups than there are bytes of memory.
-func (c *choice) runs(x manifest.Index, from int, first int64, wanted bool, f func(tree.Run)) (end int64) {
+// runs calls f for the groups of some files, from an entry on, whose first group has the
+// number first, and returns the number behind the last. It takes no memory for them: a share
+// may have more groups than there are bytes of memory.
+func runs(x manifest.Index, from int, first int64, which func(n int) bool, f func(tree.Run)) (end int64) {
 	run := tree.Run{From: first, To: first}
 	for n, e := range x.From(from) {
 		groups := tree.Shape(e.Size).Groups()
 		first += groups
 		switch {
 		case groups == 0:
-		case c.has(n) == wanted:
+		case which(n):
 			if run.Len() == 0 {
 				run.From = first - groups
 			}

@@ -51,8 +51,8 @@ func TestEndsAtEveryStep(t *testing.T) {
 }
 
 func endsAtEveryStep(t *testing.T) {
-	src := photos(t)
-	wants := []func(manifest.Entry) bool{nil, only("photos/a", "photos/link", "photos/sub/tool"), only("photos/closed", "photos/holes", "photos/sub/tool")}
+	src := of(t, append(photos(t).entries, twice("photos/twice", "photos/a", 3*group+5))...)
+	wants := []func(manifest.Entry) bool{nil, only("photos/a", "photos/link", "photos/sub/tool"), only("photos/closed", "photos/holes", "photos/sub/tool", "photos/twice")}
 	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	first := random.IntN(4) // which of the variants a step is tried with differs from run to run
 	for ends := 0; ; ends++ {
@@ -139,7 +139,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func diskFull(t *testing.T) {
-	src := photos(t)
+	src := of(t, append(photos(t).entries, twice("photos/twice", "photos/a", 3*group+5))...)
 	for full := 0; ; full++ {
 		target, err := os.MkdirTemp(t.TempDir(), "")
 		must(t, err)

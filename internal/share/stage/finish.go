@@ -86,6 +86,9 @@ func (s *Stage) prepare() error {
 	if !x.Done() || s.plan.lacking {
 		return ErrIncomplete
 	}
+	if err := s.copyAll(); err != nil {
+		return err
+	}
 	if err := s.complete(); err != nil {
 		return err
 	}

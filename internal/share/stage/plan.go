@@ -28,7 +28,7 @@ type plan struct {
 // looks whether everything can be at the target, and calls had, unless that is nil, for runs
 // of groups that are there already, in files that need not be fetched: it hashes files of
 // the same name and size, which takes a while if they are large. It calls skip, unless that
-// is nil, for runs of groups of files that are not wanted.
+// is nil, for runs of groups of files that are not wanted, or are the same as another one.
 //
 // Errors that are [Problems] tell some of the names; they match [ErrExists], [ErrName] or
 // [ErrLink]. Others match [ErrSpace] or, if this is not the manifest that an earlier process
@@ -47,8 +47,9 @@ func (s *Stage) Learn(x manifest.Index, had, skip func(tree.Run)) error {
 			return err
 		}
 	}
-	if p := &s.plan; skip != nil && s.Want != nil {
-		p.toldOf = s.choice.runs(x, p.told, p.toldOf, false, skip)
+	if p := &s.plan; skip != nil {
+		fetched := func(n int) bool { return s.choice.has(n) && !s.copies.has(n) }
+		p.toldOf = runs(x, p.told, p.toldOf, func(n int) bool { return !fetched(n) }, skip)
 		p.told = max(p.told, x.Totals().Entries)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,11 @@ func of(t *testing.T, entries ...manifest.Entry) *source {
 		}
 		if e.Kind == manifest.File {
 			p := make([]byte, e.Size)
-			random.Read(p) //nolint:errcheck // it does not fail
+			random.Read(p)      //nolint:errcheck // it does not fail
+			if e.Target != "" { // twice says so
+				copy(p, src.data[slices.IndexFunc(src.entries, func(o entry) bool { return o.Path == e.Target })])
+				e.Target = ""
+			}
 			if e.Holes {
 				clear(p[:len(p)*3/4])
 			}
@@ -87,6 +92,13 @@ func fileOf(path string, size int64) manifest.Entry {
 	return manifest.Entry{Path: path, Kind: manifest.File, Mode: 0o644, Size: size}
 }
 
+// twice is a file that is the same as that of an earlier entry.
+func twice(path, of string, size int64) manifest.Entry {
+	e := fileOf(path, size)
+	e.Target = of
+	return e
+}
+
 func dirOf(path string) manifest.Entry {
 	return manifest.Entry{Path: path, Kind: manifest.Dir, Mode: 0o755}
 }
@@ -109,9 +121,10 @@ func photos(t *testing.T) *source {
 
 // fetch writes groups that are missing, at most so many, and tells how many.
 func (src *source) fetch(s *Stage, most int64) (done int64, err error) {
-	have := set{}
+	have := set{} // or need not be fetched
 	s.Have(func(r tree.Run) { have.putRun(r, true) })
-	err = s.Learn(src.index, func(r tree.Run) { have.putRun(r, true) }, nil)
+	note := func(r tree.Run) { have.putRun(r, true) }
+	err = s.Learn(src.index, note, note)
 	if err == nil {
 		err = s.Keep(src.head(src.index))
 	}

@@ -113,8 +113,9 @@ type Stage struct {
 	files   files
 	journal journal
 
-	learning sync.Mutex // is held by Learn and Finish; guards plan
+	learning sync.Mutex // is held by Learn and Finish; guards what follows
 	plan     plan
+	copies   copies
 
 	syncing sync.Mutex // is held while a batch is synced; guards journal and what follows
 	onDisk  int64      // bytes of the manifest that are synced
@@ -237,10 +238,10 @@ func (s *Stage) Have(f func(tree.Run)) {
 	have, there, choice, index, state := s.have.clone(), s.there.clone(), s.choice.clone(), s.index, s.state
 	s.mu.Unlock()
 	if state == placing || state == placed {
-		choice.runs(index, 0, 0, true, f)
+		runs(index, 0, 0, choice.has, f)
 		return
 	}
-	choice.runs(index, 0, 0, true, func(r tree.Run) {
+	runs(index, 0, 0, choice.has, func(r tree.Run) {
 		for _, all := range []set{have, there} {
 			for part := range all.runs(r) {
 				f(part)

@@ -54,6 +54,9 @@ func (s *Stage) surveyOne(n int, e manifest.Entry, run tree.Run, had func(tree.R
 	case had != nil && !was && run.Len() > 0:
 		had(run)
 	}
+	if e.Kind == manifest.File && s.copies.find(n, e, run, whole) {
+		whole = true // it will be, when the other is
+	}
 	p.lacking = p.lacking || !whole
 	p.links = p.links || e.Kind == manifest.Symlink
 	return nil
