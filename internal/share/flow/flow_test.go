@@ -120,12 +120,12 @@ func (s *source) run(t *testing.T, sharers int, f *Flow) (*share.Share, error) {
 // A file comes whole and in order, from one or from several, whatever its size and the
 // window.
 func TestInOrder(t *testing.T) {
-	for _, size := range []int{0, 1, tree.Group, 3*tree.Group + 5, 300*tree.Group + 1} {
+	for _, size := range []int{0, 1, tree.Group, 3*tree.Group + 5, 60*tree.Group + 1} {
 		for _, sharers := range []int{1, 3} {
 			for _, window := range []int64{1, 5 * tree.Group, 0} {
 				synctest.Test(t, func(t *testing.T) {
 					var s source
-					s.add(t, "a", 70*tree.Group, zeros{})
+					s.add(t, "a", 3*tree.Group, zeros{})
 					want := random(size)
 					s.add(t, "b", int64(size), bytes.NewReader(want))
 					s.add(t, "c", 5, zeros{})

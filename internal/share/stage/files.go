@@ -57,8 +57,7 @@ func (s *Stage) Open(n int, e manifest.Entry) (share.Blob, error) {
 	s.mu.Lock()
 	for s.finishing {
 		s.mu.Unlock()
-		s.learning.Lock()   // waits for Finish
-		s.learning.Unlock() //nolint:staticcheck // it was for that alone
+		s.await()
 		s.mu.Lock()
 	}
 	gone, known, wanted := s.state != fetching && s.state != placed || s.removing, s.index.Totals().Entries, s.choice.has(n)
@@ -81,6 +80,12 @@ func (s *Stage) Open(n int, e manifest.Entry) (share.Blob, error) {
 		return nil, f.err
 	}
 	return &blob{file: f}, nil
+}
+
+// await waits for Finish.
+func (s *Stage) await() {
+	s.learning.Lock()
+	defer s.learning.Unlock()
 }
 
 // get returns a file that is open, or will be when its begin was called.
