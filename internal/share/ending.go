@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -105,6 +106,27 @@ func (s *Share) finish(e *Ending, by peer.ID, why error) {
 	}
 }
 
+// Part ends all sessions in order, when the others have been told what is here: who has got
+// everything, and goes, does not have to be asked for it in vain. It takes at most a few
+// seconds. Nothing comes after it but Close.
+func (s *Share) Part() {
+	s.mu.Lock()
+	s.parting, s.closed = true, true
+	s.leave()
+	for _, x := range s.sessions {
+		x.stream.SetWriteDeadline(time.Now().Add(goodbye)) //nolint:errcheck // the write shows it
+		x.kick()
+	}
+	s.mu.Unlock()
+	s.working.Wait()
+}
+
+func (s *Share) isParting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parting
+}
+
 // goodbye is how long the other side may take to end a stream when the share has ended.
 const goodbye = 5 * time.Second
 
@@ -112,7 +134,7 @@ const goodbye = 5 * time.Second
 func (x *session) takeLeave() {
 	s := x.share
 	s.mu.Lock()
-	e, why := s.ending, s.ended
+	e, why := s.ending, cmp.Or(s.ended, errClosed)
 	s.mu.Unlock()
 	if e != nil {
 		if err := x.write(frameEnded, e.Append); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
@@ -156,5 +157,26 @@ func TestGoneElsewhere(t *testing.T) {
 		b.Found(a.Self)
 		b.wait(a)
 		stop()
+	})
+}
+
+// Who parts has said that it has everything, and nobody complains.
+func TestPart(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.share(100*group, 5)
+		b := w.party("b", nil)
+		w.Delay(a.node, b.node, 50*time.Millisecond)
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		b.get(ctx, a)
+		b.wait(a)
+		b.Part()
+		synctest.Wait()
+		if _, ok := a.heard(Finished); !ok {
+			t.Error("the sharer has not heard that it has everything")
+		}
+		if e, ok := a.heard(Left); !ok || e.Err != nil {
+			t.Errorf("it has gone: %v, %v", ok, e.Err)
+		}
 	})
 }

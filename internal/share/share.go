@@ -116,6 +116,7 @@ type Share struct {
 	banned   map[peer.ID]Ban
 	troubles map[peer.ID]error // why peers cannot be asked that should be
 	closed   bool
+	parting  bool          // all are told what is here, and then sessions end
 	been     bool          // somebody has let us take part
 	ended    error         // why the share has ended for all
 	ending   *Ending       // which shows it, if it can be shown
@@ -208,8 +209,8 @@ func (s *Share) reached(h Head) {
 	s.check()
 }
 
-// Had says which groups were there from the beginning, as when a share goes on that was
-// interrupted.
+// Had says which groups are there though nobody has sent them: from the beginning, as when a
+// share goes on that was interrupted, or as copies of others.
 func (s *Share) Had(r tree.Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,6 +218,7 @@ func (s *Share) Had(r tree.Run) {
 	s.picker.taken.add(r)
 	s.stored += s.picker.done.add(r)
 	s.reweigh(r)
+	s.kickAll()
 	s.check()
 }
 

@@ -27,6 +27,7 @@ func (x *session) tell() {
 			x.takeLeave()
 			return
 		}
+		parting := x.share.isParting()
 		now := time.Now()
 		frames, asks, wait, waiting := x.news(now)
 		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
@@ -35,6 +36,10 @@ func (x *session) tell() {
 		}
 		if err := x.say(append(x.own(now), frames...), asks); err != nil {
 			transport.Abort(x.stream, err)
+			return
+		}
+		if parting {
+			x.takeLeave()
 			return
 		}
 		timer.Reset(wait)

@@ -163,6 +163,7 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if err := st.Finish(); err != nil {
 		return f.explain(err)
 	}
+	st.Have(f.share.Had) // what was there twice and came once
 	d := f.describe()
 	done := api.FetchEvent{Type: api.FetchDone, Share: &d}
 	for _, name := range st.Tops() {
@@ -172,6 +173,7 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if r.Stay {
 		f.await(ctx, nil, nil) //nolint:errcheck // it returns why the request ends
 	}
+	f.share.Part()
 	return nil
 }
 

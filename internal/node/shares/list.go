@@ -132,6 +132,7 @@ func (f *fetching) list(ctx context.Context, r api.FetchRequest) error {
 	if err := f.await(ctx, f.share.Over(), l.found); err != nil {
 		return f.explain(err)
 	}
+	f.share.Part()
 	d := f.describe()
 	f.tell(api.FetchEvent{Type: api.FetchDone, Share: &d})
 	return nil

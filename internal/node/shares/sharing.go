@@ -36,7 +36,8 @@ type sharing struct {
 	share    *share.Share
 	ctx      context.Context
 	stop     context.CancelCauseFunc
-	web      *web // nil = it is not shown to browsers
+	drop     func() // has nobody find the share
+	web      *web   // nil = it is not shown to browsers
 	done     chan struct{}
 	since    time.Time
 
@@ -152,7 +153,9 @@ func (s *Shares) start(r *record) (*sharing, error) {
 	s.mu.Lock()
 	s.sharing[x.id] = x
 	s.mu.Unlock()
+	x.drop = s.hub.Put(x.share) // before anybody can ask for it
 	if !s.go1(x.run) {
+		x.drop()
 		s.mu.Lock()
 		delete(s.sharing, x.id)
 		s.mu.Unlock()
@@ -167,7 +170,6 @@ func (s *Shares) start(r *record) (*sharing, error) {
 // run shares until the share or the node ends.
 func (x *sharing) run() {
 	defer close(x.done)
-	drop := x.of.hub.Put(x.share)
 	if !x.record.NotAfter.IsZero() {
 		defer time.AfterFunc(time.Until(x.record.NotAfter), func() { x.stop(errExpired) }).Stop()
 	}
@@ -178,13 +180,13 @@ func (x *sharing) run() {
 	} else if x.ctx.Err() == nil {
 		x.set(api.ShareFailed, err)
 		x.of.Host.Tell(api.Event{Type: "warning", Text: "the share " + x.record.name() + " has failed: " + err.Error()})
-		drop()
+		x.drop()
 		<-x.ctx.Done()
 	}
 	x.web.close()
 	x.bury(context.Cause(x.ctx))
-	drop()
 	x.share.Close() //nolint:errcheck // it returns nil
+	x.drop()        // now: those who are told that there is no such share do not ask again
 	x.scan.Close()  //nolint:errcheck // only what makes the next start slower is lost
 	x.set(api.ShareOver, context.Cause(x.ctx))
 	x.of.mu.Lock()
