@@ -131,6 +131,7 @@ func TestGone(t *testing.T) {
 		if err := b.Err(); !errors.Is(err, ErrEnded) {
 			t.Error(err)
 		}
+		b.working.Wait() // Join has returned
 		if e, ok := b.heard(Ended); !ok || e.Peer != a.Self {
 			t.Errorf("%+v is said", e)
 		}
@@ -140,7 +141,6 @@ func TestGone(t *testing.T) {
 		if err := c.Err(); !errors.Is(err, ErrGone) || errors.Is(err, ErrEnded) {
 			t.Error(err)
 		}
-		b.working.Wait()
 		c.working.Wait()
 	})
 }
