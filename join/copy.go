@@ -40,13 +40,16 @@ func (j *joint) flow(f *flow) {
 }
 
 // passEnd half-closes the end written to. An end that is gone already needs not
-// be told.
+// be told, and one of many does not leave them because nothing was to come anyway.
 func (f *flow) passEnd(to transport.Conn) {
+	if l, ok := transport.About[transport.Leaver](to); ok && l.Leaves() && f.none {
+		return
+	}
 	err := to.CloseWrite()
 	switch {
 	case err == nil || errors.Is(err, net.ErrClosed):
 	case errors.Is(err, errors.ErrUnsupported):
-		f.mute = true
+		f.mute = !f.none
 	default:
 		f.Write = err
 	}

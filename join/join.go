@@ -123,6 +123,9 @@ func (e *Error) Unwrap() error { return e.Err }
 //     direction runs to its own end, however long that takes. Where CloseWrite
 //     is unsupported, the other direction goes on until nothing has come for as
 //     long as Linger.
+//   - A direction that does not exist, because one end is only written or the other one
+//     is only read ([transport.Directed]), is no reason to end: that it has ended is
+//     passed on where there is a half-close, and counts for nothing else.
 //   - When the other side of an end has ended both directions ([transport.Ender]),
 //     nothing can be said to it any more: that end is closed at once, and the other
 //     one, which has been told, when it ends too or Linger has passed. What it

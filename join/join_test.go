@@ -117,6 +117,73 @@ func TestFailureIsPassedOnAsAnAbort(t *testing.T) {
 	})
 }
 
+// oneWay is an end that has one direction only, of which the other one has ended from the
+// beginning.
+type oneWay struct {
+	transport.Stream
+	use transport.Use
+}
+
+func (o oneWay) Directions() transport.Use { return o.use }
+func (o oneWay) Read(p []byte) (int, error) {
+	if o.use == transport.WriteOnly {
+		return 0, io.EOF
+	}
+	return o.Stream.Read(p)
+}
+
+// leaves is an end that takes its leave by a half-close.
+type leaves struct{ transport.Stream }
+
+func (leaves) Leaves() bool        { return true }
+func (l leaves) CloseWrite() error { return l.Stream.Close() }
+
+// What only receives, and what is only written, are joined for as long as something can
+// come, whatever the other way of ending is: a half-close, none, or a farewell.
+func TestDirectionThatDoesNotExistEndsNothing(t *testing.T) {
+	for name, wrap := range map[string]func(a, b transport.Stream) (transport.Stream, transport.Stream){
+		"half-close, only written": func(a, b transport.Stream) (transport.Stream, transport.Stream) {
+			return a, oneWay{b, transport.WriteOnly}
+		},
+		"no half-close, only written": func(a, b transport.Stream) (transport.Stream, transport.Stream) {
+			return &mute{a}, oneWay{b, transport.WriteOnly}
+		},
+		"farewell, only written": func(a, b transport.Stream) (transport.Stream, transport.Stream) {
+			return leaves{a}, oneWay{b, transport.WriteOnly}
+		},
+		"only read, which cannot be told": func(a, b transport.Stream) (transport.Stream, transport.Stream) {
+			return oneWay{&mute{a}, transport.ReadOnly}, b
+		},
+	} {
+		for _, swap := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, swap), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					farA, nearA := mem.Pair()
+					nearB, farB := mem.Pair()
+					a, b := wrap(nearA, nearB)
+					var x *bench
+					if o := (Options{HalfClosed: time.Minute}); swap {
+						x = startWith(t, t.Context(), farB, b, a, farA, o)
+					} else {
+						x = startWith(t, t.Context(), farA, a, b, farB, o)
+					}
+					farB.CloseWrite()
+					time.Sleep(time.Hour)
+					if x.ended() {
+						t.Fatalf("the joint has ended: %+v, %v", x.result, x.err)
+					}
+					x.write(farA, "late")
+					x.read(farB, "late")
+					farA.CloseWrite()
+					if !x.ended() || x.err != nil {
+						t.Errorf("error %v", x.err)
+					}
+				})
+			})
+		}
+	}
+}
+
 // A slow end takes its time to end, and has not ended before its gate is open.
 type slow struct {
 	transport.Stream

@@ -57,6 +57,7 @@ type flow struct {
 	dir      Direction
 	from, to Side
 	mute     bool // the end was not passed on, because the other side has no way
+	none     bool // there is no such direction: nothing comes from one side, or the other takes nothing
 	over     bool // it has ended; of the goroutine that watches
 }
 
@@ -64,6 +65,9 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 	j.start = time.Now()
 	j.match()
 	j.flows = [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
+	for _, f := range j.flows {
+		f.none = transport.DirectionsOf(j.ends[f.from]) == transport.WriteOnly || transport.DirectionsOf(j.ends[f.to]) == transport.ReadOnly
+	}
 	if err := j.opt.tapErr(); err != nil {
 		j.cut(err)
 	}
@@ -120,7 +124,7 @@ func (j *joint) watch(ctx context.Context) (Result, error) {
 		case f := <-j.done:
 			running--
 			f.over = true
-			f.First = !flows[0].First && !flows[1].First && j.cause == nil
+			f.First = !flows[0].First && !flows[1].First && j.cause == nil && !(f.none && running > 0)
 			j.ended(f, running)
 			watch.reset()
 		case <-ctx.Done():
@@ -193,6 +197,8 @@ func (j *joint) ended(f *flow, running int) {
 	case j.cause != nil:
 		f.cutShort(j.cause)
 	case running == 0 && f.Clean():
+	case f.none && f.Clean():
+		return // as before
 	case f.Read == ErrLimit:
 		j.stop(ErrLimit)
 	case isBug(f.Read), errors.Is(f.Read, ErrTap):

@@ -16,6 +16,12 @@ type Ender interface {
 	Ended() <-chan struct{}
 }
 
+// A Leaver is a Conn of one among many who go on without it, as on a bus: its CloseWrite
+// takes leave of them all, and ends what it reads, too.
+type Leaver interface {
+	Leaves() bool
+}
+
 // HasEnded tells whether the other side of c is known to have ended both directions.
 func HasEnded(c Conn) bool {
 	e, ok := About[Ender](c)

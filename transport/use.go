@@ -14,6 +14,21 @@ const (
 	WriteOnly     // it is written, and never read
 )
 
+// A Directed is a Conn that may have one direction only. Nothing will ever come from an
+// end that is [WriteOnly], and nobody can tell a [ReadOnly] one anything.
+type Directed interface {
+	// Directions returns which there are. It does not change.
+	Directions() Use
+}
+
+// DirectionsOf returns the directions of c: [ReadWrite] if it does not say otherwise.
+func DirectionsOf(c Conn) Use {
+	if d, ok := About[Directed](c); ok {
+		return d.Directions()
+	}
+	return ReadWrite
+}
+
 type useKey struct{}
 
 // WithUse returns a context for opening an end that is used in that way.

@@ -290,6 +290,9 @@ func (c *Conn) Lost() uint64 {
 // Dropped is Lost, for a [transport.DropCounter].
 func (c *Conn) Dropped() int64 { return int64(c.Lost()) }
 
+// Leaves implements [transport.Leaver].
+func (*Conn) Leaves() bool { return true }
+
 // MaxMsg is [MaxMsg].
 func (c *Conn) MaxMsg() int { return MaxMsg }
 

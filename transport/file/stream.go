@@ -143,6 +143,17 @@ func (s *stream) Close() error {
 	return s.result
 }
 
+// Directions implements [transport.Directed].
+func (s *stream) Directions() transport.Use {
+	switch {
+	case s.in == nil:
+		return transport.WriteOnly
+	case s.out == nil:
+		return transport.ReadOnly
+	}
+	return transport.ReadWrite
+}
+
 func (s *stream) Info() *transport.Info { return &s.info }
 func (s *stream) LocalAddr() net.Addr   { return s.addr }
 func (s *stream) RemoteAddr() net.Addr  { return s.addr }

@@ -164,5 +164,8 @@ func (c *udpCollector) SetDeadline(t time.Time) error { return c.SetReadDeadline
 
 func (c *udpCollector) SetReadDeadline(t time.Time) error { return c.queue.setDeadline(t) }
 
+// Directions implements [transport.Directed].
+func (*udpCollector) Directions() transport.Use { return transport.ReadOnly }
+
 // SetWriteDeadline has nothing to bound.
 func (c *udpCollector) SetWriteDeadline(time.Time) error { return c.queue.isCut() }

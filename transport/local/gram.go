@@ -144,7 +144,18 @@ type gramConn struct {
 	one [1]byte
 }
 
-var _ transport.MsgConn = (*gramConn)(nil)
+var (
+	_ transport.MsgConn  = (*gramConn)(nil)
+	_ transport.Directed = (*gramConn)(nil)
+)
+
+// Directions implements [transport.Directed].
+func (c *gramConn) Directions() transport.Use {
+	if c.writes {
+		return transport.ReadWrite
+	}
+	return transport.ReadOnly
+}
 
 // ReadMsg reads one datagram. Those of senders that the Access refuses are
 // dropped.

@@ -3,6 +3,8 @@ package transporttest
 import (
 	"os"
 	"testing"
+
+	"github.com/tenon-net/tenon/transport"
 )
 
 // testMetadata checks what an end knows about itself, while it is open and after.
@@ -34,6 +36,21 @@ func (h Harness) testMetadata(t *testing.T) {
 		if c := a.Info().Cred; c == nil || c.PID != os.Getpid() || c.UID != os.Getuid() || c.GID != os.Getgid() {
 			t.Errorf("Info().Cred is %+v, want pid %d, uid %d, gid %d", c, os.Getpid(), os.Getuid(), os.Getgid())
 		}
+	}
+	if use := transport.DirectionsOf(a); use != transport.ReadWrite && !h.Kind.Traits.OneWay {
+		t.Error("the end has one direction only, and its kind two")
+	} else if use == transport.WriteOnly {
+		got := start(func() error { return wantEOF(a) })
+		if err := await(t, got, Prompt, "reading an end that is only written"); err != nil {
+			t.Error(err)
+		}
+	} else if use == transport.ReadOnly {
+		if err := await(t, start(func() error { return write(a, []byte("x")) }), Prompt, "writing an end that is only read"); err == nil {
+			t.Error("an end that is only read is written")
+		}
+	}
+	if l, ok := transport.About[transport.Leaver](a); (ok && l.Leaves()) != h.Farewell {
+		t.Errorf("a CloseWrite ends both directions: %v; the end says so: %v", h.Farewell, ok)
 	}
 	if h.TLS && a.Info().TLS == nil {
 		t.Error("Info().TLS is nil")
