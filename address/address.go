@@ -181,7 +181,7 @@ func (a Address) format(mask func(option, value string) string) string {
 		switch {
 		case !o.HasValue:
 		case mask != nil:
-			b.WriteString("=" + Quote(redactValue(mask(o.Name, o.Value), true)))
+			b.WriteString("=" + Quote(mask(o.Name, o.Value)))
 		default:
 			b.WriteString("=" + Quote(o.Value))
 		}

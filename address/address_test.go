@@ -289,7 +289,7 @@ func TestPrefixes(t *testing.T) {
 }
 
 func TestRedactedHidesSecrets(t *testing.T) {
-	a, err := Parse("ws://me:hunter2@h:1/p,password=hunter2,via=socks5://u:hunter2@p:1,user=me")
+	a, err := Parse("ws://me:hunter2@h:1/p,password=hunter2,user=me")
 	if err != nil {
 		t.Fatal(err)
 	}

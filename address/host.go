@@ -157,18 +157,18 @@ func checkPort(port string) error {
 
 // redacted hides a password in the target.
 func (t Target) redacted() Target {
-	text := redactValue(t.Text, true)
+	text := redactPassword(t.Text)
 	if text == t.Text {
 		return t
 	}
 	return Target{Text: text, url: t.url}
 }
 
-// redactValue hides the password of "user:password@" in text, with or without a
-// scheme in front, as in the value of via=.
-func redactValue(text string, hide bool) string {
+// redactPassword hides the password of "user:password@" in text, with or without a
+// scheme in front.
+func redactPassword(text string) string {
 	at := strings.LastIndexByte(text, '@')
-	if !hide || at < 0 {
+	if at < 0 {
 		return text
 	}
 	start := 0

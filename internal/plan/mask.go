@@ -36,10 +36,24 @@ func (p *Plan) name(a address.Address) string {
 	if i := strings.IndexAny(a.Target.Text, "?#"); i >= 0 && p.takesPath() {
 		a.Target = address.Target{Text: a.Target.Text[:i+1] + "…"}
 	}
+	if at, ok := p.lonelyUser(a.Target.Text); ok {
+		a.Target = address.Target{Text: "…" + a.Target.Text[at:]}
+	}
 	if p.hasTicket() {
 		a.Target = address.Target{Text: ticket.Prefix + "…"}
 	}
 	return a.Redacted(p.shown)
+}
+
+// lonelyUser tells whether there is user information without a password in front of the
+// host of a URL, and where it ends. It may be a token: only beside a password is it sure to
+// be a name.
+func (p *Plan) lonelyUser(target string) (at int, ok bool) {
+	if !p.Addr.URL && !p.takesPath() {
+		return 0, false
+	}
+	at = strings.LastIndexByte(target, '@')
+	return at, at > 0 && !strings.Contains(target[:at], ":")
 }
 
 // hasTicket tells whether the target is a ticket, which gives a right to whoever has it.
@@ -102,6 +116,9 @@ func (m masked) target(p *Plan) (end int) {
 	if len(p.Parts) == 0 { // who knows what it is
 		m.hide(a.Target.Pos, a.Target.Pos+strings.LastIndexByte(text, '@'))
 	}
+	if at, ok := p.lonelyUser(text); ok {
+		m.hide(a.Target.Pos, a.Target.Pos+at)
+	}
 	m.user(a.Target.Pos, text)
 	return end
 }
@@ -130,8 +147,6 @@ func (m masked) option(p *Plan, o address.Option) (end int) {
 	case !o.HasValue:
 	case d == nil || d.Secret || d.Mask != nil:
 		m.hide(o.ValuePos, end)
-	default:
-		m.user(o.ValuePos, string(m[o.ValuePos:end]))
 	}
 	return end
 }

@@ -14,6 +14,9 @@ import (
 func TestSecretsAreMasked(t *testing.T) {
 	for _, addr := range []string{
 		"ws://me:hunter2@127.0.0.1:1/",
+		"ws://hunter2@127.0.0.1:1/",
+		"ws:hunter2@127.0.0.1:1/",
+		"tcp:127.0.0.1:1,via=socks4a://hunter2@127.0.0.1:1",
 		"ws://127.0.0.1:1/p?token=hunter2",
 		"ws://127.0.0.1:1/p#token=hunter2",
 		"ws://127.0.0.1:1/,path=/p#hunter2",
@@ -78,14 +81,16 @@ func TestSecretsAreMasked(t *testing.T) {
 // What is no secret is still shown: an error that hides everything helps nobody.
 func TestMistakesAreShown(t *testing.T) {
 	for text, want := range map[string]string{
-		"tcp:example.org:80,keepalvie=5s":           "tcp:example.org:80,keepalvie=**\n",
-		"tcp:example.org:80,connect-timeout=soon":   "tcp:example.org:80,connect-timeout=soon\n",
-		"ws://me:x@h/,password=abc,ping=soon":       "ws://me:*@h/,password=***,ping=soon\n",
-		"tpc:example.org:80":                        "tpc:example.org:80\n",
-		"ws://h/p?q=1,nosuch":                       "ws://h/p?***,nosuch\n",
-		"peer:tenon1qqqq,nosuch":                    "peer:tenon1****,nosuch\n",
-		"peer:alice/db":                             "peer:alice/db\n",
-		"tcp:example.org:80,nosuch,connect-timeout": "tcp:example.org:80,nosuch,connect-timeout\n",
+		"tcp:example.org:80,keepalvie=5s":            "tcp:example.org:80,keepalvie=**\n",
+		"tcp:example.org:80,connect-timeout=soon":    "tcp:example.org:80,connect-timeout=soon\n",
+		"ws://me:x@h/,password=abc,ping=soon":        "ws://me:*@h/,password=***,ping=soon\n",
+		"udp-recv:5000,join=[ff02::114]@eth0,nosuch": "udp-recv:5000,join=[ff02::114]@eth0,nosuch\n",
+		"unix:/tmp/me@home,nosuch":                   "unix:/tmp/me@home,nosuch\n",
+		"tpc:example.org:80":                         "tpc:example.org:80\n",
+		"ws://h/p?q=1,nosuch":                        "ws://h/p?***,nosuch\n",
+		"peer:tenon1qqqq,nosuch":                     "peer:tenon1****,nosuch\n",
+		"peer:alice/db":                              "peer:alice/db\n",
+		"tcp:example.org:80,nosuch,connect-timeout":  "tcp:example.org:80,nosuch,connect-timeout\n",
 	} {
 		_, err := plan.Parse(text, kinds)
 		var at *address.Error

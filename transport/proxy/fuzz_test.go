@@ -231,7 +231,7 @@ func FuzzParseVia(f *testing.F) {
 		if h.Host == "" || h.Port == "" || h.Layer("h:1") == nil {
 			t.Fatalf("%q: %+v", text, h)
 		}
-		h.Password = ""
+		h.User, h.Password = "", ""
 		if again, err := ParseVia(h.String()); err != nil || again != h {
 			t.Fatalf("%q: %+v prints as %s, which is %+v, error %v", text, h, h, again, err)
 		}

@@ -137,11 +137,11 @@ func (h Hop) Layer(target string) transport.Layer {
 	return &SOCKS5{Target: target, User: h.User, Password: h.Password}
 }
 
-// String returns the hop without its password.
+// String returns the hop without its password, or the name that stands in its place.
 func (h Hop) String() string {
 	user := ""
 	if h.User != "" {
-		user = url.PathEscape(h.User) + "@"
+		user = "…@" // a token, perhaps
 	}
 	if h.Password != "" {
 		user = url.PathEscape(h.User) + ":…@"

@@ -74,7 +74,7 @@ func TestBadVia(t *testing.T) {
 func TestHopHidesItsPassword(t *testing.T) {
 	for text, want := range map[string]string{
 		"socks5://bob:hunter2@p": "socks5://bob:…@p:1080",
-		"socks5://bob@[::1]":     "socks5://bob@[::1]:1080",
+		"socks5://bob@[::1]":     "socks5://…@[::1]:1080",
 		"https://p":              "https://p:443",
 	} {
 		h, err := ParseVia(text)
