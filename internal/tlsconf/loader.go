@@ -58,10 +58,11 @@ func (l *Loader) Get(o *Options, build func(Files) (*tls.Config, error)) (*tls.C
 }
 
 // Reload reads the files again, and returns what puts the result in place. Where
-// nothing has been read yet there is nothing to read again.
+// nothing has been read yet the files are checked all the same.
 func (l *Loader) Reload(o *Options, build func(Files) (*tls.Config, error)) (commit func(), err error) {
 	if l.now.Load() == nil {
-		return func() {}, nil
+		_, err := o.read()
+		return func() {}, err
 	}
 	next, err := load(o, build)
 	if err != nil {

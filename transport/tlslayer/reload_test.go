@@ -93,6 +93,22 @@ func TestRevoked(t *testing.T) {
 	}
 }
 
+// Every file that is named is checked by every Reload, also where none has been read yet,
+// as by an end that has dialed nobody so far, and as often as it is asked.
+func TestReloadChecksWhatIsNamed(t *testing.T) {
+	ca := tlstest.New(t)
+	cert, bad := ca.Issue(t, "localhost"), filepath.Join(t.TempDir(), "bad")
+	os.WriteFile(bad, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n"), 0o600)
+	for _, options := range []string{",ca=" + bad, ",cert=" + bad, ",cert=" + cert + ",key=" + bad, ",ca=" + ca.File + ",crl=" + bad} {
+		l := layer(t, options)
+		for i := range 3 {
+			if _, err := l.Reload(); err == nil {
+				t.Errorf("%s: Reload %d succeeds", options, i)
+			}
+		}
+	}
+}
+
 // Reload takes all files or none, and puts nothing in place before commit.
 func TestReload(t *testing.T) {
 	ca, other := tlstest.New(t), tlstest.New(t)
