@@ -26,6 +26,7 @@ type fetching struct {
 	share  *share.Share
 	tell   func(api.FetchEvent)
 	news   chan api.FetchEvent // to be told
+	ended  chan struct{}       // closed when nobody shall have the share any more
 
 	mu    sync.Mutex       // guards what follows
 	named map[peer.ID]bool // of whom the sharer has told
@@ -75,7 +76,7 @@ func (s *Shares) newFetching(r api.FetchRequest, tell func(api.FetchEvent)) (*fe
 	case r.Overwrite && r.Rename:
 		return nil, transport.Usage(errors.New("what is there already is replaced or stays: not both"))
 	}
-	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), named: map[peer.ID]bool{}}, nil
+	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), ended: make(chan struct{}), named: map[peer.ID]bool{}}, nil
 }
 
 // begin lets others find what is fetched.
@@ -125,6 +126,9 @@ func (f *fetching) event(e share.Event) {
 	case f.news <- v:
 	default: // somebody sends so many that nobody reads them
 	}
+	if e.Kind == share.Ended { // once
+		close(f.ended)
+	}
 }
 
 func (f *fetching) name() string {
@@ -171,7 +175,7 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	}
 	f.tell(done)
 	if r.Stay {
-		f.await(ctx, nil, nil) //nolint:errcheck // it returns why the request ends
+		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
 	}
 	f.share.Part()
 	return nil

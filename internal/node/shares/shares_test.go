@@ -367,6 +367,9 @@ func TestStay(t *testing.T) {
 	if had > 400_000 {
 		t.Errorf("%d bytes were there when the sharer left", had)
 	}
+	// Whoever hands it on stops when it is not shared any more.
+	must(t, alice.Unshare(t.Context(), shared.ID))
+	staying.Wait()
 }
 
 // A browser gets a share by its link, as long as it is shared.
