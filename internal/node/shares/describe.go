@@ -34,7 +34,7 @@ func (x *sharing) describe() api.Share {
 	}
 	d.Links = x.web.links()
 	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0, NotAfter: x.record.NotAfter}
-	root := status(x.of.Host, x.share, &d)
+	root := status(x.of.Host, x.share, &d).Root
 	if d.Root != "" {
 		t.Root, d.Path = root, ""
 	}
@@ -61,7 +61,7 @@ func (x *sharing) describe() api.Share {
 }
 
 // status adds what the share between peers tells.
-func status(h Host, s *share.Share, d *api.Share) (root tree.Hash) {
+func status(h Host, s *share.Share, d *api.Share) share.Status {
 	v := s.Status()
 	d.Have, d.Sent, d.Got, d.SentPS, d.GotPS = v.Bytes, v.Sent, v.Got, v.Up, v.Down
 	if v.Final && v.Root != (tree.Hash{}) {
@@ -75,7 +75,7 @@ func status(h Host, s *share.Share, d *api.Share) (root tree.Hash) {
 		d.Peers = append(d.Peers, one)
 	}
 	slices.SortFunc(d.Peers, func(a, b api.SharePeer) int { return strings.Compare(a.ID, b.ID) })
-	return v.Root
+	return v
 }
 
 // describe tells how far it is.
@@ -84,6 +84,6 @@ func (f *fetching) describe() api.Share {
 		Paths: []string{f.target}}
 	t := f.share.Index().Totals()
 	d.Entries, d.Files, d.Bytes = t.Entries, t.Files, t.Bytes
-	status(f.of.Host, f.share, &d)
+	d.Bytes -= status(f.of.Host, f.share, &d).Skipped
 	return d
 }

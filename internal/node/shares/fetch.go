@@ -118,6 +118,9 @@ func (f *fetching) learnt(from, id peer.ID, addrs []string) {
 
 func (f *fetching) event(e share.Event) {
 	report(f.of.Host, f.name(), e)
+	if e.Kind == share.Joined || e.Kind == share.Finished || e.Kind == share.Left && e.Err == nil {
+		return // those who take part are named with the progress
+	}
 	v := api.FetchEvent{Type: api.FetchNote, Text: words(e)}
 	if !e.Peer.IsZero() {
 		v.Peer = f.of.Host.Called(e.Peer)
