@@ -97,6 +97,8 @@ func (p *program) candidates(before []string, last string) []string {
 		return append(kinds().Names(), "kinds", "options")
 	case cmd.name == "take" && len(words) == 0:
 		return givenNames()
+	case cmd.name == "share", cmd.name == "get":
+		return nil // the shell knows files
 	case cmd.name == "completion":
 		return []string{"bash", "zsh", "fish"}
 	}

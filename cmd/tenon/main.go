@@ -47,6 +47,7 @@ type call struct {
 	give   giveFlags
 	take   takeFlags
 	peer   peerFlags
+	words  []string // as they were typed
 	args   []string // positional
 	rest   []string // behind "--"
 	passed []passed // flags that are options of an address

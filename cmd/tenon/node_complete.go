@@ -26,6 +26,15 @@ func (p *program) peerCandidates(w wanted, last string) (found []string) {
 	defer t.end() //nolint:errcheck // it was only asked
 	ctx, cancel := context.WithTimeout(p.ctx, completeTime)
 	defer cancel()
+	if w == shared {
+		shares, _ := t.Shares(ctx) //nolint:errcheck // then there are none
+		for _, s := range shares {
+			if s.State != api.ShareGetting {
+				found = append(found, shareWord(s))
+			}
+		}
+		return found
+	}
 	if w == ours {
 		services, _ := t.Services(ctx) //nolint:errcheck // then there are none
 		for _, s := range services {

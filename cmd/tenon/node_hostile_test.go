@@ -59,29 +59,27 @@ func hostileEvents[T any](w http.ResponseWriter, _ *http.Request) {
 	e.End(&api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
 }
 
-// Whatever comes from peers by way of a node, in names, services, addresses, reasons and
-// errors: no verb prints it so that it moves a cursor, or makes a line of its own.
-func TestNodePrintsNothingHostile(t *testing.T) {
-	dir := t.TempDir()
+// hostileFetch has it in an event of every sort.
+func hostileFetch(w http.ResponseWriter, _ *http.Request) {
+	e := api.NewEventWriter(w)
+	for _, sort := range []string{api.FetchList, api.FetchNote, api.FetchProgress, api.FetchDone} {
+		var v api.FetchEvent
+		v.Share = new(api.Share)
+		fillHostile(reflect.ValueOf(&v).Elem())
+		fillHostile(reflect.ValueOf(v.Share).Elem())
+		v.Type = sort
+		e.Send("1", v) //nolint:errcheck // the client shows it
+	}
+	e.End(&api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
+}
+
+// fakeNode answers for a node, and returns where its state would be. It is the one that
+// verbs find.
+func fakeNode(t *testing.T, answers map[string]http.HandlerFunc) (dir string) {
+	dir = t.TempDir()
 	t.Setenv("TENON_DIR", dir)
 	mux := http.NewServeMux()
-	for path, h := range map[string]http.HandlerFunc{
-		"GET /v1/status":                 answersHostile[api.Status](),
-		"GET /v1/id":                     answersHostile[api.Identity](),
-		"GET /v1/peers":                  answersHostile[[]api.Peer](),
-		"GET /v1/peers/mallory/services": answersHostile[[]api.RemoteService](),
-		"GET /v1/services":               answersHostile[[]api.Service](),
-		"GET /v1/tickets":                answersHostile[[]api.Ticket](),
-		"GET /v1/audit":                  answersHostile[[]api.AuditEntry](),
-		"GET /v1/relayed":                answersHostile[[]api.Account](),
-		"POST /v1/tickets/add":           answersHostile[api.Added](),
-		"GET /v1/events":                 hostileEvents[api.Event],
-		"GET /v1/doctor":                 hostileEvents[api.Step],
-		"/": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusForbidden)
-			json.NewEncoder(w).Encode(api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
-		},
-	} {
+	for path, h := range answers {
 		mux.HandleFunc(path, h)
 	}
 	l, err := net.Listen("unix", api.SocketPath(dir))
@@ -91,9 +89,37 @@ func TestNodePrintsNothingHostile(t *testing.T) {
 	s := &http.Server{Handler: mux}
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(l) }()
-	defer func() { s.Close(); <-done }()
+	t.Cleanup(func() { s.Close(); <-done })
+	return dir
+}
+
+// Whatever comes from peers by way of a node, in names, services, addresses, reasons and
+// errors: no verb prints it so that it moves a cursor, or makes a line of its own.
+func TestNodePrintsNothingHostile(t *testing.T) {
+	dir := fakeNode(t, map[string]http.HandlerFunc{
+		"GET /v1/status":                 answersHostile[api.Status](),
+		"GET /v1/id":                     answersHostile[api.Identity](),
+		"GET /v1/peers":                  answersHostile[[]api.Peer](),
+		"GET /v1/peers/mallory/services": answersHostile[[]api.RemoteService](),
+		"GET /v1/services":               answersHostile[[]api.Service](),
+		"GET /v1/tickets":                answersHostile[[]api.Ticket](),
+		"GET /v1/audit":                  answersHostile[[]api.AuditEntry](),
+		"GET /v1/relayed":                answersHostile[[]api.Account](),
+		"POST /v1/tickets/add":           answersHostile[api.Added](),
+		"GET /v1/shares":                 answersHostile[[]api.Share](),
+		"POST /v1/shares":                answersHostile[api.Share](),
+		"GET /v1/shares/{share}/watch":   hostileEvents[api.Share],
+		"POST /v1/fetch":                 hostileFetch,
+		"GET /v1/events":                 hostileEvents[api.Event],
+		"GET /v1/doctor":                 hostileEvents[api.Step],
+		"/": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			json.NewEncoder(w).Encode(api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
+		},
+	})
 	for _, verb := range []string{"status", "id", "peers", "services", "services mallory", "tickets", "log", "log --audit", "doctor mallory",
-		"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve"} {
+		"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve",
+		"share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x"} {
 		for _, args := range [][]string{strings.Fields(verb), append([]string{"--json"}, strings.Fields(verb)...)} {
 			var out, errs bytes.Buffer
 			p := &program{ctx: t.Context(), stdout: newConsole(&out), stderr: newConsole(&errs)}

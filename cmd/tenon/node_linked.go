@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
@@ -48,6 +49,14 @@ func linked(name string) func(*program, *call) error {
 		return runTickets
 	case "add":
 		return runAdd
+	case "share":
+		return runShare
+	case "get":
+		return runGet
+	case "shares":
+		return runShares
+	case "unshare":
+		return runUnshare
 	case "up":
 		return runUp
 	case "down":
@@ -176,6 +185,55 @@ func with(begin func(*call) (*talk, error), c *call, f func(*talk) error) error 
 		return err
 	}
 	return errors.Join(f(t), t.end())
+}
+
+// errNodeEnded is for lasting: the node was that of another program, which has ended.
+var errNodeEnded = errors.New("the node has ended with the program that it was for")
+
+// lasting is with for what outlives the node that it goes through: if f returns errNodeEnded it
+// goes on with another one.
+func (p *program) lasting(c *call, f func(t *talk, passing bool) error) error {
+	for {
+		err := p.with(c, func(t *talk) error {
+			is, err := t.Status(p.ctx)
+			if err != nil {
+				return err
+			}
+			err = f(t, is.Passing)
+			if err != nil && is.Passing && p.ended(t) {
+				return errNodeEnded
+			}
+			return err
+		})
+		if !errors.Is(err, errNodeEnded) {
+			return err
+		}
+	}
+}
+
+// endTries is how often it is looked whether a node has ended. The end of what went on in it, and of its
+// socket, come nearly together.
+const endTries = 3
+
+// ended tells whether the node that somebody has talked to is there no more.
+func (p *program) ended(t *talk) bool {
+	for range endTries {
+		if t.here || p.ctx.Err() != nil {
+			return false
+		}
+		again, err := api.Dial(t.dir)
+		if errors.Is(err, api.ErrNotRunning) {
+			return true
+		}
+		if err == nil {
+			again.Close() //nolint:errcheck // it was only looked at
+		}
+		select {
+		case <-time.After(lockInterval):
+		case <-p.ctx.Done():
+		}
+	}
+	return false
 }
 
 // stopped returns why the verb ends, if that was a signal, and err otherwise.

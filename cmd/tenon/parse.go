@@ -79,7 +79,7 @@ func anyOption(name string) *opt.Def {
 // the command; -1 if it is left out. Flags may stand anywhere before "--". With an
 // error, the call has the flags before the mistake.
 func parseCall(cmd command, args []string, verb int) (*call, error) {
-	c := &call{command: cmd}
+	c := &call{command: cmd, words: args}
 	c.set = bindFlags(cmd, c)
 	for i := 0; i < len(args); i++ {
 		f, isFlag := parseFlag(args[i])

@@ -16,6 +16,7 @@ const (
 	ours            // names of services of this node
 	peerEnds        // addresses of services of peers
 	oneOf           // the words of tenon peers
+	shared          // what is shared here
 )
 
 // wantedFor finds what may stand behind the words of a command.
@@ -29,6 +30,10 @@ func wantedFor(cmd command, words []string, last string) wanted {
 	switch {
 	case strings.HasPrefix(last, "-"):
 		return nothing
+	case (cmd.name == "share" || cmd.name == "serve") && len(words) > 0 && words[len(words)-1] == "--to":
+		return anyPeer
+	case cmd.name == "unshare" && n == 0:
+		return shared
 	case strings.HasPrefix(last, peerKind+":") && !strings.Contains(last, ","):
 		return peerEnds
 	case cmd.name == "peers" && n == 0:

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/opt"
@@ -14,7 +15,7 @@ func peerCommands() []command {
 	verb := func(name, syntax, doc string, flags ...flagGroup) command {
 		return command{name: name, syntax: syntax, doc: doc, run: linked(name), flags: append(flags, bindDir), peers: true}
 	}
-	return []command{
+	return slices.Concat([]command{
 		verb("id", "", "show who this is to peers, as text and as a QR code, or change the key", bindID),
 		verb("pair", "[CODE]", "meet a peer: print a code to say aloud, or take the one that the other side has printed", bindPair, bindNetwork),
 		verb("peers", "[rename PEER NAME | forget PEER | block PEER | unblock PEER]", "list the peers with their state, or change what this user calls one, forget or block it"),
@@ -26,6 +27,7 @@ func peerCommands() []command {
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
+	}, shareCommands(verb), []command{
 		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork, bindKept, bindLimits),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
@@ -34,7 +36,7 @@ func peerCommands() []command {
 		verb("top", "", "show the joints of the node, live"),
 		verb("doctor", "[PEER]", "find out why peers cannot be reached, or not directly, and what to do about it"),
 		verb("relay", "", "run a node that carries sealed traffic for others: the one thing that needs a public address", bindRelay, bindNetwork, bindKept, bindLimits),
-	}
+	})
 }
 
 // peerFlags are those of the verbs about peers.
@@ -68,6 +70,7 @@ type peerFlags struct {
 	noMap     bool
 	relay     string // for whom this node relays
 
+	share      shareFlags
 	metrics    string
 	peerRate   string
 	peerJoints int

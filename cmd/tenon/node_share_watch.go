@@ -1,0 +1,233 @@
+//go:build node
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/node/api"
+)
+
+// A shareState is how far tenon share has come.
+type shareState int
+
+const (
+	shareNew    shareState = iota
+	shareBegun             // it is there for as long as this program
+	shareHanded            // a node goes on with it
+)
+
+// A shareWatch tells what happens to a share: a line that changes, and a line for each
+// thing that a person may want to keep.
+type shareWatch struct {
+	p        *program
+	c        *call
+	progress *progress
+	state    shareState
+	shown    bool // the ticket was
+	last     api.Share
+	ready    bool // that all is hashed was told
+	hashing  pace // bytes that are read to hash them
+	notes    int  // that were told
+}
+
+func (p *program) newShareWatch(c *call) *shareWatch {
+	return &shareWatch{p: p, c: c, progress: p.newProgress(c)}
+}
+
+// run shares by a node: one that goes on takes the share over, and one that is passing has it for as
+// long as this program waits.
+func (w *shareWatch) run(ctx context.Context, t *talk, request api.ShareRequest, passing bool) (err error) {
+	if w.last, err = t.Share(ctx, request); err != nil {
+		return err
+	}
+	w.hashing.last = time.Now()
+	if w.state = shareBegun; w.c.peer.share.wait && !w.shown {
+		err = w.until(ctx, t, func(s api.Share) bool { return s.State == api.ShareReady })
+	}
+	if err == nil && !w.shown {
+		w.shown = true
+		err = w.p.showTicket(w.c, w.last)
+		if err == nil && passing {
+			w.p.tell(w.c, "it is shared until this program ends; with tenon up running, that would share it")
+		}
+	}
+	if err == nil && !passing {
+		w.state = shareHanded
+		w.p.tell(w.c, "the node that runs shares it, until tenon unshare %s; tenon shares says who has how much", shareWord(w.last))
+		return nil
+	}
+	if err == nil {
+		err = w.until(ctx, t, usedUp)
+	}
+	if err == nil && w.last.State == api.ShareOver && !usedUp(w.last) && w.p.ended(t) {
+		err = errNodeEnded
+	}
+	if err != nil && w.p.ended(t) {
+		return err
+	}
+	return errors.Join(err, w.leave(ctx, t))
+}
+
+// unshareTime is how long the end of this program waits for a node that goes on.
+const unshareTime = 5 * time.Second
+
+// leave ends the share at a node that goes on. One in this process ends with it, and remembers the
+// ticket for the next time.
+func (w *shareWatch) leave(ctx context.Context, t *talk) error {
+	if t.here || w.last.State == api.ShareOver {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unshareTime)
+	defer cancel()
+	err := t.Unshare(ctx, w.last.ID)
+	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrNotRunning) {
+		return nil
+	}
+	return err
+}
+
+// farewell says how many have got what was shared by this program.
+func (w *shareWatch) farewell() {
+	switch {
+	case w.state != shareBegun:
+	case !w.shown:
+		w.p.tell(w.c, "%s is not hashed yet, and is not shared", w.last.Name)
+	default:
+		w.p.tell(w.c, "%s is not shared any more; %s", w.last.Name, gotBy(w.last))
+	}
+}
+
+// until watches until enough says so, or the share is over.
+func (w *shareWatch) until(ctx context.Context, t *talk, enough func(api.Share) bool) error {
+	defer w.progress.end()
+	for s, err := range t.WatchShare(ctx, w.last.ID) {
+		if err != nil {
+			return err
+		}
+		if err := w.see(time.Now(), s); err != nil {
+			return err
+		}
+		switch {
+		case s.State == api.ShareFailed:
+			return fmt.Errorf("%s cannot be shared: %s", s.Name, s.Error)
+		case enough(s):
+			return nil
+		case s.State == api.ShareOver:
+			return over(s)
+		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("the node has ended the share: %w", io.ErrUnexpectedEOF)
+}
+
+// see tells what is new.
+func (w *shareWatch) see(now time.Time, s api.Share) error {
+	was := w.last
+	if s.Ticket == "" {
+		s.Ticket = was.Ticket
+	}
+	w.last = s
+	if w.p.json {
+		s.Ticket = "" // a secret, which is told once
+		return w.p.stdout.json(s)
+	}
+	w.tellNotes(s.Notes)
+	if !w.ready && s.State == api.ShareReady {
+		w.ready = true
+		w.p.tell(w.c, "%s is hashed: %s in %s%s", s.Name, bytesOf(float64(s.Bytes)), count(s.Files, "file"), leftOut(s))
+	}
+	for _, name := range s.Fetched {
+		if !slices.Contains(was.Fetched, name) {
+			w.p.tell(w.c, "%s has got all of it", name)
+		}
+	}
+	if passed := now.Sub(w.hashing.last); passed > 0 {
+		w.hashing.add(now, float64(s.Hashed-was.Hashed)/passed.Seconds())
+	}
+	if len(s.Peers) == 0 && s.State != api.ShareHashing && !w.progress.live {
+		return nil // a log is not told that nothing happens
+	}
+	w.progress.show(now, func(int) string { return shareLine(s, w.hashing.rate) })
+	return nil
+}
+
+// maxNotes is how many files are named that could not be shared, unless more is asked for.
+const maxNotes = 10
+
+func (w *shareWatch) tellNotes(notes []api.ShareNote) {
+	for ; w.notes < len(notes); w.notes++ {
+		switch note := notes[w.notes]; {
+		case w.notes < maxNotes || w.c.global.verbose:
+			w.p.tell(w.c, "%s", noteText(note))
+		case w.notes == maxNotes:
+			w.p.tell(w.c, "there are more like that: -v tells of them")
+		}
+	}
+}
+
+func noteText(note api.ShareNote) string {
+	text := note.Path + ": " + note.Text
+	if note.Left {
+		text += "; it is left out"
+	}
+	return text
+}
+
+// leftOut says that something could not be shared.
+func leftOut(s api.Share) string {
+	if s.Left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d could not be read, and are not in it", s.Left)
+}
+
+// maxShown is of how many peers a line says how much they have.
+const maxShown = 3
+
+// shareLine is how a share is now.
+func shareLine(s api.Share, hashing float64) string {
+	what := phrases(bytesOf(float64(s.Bytes))+" in "+count(s.Files, "file"), sending(s), havings(s.Peers), haveAll(s))
+	if s.State == api.ShareHashing { // one file may take an hour
+		what = phrases(strings.TrimSpace("hashing "+rate(hashing)), what, s.Path)
+	}
+	return shareTitle(s) + ": " + what
+}
+
+// shareTitle is the name of a share, not too long.
+func shareTitle(s api.Share) string { return clip(neutral.Line(s.Name), 24) }
+
+func sending(s api.Share) string {
+	if s.SentPS < 1 {
+		return ""
+	}
+	return "sends " + rate(s.SentPS)
+}
+
+func haveAll(s api.Share) string {
+	if len(s.Fetched) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d have all", len(s.Fetched))
+}
+
+// havings says who of those who take part has how much.
+func havings(peers []api.SharePeer) string {
+	var texts []string
+	for _, peer := range peers[:min(len(peers), maxShown)] {
+		texts = append(texts, peer.Name+" "+percent(peer.Has))
+	}
+	if more := len(peers) - maxShown; more > 0 {
+		texts = append(texts, fmt.Sprintf("%d more", more))
+	}
+	return phrases(texts...)
+}

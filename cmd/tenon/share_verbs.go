@@ -1,0 +1,79 @@
+//go:build !nopeer
+
+package main
+
+import (
+	"time"
+
+	"github.com/tenon-net/tenon/opt"
+)
+
+// shareCommands are the verbs about files, which are about peers, too.
+func shareCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
+	return []command{
+		verb("share", "PATH...", "share files and folders: print a ticket at once, by which others fetch them from all who have them", bindSharing, bindQR, bindNetwork),
+		verb("get", "[TICKET]", "fetch what is shared; a TICKET is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindGetting, bindNetwork),
+		verb("shares", "", "list what is shared and fetched here, and who has how much of it"),
+		verb("unshare", "SHARE", "share it no more"),
+	}
+}
+
+// shareFlags are those of the verbs about files.
+type shareFlags struct {
+	name      string
+	to        []string // peers
+	public    bool
+	expires   time.Duration
+	uses      int
+	only      []string
+	exclude   []string
+	gitIgnore bool
+	check     bool
+	wait      bool
+	up, down  int64
+	target    string
+	list      bool
+	overwrite bool
+	rename    bool
+	skipLinks bool
+	stay      bool
+}
+
+func bindSharing(c *call, s *opt.Set) {
+	f := &c.peer.share
+	s.Group("who may fetch it")
+	s.Strings(&f.to, "to", "PEER,...|paired", "these peers, or all that are paired, and nobody else who has the ticket; may be given again")
+	s.Bool(&f.public, "public", "everybody, and it can be searched for; otherwise whoever has the ticket, which has a secret in it")
+	s.Duration(&f.expires, "expires", 0, 0, "for so long; otherwise until it is not shared any more")
+	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many peers, and then nobody any more")
+	s.Group("what is shared")
+	s.String(&f.name, "name", "NAME", "what to call it; otherwise what the paths are called")
+	bindChosen(c, s, "share")
+	s.Bool(&f.gitIgnore, "gitignore", "leave out what files called .gitignore say")
+	s.Bool(&f.check, "check", "hash all that is sent again, also of files that seem not to have changed")
+	s.Bool(&f.wait, "wait", "print the ticket when all is hashed; it says then what is in the share, whoever serves it")
+	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
+}
+
+func bindGetting(c *call, s *opt.Set) {
+	f := &c.peer.share
+	s.Group("what is fetched")
+	bindChosen(c, s, "fetch")
+	s.Bool(&f.list, "list", "list what there is, and fetch nothing")
+	s.Group("where it goes")
+	s.String(&f.target, "to", "DIRECTORY", "put it there; otherwise into this directory")
+	s.Bool(&f.overwrite, "overwrite", "replace files that are there and are different")
+	s.Bool(&f.rename, "rename", "give other names to what is fetched where files are there that are different")
+	s.Bool(&f.skipLinks, "skip-links", "leave out symbolic links that lead out of what is shared")
+	s.Group("the others")
+	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")
+	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
+	s.Rate(&f.down, "down", "fetch so many bytes a second")
+}
+
+// bindChosen binds which files a verb is about.
+func bindChosen(c *call, s *opt.Set, verb string) {
+	f := &c.peer.share
+	s.Strings(&f.only, "only", "GLOB", verb+" only these, such as *.jpg or docs/**; may be given again")
+	s.Strings(&f.exclude, "exclude", "GLOB", "do not "+verb+" these, such as *.tmp or build/; may be given again")
+}
