@@ -180,3 +180,18 @@ func TestPart(t *testing.T) {
 		}
 	})
 }
+
+// Whom the sharer does not let in at all is not left waiting for ever.
+func TestShut(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		w.share(group)
+		shut := w.Node("shut", func(peer.ID) bool { return false })
+		defer shut.Close()
+		c := w.party("c", func(c *Config) { c.Sharer = shut.Self() })
+		c.Join(t.Context(), c.node, shut.Self())
+		<-c.Over()
+		if err := c.Err(); !errors.Is(err, ErrGone) {
+			t.Error(err)
+		}
+	})
+}

@@ -89,6 +89,10 @@ func (j *joining) start(ctx context.Context, id, from peer.ID) {
 	})
 }
 
+// shutTimes is how often, one after the other, the sharer must not let us in at all until that
+// is taken for an answer.
+const shutTimes = 3
+
 // stay takes part with one peer for as long as there is reason to.
 func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
 	wait, pause, tries, refused := firstWait, time.Duration(0), 0, 0
@@ -114,9 +118,12 @@ func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
 		if over, _ := s.settled(id); over || ctx.Err() != nil {
 			return
 		}
-		if refused++; !errors.Is(err, ErrGone) || id != s.Sharer {
+		refused++
+		switch shut := errors.Is(err, peer.ErrNotAdmitted); {
+		case id != s.Sharer, !shut && !errors.Is(err, ErrGone):
 			refused = 0
-		} else if s.refused(refused) {
+		case shut && refused < shutTimes: // its process may have begun just now
+		case s.refused(refused):
 			return
 		}
 		if s.trouble(id, err); err != nil {

@@ -137,7 +137,8 @@ func (s *Shares) drop(ctx context.Context, id share.ID) error {
 // begun again has the ticket that it had.
 func again(all []*record, r *record) *record {
 	for _, was := range all {
-		if was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
+		used := was.Request.Uses > 0 && len(was.Fetched) >= was.Request.Uses
+		if !used && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
 			return was
 		}
 	}
