@@ -17,10 +17,18 @@ const (
 	frameTag
 	frameSealed
 	frameRefuse
+	frameGiven
 )
 
-// maxFrame is the length in bytes of the longest content.
+// maxFrame is the length in bytes of the longest content, but for what is given.
 const maxFrame = 1024
+
+func (t frameType) most() int {
+	if t == frameGiven {
+		return MaxGiven + tagSize
+	}
+	return maxFrame
+}
 
 // A reason is what a side says when it refuses.
 type reason byte
@@ -33,6 +41,9 @@ const (
 	reasonBusy
 	reasonOneself
 	reasonIdentity // who is there is not who the link says
+	reasonPairs    // the code is for something else, namely
+	reasonSends
+	reasonReceives
 )
 
 var reasonErrors = map[reason]error{
@@ -43,6 +54,9 @@ var reasonErrors = map[reason]error{
 	reasonBusy:     ErrBusy,
 	reasonOneself:  ErrOneself,
 	reasonIdentity: ErrIdentity,
+	reasonPairs:    ErrPairs,
+	reasonSends:    ErrSends,
+	reasonReceives: ErrReceives,
 }
 
 // reasonFor returns what the other side is told about err, and 0 if that is nothing:
@@ -83,7 +97,7 @@ func readFrame(r io.Reader, want frameType, size int) ([]byte, error) {
 	switch {
 	case typ == frameRefuse && n == 1:
 		size = 1
-	case typ != want || n > maxFrame || size >= 0 && n != size:
+	case typ != want || n > want.most() || size >= 0 && n != size:
 		return nil, fmt.Errorf("%w: a frame of type %d with %d bytes came", ErrProtocol, typ, n)
 	}
 	content := make([]byte, n)

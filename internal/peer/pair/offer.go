@@ -99,7 +99,7 @@ func (o *Offer) Accept(ctx context.Context, rw io.ReadWriteCloser) (Result, erro
 			return err
 		}
 		defer o.leave()
-		result, err = o.attempt(&run{rw: rw, role: offerer, code: o.code, side: o.side})
+		result, err = o.attempt(&run{rw: rw, role: parts[o.side.For].shows, code: o.code, side: o.side})
 		return err
 	})
 	return result, err

@@ -5,7 +5,8 @@
 // The one who shows the code makes an [Offer], which takes any number of attempts
 // and ends with the first that is right or wrong; the one who types it calls [Join].
 // Both learn who the other is, what it wants to be called, and the same four words
-// to compare. Neither gets a right by it.
+// to compare. Neither gets a right by it. A code can also be for one thing that one
+// gives the other: see [Purpose].
 //
 // The package speaks over connections that it is given, and cares for no way to
 // make one.
@@ -85,6 +86,12 @@ type Side struct {
 	Key  *peer.Key
 	Name string  // what it suggests to be called; may be empty
 	Link peer.ID // who the connection says is at the other side; zero = it does not say
+
+	// For is what the code is for, and Give returns what the side that sends has for the
+	// other, who has proved to be that peer: at most [MaxGiven] bytes, at once. It gets no
+	// more than these.
+	For  Purpose
+	Give func(peer.ID) ([]byte, error)
 }
 
 // A Result is what both sides have when they are paired.
@@ -93,6 +100,7 @@ type Result struct {
 	Suggested peer.Name // what the peer wants to be called, if that can be a name
 	Said      string    // the same as it was said, harmless, for people
 	Words     [4]string // both sides see the same
+	Given     string    // what the other side gave, if the code was for that
 }
 
 // Join uses a code that somebody has shown to this side's user, on a connection to the
@@ -101,7 +109,7 @@ type Result struct {
 func Join(ctx context.Context, rw io.ReadWriteCloser, code Code, side Side) (Result, error) {
 	var result Result
 	err := bounded(ctx, rw, func() (err error) {
-		result, err = (&run{rw: rw, role: joiner, code: code, side: side}).join()
+		result, err = (&run{rw: rw, role: parts[side.For].types, code: code, side: side}).join()
 		return err
 	})
 	return result, err
@@ -148,7 +156,11 @@ func (r *run) confirmFirst(u *cpace.Unconfirmed) (Result, error) {
 	if again != id {
 		return Result{}, fmt.Errorf("%w: it is one peer first and another then", ErrProtocol)
 	}
-	return r.result(id, said), nil
+	given, err := r.give(id)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.result(id, said, given), nil
 }
 
 // bounded runs an attempt within the limits of time and closes the connection behind

@@ -14,16 +14,6 @@ import (
 	"github.com/tenon-net/tenon/internal/peer/cpace"
 )
 
-// A role says which part a side plays.
-type role byte
-
-const (
-	joiner  role = 'J'
-	offerer role = 'O'
-)
-
-func (r role) other() role { return joiner + offerer - r }
-
 // Sizes in the protocol.
 const (
 	version    = 1
@@ -32,7 +22,7 @@ const (
 	proofSize  = 32
 	maxSaid    = 64                      // bytes of a suggested name
 	plainSize  = 32 + 64 + 1 + maxSaid   // ID, signature, length and name
-	sealedSize = plainSize + 16          // and the tag of AES-GCM
+	sealedSize = plainSize + tagSize     // and the tag of AES-GCM
 	labelKeys  = "tenon pairing 1 keys " // and the role
 	labelProof = "tenon pairing 1 proof"
 	labelWords = "tenon pairing 1 words"
@@ -56,7 +46,7 @@ type run struct {
 func (r *run) begin() error {
 	hello := append([]byte{version, byte(r.role)}, make([]byte, nonceSize)...)
 	rand.Read(hello[2:]) //nolint:errcheck // it does not fail
-	if r.role == joiner {
+	if r.role.joins() {
 		if err := writeFrame(r.rw, frameHello, hello); err != nil {
 			return err
 		}
@@ -65,10 +55,13 @@ func (r *run) begin() error {
 	if err != nil {
 		return err
 	}
-	if theirs[0] != version || role(theirs[1]) != r.role.other() {
-		return fmt.Errorf("%w: version %d, role %q", ErrProtocol, theirs[0], theirs[1])
+	if theirs[0] != version {
+		return fmt.Errorf("%w: version %d", ErrProtocol, theirs[0])
 	}
-	if r.role == joiner {
+	if err := r.role.fits(role(theirs[1])); err != nil {
+		return err
+	}
+	if r.role.joins() {
 		r.transcript = append(hello, theirs...)
 		return nil
 	}
@@ -92,7 +85,7 @@ func (r role) data() []byte { return []byte{byte(r)} }
 func (r *run) exchange() (*cpace.Unconfirmed, error) {
 	in := r.input()
 	var u *cpace.Unconfirmed
-	if r.role == joiner {
+	if r.role.joins() {
 		i, msg, err := cpace.Start(in, r.role.data())
 		if err != nil {
 			return nil, err
@@ -191,9 +184,9 @@ func (r *run) meet(self peer.ID) (id peer.ID, said string, err error) {
 	return id, string(plain[97 : 97+n]), nil
 }
 
-func (r *run) result(id peer.ID, said string) Result {
+func (r *run) result(id peer.ID, said, given string) Result {
 	name, _ := peer.Suggested(said)
-	return Result{Peer: id, Suggested: name, Said: neutral.Line(strings.ToValidUTF8(said, "?")), Words: r.words}
+	return Result{Peer: id, Suggested: name, Said: neutral.Line(strings.ToValidUTF8(said, "?")), Words: r.words, Given: given}
 }
 
 // confirmLast goes on from where the other side has shown that it knows the code.
@@ -211,5 +204,9 @@ func (r *run) confirmLast(u *cpace.Unconfirmed) (Result, error) {
 	if err := r.introduce(id); err != nil {
 		return Result{}, err
 	}
-	return r.result(id, said), nil
+	given, err := r.give(id)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.result(id, said, given), nil
 }

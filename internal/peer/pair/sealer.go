@@ -7,6 +7,9 @@ import (
 	"fmt"
 )
 
+// tagSize is by how many bytes what is sealed is longer.
+const tagSize = 16
+
 // A sealer encrypts the frames of one direction, each with a number of its own.
 type sealer struct {
 	aead cipher.AEAD
