@@ -10,6 +10,8 @@
 //   - wire.go, inbound.go, outbound.go: one peer uses a service of another
 //     (docs/protocol/service.md). offer.go: services that live as long as somebody
 //     accepts. joints.go: what goes on. audit.go: what went on.
-//   - tickets.go, pairing.go, peers.go: how peers come and go.
+//   - tickets.go, bycode.go, pairing.go, peers.go: how peers come and go.
+//   - gift.go, send.go, send_files.go, receive.go: what one gives another by a code
+//     (docs/protocol/sending.md).
 //   - config.go, links.go: what the user has written down.
 package node

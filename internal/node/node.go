@@ -163,6 +163,7 @@ type Node struct {
 	facts    *facts
 	settings *Settings // of the configuration
 	live     map[peer.Service]*offer
+	turnedTo map[heldKey]int // how many requests to receive go on with what was given by a code
 	used     map[peer.Service]int
 	failed   map[peer.Service]string
 
@@ -181,6 +182,7 @@ type Node struct {
 
 	life      context.Context // until Close
 	cancel    context.CancelCauseFunc
+	sends     farewells
 	all       sync.WaitGroup // goroutines of the Node
 	once      sync.Once
 	gone      chan struct{} // closed when Close is done
@@ -200,7 +202,7 @@ func New(ctx context.Context, config Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{config: config, identity: identity, started: time.Now(),
-		live: map[peer.Service]*offer{}, used: map[peer.Service]int{}, failed: map[peer.Service]string{},
+		live: map[peer.Service]*offer{}, turnedTo: map[heldKey]int{}, used: map[peer.Service]int{}, failed: map[peer.Service]string{},
 		gone: make(chan struct{}), asked: make(chan struct{})}
 	n.boot = fmt.Sprintf("%x", n.started.UnixMicro())
 	n.events = event.New[api.Event](uint64(n.started.UnixMicro()), keptEvents)
@@ -244,7 +246,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 	n.audit = newAudit(n.db)
 	n.all.Go(n.audit.run)
 	n.all.Go(n.keepAccounts)
-	if err := n.forgetTickets(ctx); err != nil {
+	if err := errors.Join(n.forgetTickets(ctx), n.forgetCodes(ctx)); err != nil {
 		return err
 	}
 	n.mu.Lock()
@@ -346,6 +348,7 @@ func (n *Node) Asked() <-chan struct{} { return n.asked }
 func (n *Node) Close() error {
 	n.once.Do(func() {
 		n.Down()
+		n.sends.end(errDown)
 		n.cancel(errDown)
 		n.links.stop()
 		n.metrics.stop()

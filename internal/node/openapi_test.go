@@ -63,6 +63,8 @@ var operations = map[string]operation{
 	"GET /v1/shares/{share}/watch":      {"How a share is, whenever that changes, until it is over.", nil, api.Share{}, "", "events"},
 	"DELETE /v1/shares/{share}":         {"End a share. Those who take part are told.", nil, nil, "", ""},
 	"POST /v1/fetch":                    {"Fetch a share, until all is there. The end of the request interrupts it, and another one goes on.", api.FetchRequest{}, api.FetchEvent{}, "", "events"},
+	"POST /v1/send":                     {"Give somebody files or a text by a code, until all of it is there; or a service that the caller offers, until it was met.", api.SendRequest{}, api.SendEvent{}, "", "events"},
+	"POST /v1/receive":                  {"Meet by a code who sends something. What it is can be fetched until the request ends.", api.ReceiveRequest{}, api.SendEvent{}, "", "events"},
 	"GET /v1/joints":                    {"What goes on, in the order in which it began.", nil, []api.Joint{}, "", ""},
 	"GET /v1/events":                    {"What has happened behind the event with the number after, or that of Last-Event-ID, and with follow=true what will.", nil, api.Event{}, "after follow", "events"},
 	"GET /v1/audit":                     {"The audit log, the latest first.", nil, []api.AuditEntry{}, "since peer service limit", ""},

@@ -55,6 +55,8 @@ func (n *Node) routes() []route {
 			}
 			return n.PairOffer(ctx, in, say)
 		})},
+		{"POST /v1/send", tell(n.Send)},
+		{"POST /v1/receive", tell(n.Receive)},
 		{"GET /v1/tickets", do(func(*http.Request, none) ([]api.Ticket, error) { return n.Tickets(), nil })},
 		{"POST /v1/tickets", do(func(r *http.Request, in api.TicketRequest) (api.Ticket, error) { return n.MakeTicket(r.Context(), in) })},
 		{"POST /v1/tickets/revoke", do(func(r *http.Request, in struct {

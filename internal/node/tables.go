@@ -77,6 +77,15 @@ CREATE TABLE successors ( -- what keys of peers have become
 	old TEXT PRIMARY KEY,
 	now TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE codes ( -- by which others were met lately, to send something
+	code  TEXT PRIMARY KEY,
+	made  INTEGER NOT NULL,
+	peer  TEXT NOT NULL,
+	said  TEXT NOT NULL,
+	words TEXT NOT NULL,
+	given TEXT NOT NULL -- what was; at who has given it, the service
+) STRICT, WITHOUT ROWID;
 `}
 
 // A person is a peer as it is on record.

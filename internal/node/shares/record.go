@@ -34,6 +34,7 @@ type record struct {
 	Fetched  []peer.ID
 	Link     string // the secret of its page; "" if it has none
 	Kept     bool   // it is shared whenever the node runs
+	Lent     bool   // it is for who it was sent to alone
 }
 
 // name is what people call the share.
@@ -49,6 +50,9 @@ func (r *record) name() string {
 
 // over tells whether nobody may begin to fetch the share any more.
 func (r *record) over(now time.Time) bool { return !r.NotAfter.IsZero() && now.After(r.NotAfter) }
+
+// past tells whether nobody has use for the record any more.
+func (r *record) past(now time.Time) bool { return r.over(now) || r.Lent && now.After(r.Made.Add(lentFor)) }
 
 // subjects returns to whom the share is restricted; none is no restriction.
 func (r *record) subjects() (all []peer.Subject) {
@@ -89,7 +93,7 @@ func (s *Shares) load(ctx context.Context) (all []*record, err error) {
 	}
 	var good []*record
 	for _, r := range all {
-		if !r.over(time.Now()) {
+		if !r.past(time.Now()) || s.goesOn(r) {
 			good = append(good, r)
 		} else if err := s.drop(ctx, r.ID); err != nil {
 			return nil, err
@@ -138,7 +142,7 @@ func (s *Shares) drop(ctx context.Context, id share.ID) error {
 func again(all []*record, r *record) *record {
 	for _, was := range all {
 		used := was.Request.Uses > 0 && len(was.Fetched) >= was.Request.Uses
-		if !used && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
+		if !used && was.Lent == r.Lent && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
 			return was
 		}
 	}
