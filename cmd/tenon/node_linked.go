@@ -57,6 +57,10 @@ func linked(name string) func(*program, *call) error {
 		return runShares
 	case "unshare":
 		return runUnshare
+	case "send":
+		return runSend
+	case "receive":
+		return runReceive
 	case "up":
 		return runUp
 	case "down":
@@ -140,7 +144,7 @@ func (c *call) checkNodeFlags() error {
 	bindShare(new(call), &settings)
 	for d := range settings.All() {
 		flag := c.set.Lookup(d.Name)
-		if flag == nil || !flag.Given() || d.Name == "as" && c.name == "pair" { // that goes with the pairing
+		if flag == nil || !flag.Given() || d.Name == "as" && (c.name == "pair" || c.name == "send" || c.name == "receive") { // that goes with the pairing
 			continue
 		}
 		hint := "tenon up --" + d.Name + " starts a node with it"

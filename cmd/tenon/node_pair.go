@@ -14,17 +14,12 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer/pair"
 	"github.com/tenon-net/tenon/transport"
 )
 
-var (
-	errNoCode      = usageError("a code is needed", "the other side gets one with: tenon pair")
-	errNobodyShows = transport.WithHint(transport.Mark(errors.New("nobody shows this code, as far as can be seen from here"), tenon.ErrTimeout),
-		"the other side must be waiting in tenon pair; on another network, both need a relay that they know")
-)
+var errNoCode = usageError("a code is needed", "the other side shows one: see tenon help pair, send and receive")
 
 // runPair is "tenon pair [CODE]".
 func runPair(p *program, c *call) error {
@@ -50,7 +45,7 @@ func runPair(p *program, c *call) error {
 		if code != "" {
 			events = t.PairJoin
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, cmp.Or(c.peer.timeout, defaultJoin), errNobodyShows)
+			ctx, cancel = context.WithTimeoutCause(ctx, cmp.Or(c.peer.timeout, defaultJoin), nobodyShows("tenon pair"))
 			defer cancel()
 			p.tell(c, "looking for the other side")
 		}
@@ -64,7 +59,12 @@ func runPair(p *program, c *call) error {
 
 // pairing tells what happens until the two are paired.
 func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (done api.PairEvent, err error) {
-	attempted := false
+	teller := codeTeller{p: p, c: c, show: func(code string) {
+		if !p.json {
+			p.stdout.line(code)
+		}
+		p.tell(c, "on the other computer: tenon pair %s", quoteWords(code))
+	}}
 	for e, err := range events {
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -77,23 +77,8 @@ func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.Pai
 				return done, err
 			}
 		}
-		switch e.Type {
-		case api.PairCode:
-			if !p.json {
-				p.stdout.line(e.Code)
-			}
-			p.tell(c, "on the other computer: tenon pair %s", quoteWords(e.Code))
-			p.tell(c, "waiting for it; the code is good for ten minutes and one try")
-		case api.PairWarning:
-			p.tell(c, "%s", e.Text)
-		case api.PairCorrection:
-			p.tell(c, "%s", e.Text)
-		case api.PairAttempt:
-			if !attempted {
-				attempted = true
-				p.tell(c, "somebody has connected")
-			}
-		case api.PairDone:
+		teller.tell(e.Type, e.Code, e.Text)
+		if e.Type == api.PairDone {
 			if !p.json && e.Peer != nil {
 				p.stdout.linef("paired with %s, %s", e.Peer.Name, e.Peer.Short)
 				p.stdout.linef("both sides see: %s", strings.Join(e.Words, " "))

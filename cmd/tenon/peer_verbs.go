@@ -27,7 +27,7 @@ func peerCommands() []command {
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
-	}, shareCommands(verb), []command{
+	}, shareCommands(verb), sendCommands(verb), []command{
 		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork, bindKept, bindLimits),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
@@ -71,6 +71,7 @@ type peerFlags struct {
 	relay     string // for whom this node relays
 
 	share      shareFlags
+	send       sendFlags
 	metrics    string
 	peerRate   string
 	peerJoints int

@@ -60,15 +60,21 @@ func bindGetting(c *call, s *opt.Set) {
 	s.Group("what is fetched")
 	bindChosen(c, s, "fetch")
 	s.Bool(&f.list, "list", "list what there is, and fetch nothing")
+	bindPlaced(c, s)
+	s.Group("the others")
+	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")
+	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
+	s.Rate(&f.down, "down", "fetch so many bytes a second")
+}
+
+// bindPlaced binds where files go.
+func bindPlaced(c *call, s *opt.Set) {
+	f := &c.peer.share
 	s.Group("where it goes")
 	s.String(&f.target, "to", "DIRECTORY", "put it there; otherwise into this directory")
 	s.Bool(&f.overwrite, "overwrite", "replace files that are there and are different")
 	s.Bool(&f.rename, "rename", "give other names to what is fetched where files are there that are different")
 	s.Bool(&f.skipLinks, "skip-links", "leave out symbolic links that lead out of what is shared")
-	s.Group("the others")
-	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")
-	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
-	s.Rate(&f.down, "down", "fetch so many bytes a second")
 }
 
 // bindChosen binds which files a verb is about.

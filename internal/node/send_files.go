@@ -121,6 +121,7 @@ func (a *audienceOf) accept(ctx context.Context, acc transport.Acceptor, working
 		}
 		if s, ok := c.(transport.Stream); ok && err == nil {
 			a.count(1)
+			a.s.tell(api.SendEvent{Type: api.SendCame, Text: "the other side has come for it"})
 			working.Go(func() { a.attend(ctx, s) })
 		}
 	}

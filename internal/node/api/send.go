@@ -33,6 +33,7 @@ type ReceiveRequest struct {
 const (
 	SendMet      = "met"      // the other side has used the code: Peer; both see the same Words. When it has received, Given is what
 	SendProgress = "progress" // Share is how the files are sent
+	SendCame     = "came"     // the other side has come for the files: Text
 	SendLeft     = "left"     // the other side has gone, and can come again with the same code: Text
 	SendDone     = "done"     // the other side has everything
 )

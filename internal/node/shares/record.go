@@ -52,7 +52,9 @@ func (r *record) name() string {
 func (r *record) over(now time.Time) bool { return !r.NotAfter.IsZero() && now.After(r.NotAfter) }
 
 // past tells whether nobody has use for the record any more.
-func (r *record) past(now time.Time) bool { return r.over(now) || r.Lent && now.After(r.Made.Add(lentFor)) }
+func (r *record) past(now time.Time) bool {
+	return r.over(now) || r.Lent && now.After(r.Made.Add(lentFor))
+}
 
 // subjects returns to whom the share is restricted; none is no restriction.
 func (r *record) subjects() (all []peer.Subject) {
