@@ -77,7 +77,7 @@ wait
 var movers = []peer{
 	{name: "cp", in: []string{inFile, inTree}, command: "sh {conf}", config: moverScript + "cp -a {to} out/\n"},
 	{name: tlsCopy, in: []string{inFile}, command: "sh {conf}", config: tlsCopyScript},
-	{name: tlsTar, in: []string{inTree}, needs: []string{"tar"}, command: "sh {conf}", config: tlsTarScript},
+	{name: tlsTar, in: []string{inTree}, needs: []string{"tar"}, debian: "tar", command: "sh {conf}", config: tlsTarScript},
 	{name: tenon, in: []string{inFile, inTree}, command: "sh {conf}", config: shareScript},
 	{name: "scp", in: []string{inFile, inTree}, needs: []string{"scp", "/usr/sbin/sshd"}, debian: "openssh-client openssh-server", command: "sh {conf}", config: scpScript},
 	{name: "rsync over ssh", in: []string{inFile, inTree}, needs: []string{"rsync", "ssh", "/usr/sbin/sshd"}, debian: "rsync openssh-client openssh-server",

@@ -132,15 +132,6 @@ func (c *console) put(text string, live bool) error {
 	return err
 }
 
-// data writes what somebody has sent for this standard output: as it is, unless a person
-// reads it there.
-func (c *console) data(p []byte) error {
-	if c.terminal() {
-		return c.put(harmlessLines(string(p)), false)
-	}
-	return c.put(string(p), false)
-}
-
 // failed returns the first error of writing, or nil.
 func (c *console) failed() error {
 	c.mu.Lock()

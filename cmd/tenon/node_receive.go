@@ -270,3 +270,12 @@ func (l *line) say(what byte) {
 	}
 	l.end()
 }
+
+// data writes what somebody has sent for this standard output: as it is, unless a person
+// reads it there.
+func (c *console) data(p []byte) error {
+	if c.terminal() {
+		return c.put(harmlessLines(string(p)), false)
+	}
+	return c.put(string(p), false)
+}

@@ -213,7 +213,7 @@ func TestDatagramsOnADeadWay(t *testing.T) {
 		if err := w.send(1, make([]byte, 1000)); errors.Is(err, peer.ErrDropped) {
 			dropped++
 		}
-		most = max(most, a.datagrams.sending.Used())
+		most = max(most, w.sending.Used()) // others may have a few that answer
 	}
 	if dropped == 0 || most > maxWaySending {
 		t.Errorf("%d were dropped, and %d bytes have waited", dropped, most)
