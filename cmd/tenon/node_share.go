@@ -32,7 +32,7 @@ func runShare(p *program, c *call) error {
 func (c *call) shareRequest() (r api.ShareRequest, err error) {
 	f := &c.peer.share
 	r = api.ShareRequest{Name: f.name, To: splitNames(f.to), Public: f.public, Expires: api.Duration(f.expires), Uses: f.uses,
-		Exclude: f.exclude, Only: f.only, GitIgnore: f.gitIgnore, Check: f.check, Up: f.up}
+		Exclude: f.exclude, Only: f.only, GitIgnore: f.gitIgnore, Check: f.check, Up: f.up, Web: f.web}
 	paths := slices.Concat(c.args, c.rest)
 	switch {
 	case len(paths) == 0:
@@ -58,6 +58,12 @@ func (p *program) showTicket(c *call, s api.Share) error {
 		return p.stdout.json(s)
 	}
 	p.stdout.line(s.Ticket)
+	for _, link := range s.Links {
+		p.tell(c, "for browsers: %s", link)
+	}
+	if len(s.Links) > 0 {
+		p.tell(c, "that is HTTP, which who is on the way can read; a TLS end in front of it, or a tunnel, is not")
+	}
 	if err := p.showQR(c, s.Ticket); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type shareFlags struct {
 	check     bool
 	wait      bool
 	up, down  int64
+	web       string
 	target    string
 	list      bool
 	overwrite bool
@@ -53,6 +54,7 @@ func bindSharing(c *call, s *opt.Set) {
 	s.Bool(&f.check, "check", "hash all that is sent again, also of files that seem not to have changed")
 	s.Bool(&f.wait, "wait", "print the ticket when all is hashed; it says then what is in the share, whoever serves it")
 	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
+	s.String(&f.web, "web", "HOST:PORT", "show it to browsers, too, by HTTP at a link that nobody can guess, such as 0.0.0.0:8080")
 }
 
 func bindGetting(c *call, s *opt.Set) {
