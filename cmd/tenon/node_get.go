@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -24,6 +25,9 @@ func runGet(p *program, c *call) error {
 	if request.Ticket, err = p.readTicket(c); err != nil {
 		return err
 	}
+	if c.peer.share.stdout {
+		return p.stopped(p.with(c, func(t *talk) error { return p.getTo(t, request) }))
+	}
 	g := &getter{p: p, c: c, progress: p.newProgress(c), target: request.Target, began: time.Now(), told: map[string]string{}}
 	err = p.lasting(c, func(t *talk, _ bool) error { return g.run(p.ctx, t, request) })
 	g.progress.end()
@@ -31,6 +35,25 @@ func runGet(p *program, c *call) error {
 		g.goesOn()
 	}
 	return p.stopped(err)
+}
+
+// getTo writes one file to standard output.
+func (p *program) getTo(t *talk, request api.FetchRequest) error {
+	err := t.FetchTo(p.ctx, request, dataWriter{p.stdout})
+	if errors.Is(err, syscall.EPIPE) {
+		return silent{128 + int(syscall.SIGPIPE)}
+	}
+	return err
+}
+
+// A dataWriter writes to standard output what others have sent.
+type dataWriter struct{ to *console }
+
+func (w dataWriter) Write(p []byte) (int, error) {
+	if err := w.to.data(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // fetchRequest is what the command line asks for, without the ticket.
@@ -41,6 +64,8 @@ func (c *call) fetchRequest() (r api.FetchRequest, err error) {
 		return r, usageError("one ticket is enough", "tenon get TICKET --to DIRECTORY")
 	case f.overwrite && f.rename:
 		return r, usageError("--overwrite and --rename cannot both be", "one replaces what is there, the other leaves it")
+	case f.stdout && (f.list || f.stay || f.overwrite || f.rename || f.target != ""):
+		return r, usageError("--stdout goes with no place, no list and no --stay", "of what is written to standard output nothing is kept")
 	case f.list && f.stay:
 		return r, usageError("--list and --stay cannot both be", "of a list there is nothing to hand on")
 	}

@@ -38,6 +38,7 @@ type shareFlags struct {
 	rename    bool
 	skipLinks bool
 	stay      bool
+	stdout    bool
 }
 
 func bindSharing(c *call, s *opt.Set) {
@@ -62,6 +63,7 @@ func bindGetting(c *call, s *opt.Set) {
 	s.Group("what is fetched")
 	bindChosen(c, s, "fetch")
 	s.Bool(&f.list, "list", "list what there is, and fetch nothing")
+	s.Bool(&f.stdout, "stdout", "write the file to standard output as it comes, if there is one or --only chooses one; nothing of it is kept")
 	bindPlaced(c, s)
 	s.Group("the others")
 	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")

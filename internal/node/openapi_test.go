@@ -65,6 +65,7 @@ var operations = map[string]operation{
 	"POST /v1/fetch":                    {"Fetch a share, until all is there. The end of the request interrupts it, and another one goes on.", api.FetchRequest{}, api.FetchEvent{}, "", "events"},
 	"POST /v1/send":                     {"Give somebody files or a text by a code, until all of it is there; or a service that the caller offers, until it was met.", api.SendRequest{}, api.SendEvent{}, "", "events"},
 	"POST /v1/receive":                  {"Meet by a code who sends something. What it is can be fetched until the request ends.", api.ReceiveRequest{}, api.SendEvent{}, "", "events"},
+	"POST /v1/fetch/file":               {"Fetch the only file that is wanted of a share: its bytes, in order, as they are verified. The trailer Tenon-Error says why it is not whole.", api.FetchRequest{}, nil, "", "text"},
 	"GET /v1/joints":                    {"What goes on, in the order in which it began.", nil, []api.Joint{}, "", ""},
 	"GET /v1/events":                    {"What has happened behind the event with the number after, or that of Last-Event-ID, and with follow=true what will.", nil, api.Event{}, "after follow", "events"},
 	"GET /v1/audit":                     {"The audit log, the latest first.", nil, []api.AuditEntry{}, "since peer service limit", ""},

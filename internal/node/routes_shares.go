@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/node/shares"
 )
 
 // shareRoutes are those about shares.
@@ -47,5 +48,22 @@ func (n *Node) shareRoutes() []route {
 			}
 			return s.Fetch(ctx, in, say)
 		})},
+		{"POST /v1/fetch/file", func(w http.ResponseWriter, r *http.Request) {
+			var in api.FetchRequest
+			err := read(r, &in)
+			to := api.NewStreamWriter(w)
+			if err == nil {
+				var s *shares.Shares
+				if s, err = n.theShares(); err == nil {
+					err = s.Stream(r.Context(), in, to)
+				}
+			}
+			switch {
+			case err != nil && to.Begun:
+				to.Fail(err)
+			case err != nil:
+				fail(w, err)
+			}
+		}},
 	}
 }

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -154,4 +156,60 @@ func (c *Client) Unshare(ctx context.Context, share string) error {
 // there stays, and a later Fetch goes on.
 func (c *Client) Fetch(ctx context.Context, r FetchRequest) iter.Seq2[FetchEvent, error] {
 	return stream[FetchEvent](ctx, c, http.MethodPost, "/v1/fetch", r)
+}
+
+// streamError is the trailer of a stream that says why it is not whole: an [Error].
+const streamError = "Tenon-Error"
+
+// FetchTo fetches the only file that is wanted of a share, and writes it, in order, as it comes. An error says that
+// not all of it was written.
+func (c *Client) FetchTo(ctx context.Context, r FetchRequest, to io.Writer) error {
+	resp, err := c.request(ctx, http.MethodPost, "/v1/fetch/file", r, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	if _, err := io.Copy(to, resp.Body); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return err
+	}
+	if text := resp.Trailer.Get(streamError); text != "" {
+		failed := new(Error)
+		if err := json.Unmarshal([]byte(text), failed); err != nil {
+			return err
+		}
+		return failed.hinted()
+	}
+	return nil
+}
+
+// A StreamWriter answers with bytes. Until the first of them, an answer can still be an error.
+type StreamWriter struct {
+	w     http.ResponseWriter
+	Begun bool
+}
+
+// NewStreamWriter returns one for a response.
+func NewStreamWriter(w http.ResponseWriter) *StreamWriter { return &StreamWriter{w: w} }
+
+// Write sends bytes.
+func (s *StreamWriter) Write(p []byte) (int, error) {
+	if !s.Begun {
+		s.Begun = true
+		s.w.Header().Set("Content-Type", "application/octet-stream")
+		s.w.Header().Set("Trailer", streamError)
+	}
+	return s.w.Write(p)
+}
+
+// Fail says why the stream ends here.
+func (s *StreamWriter) Fail(err error) {
+	e, _ := ErrorOf(err)
+	text, err := json.Marshal(e)
+	if err != nil {
+		text = []byte(`{"code":"failed","message":"it failed"}`)
+	}
+	s.w.Header().Set(streamError, string(text))
 }

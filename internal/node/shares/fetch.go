@@ -38,18 +38,11 @@ func (s *Shares) Fetch(ctx context.Context, r api.FetchRequest, tell func(api.Fe
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.life, func() { cancel(errDown) })()
-	finished := make(chan struct{})
-	if !s.go1(func() { <-finished }) { // Close waits for it
-		return errDown
-	}
-	defer close(finished)
-	if err := s.begin(f); err != nil {
+	ctx, done, err := s.begin(ctx, f)
+	if err != nil {
 		return err
 	}
-	defer s.end(f)
+	defer done()
 	if r.List {
 		return f.list(ctx, r)
 	}
@@ -79,25 +72,36 @@ func (s *Shares) newFetching(r api.FetchRequest, tell func(api.FetchEvent)) (*fe
 	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), ended: make(chan struct{}), named: map[peer.ID]bool{}}, nil
 }
 
-// begin lets others find what is fetched.
-func (s *Shares) begin(f *fetching) error {
+// begin notes that something is fetched, until done is called, which Close waits for. The context ends
+// with that of the caller, or the node.
+func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context, done func(), err error) {
 	s.mu.Lock()
-	if s.fetching[f.ticket.ID] != nil {
-		s.mu.Unlock()
-		return transport.Mark(errors.New("this node fetches the share already"), api.ErrConflict)
+	switch {
+	case s.closed:
+		err = errDown
+	case s.fetching[f.ticket.ID] != nil:
+		err = transport.Mark(errors.New("this node fetches the share already"), api.ErrConflict)
+	default:
+		s.fetching[f.ticket.ID] = f
+		s.all.Add(1)
 	}
-	s.fetching[f.ticket.ID] = f
 	s.mu.Unlock()
+	if err != nil {
+		return nil, nil, err
+	}
 	s.Host.Expect()
 	s.Host.Reach(f.ticket)
-	return nil
-}
-
-func (s *Shares) end(f *fetching) {
-	s.mu.Lock()
-	delete(s.fetching, f.ticket.ID)
-	s.mu.Unlock()
-	s.Host.Expect()
+	ctx, cancel := context.WithCancelCause(parent)
+	stop := context.AfterFunc(s.life, func() { cancel(errDown) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		s.mu.Lock()
+		delete(s.fetching, f.ticket.ID)
+		s.mu.Unlock()
+		s.Host.Expect()
+		s.all.Done()
+	}, nil
 }
 
 // config is how the share is taken part in.

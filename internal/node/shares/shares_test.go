@@ -434,3 +434,26 @@ func TestNotHandedOn(t *testing.T) {
 	wantErr(t, dave.get(fromBob, t.TempDir()), transport.ErrDenied)
 	must(t, carol.get(shared.Ticket, t.TempDir())) // of whom alice has told bob
 }
+
+// One file can be had in order and kept nowhere; which one must be clear.
+func TestStream(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	for name, size := range map[string]int{"/photos/a": 300_000, "/photos/none": 0} {
+		var got bytes.Buffer
+		must(t, bob.Stream(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Only: []string{name}}, &got))
+		want, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
+		if err != nil || got.Len() != size || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: %d bytes came, %v", name, got.Len(), err)
+		}
+	}
+	var none bytes.Buffer
+	wantErr(t, bob.Stream(t.Context(), api.FetchRequest{Ticket: shared.Ticket}, &none), transport.ErrUsage)
+	wantErr(t, bob.Stream(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Only: []string{"x"}}, &none), api.ErrNotFound)
+	if none.Len() > 0 {
+		t.Errorf("%d bytes came", none.Len())
+	}
+}
