@@ -34,7 +34,7 @@ func (s *Shares) Lend(ctx context.Context, r api.ShareRequest) (lent api.Share, 
 			break
 		}
 	}
-	x, err := s.start(made)
+	x, err := s.begun(ctx, made, true)
 	if err != nil {
 		return lent, nil, err
 	}
@@ -46,10 +46,6 @@ func (s *Shares) Lend(ctx context.Context, r api.ShareRequest) (lent api.Share, 
 		x.stop(errUnshared)
 		<-x.done
 		return err
-	}
-	if err := s.put(ctx, made); err != nil {
-		end(true) //nolint:errcheck // err is what counts
-		return lent, nil, err
 	}
 	return x.describe(), end, nil
 }

@@ -114,8 +114,8 @@ func (s *Shares) Close() error {
 	return nil
 }
 
-// go1 runs f until it returns, which Close waits for. It tells whether there was time to begin.
-func (s *Shares) go1(f func()) bool {
+// task runs f until it returns, which Close waits for. It tells whether there was time to begin.
+func (s *Shares) task(f func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

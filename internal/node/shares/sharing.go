@@ -60,7 +60,8 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	if err != nil {
 		return api.Share{}, err
 	}
-	if was := again(records, made); was != nil {
+	was := again(records, made)
+	if was != nil {
 		made = was
 	} else if len(records) >= maxShares {
 		return api.Share{}, transport.WithHint(fmt.Errorf("%d shares are on record already", len(records)), "tenon unshare ends one")
@@ -76,14 +77,22 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 		x.stop(errUnshared)
 		<-x.done
 	}
-	if x, err = s.start(made); err != nil {
-		return api.Share{}, err
-	}
-	if err := s.put(ctx, made); err != nil {
-		x.stop(err)
+	if x, err = s.begun(ctx, made, was == nil); err != nil {
 		return api.Share{}, err
 	}
 	return x.describe(), nil
+}
+
+// begun puts a share on record and starts it. A fresh one that cannot be started is not kept.
+func (s *Shares) begun(ctx context.Context, r *record, fresh bool) (*sharing, error) {
+	if err := s.put(ctx, r); err != nil { // before: then others change it
+		return nil, err
+	}
+	x, err := s.start(r)
+	if err != nil && fresh {
+		err = errors.Join(err, s.drop(context.WithoutCancel(ctx), r.ID))
+	}
+	return x, err
 }
 
 // newRecord checks what is asked for.
@@ -154,7 +163,7 @@ func (s *Shares) start(r *record) (*sharing, error) {
 	s.sharing[x.id] = x
 	s.mu.Unlock()
 	x.drop = s.hub.Put(x.share) // before anybody can ask for it
-	if !s.go1(x.run) {
+	if !s.task(x.run) {
 		x.drop()
 		s.mu.Lock()
 		delete(s.sharing, x.id)
@@ -174,8 +183,8 @@ func (x *sharing) run() {
 		defer time.AfterFunc(time.Until(x.record.NotAfter), func() { x.stop(errExpired) }).Stop()
 	}
 	err := x.scan.Run(x.ctx)
-	x.set(api.ShareReady, nil)
 	if err == nil {
+		x.set(api.ShareReady, nil)
 		<-x.ctx.Done()
 	} else if x.ctx.Err() == nil {
 		x.set(api.ShareFailed, err)
@@ -217,9 +226,7 @@ func (x *sharing) bury(cause error) {
 func (x *sharing) set(state string, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if state != api.ShareReady || x.state != api.ShareFailed {
-		x.state, x.err = state, err
-	}
+	x.state, x.err = state, err
 }
 
 // outcome tells how the share is, and why it has failed or ended.
@@ -252,7 +259,7 @@ func (x *sharing) event(e share.Event) {
 	x.record.Fetched = append(x.record.Fetched, e.Peer)
 	kept := *x.record
 	kept.Fetched = slices.Clone(kept.Fetched)
-	x.of.go1(func() { x.of.save(&kept) })
+	x.of.task(func() { x.of.save(&kept) })
 }
 
 // report puts it on record what happens in a share.

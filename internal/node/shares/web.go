@@ -36,7 +36,7 @@ func (x *sharing) show() error {
 		return index, root.Root.String()
 	})
 	x.web = &web{l, &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10}, p.Path()}
-	x.of.go1(func() { x.web.server.Serve(netutil.LimitListener(l, maxBrowsers)) }) //nolint:errcheck // it ends with the share
+	x.of.task(func() { x.web.server.Serve(netutil.LimitListener(l, maxBrowsers)) }) //nolint:errcheck // it ends with the share
 	return nil
 }
 
