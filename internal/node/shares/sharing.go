@@ -74,7 +74,7 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 		if _, err := x.outcome(); err == nil {
 			return x.describe(), nil
 		}
-		x.stop(errUnshared)
+		x.stop(errDown) // it has failed, and begins again
 		<-x.done
 	}
 	if x, err = s.begun(ctx, made, was == nil); err != nil {
