@@ -55,7 +55,7 @@ func (p *program) readCode(c *call, text string) (code string, err error) {
 	case "":
 		return "", nil
 	case "-":
-		code, err = p.ask(c, "the code that the other side shows: ")
+		code, err = p.askFor(c, "the code that the other side shows: ")
 		if err == nil && code == "" {
 			err = errNoCode
 		}

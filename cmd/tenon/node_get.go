@@ -84,7 +84,7 @@ func (p *program) readTicket(c *call) (ticket string, err error) {
 		}
 		return strings.TrimSpace(ticket), nil
 	}
-	if ticket, err = p.ask(c, "the ticket: "); err != nil {
+	if ticket, err = p.askFor(c, "the ticket: "); err != nil {
 		return "", err
 	}
 	if ticket == "" {

@@ -26,7 +26,7 @@ func runPair(p *program, c *call) error {
 	code := strings.Join(c.args, " ")
 	if c.peer.join && code == "" {
 		var err error
-		if code, err = p.ask(c, "the code that the other side shows: "); err != nil {
+		if code, err = p.askFor(c, "the code that the other side shows: "); err != nil {
 			return err
 		}
 		if code == "" {
@@ -170,6 +170,15 @@ func (p *program) ask(c *call, question string) (string, error) {
 		p.stderr.clear()
 		return "", context.Cause(p.ctx)
 	}
+}
+
+// askFor is ask for what has to be said: where there is nobody to say it, the answer is "".
+func (p *program) askFor(c *call, question string) (string, error) {
+	text, err := p.ask(c, question)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return text, err
 }
 
 // maxAnswer is the length of the longest line that ask reads.

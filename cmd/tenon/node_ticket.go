@@ -77,7 +77,7 @@ func runAdd(p *program, c *call) error {
 		text = c.args[0]
 	case 0:
 		var err error
-		if text, err = p.ask(c, "the ticket: "); err != nil {
+		if text, err = p.askFor(c, "the ticket: "); err != nil {
 			return err
 		}
 	}
