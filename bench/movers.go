@@ -37,17 +37,7 @@ wait
 tar -C $(dirname {to}) -cf - $(basename {to}) | {tenon} -u - tls:{between},ca={cert},retry=100,interval=10ms
 wait
 `
-	// An sshd of its own for one connection, as in sshScript.
-	sshdScript = moverScript + `mkdir -p -m 755 /run/sshd 2>/dev/null || true
-ssh-keygen -q -t ed25519 -N '' -f key
-ssh-keygen -q -t ed25519 -N '' -f host
-cat >sshd.conf <<END
-HostKey {dir}/host
-AuthorizedKeysFile {dir}/key.pub
-PidFile none
-StrictModes no
-UsePAM no
-Subsystem sftp internal-sftp
+	sshdScript = moverScript + sshdConf + `Subsystem sftp internal-sftp
 END
 how="-F none -i {dir}/key -c aes128-gcm@openssh.com -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile={dir}/known -o LogLevel=ERROR"
 how="$how -o ProxyCommand='/usr/sbin/sshd -i -f {dir}/sshd.conf'"

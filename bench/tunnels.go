@@ -77,10 +77,8 @@ stunnel4 near &
 wait
 `
 
-// sshScript has an sshd of its own for the one connection, so that it needs no rights and no configuration.
-const sshScript = `set -e
-cd {dir}
-mkdir -p -m 755 /run/sshd 2>/dev/null || true
+// sshdConf makes keys and begins the configuration of an sshd that is for one connection, so that it needs no rights.
+const sshdConf = `mkdir -p -m 755 /run/sshd 2>/dev/null || true
 ssh-keygen -q -t ed25519 -N '' -f key
 ssh-keygen -q -t ed25519 -N '' -f host
 cat >sshd.conf <<END
@@ -89,7 +87,11 @@ AuthorizedKeysFile {dir}/key.pub
 PidFile none
 StrictModes no
 UsePAM no
-END
+`
+
+const sshScript = `set -e
+cd {dir}
+` + sshdConf + `END
 socat TCP-LISTEN:{betweenport},bind=127.0.0.1,reuseaddr EXEC:'/usr/sbin/sshd -i -f {dir}/sshd.conf',nofork &
 sleep 0.3
 ssh -F none -N -i key -p {betweenport} -c aes128-gcm@openssh.com -o BatchMode=yes -o StrictHostKeyChecking=no \

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"os"
 	"strings"
 	"time"
@@ -44,6 +45,29 @@ func (t *codeTeller) tell(sort, code, text string) {
 		if !t.attempted {
 			t.attempted = true
 			t.p.tell(t.c, "somebody has connected")
+		}
+	}
+}
+
+// follow yields what happens when something is sent or received, as it is told.
+func (t *codeTeller) follow(ctx context.Context, events iter.Seq2[api.SendEvent, error]) iter.Seq2[api.SendEvent, error] {
+	return func(yield func(api.SendEvent, error) bool) {
+		for e, err := range events {
+			switch {
+			case err != nil && ctx.Err() != nil:
+				err = context.Cause(ctx)
+			case err == nil && t.p.json:
+				err = t.p.stdout.json(withoutTicket(e))
+			}
+			if err == nil {
+				t.tell(e.Type, e.Code, e.Text)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			yield(api.SendEvent{}, context.Cause(ctx))
 		}
 	}
 }

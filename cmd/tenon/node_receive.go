@@ -60,26 +60,15 @@ func (r *receiver) receive(t *talk) error {
 		r.code = code
 		p.tell(c, "on the other computer: tenon send FILE --code %s", quoteWords(code))
 	}}
-	for e, err := range t.Receive(ctx, request) {
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
+	for e, err := range teller.follow(ctx, t.Receive(ctx, request)) {
+		if err != nil {
 			return err
 		}
-		if p.json {
-			if err := p.stdout.json(withoutTicket(e)); err != nil {
-				return err
-			}
-		}
-		if teller.tell(e.Type, e.Code, e.Text); e.Type == api.SendMet {
+		if e.Type == api.SendMet {
 			found()
 			p.met(c, e)
 			return r.take(ctx, e)
 		}
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	return errors.New("the node has ended the meeting")
 }

@@ -127,28 +127,16 @@ func (s *sender) meet(t *talk, r api.SendRequest, tell func(api.SendEvent)) erro
 		}
 		p.tell(c, "on the other computer: tenon receive %s", quoteWords(code))
 	}}
-	for e, err := range t.Send(ctx, r) {
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
+	for e, err := range teller.follow(ctx, t.Send(ctx, r)) {
+		if err != nil {
 			return err
 		}
-		if p.json {
-			if err := p.stdout.json(withoutTicket(e)); err != nil {
-				return err
-			}
-		}
-		teller.tell(e.Type, e.Code, e.Text)
 		if e.Type == api.SendMet {
 			found()
 			s.met = true
 			p.met(c, e)
 		}
 		tell(e)
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	return nil
 }

@@ -99,6 +99,35 @@ func (p *person) get(ticket, target string) error {
 	return p.Fetch(p.t.Context(), api.FetchRequest{Ticket: ticket, Target: target}, func(api.FetchEvent) {})
 }
 
+// stay fetches a share, and hands it on until it is stopped, or goes by itself.
+func (p *person) stay(ticket string) (stop func(), gone <-chan struct{}) {
+	ctx, cancel := context.WithCancel(p.t.Context())
+	target := p.t.TempDir()
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := p.Fetch(ctx, api.FetchRequest{Ticket: ticket, Target: target, Stay: true}, func(e api.FetchEvent) {
+			if e.Type == api.FetchDone {
+				close(done)
+			}
+		})
+		if err != nil {
+			p.t.Error(err)
+		}
+		if entries, err := os.ReadDir(target); err != nil || len(entries) != 1 {
+			p.t.Errorf("at the target there are %v, %v", entries, err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-ended:
+	}
+	return func() {
+		cancel()
+		<-ended
+	}, ended
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -331,26 +360,8 @@ func TestStay(t *testing.T) {
 	dir := photos(t)
 	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
 	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	var staying sync.WaitGroup
-	defer staying.Wait()
+	stop, gone := bob.stay(shared.Ticket)
 	defer stop()
-	staying.Go(func() {
-		target := t.TempDir()
-		err := bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Stay: true}, func(e api.FetchEvent) {
-			if e.Type == api.FetchDone {
-				close(done)
-			}
-		})
-		if err != nil {
-			t.Error(err)
-		}
-		if entries, err := os.ReadDir(target); err != nil || len(entries) != 1 {
-			t.Errorf("at the target there are %v, %v", entries, err)
-		}
-	})
-	<-done
 	target := t.TempDir()
 	had := int64(0)
 	var once sync.Once
@@ -369,7 +380,7 @@ func TestStay(t *testing.T) {
 	}
 	// Whoever hands it on stops when it is not shared any more.
 	must(t, alice.Unshare(t.Context(), shared.ID))
-	staying.Wait()
+	<-gone
 }
 
 // A browser gets a share by its link, as long as it is shared.
@@ -412,20 +423,8 @@ func TestNotHandedOn(t *testing.T) {
 	dir := photos(t)
 	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, To: []string{bob.net.Self().String(), carol.net.Self().String()}})
 	must(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	var staying sync.WaitGroup
-	defer staying.Wait()
+	stop, _ := bob.stay(shared.Ticket)
 	defer stop()
-	target := t.TempDir()
-	staying.Go(func() {
-		bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Stay: true}, func(e api.FetchEvent) { //nolint:errcheck // it is stopped
-			if e.Type == api.FetchDone {
-				close(done)
-			}
-		})
-	})
-	<-done
 	ticket, err := share.ParseTicket(shared.Ticket)
 	must(t, err)
 	ticket.Sharer = bob.net.Self()
