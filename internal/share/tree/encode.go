@@ -25,7 +25,7 @@ type Encoder struct {
 // matches ErrChanged names the first group that is not what it was, or is cut short;
 // what has been written until then is a proof's beginning, and right.
 func (e *Encoder) Encode(w io.Writer, f File, data io.ReaderAt, run Run, skip int) error {
-	if err := e.check(f, run); err != nil {
+	if err := e.check(f, run, 0); err != nil {
 		return err
 	}
 	if e.buf == nil {
@@ -57,13 +57,54 @@ func (e *Encoder) Encode(w io.Writer, f File, data io.ReaderAt, run Run, skip in
 	return nil
 }
 
-// check finds out whether all nodes are there.
-func (e *Encoder) check(f File, run Run) error {
+// EncodeNodes writes the nodes of a run that are above more than least groups each, which is
+// at least 1, in pre-order, but those of a depth less than skip; and no groups. Who has another
+// version of the file sees in them what is the same.
+//
+// The error is as of Encode.
+func (e *Encoder) EncodeNodes(w io.Writer, f File, run Run, skip int, least int64) error {
+	least = max(least, 1)
+	if err := e.check(f, run, least); err != nil {
+		return err
+	}
+	if err := e.walk.start(f, run); err != nil {
+		return err
+	}
+	buf := make([]byte, 0, nodesAtOnce*NodeSize)
+	for t, ok := e.walk.next(); ok; t, ok = e.walk.next() {
+		if t.Len() <= least {
+			continue
+		}
+		if err := e.walk.openKnown(t); err != nil {
+			return err
+		}
+		if t.depth < skip {
+			continue
+		}
+		if buf = append(buf, e.walk.node[:]...); len(buf) == cap(buf) {
+			if _, err := w.Write(buf); err != nil {
+				return err
+			}
+			buf = buf[:0]
+		}
+	}
+	if len(buf) == 0 {
+		return nil
+	}
+	_, err := w.Write(buf)
+	return err
+}
+
+// nodesAtOnce is how many nodes EncodeNodes writes at once at most: 32 KiB.
+const nodesAtOnce = 512
+
+// check finds out whether all nodes are there that are above more than least groups each.
+func (e *Encoder) check(f File, run Run, least int64) error {
 	if err := e.walk.start(f, run); err != nil {
 		return err
 	}
 	for t, ok := e.walk.next(); ok; t, ok = e.walk.next() {
-		if !t.Leaf() {
+		if !t.Leaf() && t.Len() > least {
 			if err := e.walk.openKnown(t); err != nil {
 				return err
 			}

@@ -75,3 +75,14 @@ func (w *worker) subtree(data io.ReaderAt, s Shape, nodes Nodes, r Run) (tip, er
 	last := w.edge.pop()
 	return w.edge.sum(nodes, last)
 }
+
+// HashRun hashes the groups below one node of a file, or one group, and returns its value,
+// which is the root's if that is all of the file. It keeps the nodes as HashAt does.
+func HashRun(data io.ReaderAt, s Shape, nodes Nodes, r Run) (Hash, error) {
+	if !r.in(s) || r.Len() == 0 {
+		return Hash{}, ErrRun
+	}
+	var w worker
+	top, err := w.subtree(data, s, nodes, r)
+	return value(top.node, r == s.All()), err
+}

@@ -11,9 +11,10 @@ import (
 // several pieces, and keeps it from proof to proof. The zero value waits for Start. It
 // is for one goroutine.
 type Verifier struct {
-	walk walk
-	skip int
-	give func(group int64, data []byte) error
+	walk  walk
+	skip  int
+	least int64 // 0, or: only nodes above more groups than that come, and no group
+	give  func(group int64, data []byte) error
 
 	part subtree // whose bytes come next, if need is not 0
 	need int     // bytes of it
@@ -29,7 +30,18 @@ type Verifier struct {
 //
 // An empty file has an empty proof, and Start checks its root.
 func (v *Verifier) Start(f File, run Run, skip int, give func(group int64, data []byte) error) error {
-	v.skip, v.give, v.need, v.have = skip, give, 0, 0
+	v.give = give
+	return v.start(f, run, skip, 0)
+}
+
+// StartNodes begins with the nodes of a run that are above more than least groups each, which
+// is at least 1, and no groups; see [Encoder.EncodeNodes].
+func (v *Verifier) StartNodes(f File, run Run, skip int, least int64) error {
+	return v.start(f, run, skip, max(least, 1))
+}
+
+func (v *Verifier) start(f File, run Run, skip int, least int64) error {
+	v.skip, v.least, v.need, v.have = skip, least, 0, 0
 	if v.err = v.walk.start(f, run); v.err == nil {
 		v.err = v.advance()
 	}
@@ -115,6 +127,8 @@ func (v *Verifier) advance() error {
 		case !ok:
 			v.need = 0
 			return nil
+		case v.least > 0 && t.Len() <= v.least:
+			continue
 		case !t.Leaf() && t.depth < v.skip:
 			if err := v.walk.openKnown(t); err != nil {
 				return err
