@@ -40,7 +40,7 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if q.any {
 		q.run = s.scarce(x, q.known)
 	}
-	if !q.any && q.manifest == 0 {
+	if q.kind() == frameWant {
 		s.given.add(tree.Run{From: q.run.From / piece, To: min(pieces(q.run.To), pieces(s.layout.groups))})
 	}
 	known := s.layout.groups
@@ -63,15 +63,18 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if err := x.write(frameAnswer, answerHead{q.number, q.run}.append); err != nil {
 		return err
 	}
-	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest > 0}
+	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest > 0, nodes: q.least > 0}
 	var err error
-	if q.manifest > 0 {
+	switch {
+	case q.least > 0:
+		err = x.answerNodes(w, layout, q)
+	case q.manifest > 0:
 		var f tree.File
 		if f, err = prefix(layout.index, q.manifest, nodes); err == nil {
 			w.encoder.Trust = true
 			err = w.encoder.Encode(w, f, io.NewSectionReader(layout.index, 0, q.manifest), q.run, 0)
 		}
-	} else {
+	default:
 		for p := range layout.parts(q.run) {
 			if err = x.answerPart(w, p, q.skip); err != nil {
 				break
@@ -89,6 +92,8 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 		return x.end(q.number, endAll)
 	case errors.Is(err, errTrimmed):
 		return x.end(q.number, endTrimmed)
+	case q.least > 0:
+		return x.end(q.number, endCannot) // the groups themselves may be there
 	default:
 		s.cannot(w.at, x.peer, err)
 		return x.end(q.number, endCannot)
@@ -147,6 +152,7 @@ type answerWriter struct {
 	number   uint64
 	at       int64 // the group that comes next
 	manifest bool
+	nodes    bool
 	err      error // of the stream
 }
 
@@ -158,6 +164,8 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 	case short:
 	case w.manifest:
 		s.traffic.Manifest++
+	case w.nodes:
+		s.traffic.Nodes += int64(len(p) / tree.NodeSize)
 	default:
 		s.traffic.Sent++
 	}
@@ -207,4 +215,21 @@ func (s *Share) scarce(x *session, known int64) tree.Run {
 			return r
 		}
 	}
+}
+
+// answerNodes sends nodes of one file.
+func (x *session) answerNodes(w *answerWriter, l layout, q want) error {
+	for p := range l.parts(q.run) {
+		if p.whole() != q.run || tree.Shape(p.entry.Size).Groups() < 2 {
+			break
+		}
+		blob, err := x.share.Store.Open(p.n, p.entry)
+		if err != nil {
+			return err
+		}
+		defer blob.Close() //nolint:errcheck // it was only read
+		f := tree.File{Shape: tree.Shape(p.entry.Size), Root: p.entry.Root, Nodes: blob.Nodes()}
+		return w.encoder.EncodeNodes(w, f, p.run, q.skip, q.least)
+	}
+	return tree.ErrMissing
 }

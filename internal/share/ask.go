@@ -37,7 +37,7 @@ func (x *session) questions(now time.Time) (all []want) {
 // ask sends a question. What is known of the tree of its first file is looked up only now:
 // that may wait for a disk, and nobody else shall wait for it.
 func (x *session) ask(q want) error {
-	if q.kind() == frameWant {
+	if k := q.kind(); k == frameWant || k == frameNodes {
 		s := x.share
 		s.mu.Lock()
 		l := s.layout
@@ -68,6 +68,10 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 		return q, true
 	}
 	switch {
+	case !x.agrees():
+		return q, false
+	case x.askNodes(&q, now):
+		return q, true
 	case x.spent && x.crowd > 0 && !s.stalled(x, now):
 		return q, false
 	case !x.spent && x.asksAny():
@@ -83,7 +87,7 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 // asksAny tells whether the other side shall choose what it sends, because several fetch
 // the share from it and nobody else has everything.
 func (x *session) asksAny() bool {
-	if p := &x.share.picker; !x.m.all || x.crowd == 0 || p.inOrder || p.skipped.count > 0 {
+	if p := &x.share.picker; !x.m.all || x.crowd == 0 || p.inOrder || p.skipped.count > 0 || x.share.patched {
 		return false
 	}
 	for _, o := range x.share.sessions {
@@ -131,7 +135,7 @@ func (s *Share) nextManifest(x *session) tree.Run {
 	shape := tree.Shape(x.head.Size)
 	have := s.layout.index.Size()
 	switch {
-	case s.fetching != nil, s.sharing, x.head.Size <= have:
+	case s.fetching != nil, s.sharing, x.other, x.head.Size <= have:
 		return tree.Run{}
 	case x.head.Sig == [64]byte{} && s.sized.Size != x.head.Size: // the last group proves the size
 		return tree.Run{From: shape.Groups() - 1, To: shape.Groups()}

@@ -22,10 +22,11 @@ const (
 	Unsent                           // it asks for what cannot be sent: File has changed, or is not there
 	Stuck                            // nobody can be asked for what is missing, because of Err
 	Ended                            // the share has ended for all, as Err says
+	Other                            // it has another version of the share
 )
 
 func (k EventKind) String() string {
-	names := [...]string{"", "joined", "left", "finished", "banned", "unreachable", "unsent", "stuck", "ended"}
+	names := [...]string{"", "joined", "left", "finished", "banned", "unreachable", "unsent", "stuck", "ended", "other"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -75,6 +75,9 @@ func frames() (all []struct{ name, hex string }) {
 	add("refused HEAD: a manifest of 2^31 bytes", frame(frameHead, Head{Size: 1 << 31}.Append(nil)...))
 	add("refused HAVE: the first byte is 3", frame(frameHave, 3))
 	add("refused WANT: 65 groups", frame(frameWant, numbers(1, 0, 65, 0)...))
+	add("NODES: question 4, groups 200 to 4295, skip 3, those above more than 64 groups", frame(frameNodes, want{number: 4, run: tree.Run{From: 200, To: 4296}, skip: 3, least: 64}.append(nil)...))
+	add("refused NODES: above more than none", frame(frameNodes, numbers(1, 0, 64, 0, 0)...))
+	add("refused NODES: more than 65536", frame(frameNodes, numbers(1, 0, 65537, 0, 1)...))
 	add("refused ENDED: a byte is missing", frame(frameEnded, ended(Withdrawn).Append(nil)[:64]...))
 	return all
 }
@@ -135,7 +138,7 @@ func TestReadFrames(t *testing.T) {
 			}
 		case frameHave:
 			_, err = (&session{share: New(Config{}), m: &member{}}).has(content)
-		case frameWant, frameAny, frameManifest:
+		case frameWant, frameAny, frameManifest, frameNodes:
 			var w want
 			if w, err = parseWant(kind, content); err == nil {
 				again = w.append(nil)

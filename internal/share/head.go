@@ -56,21 +56,15 @@ func ParseHead(p []byte) (h Head, err error) {
 	return h, f.end()
 }
 
-// vouched looks whether a head is to be believed, and learns the root from it.
+// vouched looks whether a head is to be believed: it need not be of the version of the share
+// that is fetched.
 func (s *Share) vouched(h Head) error {
 	switch {
 	case s.Root != (tree.Hash{}) && h.Final && h.Hash == s.Root:
 		if s.sized.Final && h.Size != s.sized.Size {
 			return fmt.Errorf("%w: it says that the manifest has another size", errWire)
 		}
-	case s.Sharer.Verify(peer.ContextShare, h.signed(s.ID), h.Sig[:]):
-		if s.Root != (tree.Hash{}) && h.Final {
-			return errors.New("the sharer has signed two roots for this share")
-		}
-		if h.Final {
-			s.Root = h.Hash
-		}
-	default:
+	case !s.Sharer.Verify(peer.ContextShare, h.signed(s.ID), h.Sig[:]):
 		return ErrHead
 	}
 	return nil
@@ -92,6 +86,9 @@ func (x *session) takeHead(p []byte) error {
 		return nil
 	}
 	x.head = h
+	if s.Root != (tree.Hash{}) && h.Final && h.Hash != s.Root {
+		x.differs()
+	}
 	x.kick()
 	return nil
 }
@@ -137,6 +134,9 @@ func (s *Share) Restore(h Head, r io.Reader) error {
 	if err := s.vouched(h); err != nil {
 		return err
 	}
+	if s.fixed && h.Final && h.Hash != s.Root {
+		return fmt.Errorf("%w: %w", ErrHead, ErrChanged)
+	}
 	s.nodes, s.hasher.Nodes, s.builder, s.layout = nodes, nodes, restored.builder, restored.layout
 	if h.Final {
 		s.sized = h
@@ -175,6 +175,9 @@ func (s *Share) learn() error {
 			s.end(err)
 			return err
 		}
+	}
+	if p, ok := s.Store.(Patcher); ok {
+		s.patch(p.Older())
 	}
 	s.picker.groups = min(s.layout.groups, s.until)
 	return nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -58,6 +57,9 @@ func TestHostileMembers(t *testing.T) {
 		"an endless number":            frame(frameWant, bytes.Repeat([]byte{0xff}, 40)...),
 		"a number in a long form":      frame(frameAny, 0x81, 0x00),
 		"a manifest behind the end":    frame(frameWant, numbers(1, 1, 1<<20, 1, 0)...),
+		"all nodes at once":            frame(frameNodes, numbers(1, 0, 1<<30, 0, 1)...),
+		"nodes behind the end":         frame(frameNodes, numbers(1, 1<<27, 64, 0, 1<<20)...),
+		"nodes of several files":       frame(frameNodes, numbers(1, 0, 8, 0, 1)...),
 		"a great skip":                 frame(frameWant, numbers(1, 0, 1, 1<<40)...),
 		"a hundred questions at once":  bytes.Repeat(frame(frameWant, numbers(1, 0, 4, 0)...), 100),
 		"100,000 trims":                bytes.Repeat(frame(frameTrim, numbers(1<<40, 0)...), 100_000),
@@ -152,14 +154,17 @@ func TestHostileProviders(t *testing.T) {
 			return append(frame(frameAnswer, answerHead{q.number, q.run}.append(nil)...), frame(frameAnswer, answerHead{q.number, q.run}.append(nil)...)...)
 		},
 	} {
-		for _, manifest := range []bool{false, true} { // is it about the manifest, too?
-			t.Run(fmt.Sprint(name, manifest), func(t *testing.T) {
+		for _, about := range []string{"groups", "the manifest, too", "nodes"} {
+			t.Run(name+" "+about, func(t *testing.T) {
 				virtually(t, func(t *testing.T, w *world) {
 					a := w.share(1, 2, 3, 40*group)
 					bad := w.party("bad", nil)
 					good := w.party("good", nil)
+					if about == "nodes" {
+						w.older(good, func(_ int, was []byte) []byte { return append(was, 1) })
+					}
 					bad.serve(func(x *session, q want) {
-						if q.manifest > 0 && !manifest {
+						if q.manifest > 0 && about != "the manifest, too" {
 							x.share = a.Share
 							var aw answerWriter
 							x.answerOne(&aw, q) //nolint:errcheck // hostile
@@ -197,7 +202,7 @@ func (p *party) serve(play func(x *session, q want), like *party) {
 			if err != nil {
 				return
 			}
-			if kind != frameWant && kind != frameManifest {
+			if kind != frameWant && kind != frameManifest && kind != frameNodes {
 				continue
 			}
 			q, err := parseWant(kind, content)
@@ -217,6 +222,7 @@ func somebody() peer.ID { return peer.KeyFromSeed([32]byte{1}).ID() }
 
 // FuzzSession gives one who shares and one who fetches whatever bytes behind the hello.
 func FuzzSession(f *testing.F) {
+	f.Add(frame(frameNodes, numbers(1, 0, 2, 0, 1)...), true)
 	f.Add(frame(frameWant, numbers(1, 0, 4, 0)...), true)
 	f.Add(frame(frameManifest, numbers(1, 100, 0, 1)...), true)
 	f.Add(frame(frameHave, 1), false)

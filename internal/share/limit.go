@@ -120,6 +120,8 @@ func (s *Share) expect(q *asked) {
 		q.due = q.run.Len() * tree.Group
 	case q.any:
 		q.due = piece * tree.Group
+	case q.least > 0:
+		q.due = (q.run.Len()/q.least + 1) * tree.NodeSize
 	default:
 		for p := range s.layout.parts(q.run) {
 			q.due += p.upTo(p.whole().To) - p.upTo(p.whole().From)

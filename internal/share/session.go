@@ -50,6 +50,9 @@ type session struct {
 
 	m         *member
 	head      Head          // what the other side knows of the manifest
+	agreed    int64         // with so many bytes of ours it was compared, and is the same
+	other     bool          // it is of another version
+	toldOther bool          // and the user of the Share knows that
 	number    uint64        // of the last question
 	asks      []asked       // questions that are not answered yet, in order
 	trims     []trim        // to be told
@@ -75,7 +78,8 @@ type session struct {
 type asked struct {
 	want
 	head Head     // which manifest is meant, if it is about that
-	r    *request // of the picker, else
+	r    *request // of the picker, if it is about groups
+	of   *patch   // if it is about nodes
 	due  int64    // bytes that are expected, if that is limited
 }
 
@@ -181,6 +185,7 @@ func (s *Share) run(x *session) error {
 	s.picker.leave(x.m)
 	for i := range x.asks {
 		s.unexpect(&x.asks[i], x.asks[i].due)
+		x.unanswered(&x.asks[i])
 	}
 	s.served(x)
 	if s.fetching == x {
@@ -256,7 +261,7 @@ func (x *session) take(kind byte, p []byte) error {
 		return x.takeHead(p)
 	case frameHave:
 		return x.takeHave(p)
-	case frameWant, frameAny, frameManifest:
+	case frameWant, frameAny, frameManifest, frameNodes:
 		w, err := parseWant(kind, p)
 		if err != nil {
 			return err
@@ -327,7 +332,7 @@ func (x *session) has(p []byte) (finished bool, err error) {
 	f := fields{p: p}
 	how := f.take(1)[0]
 	limit := pieces(s.layout.groups)
-	if !s.head.Final {
+	if !s.head.Final || !x.agrees() {
 		limit = max(limit, earlyPieces)
 	}
 	for len(f.p) > 0 && !f.bad {

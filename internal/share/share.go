@@ -101,8 +101,13 @@ type Share struct {
 	builder  manifest.Builder
 	hasher   tree.Hasher // of the manifest, at the sharer
 	sharing  bool        // this is the sharer, who has everything
+	fixed    bool        // no other root will do: the ticket has it
 	nodes    *tree.NodeMap
 	layout   layout
+	patches  []*patch // files that are being compared with older versions
+	patched  bool     // there are some, or were
+	ready    []*patch // of these, what can be compared now
+	patching bool     // somebody does that
 	picker   picker
 	sessions map[peer.ID]*session
 	fetching *session // whom the manifest is being fetched from
@@ -137,6 +142,8 @@ type Share struct {
 // New returns a Share of which nothing is there.
 func New(c Config) *Share {
 	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]Ban{}, troubles: map[peer.ID]error{}, over: make(chan struct{}), quit: make(chan struct{}), found: make(chan introduction, 8)}
+	s.sharing = c.Self == c.Sharer && !c.Self.IsZero()
+	s.fixed = c.Root != tree.Hash{}
 	s.hasher.Nodes = s.nodes
 	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	s.picker.inOrder = c.InOrder || c.Passing
@@ -320,6 +327,7 @@ type Traffic struct {
 	Lost int64 // of those that were got: they were there already
 
 	Manifest int64 // groups of the manifest that were sent
+	Nodes    int64 // that were sent by themselves; there are that many, and not groups
 }
 
 // Traffic tells what went over the network up to now.

@@ -49,9 +49,13 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 		e.Peer = id
 		why = append(why, fmt.Errorf("%s: %w", id.Short(), b.Err))
 	}
-	for id := range s.sessions {
+	for id, x := range s.sessions {
 		e.Peer = id
-		why = append(why, fmt.Errorf("%s: %w", id.Short(), errParts))
+		err := errParts
+		if x.other {
+			err = ErrChanged
+		}
+		why = append(why, fmt.Errorf("%s: %w", id.Short(), err))
 	}
 	if len(why) != 1 {
 		e.Peer = peer.ID{}
@@ -71,7 +75,7 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 // wants tells whether something is missing, and nobody is asked for any of it.
 func (s *Share) wants() bool {
 	all := s.picker.firstLacking() == s.picker.groups // that may be asked for now
-	if s.ended != nil || s.closed || all && (s.head.Final || s.Passing) {
+	if s.ended != nil || s.closed || s.patching || all && (s.head.Final || s.Passing) {
 		return false
 	}
 	for id, x := range s.sessions {

@@ -76,6 +76,14 @@ func (x *session) begin(a answerHead) error {
 	return nil
 }
 
+// start has the verifier take the proof that comes for the file of an answer.
+func (t *taking) start(f tree.File, give func(int64, []byte) error) error {
+	if t.about.least > 0 {
+		return t.verifier.StartNodes(f, t.part.run, t.about.skip, t.about.least)
+	}
+	return t.verifier.Start(f, t.part.run, t.about.skip, give)
+}
+
 // nextPart goes on with the next file of an answer.
 func (x *session) nextPart() error {
 	t := &x.taking
@@ -95,7 +103,7 @@ func (x *session) nextPart() error {
 		return x.broken(err)
 	}
 	f := tree.File{Shape: tree.Shape(t.part.entry.Size), Root: t.part.entry.Root, Nodes: t.blob.Nodes()}
-	return t.verifier.Start(f, t.part.run, t.about.skip, x.give)
+	return t.start(f, x.give)
 }
 
 // broken notes that the Store has failed, which ends the whole share.
@@ -202,11 +210,15 @@ func (x *session) giveManifest(g int64, data []byte) error {
 	if have < at || have >= at+int64(len(data)) {
 		return nil // asked for to prove the size
 	}
+	if ok, err := x.continues(at, data); err != nil || !ok {
+		return err
+	}
 	if err := s.append(data[have-at:]); err != nil {
 		err = fmt.Errorf("the manifest of the share is wrong: %w", err)
 		s.end(err)
 		return err
 	}
+	x.agreed = s.layout.index.Size()
 	if err := s.learn(); err != nil {
 		return err
 	}
@@ -252,6 +264,8 @@ func (x *session) takeEnd(p []byte) error {
 	s.unexpect(&q, q.due)
 	x.asks = x.asks[1:]
 	switch {
+	case q.of != nil:
+		x.answered(&q, how)
 	case q.manifest == 0:
 		s.picker.ended(x.m, s.rest(q.r.run))
 		x.spent = x.spent || how == endNothing

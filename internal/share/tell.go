@@ -30,6 +30,7 @@ func (x *session) tell() {
 		parting := x.share.isParting()
 		now := time.Now()
 		frames, asks, wait, waiting := x.news(now)
+		x.tellOther()
 		if waiting && now.UnixNano()-x.heard.Load() > int64(silence) {
 			transport.Abort(x.stream, errSilent)
 			return

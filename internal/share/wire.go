@@ -30,6 +30,7 @@ const (
 	frameCrowd               // how many fetch the share
 	frameManifest            // groups of the manifest are asked for
 	frameEnded               // the share has ended; the last frame
+	frameNodes               // nodes of a file are asked for, without groups
 )
 
 const (
@@ -39,6 +40,7 @@ const (
 	maxAsked   = 64                 // requests that are not answered yet
 	maxSkip    = 64                 // deeper than any tree
 	maxHave    = 32 << 10           // bytes, in a frame
+	maxNodes   = 1 << 16            // that are asked for at once: 4 MiB
 )
 
 // What HAVE says besides pieces.
@@ -72,7 +74,8 @@ type want struct {
 	known    int64 // of which groups, if any: those before this one
 	manifest int64 // not 0: groups of the manifest, of as many bytes as a HEAD has named
 	run      tree.Run
-	skip     int // of the first file's proof
+	skip     int   // of the first file's proof
+	least    int64 // not 0: nodes of one file that are above more than so many groups, and no groups
 }
 
 // kind returns the frame that asks it.
@@ -82,6 +85,8 @@ func (w want) kind() byte {
 		return frameAny
 	case w.manifest > 0:
 		return frameManifest
+	case w.least > 0:
+		return frameNodes
 	}
 	return frameWant
 }
@@ -167,6 +172,9 @@ func (w want) append(b []byte) []byte {
 		return appendRun(binary.AppendUvarint(b, uint64(w.manifest)), w.run)
 	case frameWant:
 		return binary.AppendUvarint(appendRun(b, w.run), uint64(w.skip))
+	case frameNodes:
+		b = binary.AppendUvarint(appendRun(b, w.run), uint64(w.skip))
+		return binary.AppendUvarint(b, uint64(w.least))
 	}
 	return b
 }
@@ -185,13 +193,20 @@ func parseWant(kind byte, p []byte) (w want, err error) {
 		}
 	}
 	w.run = f.run()
-	if kind == frameWant {
+	if kind == frameWant || kind == frameNodes {
 		skip := f.number()
 		if w.skip = int(min(skip, maxSkip)); skip > maxSkip {
 			f.bad = true
 		}
 	}
-	if w.run.Len() < 1 || w.run.Len() > maxRequest {
+	most := int64(maxRequest)
+	if kind == frameNodes {
+		least := f.number()
+		w.least = int64(min(least, maxGroups))
+		most = w.least * maxNodes
+		f.bad = f.bad || least < 1 || least > maxGroups
+	}
+	if w.run.Len() < 1 || w.run.Len() > most {
 		f.bad = true
 	}
 	return w, f.end()

@@ -1,0 +1,112 @@
+package share
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// ErrChanged: what is shared is not what was shared before under the same ID. Who has part of
+// the older version begins with a new Share, and a Store that has an eye to what is there.
+var ErrChanged = errors.New("what is shared has changed meanwhile")
+
+// A share that ends and begins again, because files have changed, has the same ID and another
+// manifest. Groups are then counted differently, so nobody may be asked for any who has
+// another version: what it would send is right, and looks wrong. Which version somebody has
+// shows in its HEADs: the shorter manifest of two must be the beginning of the longer one. What
+// the sharer itself says is the latest version; others may have one that is older or newer than ours.
+
+// agrees tells whether the other side has the version that is here, as far as both know it.
+// It is called with mu held.
+func (x *session) agrees() bool {
+	s := x.share
+	have := s.layout.index.Size()
+	switch {
+	case x.other:
+		return false
+	case s.sharing:
+		return true
+	case x.m.all && x.head.Size < have:
+		return false // it knows of less than it will have: it is being hashed again
+	case x.agreed == have:
+		return true
+	case x.head.Size > have:
+		return false // that shows when more of it comes
+	case x.head.Size == 0:
+		return true
+	}
+	if s.beginning(x.head.Size) != x.head.Hash || x.head.Final && x.head.Size < have {
+		x.differs()
+		return false
+	}
+	x.agreed = have
+	return true
+}
+
+// beginning returns the hash of the first bytes of the manifest, without a look at nodes,
+// some of which may be those of another version.
+func (s *Share) beginning(size int64) tree.Hash {
+	if s.head.Size == size {
+		return s.head.Hash
+	}
+	var h tree.Hasher
+	h.ReadFrom(io.NewSectionReader(s.layout.index, 0, size)) //nolint:errcheck // it is in memory
+	sum, _ := h.Sum()                                        //nolint:errcheck // without nodes it does not fail
+	return sum
+}
+
+// continues tells whether a group of the manifest, which has just been verified, goes on as what
+// is here does. It is called with mu held.
+func (x *session) continues(at int64, data []byte) (bool, error) {
+	s, h := x.share, x.taking.about.head
+	have := s.layout.index.Size()
+	if x.other || x.agreed == have {
+		return !x.other, nil
+	}
+	ours := make([]byte, have-at)
+	s.layout.index.ReadAt(ours, at) //nolint:errcheck // it is in memory
+	var before tree.Hasher
+	before.ReadFrom(io.NewSectionReader(s.layout.index, 0, at)) //nolint:errcheck // it is in memory
+	same, err := tree.File{Shape: tree.Shape(h.Size), Root: h.Hash, Nodes: s.nodes}.Begins(&before)
+	if err != nil {
+		return false, err
+	}
+	if !same || !bytes.HasPrefix(data, ours) {
+		x.differs()
+		return false, nil
+	}
+	return true, nil
+}
+
+// differs notes that the other side has another version. If it must be the right one, that
+// is the end of this Share. It is called with mu held.
+func (x *session) differs() {
+	s := x.share
+	x.other = true
+	right := x.peer == s.Sharer
+	if s.fixed {
+		right = x.head.Final && x.head.Hash == s.Root
+	}
+	if right && !s.sharing {
+		s.end(ErrChanged)
+	}
+	x.kick()
+}
+
+// tellOther tells the user of the Share, once, that the other side has another version.
+func (x *session) tellOther() {
+	s := x.share
+	s.mu.Lock()
+	tell := x.other && !x.toldOther
+	x.toldOther = x.other
+	s.mu.Unlock()
+	switch {
+	case !tell:
+	case x.peer == s.Sharer:
+		s.event(Event{Kind: Other, Peer: x.peer, Text: "shares something else by now"})
+	default:
+		s.event(Event{Kind: Other, Peer: x.peer, Text: "has another version of what is shared"})
+	}
+}
