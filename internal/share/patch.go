@@ -19,7 +19,7 @@ type Patcher interface {
 
 	// Patch compares one of these files, by its groups, with the older version, as far as its nodes are
 	// known. It takes what is the same, and calls had for it, which returns false when the
-	// share is over. More are parts of the file of which more nodes must be known to go
+	// share is over, as it does for an empty run. More are parts of the file of which more nodes must be known to go
 	// on. It may take long, and is called by one goroutine at a time.
 	Patch(file tree.Run, had func(tree.Run) bool) (more []tree.Run)
 }
@@ -162,7 +162,9 @@ func (s *Share) compare() {
 
 // goesOn takes what is there, and tells whether anybody still wants to know.
 func (s *Share) goesOn(r tree.Run) bool {
-	s.Had(r)
+	if r.Len() > 0 {
+		s.Had(r)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.closed && s.ended == nil

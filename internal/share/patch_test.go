@@ -65,7 +65,7 @@ func (p *patching) Patch(file tree.Run, had func(tree.Run) bool) (more []tree.Ru
 	was := tree.File{Shape: tree.Shape(len(f.was)), Nodes: new(tree.NodeMap)}
 	was.Root, _ = tree.HashAt(bytes.NewReader(f.was), was.Shape, was.Nodes, 1)
 	shape := tree.Shape(f.e.Size)
-	err = tree.File{Shape: shape, Root: f.e.Root, Nodes: b.Nodes()}.Compare(was, func(r tree.Run, what tree.Likeness) bool {
+	err = tree.File{Shape: shape, Root: f.e.Root, Nodes: b.Nodes()}.Compare(was, func(r tree.Run, what tree.Likeness, _ tree.Hash) bool {
 		in := tree.Run{From: f.first + r.From, To: f.first + r.To}
 		switch what {
 		case tree.Same:

@@ -20,6 +20,7 @@ var (
 	_ share.Store   = (*Stage)(nil)
 	_ share.Learner = (*Stage)(nil)
 	_ share.Keeper  = (*Stage)(nil)
+	_ share.Patcher = (*Stage)(nil)
 )
 
 // maxIdle is how many files stay open that nobody uses.

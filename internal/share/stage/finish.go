@@ -76,6 +76,7 @@ func (s *Stage) prepare() error {
 	s.files.tidy() // Windows renames nothing that is open
 	x := s.Index()
 	s.plan.next, s.plan.group, s.plan.dirs, s.plan.kept, s.plan.need, s.plan.lacking = 0, 0, nil, set{}, 0, false
+	s.plan.last = true
 	if err := s.survey(x, nil); err != nil {
 		return err
 	}
@@ -120,7 +121,7 @@ func (s *Stage) discard() error {
 	s.journal.close()
 	s.tree.Close() //nolint:errcheck // Windows removes nothing that is open
 	s.home.Close() //nolint:errcheck // a directory
-	for _, name := range []string{"tree", "nodes", "journal.new", "journal", "manifest"} {
+	for _, name := range []string{"older", "was", "tree", "nodes", "journal.new", "journal", "manifest"} {
 		if err := s.target.removeAll(path.Join(s.dir, name)); err != nil {
 			return err
 		}

@@ -66,6 +66,9 @@ func (s *Stage) openFolder() error {
 	if s.tree, err = s.home.sub("tree"); err != nil {
 		return err
 	}
+	if err := s.findOlds(); err != nil {
+		return err
+	}
 	return s.probe()
 }
 

@@ -21,6 +21,7 @@ type plan struct {
 	links    bool     // there are some
 	collided int      // so many entries were compared with each other
 	compared int64    // bytes of the manifest, with those that were on disk
+	last     bool     // nothing will be fetched any more
 	problems Problems
 }
 

@@ -13,6 +13,8 @@
 //	journal    which groups are there; see below
 //	nodes/N    the nodes of file N (its number in the manifest), as [tree.NodeFile]
 //	tree/      files and directories under the names that they will have
+//	older/N/   what was in tree before the share has changed, the latest with the largest N
+//	was/N-M    the nodes of older versions of file N
 //
 // The journal is "tenon journal 1\n" and records: the length of what follows the checksum
 // (4 bytes, big endian), a CRC-32C of all records up to and including this one (4 bytes), a
@@ -116,21 +118,24 @@ type Stage struct {
 	learning sync.Mutex // is held by Learn and Finish; guards what follows
 	plan     plan
 	copies   copies
+	olds     []string // directories in which there may be older versions, the latest first
 
 	syncing sync.Mutex // is held while a batch is synced; guards journal and what follows
 	onDisk  int64      // bytes of the manifest that are synced
 	noted   share.Head // that is journalled
 
-	mu     sync.Mutex     // guards what follows
-	index  manifest.Index // all that is known
-	head   share.Head     // of it, or of a beginning
-	choice choice         // is written to with learning held, too
-	have   set            // groups that are in the stage
-	inside []inside       // files that are at the target already, by number
-	there  set            // their groups
-	fresh  []tree.Run     // groups that are not journalled
-	bytes  int64          // that were written since the last batch
-	dirty  dirty          // what was written and not synced
+	mu     sync.Mutex       // guards what follows
+	index  manifest.Index   // all that is known
+	older  map[int64]*older // files of which there are older versions, by their first groups
+	news   []tree.Run       // of these, those that Older has not told of
+	head   share.Head       // of it, or of a beginning
+	choice choice           // is written to with learning held, too
+	have   set              // groups that are in the stage
+	inside []inside         // files that are at the target already, by number
+	there  set              // their groups
+	fresh  []tree.Run       // groups that are not journalled
+	bytes  int64            // that were written since the last batch
+	dirty  dirty            // what was written and not synced
 	state  state
 	broken error // a sync has failed: nothing is journalled any more
 

@@ -43,6 +43,12 @@ func (s *Stage) surveyOne(n int, e manifest.Entry, run tree.Run, had func(tree.R
 	if err != nil {
 		return err
 	}
+	taken := false
+	if !there {
+		if taken, err = s.take(n, e, run); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	was := !s.there.none(run)
 	s.there.putRun(run, there)
@@ -54,8 +60,14 @@ func (s *Stage) surveyOne(n int, e manifest.Entry, run tree.Run, had func(tree.R
 	case had != nil && !was && run.Len() > 0:
 		had(run)
 	}
+	if had != nil && taken {
+		had(run)
+	}
 	if e.Kind == manifest.File && s.copies.find(n, e, run, whole) {
 		whole = true // it will be, when the other is
+	}
+	if !whole {
+		s.findOlder(n, e, run)
 	}
 	p.lacking = p.lacking || !whole
 	p.links = p.links || e.Kind == manifest.Symlink

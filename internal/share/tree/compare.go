@@ -13,9 +13,11 @@ const (
 )
 
 // Compare compares a file, of which some nodes are known, with an older version of it, of which
-// all are, and calls tell for runs that cover the file, in order. Nobody vouches for the
-// older one: what is told to be the same is so if its nodes are right. Compare ends when tell returns false.
-func (f File) Compare(older File, tell func(r Run, what Likeness) bool) error {
+// all are, and calls tell for runs that cover the file, in order, with the value that each has
+// in the file; see [HashRun]. Nobody vouches for the older one: what is told to be the same is
+// so if its nodes are right, and nobody has written to it since. Compare ends when tell returns
+// false.
+func (f File) Compare(older File, tell func(r Run, what Likeness, value Hash) bool) error {
 	c := comparison{older: older, tell: tell}
 	if err := c.walk.start(f, f.Shape.All()); err != nil {
 		return err
@@ -33,7 +35,7 @@ type comparison struct {
 	walk  walk
 	older File
 	node  Node
-	tell  func(r Run, what Likeness) bool
+	tell  func(r Run, what Likeness, value Hash) bool
 }
 
 func (c *comparison) one(t subtree) (goOn bool, err error) {
@@ -42,12 +44,12 @@ func (c *comparison) one(t subtree) (goOn bool, err error) {
 	case err != nil:
 		return false, err
 	case known && was == t.want:
-		return c.tell(t.Run, Same), nil
+		return c.tell(t.Run, Same, t.want), nil
 	case t.Leaf():
-		return c.tell(t.Run, Differs), nil
+		return c.tell(t.Run, Differs, t.want), nil
 	}
 	if err := c.walk.openKnown(t); errors.Is(err, ErrMissing) {
-		return c.tell(t.Run, Unknown), nil
+		return c.tell(t.Run, Unknown, t.want), nil
 	} else if err != nil {
 		return false, err
 	}

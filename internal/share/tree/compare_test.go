@@ -20,7 +20,7 @@ func TestCompare(t *testing.T) {
 				}
 				known, all := nodesOf(t, hashed(t, now), least), hashed(t, was)
 				next := int64(0)
-				err := known.Compare(all, func(r Run, what Likeness) bool {
+				err := known.Compare(all, func(r Run, what Likeness, _ Hash) bool {
 					if r.From != next {
 						t.Fatalf("%v is told behind group %d", r, next)
 					}
