@@ -35,6 +35,10 @@ func (x *sharing) describe() api.Share {
 	d.Links = x.web.links()
 	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0, NotAfter: x.record.NotAfter}
 	root := status(x.of.Host, x.share, &d).Root
+	state, failed := x.outcome()
+	if state == api.ShareHashing {
+		d.Root = "" // it may be that of what was shared before
+	}
 	if d.Root != "" {
 		t.Root, d.Path = root, ""
 	}
@@ -45,14 +49,14 @@ func (x *sharing) describe() api.Share {
 	if t.Addresses, t.Via, t.Called, err = x.of.Host.Ticket(); err == nil {
 		d.Ticket, err = t.Encode()
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if d.State = x.state; x.err != nil {
-		err = x.err
+	if d.State = state; failed != nil {
+		err = failed
 	}
 	if err != nil {
 		d.Error = neutral.Line(err.Error())
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	d.Notes = slices.Clone(x.notes)
 	for _, id := range x.record.Fetched {
 		d.Fetched = append(d.Fetched, x.of.Host.Called(id))
@@ -82,8 +86,14 @@ func status(h Host, s *share.Share, d *api.Share) share.Status {
 func (f *fetching) describe() api.Share {
 	d := api.Share{ID: f.ticket.ID.String(), Name: neutral.Line(f.name()), Since: f.since, State: api.ShareGetting, NotAfter: f.ticket.NotAfter,
 		Paths: []string{f.target}}
-	t := f.share.Index().Totals()
+	f.mu.Lock()
+	s := f.share
+	f.mu.Unlock()
+	if s == nil {
+		return d
+	}
+	t := s.Index().Totals()
 	d.Entries, d.Files, d.Bytes = t.Entries, t.Files, t.Bytes
-	d.Bytes -= status(f.of.Host, f.share, &d).Skipped
+	d.Bytes -= status(f.of.Host, s, &d).Skipped
 	return d
 }

@@ -23,7 +23,7 @@ type fetching struct {
 	ticket share.Ticket
 	target string
 	since  time.Time
-	share  *share.Share
+	share  *share.Share // is changed by one goroutine, with mu held
 	tell   func(api.FetchEvent)
 	news   chan api.FetchEvent // to be told
 	ended  chan struct{}       // closed when nobody shall have the share any more
@@ -110,6 +110,14 @@ func (f *fetching) config(store share.Store) share.Config {
 		Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt}
 }
 
+// begin begins to take part, with nothing.
+func (f *fetching) begin(c share.Config) {
+	s := share.New(c)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.share = s
+}
+
 // learnt hears where others are who take part.
 func (f *fetching) learnt(from, id peer.ID, addrs []string) {
 	if from == f.ticket.Sharer {
@@ -158,19 +166,21 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if err != nil {
 		return f.explain(err)
 	}
-	defer st.Close() //nolint:errcheck // what it has is fetched again at worst
-	c := f.config(st)
-	c.Up, c.Down = r.Up, r.Down
-	f.share = share.New(c)
-	defer f.share.Close() //nolint:errcheck // it returns nil
-	if err := f.resume(st); err != nil {
+	defer func() { st.Close() }() //nolint:errcheck // what it has is fetched again at worst
+	leave, err := f.all(ctx, r, st)
+	for errors.Is(err, share.ErrChanged) {
+		f.tell(api.FetchEvent{Type: api.FetchNote, Text: "what is shared has changed meanwhile; what is the same is not fetched again"})
+		next, failed := st.Renew()
+		if failed != nil {
+			return f.explain(failed)
+		}
+		st = next
+		leave, err = f.all(ctx, r, st)
+	}
+	if err != nil {
 		return f.explain(err)
 	}
-	leave := f.join(ctx)
 	defer leave()
-	if err := f.await(ctx, f.share.Over(), nil); err != nil {
-		return f.explain(err)
-	}
 	if err := st.Finish(); err != nil {
 		return f.explain(err)
 	}
@@ -186,6 +196,27 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	}
 	f.share.Part()
 	return nil
+}
+
+// all takes part until all is there, or that fails; then until leave is called.
+func (f *fetching) all(ctx context.Context, r api.FetchRequest, st *stage.Stage) (leave func(), err error) {
+	c := f.config(st)
+	c.Up, c.Down = r.Up, r.Down
+	f.begin(c)
+	leave = func() { f.share.Close() } //nolint:errcheck // it returns nil
+	if err = f.resume(st); err == nil {
+		drop := f.join(ctx)
+		leave = func() {
+			drop()
+			f.share.Close() //nolint:errcheck // it returns nil
+		}
+		err = f.await(ctx, f.share.Over(), nil)
+	}
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
 // resume takes up what an earlier fetch has left.

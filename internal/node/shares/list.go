@@ -124,7 +124,7 @@ func (f *fetching) list(ctx context.Context, r api.FetchRequest) error {
 		defer done() //nolint:errcheck // it was only read
 		l.list.Taken = taken
 	}
-	f.share = share.New(f.config(l))
+	f.begin(f.config(l))
 	defer f.share.Close() //nolint:errcheck // it returns nil
 	defer cancel()        // before Close waits for Learn
 	leave := f.join(ctx)

@@ -177,7 +177,12 @@ func (s *Shares) Unshare(ctx context.Context, text string) error {
 	if err := s.drop(ctx, x.id); err != nil {
 		return err
 	}
-	x.stop(errUnshared)
-	<-x.done
+	for ctx = context.WithoutCancel(ctx); x != nil; x = x.next(ctx) {
+		x.stop(errUnshared)
+		<-x.done
+		if !errors.Is(context.Cause(x.ctx), errAnew) {
+			break
+		}
+	}
 	return nil
 }

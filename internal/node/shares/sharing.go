@@ -23,6 +23,7 @@ import (
 var (
 	errUnshared = errors.New("it is not shared any more")
 	errExpired  = errors.New("its time has run out")
+	errAnew     = errors.New("it has changed, and is shared anew")
 )
 
 // A sharing is a share of this node that goes on.
@@ -39,6 +40,7 @@ type sharing struct {
 	drop     func() // has nobody find the share
 	web      *web   // nil = it is not shown to browsers
 	done     chan struct{}
+	anew     chan struct{} // closed when it has begun anew, or cannot
 	since    time.Time
 
 	mu    sync.Mutex // guards what follows
@@ -71,7 +73,11 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	x := s.sharing[made.ID]
 	s.mu.Unlock()
 	if x != nil { // it goes on already
-		if _, err := x.outcome(); err == nil {
+		if state, err := x.outcome(); err == nil {
+			if state == api.ShareReady {
+				x.set(api.ShareHashing, nil)
+				s.task(x.refresh)
+			}
 			return x.describe(), nil
 		}
 		x.stop(errDown) // it has failed, and begins again
@@ -141,17 +147,12 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 // start shares what a record says.
 func (s *Shares) start(r *record) (*sharing, error) {
 	x := &sharing{of: s, id: r.ID, record: r, subjects: r.subjects(), self: s.Host.Key().ID(),
-		done: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
-	only, exclude, err := patterns(r.Request.Only, r.Request.Exclude)
-	if err != nil {
-		return nil, err
-	}
+		done: make(chan struct{}), anew: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
 	x.ctx, x.stop = context.WithCancelCause(s.life)
 	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event,
 		Own: s.Host.Places, Learnt: s.Host.Learnt, Up: r.Request.Up})
-	x.scan, err = scan.New(scan.Config{Paths: r.Request.Paths, Cache: s.Dir, Exclude: exclude, Only: only, GitIgnore: r.Request.GitIgnore,
-		Check: r.Request.Check, Note: x.note, Add: func(p []byte, final bool) error { return x.share.Add(p, final, s.Host.Key().SignAs) }})
-	if err != nil {
+	var err error
+	if x.scan, err = x.newScan(x.note, func(p []byte, final bool) error { return x.share.Add(p, final, s.Host.Key().SignAs) }); err != nil {
 		x.stop(err)
 		return nil, err
 	}
@@ -293,9 +294,15 @@ func (s *Shares) Watch(ctx context.Context, text string, tell func(api.Share)) e
 	}
 	for ctx.Err() == nil {
 		d := x.describe()
+		_, err := x.outcome()
+		if errors.Is(err, errAnew) {
+			if x = x.next(ctx); x != nil {
+				continue
+			}
+			return err
+		}
 		tell(d)
 		if d.State == api.ShareOver || d.State == api.ShareFailed {
-			_, err := x.outcome()
 			return err
 		}
 		select {

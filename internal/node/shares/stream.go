@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/tenon-net/tenon/internal/node/api"
-	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/flow"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -31,7 +30,7 @@ func (s *Shares) Stream(ctx context.Context, r api.FetchRequest, to io.Writer) e
 	file := flow.New(flow.Config{To: to, Want: want})
 	c := f.config(file)
 	c.Passing, c.InOrder, c.Down = true, true, r.Down
-	f.share = share.New(c)
+	f.begin(c)
 	defer f.share.Close() //nolint:errcheck // it returns nil
 	leave := f.join(ctx)
 	defer leave()

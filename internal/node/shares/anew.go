@@ -1,0 +1,87 @@
+package shares
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/share/scan"
+	"github.com/tenon-net/tenon/internal/share/tree"
+)
+
+// newScan makes a Scan of what is shared.
+func (x *sharing) newScan(note func(scan.Note), add func(p []byte, final bool) error) (*scan.Scan, error) {
+	r := &x.record.Request
+	only, exclude, err := patterns(r.Only, r.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	return scan.New(scan.Config{Paths: r.Paths, Cache: x.of.Dir, Exclude: exclude, Only: only, GitIgnore: r.GitIgnore, Check: r.Check, Note: note, Add: add})
+}
+
+// refresh looks whether what is shared has changed since, because somebody shares it again. If it
+// has, the share begins anew: with the same ID, so that tickets are good that were given out. Those
+// who were fetching it keep what is the same.
+func (x *sharing) refresh() {
+	same, err := x.same()
+	switch {
+	case x.ctx.Err() != nil: // it has ended, or is about to
+	case err != nil:
+		x.of.Host.Tell(api.Event{Type: "warning", Text: "the share " + x.record.name() + " cannot be looked at again: " + err.Error()})
+		x.looked()
+	case same:
+		x.looked()
+	default:
+		x.begin()
+	}
+}
+
+// looked notes that what is shared is known again.
+func (x *sharing) looked() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state == api.ShareHashing {
+		x.state = api.ShareReady
+	}
+}
+
+// begin begins the share anew, unless it ends.
+func (x *sharing) begin() {
+	defer close(x.anew)
+	x.stop(errAnew)
+	<-x.done
+	if !errors.Is(context.Cause(x.ctx), errAnew) {
+		return
+	}
+	if _, err := x.of.start(x.record); err != nil {
+		x.of.Host.Tell(api.Event{Type: "warning", Text: x.record.name() + " cannot be shared: " + err.Error()})
+	}
+}
+
+// next waits for what a share has begun anew as, and returns it, or nil if there is nothing.
+func (x *sharing) next(ctx context.Context) *sharing {
+	select {
+	case <-x.anew:
+	case <-ctx.Done():
+		return nil
+	}
+	x.of.mu.Lock()
+	defer x.of.mu.Unlock()
+	return x.of.sharing[x.id]
+}
+
+// same tells whether what is shared is what it was. What is new is hashed then, and known to
+// who shares it anew.
+func (x *sharing) same() (bool, error) {
+	var h tree.Hasher
+	s, err := x.newScan(nil, func(p []byte, _ bool) error {
+		_, err := h.Write(p)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	err = s.Run(x.ctx)
+	root, err2 := h.Sum()
+	return root == x.share.Status().Root, errors.Join(err, err2, s.Close())
+}
