@@ -1,0 +1,144 @@
+package shares
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+)
+
+// large makes a directory with a file of so many bytes that are nothing else's, and a small one.
+func large(t *testing.T, size int) (dir string, change func(at int, p []byte)) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "images")
+	must(t, os.Mkdir(dir, 0o755))
+	p := make([]byte, size)
+	rand.NewChaCha8([32]byte{1}).Read(p) //nolint:errcheck // it does not fail
+	must(t, os.WriteFile(filepath.Join(dir, "disk"), p, 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "note"), []byte("first"), 0o644))
+	return dir, func(at int, q []byte) {
+		copy(p[at:], q)
+		must(t, os.WriteFile(filepath.Join(dir, "disk"), p, 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "note"), []byte("other"), 0o644))
+	}
+}
+
+// ready waits until a share has been hashed.
+func (p *person) ready(id string) (last api.Share) {
+	p.t.Helper()
+	ctx, stop := context.WithCancel(p.t.Context())
+	defer stop()
+	must(p.t, p.Watch(ctx, id, func(s api.Share) {
+		if last = s; s.State == api.ShareReady {
+			stop()
+		}
+	}))
+	return last
+}
+
+// fetch fetches a share, and returns how many bytes have come, and what was told.
+func (p *person) fetch(r api.FetchRequest) (got int64, notes []string) {
+	p.t.Helper()
+	must(p.t, p.Fetch(p.t.Context(), r, func(e api.FetchEvent) {
+		switch e.Type {
+		case api.FetchDone:
+			got = e.Share.Got
+		case api.FetchNote:
+			notes = append(notes, e.Text)
+		}
+	}))
+	return got, notes
+}
+
+// What has changed is shared again with the ticket that it had, without a new node; and who has
+// the older version fetches what has changed.
+func TestSharedAnew(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir, change := large(t, 40<<20)
+	first, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	target := t.TempDir()
+	must(t, bob.get(first.Ticket, target))
+	root := alice.ready(first.ID).Root
+
+	again, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if same := alice.ready(again.ID); again.ID != first.ID || same.Root != root {
+		t.Errorf("what has not changed is %+v", same)
+	}
+	change(20<<20-9, make([]byte, 1<<20))
+	again, err = alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if again.ID != first.ID || again.Root != "" {
+		t.Errorf("it is shared again as %+v", again)
+	}
+	if now := alice.ready(again.ID); now.Root == root || len(alice.List()) != 1 {
+		t.Errorf("what has changed is shared as %+v", now)
+	}
+	got, _ := bob.fetch(api.FetchRequest{Ticket: first.Ticket, Target: target, Overwrite: true})
+	if most := int64(1<<20 + 2<<16); got > most {
+		t.Errorf("%d bytes came, and %d were enough", got, most)
+	}
+	same(t, dir, filepath.Join(target, "images"))
+	must(t, alice.Unshare(t.Context(), "images"))
+}
+
+// A fetch goes on when what is shared changes, whether it was stopped meanwhile or not, with
+// what is the same.
+func TestChangesWhileFetched(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		var world peertest.World
+		alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+		const size = 24 << 20
+		dir, change := large(t, size)
+		shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+		must(t, err)
+		alice.ready(shared.ID)
+		target := t.TempDir()
+		ctx, stop := context.WithCancel(t.Context())
+		half, ended := make(chan struct{}), make(chan error, 1)
+		var had, got int64
+		go func() {
+			told := false
+			ended <- bob.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: target, Down: 8 << 20}, func(e api.FetchEvent) {
+				if e.Share == nil {
+					return
+				}
+				if got = e.Share.Got; !told && got > size/3 {
+					told, had = true, got
+					close(half)
+				}
+			})
+		}()
+		<-half
+		if stopped {
+			stop()
+			if <-ended == nil {
+				t.Fatal("it was not stopped")
+			}
+		}
+		change(size/2, make([]byte, 1<<20))
+		_, err = alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+		must(t, err)
+		alice.ready(shared.ID)
+		if stopped {
+			var notes []string
+			got, notes = bob.fetch(api.FetchRequest{Ticket: shared.Ticket, Target: target})
+			if len(notes) == 0 {
+				t.Error("nobody was told that it has changed")
+			}
+		} else {
+			must(t, <-ended)
+		}
+		stop()
+		same(t, dir, filepath.Join(target, "images"))
+		if most := size - had + 2<<20; got > most { // got begins anew with the version
+			t.Errorf("stopped %t: %d bytes came after %d, of %d", stopped, got, had, size)
+		}
+	}
+}
