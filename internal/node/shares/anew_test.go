@@ -142,3 +142,22 @@ func TestChangesWhileFetched(t *testing.T) {
 		}
 	}
 }
+
+// What has come is not hashed by who hands it on as a share of their own.
+func TestShareWhatHasCome(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+	dir, _ := large(t, 5<<20)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	target := t.TempDir()
+	must(t, bob.get(shared.Ticket, target))
+	on, err := bob.Share(t.Context(), api.ShareRequest{Paths: []string{filepath.Join(target, "images")}})
+	must(t, err)
+	if now := bob.ready(on.ID); now.Hashed > 0 || now.Bytes < 5<<20 || now.Root != alice.ready(shared.ID).Root {
+		t.Errorf("it is shared as %+v", now)
+	}
+	target = t.TempDir()
+	must(t, carol.get(on.Ticket, target))
+	same(t, dir, filepath.Join(target, "images"))
+}

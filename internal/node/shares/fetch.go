@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/scan"
 	"github.com/tenon-net/tenon/internal/share/stage"
 	"github.com/tenon-net/tenon/internal/ticket"
 	"github.com/tenon-net/tenon/transport"
@@ -191,11 +192,26 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 		done.Paths = append(done.Paths, filepath.Join(r.Target, name))
 	}
 	f.tell(done)
+	if err := f.note(st); err != nil {
+		f.of.Host.Tell(api.Event{Type: "warning", Text: f.name() + ": " + err.Error()})
+	}
 	if r.Stay {
 		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
 	}
 	f.share.Part()
 	return nil
+}
+
+// note keeps what is known of the files that have come, so that nobody who shares them has to hash
+// them.
+func (f *fetching) note(st *stage.Stage) error {
+	return scan.Seed(f.of.Dir, f.target, func(yield func(scan.Known) bool) {
+		for k := range st.Known() {
+			if !yield(scan.Known{Path: k.Path, Size: k.Size, ModTime: k.ModTime, Root: k.Root, Holes: k.Holes, Nodes: k.Nodes}) {
+				return
+			}
+		}
+	})
 }
 
 // all takes part until all is there, or that fails; then until leave is called.

@@ -116,7 +116,7 @@ func (c *collector) record(it *item) (at int64, err error) {
 	case it.keep != nil:
 		return it.top.cache.add(it.keep)
 	case e.Size > 0:
-		return it.top.cache.add(&record{e.Path, it.stat, e.Holes, it.racy, e.Root, it.inline})
+		return it.top.cache.add(&record{e.Path, it.stat, e.Holes, it.racy, it.come, e.Root, it.inline})
 	}
 	return 0, nil
 }

@@ -28,6 +28,7 @@ type record struct {
 	path        string
 	stat        stat
 	holes, racy bool
+	come        bool // it was verified as it came from others, and not hashed here; it is racy, too
 	root        tree.Hash
 	nodes       inlineNodes
 }
@@ -36,6 +37,7 @@ const (
 	recordMagic = "tenon scan 1\n"
 	holesFlag   = 1
 	racyFlag    = 2
+	comeFlag    = 4
 	maxRecord   = manifest.MaxPath + inlineGroups*tree.NodeSize + 200
 )
 
@@ -62,6 +64,9 @@ func (r *record) append(b []byte, last string) []byte {
 	if r.racy {
 		flags |= racyFlag
 	}
+	if r.come {
+		flags |= comeFlag
+	}
 	b = append(b, flags)
 	b = append(b, r.root[:]...)
 	return append(b, r.nodes...)
@@ -86,7 +91,7 @@ func (r *record) parse(b []byte, last string) bool {
 	}
 	r.stat.mtime = int64(binary.LittleEndian.Uint64(b))
 	r.stat.ctime = int64(binary.LittleEndian.Uint64(b[8:]))
-	r.holes, r.racy = b[16]&holesFlag != 0, b[16]&racyFlag != 0
+	r.holes, r.racy, r.come = b[16]&holesFlag != 0, b[16]&racyFlag != 0, b[16]&comeFlag != 0
 	b = b[17:]
 	b = b[copy(r.root[:], b):]
 	if len(b) > 0 {

@@ -21,6 +21,7 @@ type item struct {
 	stat   stat
 	inline inlineNodes // of a file of a few groups
 	racy   bool        // it was too young to be trusted
+	come   bool        // it is not trusted since it was not hashed here
 	cached bool
 
 	note Note    // instead of an entry
@@ -157,8 +158,9 @@ func (w *walker) file(p *place, onDisk, path string, i info) {
 		return
 	}
 	r := p.top.cache.find(path, func(r *record) { w.items <- &item{top: p.top, keep: r} })
-	if r != nil && !r.racy && r.stat == i.stat && w.scan.hasNodes(r) {
+	if r != nil && (!r.racy || r.come) && r.stat == i.stat && w.scan.hasNodes(r) {
 		it.entry.Root, it.entry.Holes, it.inline, it.cached = r.root, r.holes, r.nodes, true
+		it.racy, it.come = r.racy, r.come
 		w.items <- it
 		return
 	}
