@@ -82,7 +82,7 @@ func (x *session) takeHead(p []byte) error {
 	if err := s.vouched(h); err != nil {
 		return err
 	}
-	if h.Size < x.head.Size {
+	if h.Size < x.head.Size || s.fixed && !h.Final { // of what root it is the beginning will show
 		return nil
 	}
 	x.head = h
