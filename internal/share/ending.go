@@ -2,6 +2,7 @@ package share
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -104,6 +105,36 @@ func (s *Share) finish(e *Ending, by peer.ID, why error) {
 	if first {
 		s.event(Event{Kind: Ended, Peer: by, Text: "has ended the share", Err: why})
 	}
+}
+
+// Linger returns when nobody is being sent anything any more who has not all that it wants; at once if
+// nobody is, or the context has ended, and after a while anyway. Who goes earlier lets others wait until they have found out who else has it.
+func (s *Share) Linger(ctx context.Context, most time.Duration) {
+	ctx, stop := context.WithTimeout(ctx, most)
+	defer stop()
+	tick := time.NewTicker(lull / 4)
+	defer tick.Stop()
+	for s.serves(time.Now()) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// lull is how long nobody was sent anything when nobody is.
+const lull = time.Second
+
+func (s *Share) serves(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		if !x.done && x.up.bytes > 0 && now.Sub(x.up.last) < lull {
+			return s.ended == nil
+		}
+	}
+	return false
 }
 
 // Part ends all sessions in order, when the others have been told what is here: who has got

@@ -195,3 +195,42 @@ func TestShut(t *testing.T) {
 		}
 	})
 }
+
+// Who has got everything stays for those who are being sent some of it, but not for ever, nor for
+// those who have it.
+func TestLinger(t *testing.T) {
+	for _, test := range []struct {
+		down  int64 // of the one who is served
+		whole bool
+		least time.Duration
+		most  time.Duration
+	}{
+		{40 * group, true, 2 * time.Second, 4500 * time.Millisecond},
+		{group, false, 5 * time.Second, 5 * time.Second},
+	} {
+		virtually(t, func(t *testing.T, w *world) {
+			a := w.share(100 * group)
+			b := w.party("b", nil)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			b.get(ctx, a)
+			b.wait(a)
+			began := time.Now()
+			if b.Linger(ctx, 5*time.Second); time.Since(began) > 0 {
+				t.Errorf("it stays %v for nobody", time.Since(began))
+			}
+			c := w.party("c", func(c *Config) { c.Down = test.down })
+			c.get(ctx, b)
+			time.Sleep(time.Second / 2) // of virtual time
+			began = time.Now()
+			b.Linger(ctx, 5*time.Second)
+			if d := time.Since(began); d < test.least-time.Second/2 || d > test.most {
+				t.Errorf("it stays for %v", d)
+			}
+			if have, of := c.Have(); (have == of) != test.whole {
+				t.Errorf("%d of %d groups have come", have, of)
+			}
+			stop()
+		})
+	}
+}

@@ -197,6 +197,8 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	}
 	if r.Stay {
 		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
+	} else {
+		f.share.Linger(ctx, lingerFor)
 	}
 	f.share.Part()
 	return nil
@@ -234,6 +236,9 @@ func (f *fetching) all(ctx context.Context, r api.FetchRequest, st *stage.Stage)
 	}
 	return leave, nil
 }
+
+// lingerFor is how long others are still sent what they have asked for when all is there.
+const lingerFor = 5 * time.Second
 
 // resume takes up what an earlier fetch has left.
 func (f *fetching) resume(st *stage.Stage) error {
