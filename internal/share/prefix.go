@@ -23,15 +23,41 @@ func prefix(index manifest.Index, size int64, nodes tree.Nodes) (tree.File, erro
 	return tree.File{Shape: tree.Shape(size), Root: root, Nodes: o}, err
 }
 
-// An overlay has nodes in place of others, which it leaves as they are.
+// An overlay has nodes in place of others, which it leaves as they are until it is put down. It is
+// for one goroutine.
 type overlay struct {
-	tree.NodeMap
+	own   map[int64]tree.Node
+	down  bool
 	below tree.Nodes
 }
 
 func (o *overlay) Node(m int64, n *tree.Node) error {
-	if err := o.NodeMap.Node(m, n); err == nil {
+	if own, ok := o.own[m]; ok {
+		*n = own
 		return nil
 	}
 	return o.below.Node(m, n)
+}
+
+func (o *overlay) SetNode(m int64, n *tree.Node) error {
+	if o.down {
+		return o.below.SetNode(m, n)
+	}
+	if o.own == nil {
+		o.own = map[int64]tree.Node{}
+	}
+	o.own[m] = *n
+	return nil
+}
+
+// put has all nodes, and those that follow, take the place of those below.
+func (o *overlay) put() error {
+	o.down = true
+	for m, n := range o.own {
+		if err := o.below.SetNode(m, &n); err != nil {
+			return err
+		}
+	}
+	o.own = nil
+	return nil
 }

@@ -19,6 +19,8 @@ type taking struct {
 	part     part
 	blob     Blob
 
+	nodes *overlay // of a manifest
+
 	fresh tree.Run // groups that were written and the Store was not told of
 }
 
@@ -69,7 +71,8 @@ func (x *session) begin(a answerHead) error {
 	}
 	t.on, t.about = true, q
 	if q.manifest > 0 {
-		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.Hash, Nodes: s.nodes}
+		t.nodes = &overlay{below: s.nodes, down: x.agreed == s.layout.index.Size()}
+		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.Hash, Nodes: t.nodes}
 		return t.verifier.Start(f, q.run, 0, x.giveManifest)
 	}
 	t.next, t.stop = iter.Pull(s.layout.parts(q.run))

@@ -37,7 +37,7 @@ func (x *session) agrees() bool {
 	case x.head.Size == 0:
 		return true
 	}
-	if s.beginning(x.head.Size) != x.head.Hash || x.head.Final && x.head.Size < have {
+	if x.head.Final && x.head.Size < have || !s.begins(x.head) {
 		x.differs()
 		return false
 	}
@@ -45,16 +45,34 @@ func (x *session) agrees() bool {
 	return true
 }
 
-// beginning returns the hash of the first bytes of the manifest, without a look at nodes,
-// some of which may be those of another version.
-func (s *Share) beginning(size int64) tree.Hash {
-	if s.head.Size == size {
-		return s.head.Hash
+// begins tells whether the manifest begins as a head says.
+func (s *Share) begins(h Head) bool {
+	if s.head.Size == h.Size {
+		return s.head.Hash == h.Hash
 	}
-	var h tree.Hasher
-	h.ReadFrom(io.NewSectionReader(s.layout.index, 0, size)) //nolint:errcheck // it is in memory
-	sum, _ := h.Sum()                                        //nolint:errcheck // without nodes it does not fail
-	return sum
+	for _, nodes := range []tree.Nodes{s.nodes, nil} {
+		is, err := s.hashed(h.Size, nodes)
+		if err != nil {
+			continue
+		}
+		if sum, err := is.Sum(); err == nil && sum == h.Hash {
+			return true
+		}
+	}
+	return false
+}
+
+// hashed returns a hasher of the first bytes of the manifest. With nodes it has hashed few of them.
+func (s *Share) hashed(size int64, nodes tree.Nodes) (*tree.Hasher, error) {
+	h := new(tree.Hasher)
+	if nodes != nil {
+		h.Nodes = &overlay{below: nodes} // which is not written to
+		if err := h.Resume(size / tree.Group); err != nil {
+			return nil, err
+		}
+	}
+	_, err := h.ReadFrom(io.NewSectionReader(s.layout.index, h.Size(), size-h.Size()))
+	return h, err
 }
 
 // continues tells whether a group of the manifest, which has just been verified, goes on as what
@@ -67,17 +85,22 @@ func (x *session) continues(at int64, data []byte) (bool, error) {
 	}
 	ours := make([]byte, have-at)
 	s.layout.index.ReadAt(ours, at) //nolint:errcheck // it is in memory
-	var before tree.Hasher
-	before.ReadFrom(io.NewSectionReader(s.layout.index, 0, at)) //nolint:errcheck // it is in memory
-	same, err := tree.File{Shape: tree.Shape(h.Size), Root: h.Hash, Nodes: s.nodes}.Begins(&before)
-	if err != nil {
-		return false, err
+	file := tree.File{Shape: tree.Shape(h.Size), Root: h.Hash, Nodes: x.taking.nodes}
+	for _, nodes := range []tree.Nodes{s.nodes, nil} {
+		before, err := s.hashed(at, nodes)
+		if err != nil {
+			continue
+		}
+		same, err := file.Begins(before)
+		if err != nil {
+			return false, err
+		}
+		if same && bytes.HasPrefix(data, ours) {
+			return true, x.taking.nodes.put() // those of another version are never with ours
+		}
 	}
-	if !same || !bytes.HasPrefix(data, ours) {
-		x.differs()
-		return false, nil
-	}
-	return true, nil
+	x.differs()
+	return false, nil
 }
 
 // differs notes that the other side has another version. If it must be the right one, that
