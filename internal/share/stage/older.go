@@ -83,6 +83,12 @@ func (s *Stage) putAside() error {
 	if err := s.home.rename("tree", path.Join("older", strconv.Itoa(next))); err != nil {
 		return err
 	}
+	// Without a journal nobody would know whose the files in tree are.
+	for _, name := range []string{"older", "."} {
+		if err := s.home.syncDir(name); err != nil {
+			return err
+		}
+	}
 	for _, name := range []string{"journal.new", "journal", "manifest", "nodes", "was"} {
 		if err := s.home.removeAll(name); err != nil {
 			return err

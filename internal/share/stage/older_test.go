@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/manifest"
+	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
 // changed is a share in which files have changed: each is given what it has, and gives what
@@ -42,6 +44,11 @@ func (src *source) changed(with func(path string, p []byte) []byte) *source {
 	}
 	must(src.t, enc.Finish())
 	again.entries = entries
+	var b manifest.Builder
+	for _, block := range again.blocks {
+		must(src.t, b.Append(block))
+	}
+	again.index = b.Index()
 	return again
 }
 
@@ -278,5 +285,145 @@ func TestRenewTwice(t *testing.T) {
 	was.final(target, true)
 	if _, err := os.Stat(filepath.Join(target, s.dir)); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// again is what a process does that finds what one has left that has fetched the older version.
+func (src *source) again(d *disk, was *source) error {
+	s, err := open(Config{Target: d.target, ID: id, Overwrite: true}, d.hook, false)
+	if err != nil {
+		return err
+	}
+	defer func() { s.abandon() }()
+	switch x := s.Index(); {
+	case s.state != fetching:
+	case x.Size() == was.index.Size() && bytes.Equal(blocks(x), blocks(was.index)):
+		was.staged(s)
+		next, err := s.Renew()
+		if err != nil {
+			return err
+		}
+		s = next
+	default:
+		src.staged(s)
+	}
+	if s.state == fetching {
+		if err := s.Learn(src.index, nil, nil); err != nil {
+			return err
+		}
+		if err := s.Keep(src.head(src.index)); err != nil {
+			return err
+		}
+		if err := src.patch(s); err != nil {
+			return err
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+		if _, err := src.fetch(s, -1); err != nil {
+			return err
+		}
+	}
+	return end(s)
+}
+
+func blocks(x manifest.Index) []byte {
+	p := make([]byte, x.Size())
+	x.ReadAt(p, 0) //nolint:errcheck // it is there
+	return p
+}
+
+// patch has a stage compare what it can, with all nodes known.
+func (src *source) patch(s *Stage) error {
+	firsts, at := map[int64]int{}, int64(0)
+	for n, e := range src.entries {
+		firsts[at] = n
+		at += tree.Shape(e.Size).Groups()
+	}
+	for _, r := range s.Older() {
+		n := -1
+		for first, i := range firsts {
+			if first == r.From && tree.Shape(src.entries[i].Size).Groups() == r.Len() {
+				n = i
+			}
+		}
+		b, err := s.Open(n, src.entries[n])
+		if err != nil {
+			return err
+		}
+		for m := range r.Len() - 1 {
+			var node tree.Node
+			if err := src.nodes[n].Node(m+1, &node); err != nil {
+				return err
+			}
+			if err := b.Nodes().SetNode(m+1, &node); err != nil {
+				return err
+			}
+		}
+		b.Close()
+		if more := s.Patch(r, func(tree.Run) bool { return true }); len(more) > 0 {
+			src.t.Errorf("%v are not known of %v", more, r)
+		}
+	}
+	return nil
+}
+
+// Whenever a process ends that goes on with what an older version has left, or is there at the
+// target, the next one goes on, and no final name has wrong bytes.
+func TestOlderEndsAtEveryStep(t *testing.T) {
+	synctest.Test(t, olderEndsAtEveryStep)
+}
+
+func olderEndsAtEveryStep(t *testing.T) {
+	was := of(t, dirOf("d"), fileOf("d/a", 3*group+5), fileOf("d/b", 20*group+9), fileOf("d/c", 18*group), fileOf("d/s", 5), fileOf("d/t", 5))
+	now := was.changed(func(path string, p []byte) []byte {
+		switch path {
+		case "d/b", "d/c":
+			p[5*group] ^= 1
+		case "d/s":
+			return append(p, 1)
+		}
+		return p
+	})
+	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	for ends := 0; ; ends++ {
+		power := ends%2 == 0
+		target, err := os.MkdirTemp(t.TempDir(), "")
+		must(t, err)
+		n := 3 // d/c, which is at the target already
+		put(t, filepath.Join(target, "d/c"), was.data[n])
+		s, err := at(t, target, func(c *Config) { c.Overwrite = true })
+		must(t, err)
+		if _, err := was.fetch(s, 4+15+1); err != nil {
+			t.Fatal(err)
+		}
+		must(t, s.Close())
+		d := &disk{target: target, ends: ends}
+		err = now.again(d, was)
+		whole := err == nil
+		for err != nil {
+			if d.ends < 0 || d.made < d.ends {
+				t.Fatalf("ended at step %d, power %v, and after %d: %v", ends, power, d.made, err)
+			}
+			if power {
+				d.powerCut(random)
+			}
+			if p, err := os.ReadFile(filepath.Join(target, "d/c")); err != nil || !bytes.Equal(p, was.data[n]) && !bytes.Equal(p, now.data[n]) {
+				t.Errorf("d/c is neither what it was, nor what it will be: %v", err)
+			}
+			d.ends = -1
+			err = now.again(d, was)
+		}
+		now.alike(target)
+		if t.Failed() {
+			t.Fatalf("it ended at step %d, power %v", ends, power)
+		}
+		must(t, os.RemoveAll(target))
+		if whole {
+			if ends < 40 {
+				t.Errorf("there were %d steps, which can't be all", ends)
+			}
+			return
+		}
 	}
 }
