@@ -353,7 +353,7 @@ func (r reading) ReadAt(b []byte, off int64) (int, error) {
 type copying struct{ p *patch }
 
 func (c copying) ReadAt(b []byte, off int64) (int, error) {
-	n, err := (reading{c.p}).ReadAt(b, off)
+	n, err := reading(c).ReadAt(b, off)
 	if n < len(b) {
 		return n, errors.Join(err, io.ErrUnexpectedEOF)
 	}

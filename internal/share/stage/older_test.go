@@ -54,7 +54,6 @@ func (src *source) changed(with func(path string, p []byte) []byte) *source {
 
 // A fetch is one process that fetches.
 type fetch struct {
-	stage  *Stage
 	change func(*Config)
 	after  time.Duration // it is ended; 0: it goes on until the end
 	renew  bool
