@@ -76,7 +76,7 @@ func bindPlaced(c *call, s *opt.Set) {
 	f := &c.peer.share
 	s.Group("where it goes")
 	s.String(&f.target, "to", "DIRECTORY", "put it there; otherwise into this directory")
-	s.Bool(&f.overwrite, "overwrite", "replace files that are there and are different")
+	s.Bool(&f.overwrite, "overwrite", "replace files that are there and are different; of large ones, only what has changed is fetched")
 	s.Bool(&f.rename, "rename", "give other names to what is fetched where files are there that are different")
 	s.Bool(&f.skipLinks, "skip-links", "leave out symbolic links that lead out of what is shared")
 }
