@@ -21,12 +21,13 @@ import (
 // A Set is the options that one endpoint or command understands, in the order
 // in which they were bound. The zero Set is empty and ready.
 type Set struct {
-	defs   []*Def
-	group  string
-	style  Style
-	syntax string
-	target []func(address.Target) error
-	host   []func(address.Host) error
+	defs    []*Def
+	group   string
+	style   Style
+	syntax  string
+	target  []func(address.Target) error
+	host    []func(address.Host) error
+	secrets []Secrets // what may be read from files
 }
 
 // A Def describes one option.

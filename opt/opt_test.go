@@ -18,7 +18,7 @@ type sample struct {
 	rate   int64
 	mode   string
 	names  []string
-	secret string
+	secret Secret
 }
 
 func (e *sample) Bind(s *Set) {
@@ -48,9 +48,9 @@ func TestSetFillsFields(t *testing.T) {
 			t.Errorf("%s=%s: %v", o.name, o.value, err)
 		}
 	}
-	want := sample{90 * time.Second, true, Off, 7, 1536, 1 << 20, "fast", []string{"a", "b"}, "x"}
+	want := sample{90 * time.Second, true, Off, 7, 1536, 1 << 20, "fast", []string{"a", "b"}, Plain("x")}
 	if e.wait != want.wait || e.on != want.on || e.nodely != want.nodely || e.n != want.n || e.size != want.size ||
-		e.rate != want.rate || e.mode != want.mode || len(e.names) != 2 || e.secret != "x" {
+		e.rate != want.rate || e.mode != want.mode || len(e.names) != 2 || e.secret.Text() != "x" {
 		t.Errorf("got %+v, want %+v", e, want)
 	}
 	if got := s.Lookup("wait").Value(); got != "1m30s" {
@@ -125,6 +125,9 @@ func TestSecretComesFromAFile(t *testing.T) {
 	}
 	t.Setenv("TENON_TEST_SECRET", "swordfish")
 	for text, want := range map[string]string{"@" + path: "hunter2", "env:TENON_TEST_SECRET": "swordfish", "pass:@x": "@x", "plain": "plain"} {
+		if s, err := NewSecret(text, nil); s.Text() != want || err != nil {
+			t.Errorf("NewSecret(%q) = %q, %v, want %q", text, s.Text(), err, want)
+		}
 		if got, err := ReadSecret(text); got != want || err != nil {
 			t.Errorf("ReadSecret(%q) = %q, %v, want %q", text, got, err, want)
 		}

@@ -3,7 +3,6 @@ package opt
 import (
 	"encoding"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,20 +145,14 @@ func (s *Set) Enum(p *string, name, usage string, values ...string) *Def {
 		show: func() string { return *p }})
 }
 
-// Secret binds a password or token. It is written as @FILE, whose first line
-// counts, as env:NAME, or as pass:TEXT for those who do not mind that others see
-// it in the list of processes; other text is taken as it is.
-func (s *Set) Secret(p *string, name, usage string) *Def {
-	return s.add(&Def{Name: name, Type: "@FILE|env:NAME|TEXT", Usage: usage, Secret: true,
-		parse: func(v string) (err error) { *p, err = ReadSecret(v); return err },
-		show:  func() string { return *p }})
-}
-
 // Text binds any type that parses itself. Show, which may be nil, gives the value
 // in words, and "" for the zero value.
 func (s *Set) Text(p encoding.TextUnmarshaler, name, typ, usage string, show func() string) *Def {
 	if show == nil {
 		show = func() string { return "" }
+	}
+	if secrets, ok := p.(Secrets); ok {
+		s.Rereads(secrets)
 	}
 	return s.add(&Def{Name: name, Type: typ, Usage: usage, show: show,
 		parse: func(v string) error { return p.UnmarshalText([]byte(v)) }})
@@ -172,32 +165,6 @@ func (s *Set) Func(name, typ, usage string, set func(string) error) *Def {
 	return s.add(&Def{Name: name, Type: typ, Usage: usage, Multi: true,
 		parse: func(v string) error { given = append(given, v); return set(v) },
 		show:  func() string { return strings.Join(given, " ") }})
-}
-
-// ReadSecret returns the secret that text stands for; see [Set.Secret]. An empty one
-// is an error: a variable that is not set must not open a door. So is one of white space
-// and control characters alone, which is what a file or a script that went wrong leaves.
-func ReadSecret(text string) (string, error) {
-	secret, from := strings.TrimPrefix(text, "pass:"), "the text"
-	switch {
-	case strings.HasPrefix(text, "@"):
-		data, err := os.ReadFile(text[1:])
-		if err != nil {
-			return "", err
-		}
-		line, _, _ := strings.Cut(string(data), "\n")
-		secret, from = strings.TrimSuffix(line, "\r"), "the first line of "+text[1:]
-	case strings.HasPrefix(text, "env:"):
-		v, ok := os.LookupEnv(text[4:])
-		if !ok {
-			return "", &ValueError{Msg: "there is no environment variable " + text[4:]}
-		}
-		secret, from = v, text
-	}
-	if IsBlank(secret) {
-		return "", &ValueError{Msg: "must not be empty, and " + from + " is"}
-	}
-	return secret, nil
 }
 
 // MaskPassword is the [Def.Mask] of an option for a name after which somebody may write

@@ -88,7 +88,7 @@ func reloads(ctx context.Context, again <-chan struct{}, reload func() error, te
 		case <-ctx.Done():
 			return
 		}
-		e := tenon.Event{Time: time.Now(), Type: reloaded, Text: "reloaded: who connects from now on meets the certificates, keys, lists and users that the files have now; passwords and tokens stay"}
+		e := tenon.Event{Time: time.Now(), Type: reloaded, Text: "reloaded: who connects from now on meets the certificates, keys, lists, users, passwords and tokens that the files have now"}
 		if err := reload(); err != nil {
 			e.Type, e.Text, e.Err = notReloaded, "not reloaded, all stays as it was", err
 		}

@@ -16,7 +16,7 @@ func TestReloadIsTold(t *testing.T) {
 		err    error
 		want   string
 	}{
-		{globalFlags{}, nil, "tenon: reloaded: who connects from now on meets the certificates, keys, lists and users that the files have now; passwords and tokens stay\n"},
+		{globalFlags{}, nil, "tenon: reloaded: who connects from now on meets the certificates, keys, lists, users, passwords and tokens that the files have now\n"},
 		{globalFlags{}, errors.New("ca.pem:\x1b no PEM"), `tenon: not reloaded, all stays as it was: ca.pem:\x1b no PEM` + "\n"},
 		{globalFlags{quiet: true}, nil, ""},
 		{globalFlags{quiet: true}, errors.New("no PEM"), "tenon: not reloaded, all stays as it was: no PEM\n"},

@@ -3,6 +3,7 @@ package plan
 import (
 	"strings"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport/proxy"
 )
 
@@ -16,6 +17,15 @@ func (w *Way) UnmarshalText(text []byte) error {
 		*w = append(*w, hop)
 	}
 	return err
+}
+
+// Secrets returns the passwords of the proxies.
+func (w *Way) Secrets() []opt.Secret {
+	var all []opt.Secret
+	for _, hop := range *w {
+		all = append(all, hop.Password)
+	}
+	return all
 }
 
 // maskVia shows proxies without their passwords, and nothing of what is not one.

@@ -54,10 +54,8 @@ func (o *Opener) announce(p *plan.Plan) error {
 // Prepare tells what is unsafe about an end that is about to be opened, and has it tell
 // what it has to say while it is in use.
 func (o *Opener) Prepare(p *plan.Plan) {
+	p.Notify(func(line string) { o.watch().Notice(p.Name(), line) })
 	for part := range p.All() {
-		if n, ok := part.End.(transport.Noticer); ok {
-			n.Notify(func(line string) { o.watch().Notice(p.Name(), line) })
-		}
 		if w, ok := part.End.(interface{ Warnings() []string }); ok {
 			for _, line := range w.Warnings() {
 				o.watch().Notice(p.Name(), line)

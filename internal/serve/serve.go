@@ -99,25 +99,15 @@ func (o *Opener) hold(p *plan.Plan) (release func()) {
 }
 
 // Reload has every end that is in use read its files again: certificates, keys, lists
-// of users. If one of them fails, nothing changes at any of them.
+// of users, passwords. If one of them fails, nothing changes at any of them.
 func (o *Opener) Reload() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var commits []func()
 	var errs []error
 	for p := range o.inUse {
-		for part := range p.All() {
-			r, ok := part.End.(transport.Reloader)
-			if !ok {
-				continue
-			}
-			commit, err := r.Reload()
-			if err != nil {
-				errs = append(errs, transport.Failed("reload", p.Name(), err))
-				continue
-			}
-			commits = append(commits, commit)
-		}
+		commit, err := p.Reload()
+		commits, errs = append(commits, commit), append(errs, transport.Failed("reload", p.Name(), err))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -27,11 +27,12 @@ import (
 //     socket, which could connect by itself. A relay on this machine that brings
 //     clients from elsewhere makes them look like that: give it AcceptHeader.
 type Access struct {
-	User, Password string    // one client's; both or neither
-	Users          string    // name of a file with a line NAME:PASSWORD for each client; changes count at once
-	AllowTarget    []Pattern // if there are any, other targets are refused
-	DenyTarget     []Pattern // these are refused in any case
-	AllowPrivate   bool
+	User         string     // one client's
+	Password     opt.Secret // User's; both or neither
+	Users        string     // name of a file with a line NAME:PASSWORD for each client; changes count at once
+	AllowTarget  []Pattern  // if there are any, other targets are refused
+	DenyTarget   []Pattern  // these are refused in any case
+	AllowPrivate bool
 
 	known atomic.Pointer[users] // what was in the file of Users when it was last good; nil if not read yet
 }
@@ -82,7 +83,7 @@ func bindPatterns(s *opt.Set, p *[]Pattern, name, usage string) {
 // Validate finds a user without a password and a bad file of users.
 func (a *Access) Validate() error {
 	switch {
-	case (a.User == "") != (a.Password == ""):
+	case (a.User == "") != a.Password.IsZero():
 		return usage("a user name and a password for clients come together")
 	case strings.Contains(a.User, ":"):
 		return usage("a user name for clients has no colon")
@@ -97,7 +98,7 @@ func (a *Access) Validate() error {
 }
 
 // Authenticates tells whether clients must prove who they are.
-func (a *Access) Authenticates() bool { return a.User != "" || a.Password != "" || a.Users != "" }
+func (a *Access) Authenticates() bool { return a.User != "" || !a.Password.IsZero() || a.Users != "" }
 
 // NeedsAuth is true: whoever can reach a proxy speaks with our address, so one
 // that can be reached from other machines should let in only clients that
@@ -110,8 +111,8 @@ func (a *Access) NeedsAuth() bool { return true }
 func (a *Access) login(user, password string) error {
 	given := credential(user, password)
 	ok := 0
-	if a.User != "" && a.Password != "" {
-		ok = given.equal(credential(a.User, a.Password))
+	if a.User != "" && !a.Password.IsZero() {
+		ok = given.equal(credential(a.User, a.Password.Text()))
 	}
 	var stale error
 	if a.Users != "" {

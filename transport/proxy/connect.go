@@ -17,11 +17,14 @@ import (
 // HTTPConnect is the layer that asks an HTTP proxy for a way to Target with the
 // method CONNECT (RFC 9110, section 9.3.6).
 type HTTPConnect struct {
-	Target   string   // "host:port"; the proxy resolves a name
-	User     string   // for basic authentication (RFC 7617); "" means none
-	Password string   //
-	Header   []string // more lines for the request, each "Name: value"
-	Resolve  bool     // look the target up here and send the proxy an address
+	Target   string     // "host:port"; the proxy resolves a name
+	User     string     // for basic authentication (RFC 7617); "" means none
+	Password opt.Secret // User's
+	Header   []string   // more lines for the request, each "Name: value"
+	Resolve  bool       // look the target up here and send the proxy an address
+
+	auth   opt.Secret // USER:PASSWORD; none means User and Password
+	header secretList // more lines, each a secret
 }
 
 var (
@@ -32,39 +35,62 @@ var (
 // Bind binds the options that the layer has beside its Target.
 func (l *HTTPConnect) Bind(s *opt.Set) {
 	auth := s.Func("proxyauth", "@FILE|env:NAME|USER:PASSWORD", "user name and password for the proxy", func(v string) error {
-		v, err := opt.ReadSecret(v)
-		if err != nil {
-			return err
-		}
-		user, password, ok := strings.Cut(v, ":")
-		if !ok || user == "" || password == "" {
-			return &opt.ValueError{Msg: "must be USER:PASSWORD, neither of them empty"}
-		}
-		l.User, l.Password = user, password
-		return nil
+		var err error
+		l.auth, err = opt.NewSecret(v, checkAuth)
+		return err
 	}).Alias("proxy-auth", "proxy-authorization")
 	auth.Secret, auth.Multi = true, false
 	header := s.Func("proxy-header", "text", "a header line for the proxy, NAME: VALUE", func(v string) error {
-		v, err := opt.ReadSecret(v)
-		if err == nil {
-			_, err = parseField(v)
-		}
-		if err != nil {
-			return &opt.ValueError{Msg: "must be a header such as 'X-Name: value'"}
-		}
-		l.Header = append(l.Header, v)
-		return nil
+		line, err := opt.NewSecret(v, checkField)
+		l.header = append(l.header, line)
+		return err
 	})
 	header.Secret = true
+	s.Rereads(&l.auth)
+	s.Rereads(&l.header)
 	s.Bool(&l.Resolve, "proxy-resolve", "look the target up here, and send the proxy its address").Alias("resolve")
 }
 
+// credentials returns what the proxy is told; the user "" means nothing.
+func (l *HTTPConnect) credentials() (user, password string) {
+	if l.auth.IsZero() {
+		return l.User, l.Password.Text()
+	}
+	user, password, _ = strings.Cut(l.auth.Text(), ":")
+	return user, password
+}
+
+// checkAuth wants USER:PASSWORD, and nothing that a header cannot hold.
+func checkAuth(text string) error {
+	user, password, _ := strings.Cut(text, ":")
+	switch {
+	case user == "" || password == "":
+		return &opt.ValueError{Msg: "must be USER:PASSWORD, neither of them empty"}
+	case !isFieldValue(text):
+		return &opt.ValueError{Msg: "must have no control characters"}
+	}
+	return nil
+}
+
+func checkField(line string) error {
+	if _, err := parseField(line); err != nil {
+		return &opt.ValueError{Msg: "must be a header such as 'X-Name: value'"}
+	}
+	return nil
+}
+
+// secretList is the values of an option that may be given more than once.
+type secretList []opt.Secret
+
+// Secrets implements [opt.Secrets].
+func (l *secretList) Secrets() []opt.Secret { return *l }
+
 // Validate finds a user name or a header that cannot be sent.
 func (l *HTTPConnect) Validate() error {
-	if strings.Contains(l.User, ":") || !isFieldValue(l.User+l.Password) {
+	if strings.Contains(l.User, ":") || !isFieldValue(l.User+l.Password.Text()) {
 		return usage("a user name for an http proxy has no colon, and neither name nor password has control characters")
 	}
-	if l.User == "" && l.Password != "" {
+	if l.User == "" && !l.Password.IsZero() {
 		return usage("a password for an http proxy needs a user name")
 	}
 	for _, line := range l.Header {
@@ -116,11 +142,14 @@ func (l *HTTPConnect) Wrap(ctx context.Context, inner transport.Conn, side trans
 func (l *HTTPConnect) request(to target) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", to, to)
-	if l.User != "" {
-		b.WriteString("Proxy-Authorization: " + basicAuth(l.User, l.Password) + "\r\n")
+	if user, password := l.credentials(); user != "" {
+		b.WriteString("Proxy-Authorization: " + basicAuth(user, password) + "\r\n")
 	}
 	for _, line := range l.Header {
 		b.WriteString(line + "\r\n")
+	}
+	for _, line := range l.header {
+		b.WriteString(line.Text() + "\r\n")
 	}
 	b.WriteString("\r\n")
 	return b.Bytes()
@@ -200,7 +229,7 @@ func (l *HTTPConnect) refused(status int, reason string, head []byte) error {
 		if !bytes.Contains(bytes.ToLower(head), []byte("proxy-authenticate: basic")) {
 			return transport.WithHint(err, "it does not offer basic authentication, and there is no other way here")
 		}
-		if l.User == "" {
+		if user, _ := l.credentials(); user == "" {
 			return transport.WithHint(err, "give it a user name and password: http://USER:PASSWORD@HOST")
 		}
 		return transport.WithHint(err, "it does not take the user name and password")

@@ -37,7 +37,7 @@ type DialSOCKS struct {
 	Port     string // number or service; "" means [DefaultSOCKSPort]
 	Target   string // "host:port"
 	User     string
-	Password string // for version 5
+	Password opt.Secret // for version 5
 }
 
 var _ transport.Dialer = (*DialSOCKS)(nil)
@@ -50,7 +50,7 @@ func (d *DialSOCKS) Bind(s *opt.Set) {
 	})
 	if d.Version == SOCKSVersion5 {
 		s.String(&d.User, "socksuser", "name", "user name for the proxy").Mask = opt.MaskPassword
-		s.Secret(&d.Password, "sockspass", "password for the proxy")
+		s.Secret(&d.Password, "sockspass", "password for the proxy", checkSOCKS5)
 	} else {
 		s.String(&d.User, "socksuser", "name", "user ID for the proxy").Mask = opt.MaskPassword
 	}

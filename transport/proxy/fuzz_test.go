@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 	"github.com/tenon-net/tenon/transport/transporttest"
@@ -64,7 +65,7 @@ func fuzzClient(f *testing.F, l transport.Layer, seeds ...string) {
 }
 
 func FuzzSOCKS5Reply(f *testing.F) {
-	fuzzClient(f, &SOCKS5{Target: "h:1", User: "u", Password: "p"},
+	fuzzClient(f, &SOCKS5{Target: "h:1", User: "u", Password: opt.Plain("p")},
 		"\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50rest", "\x05\x02\x01\x00\x05\x00\x00\x03\x01a\x00\x50", "\x05\x02\x01\x01", "\x05\xff",
 		"\x05\x00\x05\x00\x00\x04"+strings.Repeat("\x00", 18), "\x05\x00\x05\x05")
 }
@@ -88,7 +89,7 @@ func FuzzSOCKSRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, auth bool) {
 		l := new(SOCKSServer)
 		if auth {
-			l.User, l.Password = "u", "p"
+			l.User, l.Password = "u", opt.Plain("p")
 		}
 		c, rest, err := fuzzWrap(t, l, transport.Accepted, text)
 		if err != nil {
@@ -231,7 +232,7 @@ func FuzzParseVia(f *testing.F) {
 		if h.Host == "" || h.Port == "" || h.Layer("h:1") == nil {
 			t.Fatalf("%q: %+v", text, h)
 		}
-		h.User, h.Password = "", ""
+		h.User, h.Password = "", opt.Secret{}
 		if again, err := ParseVia(h.String()); err != nil || again != h {
 			t.Fatalf("%q: %+v prints as %s, which is %+v, error %v", text, h, h, again, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 )
@@ -46,7 +47,7 @@ func answered(t testing.TB, l transport.Layer, text string) (transport.Conn, err
 
 func TestAnswersOfProxies(t *testing.T) {
 	const to = "db.example:5432"
-	socks5, login := &SOCKS5{Target: to}, &SOCKS5{Target: to, User: "u", Password: "p"}
+	socks5, login := &SOCKS5{Target: to}, &SOCKS5{Target: to, User: "u", Password: opt.Plain("p")}
 	socks4a, connect := &SOCKS4{Target: to, Remote: true}, &HTTPConnect{Target: to}
 	const ok5 = "\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50"
 	for _, c := range []struct {
@@ -124,7 +125,7 @@ func TestBytesGluedToTheAnswer(t *testing.T) {
 	const banner = "SSH-2.0-x\r\n"
 	for answer, l := range map[string]transport.Layer{
 		"\x05\x00\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50":                &SOCKS5{Target: "h:22"},
-		"\x05\x02\x01\x00\x05\x00\x00\x03\x01x\x00\x50":                   &SOCKS5{Target: "h:22", User: "u", Password: "p"},
+		"\x05\x02\x01\x00\x05\x00\x00\x03\x01x\x00\x50":                   &SOCKS5{Target: "h:22", User: "u", Password: opt.Plain("p")},
 		"\x00\x5a\x00\x50\x7f\x00\x00\x01":                                &SOCKS4{Target: "h:22", Remote: true},
 		"HTTP/1.1 200 OK\r\n\r\n":                                         &HTTPConnect{Target: "h:22"},
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\n":    &HTTPConnect{Target: "h:22"},
@@ -186,7 +187,7 @@ func asked(t testing.TB, l transport.Layer, text string) (c *caller, reply strin
 }
 
 func TestHostileSOCKSClients(t *testing.T) {
-	auth := &SOCKSServer{Access: Access{User: "u", Password: "p"}}
+	auth := &SOCKSServer{Access: Access{User: "u", Password: opt.Plain("p")}}
 	open := new(SOCKSServer)
 	const hello = "\x05\x01\x00"
 	for _, c := range []struct {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -28,7 +29,7 @@ func startWeb(t testing.TB) (addr string) {
 // servers are the two server layers, open and with a password.
 func servers() (socks, socksAuth, http, httpAuth transport.Layer) {
 	const user, password = "bob", "s3cret"
-	return new(SOCKSServer), &SOCKSServer{Access{User: user, Password: password}}, new(HTTPServer), &HTTPServer{Access{User: user, Password: password}}
+	return new(SOCKSServer), &SOCKSServer{Access{User: user, Password: opt.Plain(password)}}, new(HTTPServer), &HTTPServer{Access{User: user, Password: opt.Plain(password)}}
 }
 
 // Programs that people have are clients of our proxies.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -191,7 +192,7 @@ func TestIsLocal(t *testing.T) {
 func TestGuard(t *testing.T) {
 	for want, servers := range map[bool][]transport.Guard{
 		false: {new(SOCKSServer), new(HTTPServer)},
-		true:  {&SOCKSServer{Access{User: "u", Password: "p"}}, &HTTPServer{Access{Users: "file"}}},
+		true:  {&SOCKSServer{Access{User: "u", Password: opt.Plain("p")}}, &HTTPServer{Access{Users: "file"}}},
 	} {
 		for _, s := range servers {
 			if s.Authenticates() != want || !s.(interface{ NeedsAuth() bool }).NeedsAuth() {

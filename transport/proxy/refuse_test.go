@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -15,7 +16,7 @@ import (
 // reset of a socket that was closed with bytes unread would overtake the answer.
 func TestRefusalsArrive(t *testing.T) {
 	auth := func() (*SOCKSServer, *HTTPServer) {
-		return &SOCKSServer{Access{User: "u", Password: "p"}}, &HTTPServer{Access{User: "u", Password: "p"}}
+		return &SOCKSServer{Access{User: "u", Password: opt.Plain("p")}}, &HTTPServer{Access{User: "u", Password: opt.Plain("p")}}
 	}
 	socksAuth, httpAuth := auth()
 	nobody := freePort(t)

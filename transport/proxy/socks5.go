@@ -48,7 +48,7 @@ const (
 type SOCKS5 struct {
 	Target   string // "host:port"; the proxy resolves a name
 	User     string // "" means that there is no name and no password (RFC 1929)
-	Password string
+	Password opt.Secret
 }
 
 var _ transport.Layer = (*SOCKS5)(nil)
@@ -56,7 +56,7 @@ var _ transport.Layer = (*SOCKS5)(nil)
 // Bind binds the options that the layer has beside its Target.
 func (l *SOCKS5) Bind(s *opt.Set) {
 	s.String(&l.User, "socksuser", "name", "user name for the proxy").Mask = opt.MaskPassword
-	s.Secret(&l.Password, "sockspass", "password for the proxy").Alias("sockspassword")
+	s.Secret(&l.Password, "sockspass", "password for the proxy", checkSOCKS5).Alias("sockspassword")
 }
 
 // Wrap asks the proxy at the other side of inner. An error of the target's has
@@ -87,10 +87,15 @@ func (l *SOCKS5) Wrap(ctx context.Context, inner transport.Conn, side transport.
 // check finds what RFC 1929 cannot carry: lengths are in one byte.
 func (l *SOCKS5) check() error {
 	switch {
-	case len(l.User) > 255 || len(l.Password) > 255:
-		return usage("a user name and a password for a socks5 proxy are at most 255 bytes long")
-	case l.User == "" && l.Password != "":
+	case l.User == "" && !l.Password.IsZero():
 		return usage("a password for a socks5 proxy needs a user name")
+	}
+	return errors.Join(checkSOCKS5(l.User), checkSOCKS5(l.Password.Text()))
+}
+
+func checkSOCKS5(text string) error {
+	if len(text) > 255 {
+		return usage("a user name and a password for a socks5 proxy are at most 255 bytes long")
 	}
 	return nil
 }
@@ -131,8 +136,9 @@ func (l *SOCKS5) talk(s transport.Stream, to target) error {
 
 // authenticate sends the name and the password (RFC 1929, section 2).
 func (l *SOCKS5) authenticate(s transport.Stream) error {
+	password := l.Password.Text()
 	msg := append([]byte{passwordVersion, byte(len(l.User))}, l.User...)
-	msg = append(append(msg, byte(len(l.Password))), l.Password...)
+	msg = append(append(msg, byte(len(password))), password...)
 	if _, err := s.Write(msg); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ const maxUsers = 1 << 20
 type users struct {
 	sum         [sha256.Size]byte // of the file
 	credentials []hash            // at least one
+	once        bool              // it cannot be read twice: a pipe
 }
 
 var _ transport.Reloader = (*Access)(nil)
@@ -49,11 +50,14 @@ func (a *Access) users() (*users, error) {
 // loadUsers reads a file of users: all of it or nothing. It returns last if that is
 // what the file still says.
 func loadUsers(name string, last *users) (*users, error) {
-	data, err := readUsers(name)
+	if last != nil && last.once {
+		return last, nil
+	}
+	data, once, err := readUsers(name)
 	if err != nil {
 		return nil, err
 	}
-	u := &users{sum: sha256.Sum256(data)}
+	u := &users{sum: sha256.Sum256(data), once: once}
 	if last != nil && last.sum == u.sum {
 		return last, nil
 	}
@@ -76,15 +80,19 @@ func loadUsers(name string, last *users) (*users, error) {
 	return u, nil
 }
 
-func readUsers(name string) ([]byte, error) {
+func readUsers(name string) (data []byte, once bool, err error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxUsers+1))
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	data, err = io.ReadAll(io.LimitReader(f, maxUsers+1))
 	if err == nil && len(data) > maxUsers {
 		err = usage(name + " is longer than a megabyte")
 	}
-	return data, err
+	return data, !fi.Mode().IsRegular(), err
 }

@@ -21,7 +21,7 @@ type Hop struct {
 	Host     string // name or address of the proxy, without brackets
 	Port     string // number or service, never empty
 	User     string
-	Password string
+	Password opt.Secret
 }
 
 // ParseVia reads SCHEME://[USER[:PASSWORD]@]HOST[:PORT]. The scheme is socks5 or
@@ -92,18 +92,25 @@ func (h *Hop) setUser(text string) error {
 	case !has:
 		return nil
 	case strings.HasPrefix(password, "@"), strings.HasPrefix(password, "env:"), strings.HasPrefix(password, "pass:"):
-		h.Password, err = opt.ReadSecret(password)
+		h.Password, err = opt.NewSecret(password, h.takes)
 		return err
 	case strings.ContainsAny(password, "/ ?#"):
 		return badVia("in a password for a proxy, / is written %2F, a space %20, ? %3F and # %23")
 	}
-	if h.Password, err = url.PathUnescape(password); err != nil {
+	if password, err = url.PathUnescape(password); err != nil {
 		return badVia("the password for the proxy has a bad %-escape; write % as %25")
 	}
-	if h.Password == "" {
+	if password == "" {
 		return badVia("the password for the proxy is empty; where there is none, there is no colon")
 	}
+	h.Password = opt.Plain(password)
 	return nil
+}
+
+// takes finds what the protocol has no room for in a password that a file says later.
+func (h Hop) takes(password string) error {
+	h.Password = opt.Plain(password)
+	return h.check()
 }
 
 // check finds what the protocol has no room for.
@@ -112,7 +119,7 @@ func (h Hop) check() error {
 	case *SOCKS5:
 		return l.check()
 	case *SOCKS4:
-		if h.Password != "" {
+		if !h.Password.IsZero() {
 			return badVia("a socks4 proxy takes no password; socks5 does")
 		}
 		return l.check()
@@ -143,7 +150,7 @@ func (h Hop) String() string {
 	if h.User != "" {
 		user = "…@" // a token, perhaps
 	}
-	if h.Password != "" {
+	if !h.Password.IsZero() {
 		user = url.PathEscape(h.User) + ":…@"
 	}
 	return h.Scheme + "://" + user + h.Addr()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -21,16 +22,18 @@ func TestParseVia(t *testing.T) {
 		"SOCKS5H://p:1081/":                  {Scheme: "socks5", Host: "p", Port: "1081"},
 		"socks4://p:socks":                   {Scheme: "socks4", Host: "p", Port: "socks"},
 		"socks4a://u@[2001:db8::1]:9050":     {Scheme: "socks4a", Host: "2001:db8::1", Port: "9050", User: "u"},
-		"http://u:p@h":                       {Scheme: "http", Host: "h", Port: "8080", User: "u", Password: "p"},
+		"http://u:p@h":                       {Scheme: "http", Host: "h", Port: "8080", User: "u", Password: opt.Plain("p")},
 		"https://h":                          {Scheme: "https", TLS: true, Host: "h", Port: "443"},
-		"socks5://b%40x:a%2Fb%3A%25@p":       {Scheme: "socks5", Host: "p", Port: "1080", User: "b@x", Password: "a/b:%"},
-		"socks5://u:a:b@p":                   {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: "a:b"},
-		"socks5://u:@" + file + "@p:1":       {Scheme: "socks5", Host: "p", Port: "1", User: "u", Password: "from/file"},
-		"socks5://u:env:PROXY_TEST_SECRET@p": {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: "from env"},
-		"socks5://u:pass:env:x@p":            {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: "env:x"},
+		"socks5://b%40x:a%2Fb%3A%25@p":       {Scheme: "socks5", Host: "p", Port: "1080", User: "b@x", Password: opt.Plain("a/b:%")},
+		"socks5://u:a:b@p":                   {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: opt.Plain("a:b")},
+		"socks5://u:@" + file + "@p:1":       {Scheme: "socks5", Host: "p", Port: "1", User: "u", Password: opt.Plain("from/file")},
+		"socks5://u:env:PROXY_TEST_SECRET@p": {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: opt.Plain("from env")},
+		"socks5://u:pass:env:x@p":            {Scheme: "socks5", Host: "p", Port: "1080", User: "u", Password: opt.Plain("env:x")},
 		"http://u@[fe80::1%25eth0]:8":        {Scheme: "http", Host: "fe80::1%eth0", Port: "8", User: "u"},
 	} {
-		if got, err := ParseVia(text); got != want || err != nil {
+		got, err := ParseVia(text)
+		got.Password = opt.Plain(got.Password.Text()) // without the file
+		if got != want || err != nil {
 			t.Errorf("%s: got %+v, error %v, want %+v", text, got, err, want)
 		}
 	}
@@ -87,10 +90,10 @@ func TestHopHidesItsPassword(t *testing.T) {
 func TestBadTargets(t *testing.T) {
 	for _, l := range []transport.Layer{
 		&SOCKS5{Target: "nowhere"}, &SOCKS5{Target: "h:0"}, &SOCKS5{Target: "a\r\nb:80"}, &SOCKS5{Target: "[fe80::1%eth0]:80"},
-		&SOCKS5{Target: "h:80", Password: "p"}, &SOCKS5{Target: strings.Repeat("h", 256) + ":80"},
+		&SOCKS5{Target: "h:80", Password: opt.Plain("p")}, &SOCKS5{Target: strings.Repeat("h", 256) + ":80"},
 		&SOCKS4{Target: "[2001:db8::1]:80"}, &SOCKS4{Target: "h\x00:80", Remote: true}, &SOCKS4{Target: "1.2.3.4:80", User: "a\x00b"},
 		&HTTPConnect{Target: "a b:80"}, &HTTPConnect{Target: "h:80", Header: []string{"A: b\r\nC: d"}}, &HTTPConnect{Target: "h:80", User: "a:b"},
-		&HTTPConnect{Target: "h:80", User: "a", Password: "\n"},
+		&HTTPConnect{Target: "h:80", User: "a", Password: opt.Plain("\n")},
 	} {
 		if _, err := answered(t, l, ""); !errors.Is(err, transport.ErrUsage) {
 			t.Errorf("%+v: error %v, want transport.ErrUsage", l, err)

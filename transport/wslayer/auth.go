@@ -16,23 +16,23 @@ func (l *Layer) checkAuth(values []string, u *url.URL) (user string, r *refusal)
 	}
 	refused := &refusal{status: "401 Unauthorized", field: `WWW-Authenticate: Basic realm="tenon", charset="UTF-8"`,
 		why: "the password or token is missing or wrong", denied: true}
-	if l.Password == "" {
+	if l.Password.IsZero() {
 		refused.field = "WWW-Authenticate: Bearer"
 	}
 	if len(values) > 1 {
 		return "", refused
 	}
 	if len(values) == 0 {
-		return "", unless(l.Token != "" && equal(u.Query().Get("token"), l.Token), refused)
+		return "", unless(!l.Token.IsZero() && equal(u.Query().Get("token"), l.Token.Text()), refused)
 	}
 	scheme, given, _ := strings.Cut(values[0], " ")
 	switch given = strings.TrimSpace(given); {
-	case strings.EqualFold(scheme, "Bearer") && l.Token != "":
-		return "", unless(equal(given, l.Token), refused)
-	case strings.EqualFold(scheme, "Basic") && l.Password != "":
+	case strings.EqualFold(scheme, "Bearer") && !l.Token.IsZero():
+		return "", unless(equal(given, l.Token.Text()), refused)
+	case strings.EqualFold(scheme, "Basic") && !l.Password.IsZero():
 		text, err := base64.StdEncoding.DecodeString(given)
 		user, password, ok := strings.Cut(string(text), ":")
-		if err == nil && ok && (l.User == "" || equal(user, l.User)) && equal(password, l.Password) {
+		if err == nil && ok && (l.User == "" || equal(user, l.User)) && equal(password, l.Password.Text()) {
 			return l.User, nil // a name that nobody checks proves nothing
 		}
 	}

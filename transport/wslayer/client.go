@@ -91,7 +91,7 @@ func escape(s string) string {
 
 // authorization is the value of Authorization, "" for none.
 func (l *Layer) authorization() string {
-	user, password := l.User, l.Password
+	user, password := l.User, l.Password.Text()
 	if user == "" {
 		user = l.at.User
 	}
@@ -99,8 +99,8 @@ func (l *Layer) authorization() string {
 		password = l.at.Password
 	}
 	switch {
-	case l.Token != "":
-		return "Bearer " + l.Token // RFC 6750, section 2.1
+	case !l.Token.IsZero():
+		return "Bearer " + l.Token.Text() // RFC 6750, section 2.1
 	case user != "" || password != "":
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)) // RFC 7617
 	}

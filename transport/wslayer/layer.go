@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/address"
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -55,7 +56,8 @@ type Layer struct {
 	// a Password or a Token answers requests without it with 401; if it has a User,
 	// it must have a Password. A web page, which cannot send headers, puts the token
 	// into the query: ?token=...
-	User, Password, Token string
+	User            string
+	Password, Token opt.Secret
 
 	MaxMessage int64 // longest message in bytes, after decompression; 0 means DefaultMaxMessage
 
@@ -84,7 +86,7 @@ var (
 )
 
 // Authenticates tells whether clients need a password or a token.
-func (l *Layer) Authenticates() bool { return l.Password != "" || l.Token != "" }
+func (l *Layer) Authenticates() bool { return !l.Password.IsZero() || !l.Token.IsZero() }
 
 // Wrap does the handshake. The inner Conn must be a Stream.
 func (l *Layer) Wrap(ctx context.Context, inner transport.Conn, side transport.Side) (transport.Conn, error) {

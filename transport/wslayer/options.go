@@ -25,7 +25,7 @@ func (l *Layer) Bind(s *opt.Set) {
 	s.Strings(&l.Protocols, "protocol", "name", "offer or accept this subprotocol").Alias("subprotocol")
 	s.String(&l.User, "user", "name", "name for basic authentication; listening: the only one accepted").Mask = opt.MaskPassword
 	s.Secret(&l.Password, "password", "password to send; listening: to ask for")
-	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path")
+	s.Secret(&l.Token, "token", "bearer token to send; listening: to ask for, also as ?token= in the path", checkToken)
 	s.Size(&l.MaxMessage, "max-message", DefaultMaxMessage, "longest message")
 	s.Size(&l.Memory, "memory", DefaultMemory, "what all connections together may hold of long messages")
 	s.Bool(&l.Deflate, "deflate", "compress messages if the other side can")
@@ -116,11 +116,19 @@ func (l *Layer) validateTexts() error {
 	if strings.Contains(l.Path, "#") { // RFC 6455, section 3
 		return errors.New("a WebSocket has no fragment: a # that belongs to its path is written %23")
 	}
-	if strings.ContainsFunc(l.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return errors.New("token= must be letters, digits and marks of ASCII")
+	if err := checkToken(l.Token.Text()); err != nil {
+		return fmt.Errorf("token= %w", err)
 	}
 	if strings.Contains(l.User, ":") {
 		return errors.New("user=: a name for basic authentication has no colon") // RFC 7617, section 2
+	}
+	return nil
+}
+
+// checkToken refuses what no header can hold.
+func checkToken(token string) error {
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return &opt.ValueError{Msg: "must be letters, digits and marks of ASCII"}
 	}
 	return nil
 }
@@ -144,7 +152,7 @@ func (l *Layer) validateDialed() error {
 			return strings.EqualFold(n, name)
 		})
 	}
-	basic := l.User != "" || l.Password != "" || l.at.User != "" || l.at.HasPassword
+	basic := l.User != "" || !l.Password.IsZero() || l.at.User != "" || l.at.HasPassword
 	switch {
 	case len(l.Hosts) > 1 || slices.Contains(l.Hosts, "*"):
 		return errors.New("host=: a client sends one, and no *")
@@ -152,11 +160,11 @@ func (l *Layer) validateDialed() error {
 		return errors.New("origin=: a client sends one, and no *")
 	case hasHeader("Origin") && len(l.Origins) > 0:
 		return errors.New("header=: Origin is what origin= sends")
-	case l.Token != "" && basic:
+	case !l.Token.IsZero() && basic:
 		return errors.New("token=: a client sends a token or a name and password, not both")
-	case hasHeader("Authorization") && (l.Token != "" || basic):
+	case hasHeader("Authorization") && (!l.Token.IsZero() || basic):
 		return errors.New("header=: Authorization is what token= and password= send")
-	case l.User != "" && l.at.User != "" || l.Password != "" && l.at.HasPassword:
+	case l.User != "" && l.at.User != "" || !l.Password.IsZero() && l.at.HasPassword:
 		return errors.New("user= and password= are in the target already")
 	}
 	return nil
@@ -166,7 +174,7 @@ func (l *Layer) validateAccepted() error {
 	switch {
 	case l.at.User != "" || l.at.HasPassword:
 		return errors.New("a listener asks for user= and password=; a name in front of its address does nothing")
-	case l.User != "" && l.Password == "":
+	case l.User != "" && l.Password.IsZero():
 		return errors.New("user= does nothing without password=: nobody would be asked for it")
 	case strings.Contains(l.Path, "?"):
 		return errors.New("path=: a listener's has no query")

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 	"github.com/tenon-net/tenon/transport/transporttest"
@@ -24,7 +25,7 @@ var bad = map[string]string{
 	"ws:h:1,header='A: b\rC: d'":           "header= is written 'Name: value'",
 	"ws:h:1,protocol='a b'":                `protocol=: "a b" is not a token`,
 	"ws:h:1,host='a b'":                    "host=: a space or control character cannot be sent",
-	"ws:h:1,token='a b'":                   "token= must be letters, digits and marks of ASCII",
+	"ws:h:1,token='a b'":                   "token: must be letters, digits and marks of ASCII",
 	"ws:h:1,user='a:b'":                    "user=: a name for basic authentication has no colon",
 	"ws:h:1,max-message=x":                 "max-message: must be a size such as 4096, 64k or 16M",
 }
@@ -42,7 +43,7 @@ var options = map[string]func(*testing.T){
 	"user": func(t *testing.T) {
 		wantRequest(t, "ws://h/,user=me,password=s", "Authorization: Basic "+basic("me:s"))
 		wantRequest(t, "ws://me:s%40@h/", "Authorization: Basic "+basic("me:s@"))
-		c, s := pair(t, &wslayer.Layer{User: "me", Password: "s"}, &wslayer.Layer{User: "me", Password: "s"})
+		c, s := pair(t, &wslayer.Layer{User: "me", Password: opt.Plain("s")}, &wslayer.Layer{User: "me", Password: opt.Plain("s")})
 		if c.Info().Peer != "" || s.Info().Peer != "me" {
 			t.Errorf("peers %q and %q", c.Info().Peer, s.Info().Peer)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 	"github.com/tenon-net/tenon/transport/wslayer"
@@ -24,7 +25,7 @@ func TestRefusalsArrive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	layer := &wslayer.Layer{Path: "/chat", Token: "t", Protocols: []string{"p"}}
+	layer := &wslayer.Layer{Path: "/chat", Token: opt.Plain("t"), Protocols: []string{"p"}}
 	go func() {
 		for {
 			raw, err := l.Accept()

@@ -105,7 +105,7 @@ func wantSide(t *testing.T, text string, side transport.Side, want string) {
 // A listener of a Go program that was to ask for a password must not come to be one
 // that asks for nothing.
 func TestEmptySecretsOpenNoDoor(t *testing.T) {
-	for _, l := range []*wslayer.Layer{{User: "u"}, {User: "u", Password: ""}, {User: "u", Token: "t"}} {
+	for _, l := range []*wslayer.Layer{{User: "u"}, {User: "u", Password: opt.Plain("")}, {User: "u", Token: opt.Plain("t")}} {
 		if err := l.ValidateSide(transport.Accepted); !errors.Is(err, transport.ErrUsage) {
 			t.Errorf("%+v is taken: %v", l.User, err)
 		}
