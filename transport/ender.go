@@ -61,18 +61,40 @@ type StatusCloser interface {
 	CloseProtocol() string
 }
 
+// A StatusCarrier is a Conn that speaks no such protocol itself and carries the statuses of
+// any, to another StatusCarrier at its other side: a connection between two nodes.
+type StatusCarrier interface {
+	// CarriedStatus returns what the other side has been given to carry, and false as
+	// long as there is nothing. The protocol is what its CloseProtocol was.
+	CarriedStatus() (protocol string, s CloseStatus, ok bool)
+
+	// CarryStatus gives the other side a status, with the next CloseWrite, Close or
+	// Abort. It does nothing once one of them has told.
+	CarryStatus(protocol string, s CloseStatus)
+}
+
 // PassCloseStatus hands what the other side of from has closed with on to the
-// other side of to, where both speak of it in the same words.
+// other side of to, where both speak of it in the same words, or carry it.
 func PassCloseStatus(from, to Conn) {
-	f, ok := About[StatusCloser](from)
+	protocol, status, ok := closeStatus(from)
 	if !ok {
 		return
 	}
-	t, ok := About[StatusCloser](to)
-	if !ok || t.CloseProtocol() != f.CloseProtocol() {
-		return
-	}
-	if status, ok := f.CloseStatus(); ok {
+	if c, ok := About[StatusCarrier](to); ok {
+		c.CarryStatus(protocol, status)
+	} else if t, ok := About[StatusCloser](to); ok && t.CloseProtocol() == protocol {
 		t.SetCloseStatus(status)
 	}
+}
+
+// closeStatus returns what the other side of c has closed with.
+func closeStatus(c Conn) (protocol string, s CloseStatus, ok bool) {
+	if c, ok := About[StatusCarrier](c); ok {
+		return c.CarriedStatus()
+	}
+	if c, ok := About[StatusCloser](c); ok {
+		s, ok = c.CloseStatus()
+		return c.CloseProtocol(), s, ok
+	}
+	return "", s, false
 }

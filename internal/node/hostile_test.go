@@ -104,6 +104,42 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// An older peer does not know the request of one who knows close statuses: it is asked again
+// as it understands, and hears of no status.
+func TestOlderPeer(t *testing.T) {
+	w := new(world)
+	alice, m := w.node(t, "alice"), w.Node("mallory", nil)
+	text, _, err := peer.Issue(within(t), m.Key(), new(peertest.Tickets), peer.Invite{Service: "x", Called: "mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan []byte, 1)
+	m.Serve(node.Protocol, func(s transport.Stream) {
+		p := make([]byte, 4096)
+		if n, _ := s.Read(p); n < 3 || p[2] != 1 {
+			s.Write(block(4))
+			s.CloseWrite()
+			io.Copy(io.Discard, s)
+			return
+		}
+		s.Write(block(0, 2))
+		b, _ := io.ReadAll(s)
+		heard <- b
+		s.Close()
+	})
+	c, err := alice.Dial(within(t), api.DialRequest{To: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if carrier, ok := transport.About[transport.StatusCarrier](c); ok {
+		carrier.CarryStatus("websocket", transport.CloseStatus{Code: 4001})
+	}
+	c.Close()
+	if b := <-heard; string(b) != "\x02\x00\x00\x00" {
+		t.Errorf("an older peer is sent %q", b)
+	}
+}
+
 // Guests who send nothing hold so many places, and the next ones are sent away at once.
 func TestHalfOpenFlood(t *testing.T) {
 	w := new(world)

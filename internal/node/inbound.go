@@ -144,7 +144,7 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 	if guest {
 		most = min(most, maxGuest)
 	}
-	j := &joint{peer: id, service: right.Service, right: right, ticket: ticket, link: n.bestLink(id), stream: s}
+	j := &joint{peer: id, service: right.Service, right: right, ticket: ticket, link: n.bestLink(id), stream: s, told: q.told}
 	ctx, err := n.joints.begin(n.life, j, most)
 	if err != nil {
 		n.refuse(s, id, q, err)
@@ -193,13 +193,14 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	if carries == api.Messages && n.carries(j.service) == api.Datagrams {
 		carries = api.Datagrams
 	}
-	if _, err := s.Write(answer{carries: carries}.marshal()); err != nil {
+	a := answer{carries: carries, told: j.told}
+	if _, err := s.Write(a.marshal()); err != nil {
 		transport.Abort(s, err)      //nolint:errcheck // it has failed already
 		transport.Abort(target, err) //nolint:errcheck // nothing was said to it
 		return
 	}
 	n.began(j)
-	near := n.frame(j, s, carries)
+	near := n.frame(j, s, a)
 	following := followSize(near, target)
 	_, err = join.Join(ctx, paced(ctx, near, n.limits.pace(j.peer)), target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
 	following()
@@ -219,11 +220,15 @@ func carriesFor(c transport.Conn) api.Carries {
 
 // frame returns the end that goes through the stream of a peer, and beside it, if it carries
 // messages that may be lost: whether it does, who uses a service is told when it asks.
-func (n *Node) frame(j *joint, s transport.Stream, carries api.Carries) transport.Conn {
+func (n *Node) frame(j *joint, s transport.Stream, a answer) transport.Conn {
+	carries := a.carries
 	if carries == api.Bytes {
 		return s
 	}
 	c := api.Frames(s, nil, carries, s.Info(), s.LocalAddr(), s.RemoteAddr())
+	if m, ok := c.(*api.MsgConn); ok && a.told {
+		m.KnowsStatus()
+	}
 	n.pmu.RLock()
 	mux := n.datagrams
 	n.pmu.RUnlock()

@@ -23,6 +23,7 @@ type joint struct {
 	since   time.Time
 	link    peer.Link // the best when it began
 	stream  transport.Stream
+	told    bool // the peer that uses it knows close statuses
 
 	datagrams atomic.Pointer[datagram.Conn] // nil if none of its messages may be lost
 	count     join.Count                    // AB from the peer, BA to it

@@ -101,7 +101,7 @@ func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer)
 	}
 	n.began(j)
 	done := make(chan struct{})
-	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, o.carries), n.limits.pace(j.peer)), j, func(err error) {
+	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, answer{carries: o.carries, told: j.told}), n.limits.pace(j.peer)), j, func(err error) {
 		n.ended(j, err)
 		close(done)
 	})}

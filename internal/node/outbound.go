@@ -51,7 +51,7 @@ func (n *Node) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, err
 		return nil, err
 	}
 	n.began(j)
-	return newUse(life, n.frame(j, s, a.carries), j, func(err error) {
+	return newUse(life, n.frame(j, s, a), j, func(err error) {
 		n.ended(j, err)
 		n.joints.end(j)
 	}), nil
@@ -69,7 +69,7 @@ func (n *Node) locate(ctx context.Context, text string) (peer.ID, request, error
 			return peer.ID{}, request{}, err
 		}
 		t.Issuer = n.heir(t.Issuer)
-		return t.Issuer, request{askOpen, string(t.Service), to.Ticket}, n.borrow(t, to.Ticket)
+		return t.Issuer, request{sort: askOpen, service: string(t.Service), ticket: to.Ticket}, n.borrow(t, to.Ticket)
 	}
 	service, err := peer.ParseService(to.Service)
 	if err != nil {
@@ -81,13 +81,24 @@ func (n *Node) locate(ctx context.Context, text string) (peer.ID, request, error
 	if err != nil {
 		return id, request{}, err
 	}
-	return id, request{askOpen, string(service), n.facts.held[heldKey{id, service}].ticket}, nil
+	return id, request{sort: askOpen, service: string(service), ticket: n.facts.held[heldKey{id, service}].ticket}, nil
 }
 
 // ask opens a stream to a peer, asks for something, and returns the stream behind the
 // answer.
 func (n *Node) ask(ctx context.Context, id peer.ID, q request, survive *api.Duration) (s transport.Stream, a answer, err error) {
 	defer func() { err = n.explain(id, q, err) }()
+	q.told = q.sort == askOpen
+	s, a, err = n.askOnce(ctx, id, q, survive)
+	if q.told && errors.Is(err, errNotUnderstood) { // an older peer
+		q.told = false
+		s, a, err = n.askOnce(ctx, id, q, survive)
+	}
+	a.told = q.told
+	return s, a, err
+}
+
+func (n *Node) askOnce(ctx context.Context, id peer.ID, q request, survive *api.Duration) (s transport.Stream, a answer, err error) {
 	if err := n.access.Load().DecideOut(id); err != nil {
 		return nil, a, err
 	}

@@ -349,7 +349,7 @@ func (n *Node) AddTicket(ctx context.Context, text, as string) (api.Added, error
 			t.Issuer = n.heir(t.Issuer)
 			return t.Issuer, nil
 		}, func(id peer.ID) (err error) {
-			s, _, err = n.ask(ctx, id, request{askRedeem, string(t.Service), text}, nil)
+			s, _, err = n.ask(ctx, id, request{sort: askRedeem, service: string(t.Service), ticket: text}, nil)
 			return err
 		})
 		if err == nil {

@@ -34,7 +34,7 @@ func (n *Node) serveDial(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	n.upgrade(w, c)
+	n.upgrade(w, r, c)
 }
 
 func wantsStream(w http.ResponseWriter, r *http.Request) bool {
@@ -48,7 +48,7 @@ func wantsStream(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // upgrade joins c to the connection of the request, and returns when both have ended.
-func (n *Node) upgrade(w http.ResponseWriter, c transport.Conn) {
+func (n *Node) upgrade(w http.ResponseWriter, r *http.Request, c transport.Conn) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		transport.Abort(c, err) //nolint:errcheck // err is what counts
@@ -61,8 +61,8 @@ func (n *Node) upgrade(w http.ResponseWriter, c transport.Conn) {
 		carries = api.Messages
 	}
 	id, _ := peer.Of(c)
-	head := fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n\r\n",
-		api.Protocol, api.HeaderCarries, carries, api.HeaderPeer, id, api.HeaderName, neutral.Line(n.called(id)))
+	head := fmt.Sprintf("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s: %s\r\n%s: %s\r\n%s: %s\r\n%s: 1\r\n\r\n",
+		api.Protocol, api.HeaderCarries, carries, api.HeaderPeer, id, api.HeaderName, neutral.Line(n.called(id)), api.HeaderStatus)
 	if _, err := conn.Write([]byte(head)); err != nil {
 		transport.Abort(c, err) //nolint:errcheck // err is what counts
 		conn.Close()            //nolint:errcheck // it is lost
@@ -74,6 +74,9 @@ func (n *Node) upgrade(w http.ResponseWriter, c transport.Conn) {
 	}
 	addr := transport.Addr{Net: "unix", Name: "control socket"}
 	near := api.Frames(conn, in, carries, &transport.Info{Kind: "control"}, addr, addr)
+	if m, ok := near.(*api.MsgConn); ok && r.Header.Get(api.HeaderStatus) != "" {
+		m.KnowsStatus()
+	}
 	following := []func(){followSize(near, c), followSize(c, near)}
 	join.Join(n.life, near, c, join.Options{}) //nolint:errcheck // both sides see how it ends
 	for _, wait := range following {
@@ -173,7 +176,7 @@ func (n *Node) serveAccept(w http.ResponseWriter, r *http.Request) {
 	n.offers.mu.Unlock()
 	if err == nil && o != nil {
 		if c := o.take(number); c != nil {
-			n.upgrade(w, c)
+			n.upgrade(w, r, c)
 			return
 		}
 	}

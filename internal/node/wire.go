@@ -20,6 +20,7 @@ const (
 	askOpen   = 1
 	askList   = 2
 	askRedeem = 3
+	askTold   = 4 // askOpen by a side that knows close statuses; an older one takes it for no request
 )
 
 // A request is what who opens a stream says first: two bytes of length, then the sort,
@@ -28,6 +29,7 @@ type request struct {
 	sort    byte
 	service string // empty = the one that the ticket is for
 	ticket  string
+	told    bool // with askOpen: who asks knows close statuses
 }
 
 const (
@@ -38,7 +40,11 @@ const (
 var errRequest = errors.New("not a request for a service")
 
 func (r request) marshal() []byte {
-	b := []byte{0, 0, r.sort, byte(len(r.service))}
+	sort := r.sort
+	if r.told {
+		sort = askTold
+	}
+	b := []byte{0, 0, sort, byte(len(r.service))}
 	b = append(b, r.service...)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(r.ticket)))
 	b = append(b, r.ticket...)
@@ -66,7 +72,10 @@ func readRequest(r io.Reader) (q request, err error) {
 		return q, errRequest
 	}
 	q.ticket = string(b[2:])
-	if q.sort < askOpen || q.sort > askRedeem {
+	switch {
+	case q.sort == askTold:
+		q.sort, q.told = askOpen, true
+	case q.sort < askOpen || q.sort > askRedeem:
 		return q, errRequest
 	}
 	return q, nil
@@ -102,6 +111,7 @@ type answer struct {
 	carries api.Carries         // of answerOK to askOpen
 	refusal peer.Refusal        // of answerRefused
 	list    []api.RemoteService // of answerOK to askList, and askRedeem, which has one
+	told    bool                // not on the wire: what was asked is request.told
 }
 
 // The statuses. Numbers are never used again.
@@ -166,6 +176,8 @@ func readAnswer(r io.Reader, sort byte) (a answer, err error) {
 		return a, errUnavailable
 	case a.status == answerBusy:
 		return a, errBusy
+	case a.status == answerBad:
+		return a, errNotUnderstood
 	case a.status == answerOK && sort == askOpen && len(b) == 1:
 		if a.carries = carriesOf(b[0]); a.carries == "" {
 			return a, bad
@@ -192,4 +204,6 @@ func readAnswer(r io.Reader, sort byte) (a answer, err error) {
 var (
 	errUnavailable = transport.Mark(errors.New("the service is there, but cannot be opened now"), api.ErrUnreachable)
 	errBusy        = transport.Mark(errors.New("the peer lets nobody use so much at once"), transport.ErrDenied)
+
+	errNotUnderstood = fmt.Errorf("the peer says that it does not understand: %w", errRequest)
 )

@@ -16,7 +16,7 @@ import (
 )
 
 func TestWire(t *testing.T) {
-	for _, q := range []request{{askOpen, "db", ""}, {askList, "", ""}, {askRedeem, "", "tenon1" + strings.Repeat("q", 4000)}, {askOpen, strings.Repeat("s", 63), "t"}} {
+	for _, q := range []request{{askOpen, "db", "", false}, {askList, "", "", false}, {askRedeem, "", "tenon1" + strings.Repeat("q", 4000), false}, {askOpen, strings.Repeat("s", 63), "t", false}, {askOpen, "db", "", true}} {
 		if got, err := readRequest(bytes.NewReader(q.marshal())); err != nil || got != q {
 			t.Errorf("%+v became %+v, %v", q, got, err)
 		}
@@ -49,7 +49,7 @@ func TestWire(t *testing.T) {
 
 // What is read without an error is written in the same way.
 func FuzzRequest(f *testing.F) {
-	f.Add(request{askOpen, "db", "tenon1"}.marshal())
+	f.Add(request{askOpen, "db", "tenon1", false}.marshal())
 	f.Add([]byte{0, 4, 1, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if q, err := readRequest(bytes.NewReader(b)); err == nil && !bytes.HasPrefix(b, q.marshal()) {
@@ -87,10 +87,11 @@ func FuzzConfig(f *testing.F) {
 func TestServiceVectors(t *testing.T) {
 	ticket := "tenon1example"
 	writes := map[string][]byte{
-		"open":              request{askOpen, "db", ""}.marshal(),
-		"open-by-ticket":    request{askOpen, "", ticket}.marshal(),
-		"list":              request{askList, "", ""}.marshal(),
-		"redeem":            request{askRedeem, "db", ticket}.marshal(),
+		"open":              request{askOpen, "db", "", false}.marshal(),
+		"open-by-ticket":    request{askOpen, "", ticket, false}.marshal(),
+		"open-told":         request{askOpen, "db", "", true}.marshal(),
+		"list":              request{askList, "", "", false}.marshal(),
+		"redeem":            request{askRedeem, "db", ticket, false}.marshal(),
 		"yes-bytes":         answer{carries: api.Bytes}.marshal(),
 		"yes-messages":      answer{carries: api.Messages}.marshal(),
 		"yes-terminal":      answer{carries: api.Terminal}.marshal(),

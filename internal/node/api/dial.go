@@ -20,6 +20,7 @@ const (
 	HeaderCarries = "Tenon-Carries" // a [Carries]
 	HeaderPeer    = "Tenon-Peer"    // the ID of the peer
 	HeaderName    = "Tenon-Name"    // its name, or its short ID, and the service: "alice/db"
+	HeaderStatus  = "Tenon-Status"  // 1 = close statuses are carried; both sides send it
 )
 
 // Dial opens a service of a peer. What it returns is a [*Stream] or a [*MsgConn],
@@ -38,7 +39,7 @@ func (c *Client) upgrade(ctx context.Context, path string, in any) (transport.Co
 	if err != nil {
 		return nil, err
 	}
-	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {Protocol}, "Content-Type": {"application/json"}}
+	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {Protocol}, "Content-Type": {"application/json"}, HeaderStatus: {"1"}}
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -80,7 +81,11 @@ func accepted(conn net.Conn, in *bufio.Reader, h http.Header) transport.Conn {
 		remote.Name = "peer"
 	}
 	info := &transport.Info{Kind: "peer", Peer: h.Get(HeaderPeer)}
-	return Frames(conn, in, Carries(h.Get(HeaderCarries)), info, transport.Addr{Net: "peer", Name: "me"}, remote)
+	c := Frames(conn, in, Carries(h.Get(HeaderCarries)), info, transport.Addr{Net: "peer", Name: "me"}, remote)
+	if m, ok := c.(*MsgConn); ok && h.Get(HeaderStatus) != "" {
+		m.KnowsStatus()
+	}
+	return c
 }
 
 // An Arrival is somebody who wants to use an offered service.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/transport"
@@ -25,6 +26,7 @@ const (
 	frameWindow                      // rows and columns of a window, two bytes each
 	frameText                        // one message that is text
 	frameLabel                       // the label of datagrams that are beside the messages, four bytes
+	frameStatus                      // the close status of the protocol that is carried; see status.go
 )
 
 const (
@@ -57,6 +59,8 @@ type framer struct {
 
 	onWindow func(rows, cols int) // for frameWindow; nil = thrown away
 	onLabel  func(label uint32)   // for frameLabel, as onWindow
+
+	status carried
 }
 
 func newFramer(conn net.Conn, in *bufio.Reader) *framer {
@@ -84,7 +88,7 @@ func (f *framer) next() error {
 			return nil
 		case typ == frameEnd && n == 0:
 			f.ended = io.EOF
-		case (typ == frameWindow || typ == frameLabel) && n == 4, typ == frameAbort && n <= maxAbort:
+		case (typ == frameWindow || typ == frameLabel) && n == 4, (typ == frameAbort || typ == frameStatus) && n <= maxAbort:
 			all, err := f.in.Peek(headSize + n)
 			if err != nil {
 				return f.lost(err)
@@ -106,6 +110,8 @@ func (f *framer) tell(typ frameType, content []byte) {
 		f.onWindow(int(binary.BigEndian.Uint16(content)), int(binary.BigEndian.Uint16(content[2:])))
 	case typ == frameLabel && f.onLabel != nil:
 		f.onLabel(binary.BigEndian.Uint32(content))
+	case typ == frameStatus:
+		f.status.receive(content)
 	}
 }
 
@@ -178,16 +184,42 @@ func (f *framer) closeWrite() error {
 	if f.shut {
 		return nil
 	}
-	accepted, err := f.write(frameEnd, nil)
+	accepted, err := f.goodbye(frameEnd, nil)
 	f.shut = accepted
 	return err
 }
 
-// Close and abort do not wait for a Write that is under way: they close the connection
-// under it.
+// goodbye sends the last frame, and in front of it the close status that is to be carried.
+// It is called with wmu held.
+func (f *framer) goodbye(typ frameType, content []byte) (accepted bool, err error) {
+	if status := f.status.take(); status != nil {
+		if accepted, err = f.write(frameStatus, status); err != nil {
+			if !accepted {
+				f.status.untake(status)
+			}
+			return false, err
+		}
+	}
+	return f.write(typ, content)
+}
+
+// closing is how long Close and Abort try to say how it has ended.
+const closing = 250 * time.Millisecond
+
+// lockLast waits for whoever writes, for a bounded time.
+func (f *framer) lockLast() bool {
+	if f.conn.SetWriteDeadline(time.Now().Add(closing)) != nil {
+		return f.wmu.TryLock() // a Write may go on for ever
+	}
+	f.wmu.Lock()
+	return true
+}
+
+// shutdown has last write the last frame and closes the connection. A frame that is being
+// written, which may be one that nobody waits for, has the same time to get done.
 func (f *framer) shutdown(last func()) error {
 	f.close.Do(func() {
-		if last != nil && f.wmu.TryLock() {
+		if last != nil && f.lockLast() {
 			last()
 			f.wmu.Unlock()
 		}

@@ -58,10 +58,9 @@ var (
 	_ transport.Resizer = (*Stream)(nil)
 	_ transport.Resizer = (*MsgConn)(nil)
 	_ transport.Sizer   = (*MsgConn)(nil)
-)
 
-// closing is how long Close tries to say that it was no failure.
-const closing = 250 * time.Millisecond
+	_ transport.StatusCarrier = (*MsgConn)(nil)
+)
 
 // Read reads bytes.
 func (s *Stream) Read(p []byte) (int, error) {
@@ -222,25 +221,23 @@ func (e *end) Close() error {
 	e.over.Store(&err)
 	return e.shutdown(func() {
 		if !e.shut {
-			e.conn.SetWriteDeadline(time.Now().Add(closing)) //nolint:errcheck // then it fails, or has no deadlines
-			e.write(frameEnd, nil)                           //nolint:errcheck // the other side sees a failure then
+			e.goodbye(frameEnd, nil) //nolint:errcheck // the other side sees a failure then
 		}
 	})
 }
 
 // Abort ends both directions so that the other side sees a failure: by the connection's
-// own abort, or where that has none, by a frame.
+// own abort, or where that has none, or there is a close status to carry, by a frame.
 func (e *end) Abort(cause error) error {
 	err := transport.ErrAborted
 	e.over.CompareAndSwap(nil, &err)
-	if a, ok := e.conn.(transport.Aborter); ok {
+	if a, ok := e.conn.(transport.Aborter); ok && !e.tellsStatus() {
 		a.Abort(cause)  //nolint:errcheck // the cause is the error that counts
 		e.shutdown(nil) //nolint:errcheck // it is aborted
 		return nil
 	}
 	e.shutdown(func() { //nolint:errcheck // the cause is the error that counts
-		e.conn.SetWriteDeadline(time.Now().Add(closing)) //nolint:errcheck // then it fails, or has no deadlines
-		e.write(frameAbort, abortText(cause))            //nolint:errcheck // the end of the connection says the same
+		e.goodbye(frameAbort, abortText(cause)) //nolint:errcheck // the end of the connection says the same
 	})
 	return nil
 }

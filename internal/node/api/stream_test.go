@@ -148,6 +148,7 @@ func TestWindow(t *testing.T) {
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 1, 'x', 2, 0, 0, 0}, false)
 	f.Add([]byte{6, 0, 0, 4, 0, 0, 0, 7, 6, 0, 0, 3, 1, 2, 3}, true)
+	f.Add([]byte("\x07\x00\x00\x0d\x01w\x00\x00\x00\x00\x00\x00\x0f\xa1why\x02\x00\x00\x00"), true)
 	f.Add([]byte{4, 0, 0, 4, 0, 24, 0, 80, 3, 0, 0, 2, 'n', 'o'}, true)
 	f.Fuzz(func(t *testing.T, b []byte, messages bool) {
 		a, far := mem.Pair()
@@ -188,6 +189,11 @@ func TestFrameVectors(t *testing.T) {
 		{"message-empty", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg(nil, transport.Meta{}) }},
 		{"text", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{Text: true}) }},
 		{"label", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteLabel(7) }},
+		{"status-end", Messages, func(c transport.Conn) error {
+			c.(*MsgConn).KnowsStatus()
+			c.(*MsgConn).CarryStatus("websocket", transport.CloseStatus{Code: 4001, Reason: "token expired"})
+			return c.(*MsgConn).CloseWrite()
+		}},
 		{"window", Terminal, func(c transport.Conn) error { return c.(*Stream).Resize(24, 80) }},
 		{"end", Bytes, transport.Conn.CloseWrite},
 		{"abort", Bytes, func(c transport.Conn) error { return c.(*Stream).Abort(errors.New("disk full")) }},
