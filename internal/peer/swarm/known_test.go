@@ -1,11 +1,17 @@
 package swarm
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/punch"
@@ -79,16 +85,78 @@ func TestDirectIsLostAndComesBack(t *testing.T) {
 
 // A link over which nothing comes any more is closed, and its streams fail.
 func TestDeadLink(t *testing.T) {
-	a, b := couple(t, loopback)
-	hold := make(chan struct{})
-	defer close(hold)
-	b.swarm.SetStreamHandler(func(s network.Stream) { <-hold }) // it answers no pings from now on
+	a, b := newNet(t, nil), newNet(t, nil, loopback)
+	at, stick := sticky(t, b)
+	a.AddAddrs(b.Self(), at)
 	if err := a.Connect(t.Context(), b.Self()); err != nil {
 		t.Fatal(err)
 	}
 	begin := time.Now()
+	stick()
 	awaitLinks(t, a, func() bool { return len(a.links.to(b.lib())) == 0 })
 	t.Logf("found out after %v", time.Since(begin))
+}
+
+// sticky returns an address that leads to b, and what has nothing pass there any more though
+// the connections stay.
+func sticky(t *testing.T, b *Network) (at string, stick func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var stuck atomic.Bool
+	var work sync.WaitGroup
+	pass := func(from, to net.Conn) {
+		defer from.Close()
+		defer context.AfterFunc(ctx, func() { from.Close() })()
+		p := make([]byte, 4<<10)
+		for {
+			n, err := from.Read(p)
+			if stuck.Load() {
+				<-ctx.Done()
+			}
+			if _, werr := to.Write(p[:n]); err != nil || werr != nil {
+				return
+			}
+		}
+	}
+	work.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", listensAt(t, b))
+			if err != nil {
+				c.Close()
+				continue
+			}
+			work.Go(func() { pass(c, to) })
+			work.Go(func() { pass(to, c) })
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		l.Close()
+		work.Wait()
+	})
+	return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port), func() { stuck.Store(true) }
+}
+
+// listensAt is where b listens.
+func listensAt(t *testing.T, b *Network) string {
+	t.Helper()
+	for _, text := range b.Addrs() {
+		if a, err := ma.NewMultiaddr(text); err == nil {
+			if family, addr, err := manet.DialArgs(a); err == nil && family == "tcp4" {
+				return addr
+			}
+		}
+	}
+	t.Fatal("it does not listen by TCP")
+	return ""
 }
 
 // A change of the network has everything looked at.

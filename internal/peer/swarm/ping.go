@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -19,8 +18,8 @@ import (
 
 // Links are pinged, so that one that passes nothing any more is found out: often while
 // there are streams, seldom while there are none, and at once when the network changes.
-// A link that has not answered two pings in a row, and over which nothing else has
-// moved meanwhile, is closed, unless it is this process that has got no time to run.
+// A link over which nothing has come for twice as long as an answer may take is closed;
+// time in which this process has got no time to run counts for less, see waiting.
 const (
 	pingBusy    = 500 * time.Millisecond
 	pingIdle    = 5 * time.Second
@@ -53,13 +52,15 @@ func (m *moves) with(id lpeer.ID) *atomic.Uint64 {
 	return m.of[id]
 }
 
-// movesOver returns a function that counts what moves over a link, and nothing else.
+// movesOver returns a function that counts what moves over a link, and nothing else: all
+// that arrives, and much that is sent.
 func (n *Network) movesOver(l *link) func() uint64 {
+	heard := heardOver(l.conn)
 	if l.over != overTCP {
-		return l.moved.Load
+		return func() uint64 { return l.moved.Load() + heard() }
 	}
 	beside := n.moves.with(l.conn.RemotePeer())
-	return func() uint64 { return l.moved.Load() + beside.Load() }
+	return func() uint64 { return l.moved.Load() + heard() + beside.Load() }
 }
 
 // A moveCount counts what moves over a stream: all that is read, and what is written by the
@@ -114,15 +115,21 @@ func (c *changes) tell() {
 func (n *Network) keepPinging(l *link) {
 	defer l.pinged.Store(0)
 	moved := n.movesOver(l)
-	for !l.conn.IsClosed() {
+	for asked := time.Now(); !l.conn.IsClosed(); asked = time.Now() {
 		s, err := n.pingStream(l)
-		switch {
-		case isNoProtocol(err):
-			return // it answers, in its way
-		case err != nil && n.missed(l, moved(), moved):
-			return
-		case err != nil:
-			continue
+		for err != nil {
+			switch {
+			case isNoProtocol(err):
+				return // it answers, in its way
+			case n.ctx.Err() != nil || l.conn.IsClosed():
+				return
+			case time.Since(asked) >= pingMostTry:
+				n.dead(l)
+				return
+			case n.missed(l, moved(), moved):
+				return
+			}
+			s, err = n.pingStream(l)
 		}
 		err = n.pingOver(l, s, moved)
 		s.Reset() //nolint:errcheck // it is gone
@@ -165,29 +172,15 @@ func (n *Network) pingOver(l *link, s network.Stream, moved func() uint64) error
 	for {
 		changed := n.changes.wait()
 		s.SetWriteDeadline(time.Now().Add(pingMostTry)) //nolint:errcheck // the streams of libp2p have deadlines
-		before, sent := moved(), time.Now()
+		sent := time.Now()
 		if _, err := s.Write(b); err != nil {
 			return err
 		}
-		have := 0
-		for misses := 0; have < len(got); {
-			patience, asked := l.patience(n), time.Now()
-			s.SetReadDeadline(asked.Add(patience)) //nolint:errcheck // the streams of libp2p have deadlines
-			m, err := io.ReadFull(s, got[have:])
-			have += m
-			slept := time.Since(asked) > patience+patience/4 // it is this process that has no time to listen
-			switch {
-			case err == nil:
-			case !isTimeoutError(err):
-				return err
-			case (slept || moved() != before) && time.Since(sent) < pingMostTry:
-				before = moved()
-			default:
-				if misses++; misses == pingMisses {
-					n.dead(l)
-					return errDead
-				}
+		if err := awaitAnswer(s, got, func() time.Duration { return l.patience(n) }, moved); err != nil {
+			if err == errDead { //nolint:errorlint // it is not wrapped
+				n.dead(l)
 			}
+			return err
 		}
 		l.pinged.Store(int64(time.Since(sent)))
 		wait := time.NewTimer(l.interval(n))
@@ -207,12 +200,18 @@ func (n *Network) pingOver(l *link, s network.Stream, moved func() uint64) error
 
 // missed waits for a moment and tells whether the link is over.
 func (n *Network) missed(l *link, before uint64, moved func() uint64) bool {
-	select {
-	case <-time.After(l.patience(n)):
-	case <-n.ctx.Done():
-		return true
+	for wait, over := newWaiting(l.patience(n)), false; !over; {
+		select {
+		case <-time.After(wait.next()):
+		case <-n.ctx.Done():
+			return true
+		}
+		if l.conn.IsClosed() || moved() != before {
+			return l.conn.IsClosed()
+		}
+		over = wait.over()
 	}
-	return l.conn.IsClosed() || moved() == before && n.dead(l)
+	return n.dead(l)
 }
 
 // dead closes a link that does not answer, and what goes the same way.

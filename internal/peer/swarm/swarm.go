@@ -138,7 +138,7 @@ func build(config Config) (_ *Network, err error) {
 
 // addTransports adds TCP with TLS and yamux, WebSocket with the same, and QUIC.
 func (n *Network) addTransports(key *privKey, limits network.ResourceManager) error {
-	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: yamux.DefaultTransport}}
+	muxers := []upgrader.StreamMuxer{{ID: yamux.ID, Muxer: muxer}}
 	secure, err := newSecureTransport(n, key, yamux.ID)
 	if err != nil {
 		return err
