@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,17 @@ import (
 )
 
 // hostileText is what a peer may want others to have on their terminals.
-const hostileText = "x\x1b[2J\r\nforged: all is well\u202e\u0085\x07\xff"
+var hostileText = "x\x1b[2J\r\nforged: all is well\u202e\u0085\x07\xff" + strings.Repeat("long", 2500)
+
+// hostileVerbs ask a node and show what it says.
+var hostileVerbs = []string{"status", "id", "peers", "services", "services mallory", "tickets", "log", "log --audit", "doctor mallory",
+	"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve", "ticket db", "serve x echo:", "unserve x", "reload", "down",
+	"pair 7-cactus-violin-walnut", "share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x", "send hostile.txt", "receive 7-cactus-violin-walnut"}
+
+// notAsked are the verbs that show nothing of what a node says, and why.
+var notAsked = map[string]string{
+	"up": "is the node; what it tells are events, as log has them", "relay": "is a node, too", "top": "is a screen of its own: TestTopIsHarmless",
+}
 
 // fillHostile puts it wherever there is room for text.
 func fillHostile(v reflect.Value) {
@@ -117,9 +129,11 @@ func TestNodePrintsNothingHostile(t *testing.T) {
 			json.NewEncoder(w).Encode(api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
 		},
 	})
-	for _, verb := range []string{"status", "id", "peers", "services", "services mallory", "tickets", "log", "log --audit", "doctor mallory",
-		"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve",
-		"share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x"} {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("hostile.txt", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range hostileVerbs {
 		for _, args := range [][]string{strings.Fields(verb), append([]string{"--json"}, strings.Fields(verb)...)} {
 			var out, errs bytes.Buffer
 			p := &program{ctx: t.Context(), stdout: newConsole(&out), stderr: newConsole(&errs)}
@@ -137,5 +151,35 @@ func TestNodePrintsNothingHostile(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "identity*")); len(left) > 0 {
 		t.Errorf("a node was started: %q", left)
+	}
+}
+
+// No verb about peers is left out above.
+func TestAllVerbsAreTriedHostile(t *testing.T) {
+	for _, c := range peerCommands() {
+		tried := slices.ContainsFunc(hostileVerbs, func(verb string) bool { return strings.Fields(verb)[0] == c.name })
+		if _, ok := notAsked[c.name]; ok == tried {
+			t.Errorf("tenon %s: tried is %v, and left out is %v", c.name, tried, ok)
+		}
+	}
+}
+
+// What the screen of tenon top shows of peers moves nothing on it, and stays within it.
+func TestTopIsHarmless(t *testing.T) {
+	var s seen
+	fillHostile(reflect.ValueOf(&s.status).Elem())
+	s.joints = make([]api.Joint, 3)
+	for i := range s.joints {
+		fillHostile(reflect.ValueOf(&s.joints[i]).Elem())
+	}
+	m := &topModel{seen: s, width: 80, height: 24}
+	lines := strings.Split(m.View().Content, "\n")
+	if len(lines) > m.height || !strings.Contains(strings.Join(lines, ""), "forged") {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+	for _, line := range lines {
+		if neutral.Line(line) != line || strings.HasPrefix(strings.TrimSpace(line), "forged") || width(line) > m.width {
+			t.Errorf("tenon top shows %q", line)
+		}
 	}
 }
