@@ -32,9 +32,10 @@ type gate struct {
 	failed chan error          // why there will be no more of them
 	work   sync.WaitGroup
 
-	mu    sync.Mutex
-	perIP map[netip.Addr]int
-	full  bool // that the slots are used up has been told
+	mu      sync.Mutex // guards what follows
+	perIP   map[netip.Addr]int
+	full    bool     // that the slots are used up has been told
+	shaking []*shake // those that are not through the layers, the oldest first
 }
 
 func newGate(o *Opener, p *plan.Plan, inner transport.Acceptor) *gate {
@@ -91,25 +92,34 @@ func (g *gate) Accept() (transport.Conn, error) {
 	}
 }
 
-// admit has clients go through the layers until the socket is closed.
+// admit has clients go through the layers until the socket is closed. One more is taken in
+// than there may be, so that it is known that somebody waits; see room.
 func (g *gate) admit() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var handshakes sync.WaitGroup
 	defer handshakes.Wait()
 	for {
-		c, err := g.next()
+		c, ip, err := g.accept()
+		if err == nil {
+			if err = g.takeSlot(); err != nil {
+				g.uncount(ip)
+				transport.Abort(c, err) //nolint:errcheck // it was never used
+			}
+		}
 		if err != nil {
 			cancel()
 			g.failed <- err
 			return
 		}
-		handshakes.Go(func() { g.handshake(ctx, c) })
+		c = transport.OnClose(c, func() { g.leave(ip) })
+		ctx, s := g.shake(ctx)
+		handshakes.Go(func() { g.handshake(ctx, s, c) })
 	}
 }
 
 // handshake takes one client through the layers and hands it to Accept.
-func (g *gate) handshake(ctx context.Context, c transport.Conn) {
+func (g *gate) handshake(ctx context.Context, s *shake, c transport.Conn) {
 	who := c.RemoteAddr()
 	if d := plan.OrDefault(g.plan.Common.Handshake, plan.DefaultHandshakeTimeout); d > 0 {
 		var cancel context.CancelFunc
@@ -117,7 +127,12 @@ func (g *gate) handshake(ctx context.Context, c transport.Conn) {
 		defer cancel()
 	}
 	through, err := g.layers(ctx, c)
+	crowded := errors.Is(context.Cause(ctx), errCrowded)
+	g.shaken(s)
 	if err != nil {
+		if crowded {
+			err = errCrowded
+		}
 		if !errors.Is(err, context.Canceled) {
 			g.refused(who, transport.Failed("handshake", g.plan.Name(), err))
 		}
@@ -149,11 +164,21 @@ func (g *gate) layers(ctx context.Context, c transport.Conn) (through transport.
 	return wrapLayers(ctx, g.plan, through, transport.Accepted)
 }
 
-// next accepts the next client that the limits let in.
+// next accepts the next client that the limits let in, when there is room.
 func (g *gate) next() (transport.Conn, error) {
 	if err := g.takeSlot(); err != nil {
 		return nil, err
 	}
+	c, ip, err := g.accept()
+	if err != nil {
+		<-g.slots
+		return nil, err
+	}
+	return transport.OnClose(c, func() { g.leave(ip) }), nil
+}
+
+// accept accepts the next client whose address is let in, and counts it.
+func (g *gate) accept() (transport.Conn, netip.Addr, error) {
 	wait := time.Duration(0)
 	for {
 		c, err := g.inner.Accept()
@@ -165,7 +190,7 @@ func (g *gate) next() (transport.Conn, error) {
 				transport.Abort(c, err)
 				continue
 			}
-			return transport.OnClose(c, func() { g.leave(ip) }), nil
+			return c, ip, nil
 		case errors.Is(err, transport.ErrDenied):
 			g.refused(nil, err)
 		case temporary(err):
@@ -174,11 +199,10 @@ func (g *gate) next() (transport.Conn, error) {
 			}
 			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
 			if !g.pause(wait) {
-				return nil, net.ErrClosed
+				return nil, netip.Addr{}, net.ErrClosed
 			}
 		default:
-			<-g.slots
-			return nil, err
+			return nil, netip.Addr{}, err
 		}
 	}
 }
@@ -199,11 +223,18 @@ func (g *gate) takeSlot() error {
 	if !told {
 		g.opener.watch().Notice(g.plan.Name(), fmt.Sprintf("%d connections are open, which is max=; more wait", cap(g.slots)))
 	}
-	select {
-	case g.slots <- struct{}{}:
-		return nil
-	case <-g.closed:
-		return net.ErrClosed
+	for {
+		var later <-chan time.Time
+		if d, ok := g.room(); ok {
+			later = time.After(d)
+		}
+		select {
+		case g.slots <- struct{}{}:
+			return nil
+		case <-g.closed:
+			return net.ErrClosed
+		case <-later:
+		}
 	}
 }
 
@@ -232,16 +263,20 @@ func (g *gate) admits(ip netip.Addr) error {
 	return nil
 }
 
-// leave counts a client out.
+// leave counts a client out, and makes room.
 func (g *gate) leave(ip netip.Addr) {
+	g.uncount(ip)
+	<-g.slots
+}
+
+func (g *gate) uncount(ip netip.Addr) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	if n := g.perIP[ip]; n > 1 {
 		g.perIP[ip] = n - 1
 	} else {
 		delete(g.perIP, ip)
 	}
-	g.mu.Unlock()
-	<-g.slots
 }
 
 func (g *gate) pause(d time.Duration) bool {
