@@ -88,7 +88,7 @@ type taken struct {
 // take takes the descriptors out of the ends, of both or of none.
 func (e *Engine) take(a, b transport.Conn, o Options) (t taken, ok bool) {
 	t.ends = [2]transport.Conn{a, b}
-	if len(o.Taps) > 0 || o.Limit > 0 || o.HangUp != 0 {
+	if !o.blind() {
 		return t, false
 	}
 	da, okA := transport.As[transport.Detacher](a)

@@ -151,6 +151,11 @@ func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
 	if o.Count == nil {
 		o.Count = new(Count)
 	}
+	r, ends, err := hand(ctx, a, b, o)
+	if err != errNotTaken {
+		return r, err
+	}
+	a, b = ends[A], ends[B]
 	if o.Engine != nil {
 		r, ends, err := o.Engine.join(ctx, a, b, o)
 		if err != errNotTaken {
