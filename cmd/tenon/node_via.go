@@ -29,15 +29,32 @@ type way struct {
 	talk  *talk
 }
 
-var _ ends.Via = (*way)(nil)
+var (
+	_ ends.Via    = (*way)(nil)
+	_ ends.Holder = (*way)(nil)
+)
 
 // Dial opens a service of a peer.
 func (w *way) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, error) {
+	return w.dial(func(v ends.Via) (transport.Conn, error) { return v.Dial(ctx, r) })
+}
+
+// Hold opens a service of a peer. The node, if it is another process, may join it to a socket.
+func (w *way) Hold(ctx context.Context, r api.DialRequest) (transport.Conn, error) {
+	return w.dial(func(v ends.Via) (transport.Conn, error) {
+		if h, ok := v.(ends.Holder); ok {
+			return h.Hold(ctx, r)
+		}
+		return v.Dial(ctx, r)
+	})
+}
+
+func (w *way) dial(by func(ends.Via) (transport.Conn, error)) (transport.Conn, error) {
 	t, err := w.get()
 	if err != nil {
 		return nil, err
 	}
-	c, err := t.via.Dial(ctx, r)
+	c, err := by(t.via)
 	if !errors.Is(err, api.ErrNotRunning) {
 		return c, err
 	}
@@ -45,7 +62,7 @@ func (w *way) Dial(ctx context.Context, r api.DialRequest) (transport.Conn, erro
 	if t, err = w.get(); err != nil {
 		return nil, err
 	}
-	return t.via.Dial(ctx, r)
+	return by(t.via)
 }
 
 // Offer offers a service.

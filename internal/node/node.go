@@ -176,6 +176,7 @@ type Node struct {
 	links   links
 	metrics exporter
 	offers  offers
+	held    remoteOffer // what programs have dialed and not fetched; see hold
 
 	pipeOnce sync.Once
 	pipe     *pipe // connections in memory to the control API

@@ -22,7 +22,7 @@ type operation struct {
 	summary string
 	in, out any    // JSON; nil = nothing
 	query   string // names of parameters
-	sort    string // "" = JSON, "events", "stream", "text", "wait"
+	sort    string // "" = JSON, "events", "stream", "hold", "text", "wait"
 }
 
 type (
@@ -76,6 +76,8 @@ var operations = map[string]operation{
 	"POST /v1/reload":                   {"Read the configuration again; a mistake in it changes nothing.", nil, api.Reloaded{}, "", ""},
 	"POST /v1/down":                     {"End the node. The answer ends when nothing of it is left.", nil, nil, "", "wait"},
 	"POST /v1/dial":                     {"Open a service of a peer. The connection carries it from then on.", api.DialRequest{}, nil, "", "stream"},
+	"POST /v1/hold":                     {"Hold what is dialed, and join it to sockets that are given.", nil, api.HoldMessage{}, "", "hold"},
+	"POST /v1/hold/{number}":            {"Fetch what is held. The connection carries it from then on.", nil, nil, "", "stream"},
 	"POST /v1/offer":                    {"Offer a service for as long as this is read.", api.OfferRequest{}, api.Arrival{}, "", "events"},
 	"POST /v1/offer/{service}/{number}": {"Accept one who has arrived. The connection carries it from then on.", nil, nil, "", "stream"},
 }
@@ -155,6 +157,8 @@ func (op operation) describe(path string, schemas object) object {
 		answer = object{"description": "Server-sent events, each with one of these as its data; the last is called end, or error with an Error before it.", "content": content("text/event-stream", op.out)}
 	case "stream":
 		status, answer = "101", object{"description": "The protocol is tenon-stream from now on: frames of docs/protocol/service.md."}
+	case "hold":
+		status, answer = "101", object{"description": "The protocol is tenon-hold from now on: these, one behind the other, in both directions.", "content": content("application/json", op.out)}
 	case "text":
 		answer["content"] = content("text/plain", nil)
 	case "wait":

@@ -106,6 +106,8 @@ func (n *Node) routes() []route {
 		{"POST /v1/reload", do(func(r *http.Request, _ none) (api.Reloaded, error) { return n.Reload(r.Context()) })},
 		{"POST /v1/down", n.serveDown},
 		{"POST /v1/dial", n.serveDial},
+		{"POST /v1/hold", n.serveHold},
+		{"POST /v1/hold/{number}", n.serveFetch},
 		{"POST /v1/offer", n.serveOffer},
 		{"POST /v1/offer/{service}/{number}", n.serveAccept},
 	}...)

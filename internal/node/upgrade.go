@@ -26,7 +26,7 @@ func (n *Node) serveDial(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	if !wantsStream(w, r) {
+	if !wants(api.Protocol, w, r) {
 		return
 	}
 	c, err := n.Dial(r.Context(), in)
@@ -37,13 +37,14 @@ func (n *Node) serveDial(w http.ResponseWriter, r *http.Request) {
 	n.upgrade(w, r, c)
 }
 
-func wantsStream(w http.ResponseWriter, r *http.Request) bool {
+// wants tells whether the client is ready to go on with a protocol.
+func wants(protocol string, w http.ResponseWriter, r *http.Request) bool {
 	io.Copy(io.Discard, r.Body) //nolint:errcheck // what is left of it would be taken for a frame
-	if strings.EqualFold(r.Header.Get("Upgrade"), api.Protocol) {
+	if strings.EqualFold(r.Header.Get("Upgrade"), protocol) {
 		return true
 	}
-	w.Header().Set("Upgrade", api.Protocol)
-	write(w, http.StatusUpgradeRequired, &api.Error{Code: "usage", Message: "this needs Upgrade: " + api.Protocol})
+	w.Header().Set("Upgrade", protocol)
+	write(w, http.StatusUpgradeRequired, &api.Error{Code: "usage", Message: "this needs Upgrade: " + protocol})
 	return false
 }
 
@@ -98,6 +99,18 @@ type remoteOffer struct {
 	waiting map[uint64]transport.Conn
 }
 
+// put notes an arrival.
+func (o *remoteOffer) put(c transport.Conn) (number uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last++
+	if o.waiting == nil {
+		o.waiting = map[uint64]transport.Conn{}
+	}
+	o.waiting[o.last] = c
+	return o.last
+}
+
 // take returns an arrival, once.
 func (o *remoteOffer) take(number uint64) transport.Conn {
 	o.mu.Lock()
@@ -121,7 +134,7 @@ func (n *Node) serveOffer(w http.ResponseWriter, r *http.Request) {
 	}
 	defer acc.Close() //nolint:errcheck // it returns nil
 	defer context.AfterFunc(r.Context(), func() { acc.Close() })()
-	o := &remoteOffer{waiting: map[uint64]transport.Conn{}}
+	o := new(remoteOffer)
 	name := acc.Addr().String()
 	n.offers.mu.Lock()
 	if n.offers.all == nil {
@@ -149,11 +162,7 @@ func (n *Node) serveOffer(w http.ResponseWriter, r *http.Request) {
 			e.End(nil) //nolint:errcheck // the client is gone
 			return
 		}
-		o.mu.Lock()
-		o.last++
-		number := o.last
-		o.waiting[number] = c
-		o.mu.Unlock()
+		number := o.put(c)
 		time.AfterFunc(arrivalTime, func() {
 			if c := o.take(number); c != nil {
 				transport.Abort(c, errIgnored) //nolint:errcheck // nobody has fetched it
@@ -167,13 +176,18 @@ func (n *Node) serveOffer(w http.ResponseWriter, r *http.Request) {
 
 // serveAccept joins an arrival to the connection.
 func (n *Node) serveAccept(w http.ResponseWriter, r *http.Request) {
-	if !wantsStream(w, r) {
-		return
-	}
-	number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 	n.offers.mu.Lock()
 	o := n.offers.all[r.PathValue("service")]
 	n.offers.mu.Unlock()
+	n.fetch(w, r, o)
+}
+
+// fetch joins who waits at o to the connection.
+func (n *Node) fetch(w http.ResponseWriter, r *http.Request, o *remoteOffer) {
+	if !wants(api.Protocol, w, r) {
+		return
+	}
+	number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 	if err == nil && o != nil {
 		if c := o.take(number); c != nil {
 			n.upgrade(w, r, c)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -23,6 +24,10 @@ const maxAnswer = 64 << 20
 type Client struct {
 	dial func(context.Context) (net.Conn, error)
 	http *http.Client
+
+	hmu    sync.Mutex // guards holder
+	holder *holder    // nil until Hold is called
+	plain  bool       // there can be none
 }
 
 // Dial returns a Client of the node whose state is in dir. If none runs there, the
@@ -51,13 +56,13 @@ func NewClient(dial func(context.Context) (net.Conn, error)) *Client {
 		IdleConnTimeout:     time.Minute,
 		DisableCompression:  true,
 	}
-	return &Client{dial, &http.Client{Transport: t}}
+	return &Client{dial: dial, http: &http.Client{Transport: t}}
 }
 
-// Close lets go of idle connections.
+// Close lets go of idle connections, and of what the node holds for the Client.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
-	return nil
+	return c.letGo()
 }
 
 // request sends a request whose body is in, if that is not nil.
@@ -97,11 +102,14 @@ func (c *Client) request(ctx context.Context, method, path string, in any, heade
 	return resp, nil
 }
 
+// errAnswer: what the node answers is no [Error], as it is from one that does not know the path.
+var errAnswer = errors.New("the node answers")
+
 func readError(resp *http.Response) error {
 	var e Error
 	err := json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&e)
 	if err != nil || e.Message == "" {
-		return fmt.Errorf("the node answers %s", resp.Status)
+		return fmt.Errorf("%w %s", errAnswer, resp.Status)
 	}
 	return e.hinted()
 }

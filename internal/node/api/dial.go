@@ -31,31 +31,40 @@ func (c *Client) Dial(ctx context.Context, r DialRequest) (transport.Conn, error
 
 // upgrade asks for a connection that carries an end.
 func (c *Client) upgrade(ctx context.Context, path string, in any) (transport.Conn, error) {
-	body, err := json.Marshal(in)
+	conn, read, h, err := c.switchTo(ctx, Protocol, path, in)
 	if err != nil {
 		return nil, err
+	}
+	return accepted(conn, read, h), nil
+}
+
+// switchTo asks for a connection that speaks another protocol from then on.
+func (c *Client) switchTo(ctx context.Context, protocol, path string, in any) (net.Conn, *bufio.Reader, http.Header, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://tenon"+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {Protocol}, "Content-Type": {"application/json"}, HeaderStatus: {"1"}}
+	req.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {protocol}, "Content-Type": {"application/json"}, HeaderStatus: {"1"}}
 	conn, err := c.dial(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends what is being waited for
-	in2 := bufio.NewReaderSize(conn, 4<<10)
-	resp, err := exchange(conn, in2, req)
+	read := bufio.NewReaderSize(conn, 4<<10)
+	resp, err := exchange(conn, read, req)
 	if !stop() {
 		conn.Close() //nolint:errcheck // it is closed already, or about to be
-		return nil, context.Cause(ctx)
+		return nil, nil, nil, context.Cause(ctx)
 	}
 	if err != nil {
 		conn.Close() //nolint:errcheck // there is an error already
-		return nil, err
+		return nil, nil, nil, err
 	}
-	return accepted(conn, in2, resp.Header), nil
+	return conn, read, resp.Header, nil
 }
 
 // exchange sends the request and reads the answer, which must be that the protocol is switched.

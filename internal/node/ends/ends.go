@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -24,7 +25,16 @@ type Via interface {
 	Offer(context.Context, api.OfferRequest) (transport.Acceptor, error)
 }
 
-var _ Via = (*api.Client)(nil)
+// A Holder is a Via that can open what another process holds until it is known whether that
+// can join it to a socket. What it returns may be an [api.Held].
+type Holder interface {
+	Hold(context.Context, api.DialRequest) (transport.Conn, error)
+}
+
+var (
+	_ Via    = (*api.Client)(nil)
+	_ Holder = (*api.Client)(nil)
+)
 
 // Kinds returns the kinds, whose ends go through via.
 func Kinds(via Via) transport.Kinds {
@@ -85,12 +95,17 @@ func (d *Dial) Validate() error {
 	return err
 }
 
-// Dial opens the service.
+// Dial opens the service. If it is for a socket, the node may join the two itself.
 func (d *Dial) Dial(ctx context.Context) (transport.Conn, error) {
 	r := api.DialRequest{To: d.To}
 	if d.Survive != 0 {
 		survive := api.Duration(max(d.Survive, 0))
 		r.Survive = &survive
+	}
+	if h, ok := d.Via.(Holder); ok {
+		if other := transport.Other(ctx); other != nil && join.Adoptable(other) {
+			return hold(ctx, h, r)
+		}
 	}
 	return d.Via.Dial(ctx, r)
 }
