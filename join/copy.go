@@ -12,13 +12,19 @@ import (
 
 // flow carries one direction to its end and passes the end on.
 func (j *joint) flow(f *flow) {
-	var bug error
-	defer func() {
-		if bug != nil {
-			f.Read, f.Write = bug, nil
-		}
-		j.done <- f
-	}()
+	bug := j.carry(f)
+	f.buf.free()
+	if bug == nil {
+		bug = caught(func() error { j.finish(f); return nil })
+	}
+	if bug != nil {
+		f.Read, f.Write = bug, nil
+	}
+	j.done <- f
+}
+
+// carry moves what there is until reading or writing ends. The error is a panic of an end.
+func (j *joint) carry(f *flow) (bug error) {
 	defer transport.CatchBug(&bug)
 	from, to := j.ends[f.from], j.ends[f.to]
 	if src, ok := from.(transport.Stream); ok {
@@ -26,6 +32,12 @@ func (j *joint) flow(f *flow) {
 	} else {
 		j.copyMsgs(f, from.(transport.MsgConn), to.(transport.MsgConn))
 	}
+	return nil
+}
+
+// finish passes the end on.
+func (j *joint) finish(f *flow) {
+	from, to := j.ends[f.from], j.ends[f.to]
 	for _, tap := range j.opt.Taps {
 		tap.End(f.dir, f.err())
 	}
@@ -66,35 +78,45 @@ func (f *flow) err() error {
 // copyBytes reads and writes until one of them fails. An io.EOF together with
 // bytes counts after the bytes.
 func (j *joint) copyBytes(f *flow, src, dst transport.Stream) {
-	var buf buffer
-	defer buf.free()
-	n := 0
-	for {
-		p := buf.next(n)
-		if left := j.opt.Limit - f.Bytes; j.opt.Limit > 0 && left < int64(len(p)) {
-			if left == 0 {
-				f.Read = ErrLimit
-				return
-			}
-			p = p[:left]
+	for n, more := 0, true; more; {
+		p := j.room(f, n)
+		if p == nil {
+			return
 		}
 		var err error
 		n, err = src.Read(p)
-		if n < 0 || n > len(p) {
-			panic(fmt.Sprintf("%s: Read returned %d of %d bytes", src.Info().Kind, n, len(p)))
+		more = j.pass(f, src, dst, p, n, err)
+	}
+}
+
+// room is where the next bytes are read to, in the light of how many were read the last
+// time, or nil if there is no more to be read.
+func (j *joint) room(f *flow, last int) []byte {
+	p := f.buf.next(last)
+	if left := j.opt.Limit - f.Bytes; j.opt.Limit > 0 && left < int64(len(p)) {
+		if left == 0 {
+			f.Read = ErrLimit
+			return nil
 		}
-		if n > 0 {
-			j.tick()
-			if !j.write(f, dst, p[:n]) {
-				throwAway(f, dst, func() error { _, err := src.Read(p); return err })
-				return
-			}
-		}
-		if err != nil {
-			f.Read = err
-			return
+		p = p[:left]
+	}
+	return p
+}
+
+// pass writes what was read, and tells whether to go on.
+func (j *joint) pass(f *flow, src, dst transport.Stream, p []byte, n int, err error) (more bool) {
+	if n < 0 || n > len(p) {
+		panic(fmt.Sprintf("%s: Read returned %d of %d bytes", src.Info().Kind, n, len(p)))
+	}
+	if n > 0 {
+		j.tick()
+		if !j.write(f, dst, p[:n]) {
+			throwAway(f, dst, func() error { _, err := src.Read(p); return err })
+			return false
 		}
 	}
+	f.Read = err
+	return err == nil
 }
 
 func (j *joint) write(f *flow, dst transport.Stream, p []byte) bool {

@@ -145,24 +145,40 @@ func (e *Error) Unwrap() error { return e.Err }
 // The error is nil if both directions were clean and both ends closed without
 // one. Otherwise it is an [*Error], or one of the reasons above.
 func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
+	r, err := Prepare(a, b, o)(ctx)
+	return *r, err
+}
+
+// Prepare returns what does the rest of [Join], once. It is for who has thousands of joints:
+// the goroutine that waits in it has neither the Options nor the Result on its stack, which
+// can be half as large then.
+func Prepare(a, b transport.Conn, o Options) func(context.Context) (*Result, error) {
+	return func(ctx context.Context) (*Result, error) {
+		j, over := begin(ctx, a, b, &o)
+		if j != nil {
+			over = j.run(ctx)
+		}
+		return &over.r, over.err
+	}
+}
+
+// begin makes the joint, unless it is carried elsewhere; then it returns how that went. A
+// goroutine that waits in run is to have no more on its stack than it must.
+//
+//go:noinline
+func begin(ctx context.Context, a, b transport.Conn, o *Options) (*joint, *outcome) {
 	if o.Linger == 0 {
 		o.Linger = DefaultLinger
 	}
 	if o.Count == nil {
 		o.Count = new(Count)
 	}
-	r, ends, err := hand(ctx, a, b, o)
+	r, ends, err := hand(ctx, a, b, *o)
+	if err == errNotTaken && o.Engine != nil {
+		r, ends, err = o.Engine.join(ctx, ends[A], ends[B], *o)
+	}
 	if err != errNotTaken {
-		return r, err
+		return nil, &outcome{r, err}
 	}
-	a, b = ends[A], ends[B]
-	if o.Engine != nil {
-		r, ends, err := o.Engine.join(ctx, a, b, o)
-		if err != errNotTaken {
-			return r, err
-		}
-		a, b = ends[A], ends[B]
-	}
-	j := &joint{opt: o, ends: [2]transport.Conn{a, b}, done: make(chan *flow, 2), over: make(chan outcome, 1)}
-	return j.run(ctx)
+	return newJoint(ends, *o), nil
 }

@@ -32,8 +32,8 @@ type joint struct {
 	flows [2]*flow
 	done  chan *flow
 
-	watched atomic.Bool  // somebody watches, or is about to
-	over    chan outcome // is what comes of it, if it is not the one that called Join
+	watched atomic.Bool   // somebody watches, or is about to
+	over    chan *outcome // is what comes of it, if it is not the one that called Join
 
 	start time.Time
 	moved atomic.Int64 // when a byte last moved: nanoseconds since start
@@ -56,18 +56,23 @@ type flow struct {
 	Flow
 	dir      Direction
 	from, to Side
-	mute     bool // the end was not passed on, because the other side has no way
-	none     bool // there is no such direction: nothing comes from one side, or the other takes nothing
-	over     bool // it has ended; of the goroutine that watches
+	buf      buffer // of bytes that are under way
+	mute     bool   // the end was not passed on, because the other side has no way
+	none     bool   // there is no such direction: nothing comes from one side, or the other takes nothing
+	over     bool   // it has ended; of the goroutine that watches
 }
 
-func (j *joint) run(ctx context.Context) (Result, error) {
-	j.start = time.Now()
+func newJoint(ends [2]transport.Conn, o Options) *joint {
+	j := &joint{opt: o, ends: ends, done: make(chan *flow, 2), over: make(chan *outcome, 1), start: time.Now()}
 	j.match()
 	j.flows = [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
 	for _, f := range j.flows {
 		f.none = transport.DirectionsOf(j.ends[f.from]) == transport.WriteOnly || transport.DirectionsOf(j.ends[f.to]) == transport.ReadOnly
 	}
+	return j
+}
+
+func (j *joint) run(ctx context.Context) *outcome {
 	if err := j.opt.tapErr(); err != nil {
 		j.cut(err)
 	}
@@ -79,26 +84,39 @@ func (j *joint) run(ctx context.Context) (Result, error) {
 		return j.watch(ctx)
 	}
 	stop := context.AfterFunc(ctx, func() { j.lead(ctx) })
-	defer stop()
-	for _, f := range j.running()[1:] {
+	j.flow(j.spread(ctx))
+	stop()
+	if j.watched.CompareAndSwap(false, true) {
+		return j.watch(ctx)
+	}
+	return <-j.over
+}
+
+// spread starts the directions, but for the one that is left to the goroutine that called
+// Join: if there is a choice, the one whose reads need more of a stack, for that goroutine has
+// a large one already. To read from a socket needs little.
+func (j *joint) spread(ctx context.Context) (rest *flow) {
+	all := j.running()
+	mine := 0
+	if _, socket := transport.As[transport.Detacher](j.ends[A]); socket {
+		mine = len(all) - 1
+	}
+	for i, f := range all {
+		if i == mine {
+			continue
+		}
 		go func() {
 			j.flow(f)
 			j.lead(ctx)
 		}()
 	}
-	j.flow(j.flows[AB])
-	if j.watched.CompareAndSwap(false, true) {
-		return j.watch(ctx)
-	}
-	o := <-j.over
-	return o.r, o.err
+	return all[mine]
 }
 
 // lead watches in place of the goroutine that called Join, if nobody does yet.
 func (j *joint) lead(ctx context.Context) {
 	if j.watched.CompareAndSwap(false, true) {
-		r, err := j.watch(ctx)
-		j.over <- outcome{r, err}
+		j.over <- j.watch(ctx)
 	}
 }
 
@@ -111,7 +129,7 @@ func (j *joint) running() []*flow {
 }
 
 // watch returns when both directions have ended.
-func (j *joint) watch(ctx context.Context) (Result, error) {
+func (j *joint) watch(ctx context.Context) *outcome {
 	flows := j.flows
 	running := len(j.running())
 	r := Result{}
@@ -145,7 +163,7 @@ func (j *joint) watch(ctx context.Context) (Result, error) {
 	}
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
 	both(j.closeEnd)
-	return r, verdict(&r, j.cause, j.closed)
+	return &outcome{r, verdict(&r, j.cause, j.closed)}
 }
 
 func endedChan(c transport.Conn) <-chan struct{} {

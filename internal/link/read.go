@@ -122,32 +122,38 @@ func (s *Stream) background() {
 func (s *Stream) step(c *carrier, p []byte) (n int) {
 	s.reading = true
 	c.unpoke()
-	var dst []byte
-	var k *block
+	dst, k := s.room(c, p)
+	s.mu.Unlock()
+	m, err := c.below.Read(dst)
+	s.mu.Lock()
+	s.reading = false
+	return s.took(c, k, p != nil, m, err)
+}
+
+// room is where the next bytes of a carrier are read to; if that is in a block, it comes, too.
+func (s *Stream) room(c *carrier, p []byte) (dst []byte, k *block) {
 	unwanted := int(min(s.inEnd()-c.position, int64(c.left)))
 	if s.shut || s.err != nil {
 		unwanted = c.left
 	}
 	switch {
 	case c.left == 0 && c.headHas < headSize:
-		dst = c.head[c.headHas:]
+		return c.head[c.headHas:], nil
 	case c.left == 0:
-		dst = c.body[c.bodyHas:c.frame.size]
+		return c.body[c.bodyHas:c.frame.size], nil
 	case unwanted > 0:
 		k = middleBlocks.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
-		defer middleBlocks.Put(k)
-		dst = k.b[:min(unwanted, len(k.b))]
+		return k.b[:min(unwanted, len(k.b))], k
 	case p != nil:
-		dst = p[:min(len(p), c.left)]
-	default:
-		k = s.in.room(c.left)
-		k.pinned = true
-		dst = k.b[k.end:min(len(k.b), k.end+c.left)]
+		return p[:min(len(p), c.left)], nil
 	}
-	s.mu.Unlock()
-	m, err := c.below.Read(dst)
-	s.mu.Lock()
-	s.reading = false
+	k = s.in.room(c.left)
+	k.pinned = true
+	return k.b[k.end:min(len(k.b), k.end+c.left)], k
+}
+
+// took acts upon what step has read; n is how much of it went to the user.
+func (s *Stream) took(c *carrier, k *block, user bool, m int, err error) (n int) {
 	if s.readers > 0 || s.cur != c || s.ended || s.closed {
 		s.changed.Broadcast()
 	}
@@ -156,7 +162,11 @@ func (s *Stream) step(c *carrier, p []byte) (n int) {
 	}
 	switch {
 	case c.left > 0:
-		if k != nil && k.pinned {
+		switch {
+		case k == nil:
+		case !k.pinned: // it was not wanted
+			middleBlocks.Put(k)
+		default:
 			k.pinned = false
 			if s.err == nil && !s.shut {
 				k.end += m
@@ -168,7 +178,7 @@ func (s *Stream) step(c *carrier, p []byte) (n int) {
 		c.position += int64(m)
 		if fresh := c.position - s.received; fresh > 0 && !s.finIn {
 			s.received += fresh
-			if p != nil {
+			if user {
 				n = m
 			}
 			s.beat.noteActivity(s)

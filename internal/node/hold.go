@@ -162,28 +162,40 @@ func (h *hold) dial(e *heldEnd, r api.DialRequest) {
 
 // adopt joins what is parked to a socket, until the joint has ended.
 func (h *hold) adopt(e *heldEnd, near transport.Conn, a api.Adoption) {
+	if joined := h.meet(e, near, a); joined != nil {
+		r, err := joined(e.life)
+		h.ended(e, r, err)
+	}
+}
+
+// meet takes what is parked, and returns what joins it to the socket.
+func (h *hold) meet(e *heldEnd, near transport.Conn, a api.Adoption) func(context.Context) (*join.Result, error) {
 	h.mu.Lock()
 	parked := e.parked
 	h.mu.Unlock()
 	c := h.n.held.take(parked)
 	if c == nil {
 		transport.Abort(near, errCut) //nolint:errcheck // there is nobody at the other side
-		h.say(api.HoldMessage{Number: e.number, Ended: jointEnd(join.Result{}, errCut)})
-		return
+		h.say(api.HoldMessage{Number: e.number, Ended: jointEnd(new(join.Result), errCut)})
+		return nil
 	}
 	ends := [2]transport.Conn{near, c}
 	if a.B {
 		ends[0], ends[1] = c, near
 	}
-	r, err := join.Join(e.life, ends[0], ends[1], join.Options{OneWay: a.OneWay, Idle: time.Duration(a.Idle),
+	return join.Prepare(ends[0], ends[1], join.Options{OneWay: a.OneWay, Idle: time.Duration(a.Idle),
 		Linger: time.Duration(a.Linger), HalfClosed: time.Duration(a.HalfClosed), Count: &e.count})
+}
+
+// ended tells how a joint has ended.
+func (h *hold) ended(e *heldEnd, r *join.Result, err error) {
 	h.forget(e)
 	e.cancel(nil)
 	h.say(api.HoldMessage{Number: e.number, Ended: jointEnd(r, err)})
 }
 
 // jointEnd is how a joint has ended, for the program.
-func jointEnd(r join.Result, err error) *api.JointEnd {
+func jointEnd(r *join.Result, err error) *api.JointEnd {
 	end := &api.JointEnd{AB: flowEnd(&r.AB), BA: flowEnd(&r.BA)}
 	if err == nil {
 		return end

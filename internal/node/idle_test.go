@@ -14,7 +14,9 @@ import (
 )
 
 // A silent joint through peers holds two goroutines at each of the two sides, one for
-// each direction, and nobody who only waits.
+// each direction, and nobody who only waits; and they wait near the bottom of their stacks, which
+// shrink to half when less than a quarter of them is in use: 8 KiB for the two who wait for the other
+// side, 4 KiB for the two who wait for a socket.
 func TestIdleGoroutines(t *testing.T) {
 	const many = 50
 	_, bob := benchNodes(t, target(t, func(c net.Conn) { // this is one more
@@ -51,7 +53,18 @@ func TestIdleGoroutines(t *testing.T) {
 		}
 	}
 	use(1)
-	before := runtime.NumGoroutine()
+	stacks := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.StackInuse)
+	}
+	before, small := runtime.NumGoroutine(), stacks()
 	use(many)
 	eventually(t, func() bool { return runtime.NumGoroutine()-before <= (2+2+1)*many+10 })
+	if raceDetector {
+		return // it needs larger stacks
+	}
+	const most = 8 + 8 + 4 + 4 + 4 + 4 // KiB: one of them is of who serves the target here, and some are about to shrink
+	eventually(t, func() bool { return stacks()-small <= most<<10*many })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/datagram"
@@ -13,29 +14,50 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// inbound serves a stream by which a peer asks for something.
+// inbound serves a stream by which a peer asks for something. The goroutine waits in carry
+// for most of its life: by then there is little on its stack.
 func (n *Node) inbound(s transport.Stream) {
+	var u undo
+	defer u.run()
+	if carry := n.answer(s, &u); carry != nil {
+		carry()
+	}
+}
+
+// An undo is what is to be done at the end, in reverse order.
+type undo []func()
+
+func (u *undo) at(f func()) { *u = append(*u, f) }
+
+func (u *undo) run() {
+	for _, f := range slices.Backward(*u) {
+		f()
+	}
+}
+
+// answer says what the peer is to hear. What it returns, if not nil, is the use of a service.
+func (n *Node) answer(s transport.Stream, u *undo) (carry func()) {
 	id, ok := peer.Of(s)
 	if !ok {
 		transport.Abort(s, peer.ErrNotAdmitted) //nolint:errcheck // nobody is there
-		return
+		return nil
 	}
 	guest := n.Admit(id) != peer.Known
 	leave, ok := n.limits.enter(id, guest)
 	if !ok {
 		say(s, answer{status: answerBusy})
-		return
+		return nil
 	}
-	defer leave()
+	u.at(leave)
 	s.SetReadDeadline(time.Now().Add(requestTime)) //nolint:errcheck // then the read fails, too
 	q, err := readRequest(s)
 	switch {
 	case errors.Is(err, errRequest):
 		say(s, answer{status: answerBad})
-		return
+		return nil
 	case err != nil:
 		transport.Abort(s, err) //nolint:errcheck // it has failed already
-		return
+		return nil
 	}
 	s.SetReadDeadline(time.Time{}) //nolint:errcheck // then the next read fails
 	switch q.sort {
@@ -45,12 +67,13 @@ func (n *Node) inbound(s transport.Stream) {
 		right, _, err := n.authorize(n.life, id, q)
 		if err != nil {
 			n.refuse(s, id, q, err)
-			return
+			return nil
 		}
 		say(s, answer{list: []api.RemoteService{{Name: string(right.Service), Carries: n.carries(right.Service)}}})
 	default:
-		n.open(s, id, q, guest)
+		return n.open(s, id, q, guest, u)
 	}
+	return nil
 }
 
 // say answers and ends the stream.
@@ -127,12 +150,12 @@ func (n *Node) listFor(id peer.ID) []api.RemoteService {
 	return list
 }
 
-// open lets a peer use a service.
-func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
+// open lets a peer use a service, and returns the use.
+func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool, u *undo) (carry func()) {
 	right, ticket, err := n.authorize(n.life, id, q)
 	if err != nil {
 		n.refuse(s, id, q, err)
-		return
+		return nil
 	}
 	q.service = string(right.Service)
 	n.mu.Lock()
@@ -148,16 +171,17 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 	ctx, err := n.joints.begin(n.life, j, most)
 	if err != nil {
 		n.refuse(s, id, q, err)
-		return
+		return nil
 	}
-	defer n.joints.end(j)
+	u.at(func() { n.joints.end(j) })
 	// Whoever has taken the right back before the joint was there could not cut it.
 	if err := n.access.Load().Still(id, right, ticket, time.Now()); err != nil {
 		n.refuse(s, id, q, err)
-		return
+		return nil
 	}
 	if ticket != nil && !ticket.NotAfter.IsZero() {
-		defer time.AfterFunc(time.Until(ticket.NotAfter), func() { j.cancel(peer.TicketExpired) }).Stop()
+		t := time.AfterFunc(time.Until(ticket.NotAfter), func() { j.cancel(peer.TicketExpired) })
+		u.at(func() { t.Stop() })
 	}
 	n.mu.Lock()
 	o, address := n.live[right.Service], n.addressOf(right.Service)
@@ -165,17 +189,16 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool) {
 	n.mu.Unlock()
 	switch {
 	case o != nil:
-		n.hand(ctx, j, s, o)
-		return
+		return func() { n.hand(ctx, j, s, o) }
 	case n.config.Passing: // a ticket is good for it, and it is not there now
 		n.refuse(s, id, q, errUnavailable)
-		return
+		return nil
 	}
-	n.join(ctx, j, s, address)
+	return n.join(ctx, j, s, address)
 }
 
-// join joins a peer to what an address names.
-func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address string) {
+// join opens what an address names for a peer, and returns what joins the two.
+func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address string) (carry func()) {
 	open, cancel := context.WithTimeout(transport.WithOther(ctx, s), openTime)
 	target, err := n.opener.Dial(open, address)
 	cancel()
@@ -187,7 +210,7 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	if err != nil {
 		n.tell(api.Event{Type: "warning", Service: string(j.service), Text: string(j.service) + ": " + err.Error()})
 		n.refuse(s, j.peer, request{service: string(j.service)}, fmt.Errorf("%w: %w", errUnavailable, err))
-		return
+		return nil
 	}
 	carries := carriesFor(target)
 	if carries == api.Messages && n.carries(j.service) == api.Datagrams {
@@ -197,14 +220,18 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	if _, err := s.Write(a.marshal()); err != nil {
 		transport.Abort(s, err)      //nolint:errcheck // it has failed already
 		transport.Abort(target, err) //nolint:errcheck // nothing was said to it
-		return
+		return nil
 	}
 	n.began(j)
 	near := n.frame(j, s, a)
 	following := followSize(near, target)
-	_, err = join.Join(ctx, paced(ctx, near, n.limits.pace(j.peer)), target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
-	following()
-	n.ended(j, err)
+	near = paced(ctx, near, n.limits.pace(j.peer))
+	joined := join.Prepare(near, target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
+	return func() {
+		_, err := joined(ctx)
+		following()
+		n.ended(j, err)
+	}
 }
 
 // carriesFor returns what goes through a service whose target is c.

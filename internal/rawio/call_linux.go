@@ -59,16 +59,17 @@ func (s *streak) made(c *call) {
 
 func (h *calls) read(s Socket, p []byte) (int, error) {
 	c := newCall(p)
-	defer c.free()
 	err := h.conn.Read(c.read)
 	h.reads.made(c)
+	n, errno := c.done, c.err
+	c.free()
 	switch {
-	case err != nil || c.err != nil:
-		return 0, failed("read", s, err, c.err)
-	case c.done == 0:
+	case err != nil || errno != nil:
+		return 0, failed("read", s, err, errno)
+	case n == 0:
 		return 0, io.EOF
 	}
-	return c.done, nil
+	return n, nil
 }
 
 func (h *calls) write(s Socket, p []byte) (int, error) {

@@ -178,7 +178,8 @@ func (s *server) acceptFrom(ctx context.Context, side join.Side, acc transport.A
 		if beginner != nil {
 			s.begin(ctx, side, c, beginner)
 		} else {
-			s.wg.Go(func() { s.client(ctx, side, c) })
+			m := s.newMeeting(side, c)
+			s.wg.Go(func() { m.serve(ctx) })
 		}
 	}
 }
@@ -201,21 +202,16 @@ func (s *server) acceptError(ctx context.Context, side join.Side, err error) err
 }
 
 // client opens the other end for a client and joins the two.
-func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (r join.Result, err error) {
-	defer func() {
-		if bug := (*transport.BugError)(nil); errors.As(err, &bug) {
-			transport.Abort(c, err)
-			s.watch().Refused(s.plans[side], c.RemoteAddr(), err)
-		}
-	}()
-	defer transport.CatchBug(&err)
-	d, err := s.Dial(s.use(ctx, 1-side, c), s.plans[1-side])
-	return s.meet(ctx, side, c, d, err)
+func (s *server) client(ctx context.Context, side join.Side, c transport.Conn) (join.Result, error) {
+	m := s.newMeeting(side, c)
+	m.serve(ctx)
+	return m.r, m.err
 }
 
-// meet joins a client to the end that was opened for it, or sends it away if there
-// is an error.
-func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, err error) (join.Result, error) {
+// meet brings a client and the end that was opened for it together, or sends it away if
+// there is an error.
+func (m *meeting) meet(d transport.Conn, err error) {
+	s, side, c := m.s, m.side, m.client
 	if caller, ok := transport.About[transport.Caller](c); ok {
 		var local net.Addr
 		if err == nil {
@@ -227,13 +223,14 @@ func (s *server) meet(ctx context.Context, side join.Side, c, d transport.Conn, 
 		}
 	}
 	if err != nil {
+		m.err = err
 		s.refuse(side, c, err)
-		return join.Result{}, err
+		return
 	}
-	if side == join.A {
-		return s.joint(ctx, c, d)
+	if side == join.B {
+		c, d = d, c
 	}
-	return s.joint(ctx, d, c)
+	m.note(c, d)
 }
 
 // refuse sends a client away. One that has been told why, as the client of a proxy
@@ -291,11 +288,70 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 
 // joint joins two open ends and tells how it went.
 func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, error) {
-	j, jo := s.note(a, b)
-	sizes := followSize(a, b)
-	r, err := join.Join(ctx, a, b, jo)
-	sizes()
-	s.tellLost(j.Names[join.A], a)
-	s.tellLost(j.Names[join.B], b)
-	return s.closed(j, r, err)
+	m := s.newMeeting(join.A, a)
+	m.note(a, b)
+	m.join(ctx)
+	return m.r, m.err
+}
+
+// A meeting is two ends that are joined, from the time when a client is there. All that is
+// known of it is here and not on the stack of the goroutine, of which there may be thousands
+// that wait.
+type meeting struct {
+	s      *server
+	side   join.Side // of the client
+	client transport.Conn
+	ends   [2]transport.Conn
+	joint  *Joint // nil if there is none
+	joined func(context.Context) (*join.Result, error)
+	sizes  func() // waits for who follows them
+	r      join.Result
+	err    error
+}
+
+// newMeeting returns one that is not on the stack.
+//
+//go:noinline
+func (s *server) newMeeting(side join.Side, client transport.Conn) *meeting {
+	return &meeting{s: s, side: side, client: client}
+}
+
+// serve opens the other end for a client and joins the two.
+func (m *meeting) serve(ctx context.Context) {
+	defer m.bug()
+	defer transport.CatchBug(&m.err)
+	if m.open(ctx); m.joint != nil {
+		m.join(ctx)
+	}
+}
+
+// bug sends the client away if there was one.
+func (m *meeting) bug() {
+	if bug := (*transport.BugError)(nil); errors.As(m.err, &bug) {
+		transport.Abort(m.client, m.err)
+		m.s.watch().Refused(m.s.plans[m.side], m.client.RemoteAddr(), m.err)
+	}
+}
+
+func (m *meeting) open(ctx context.Context) {
+	m.meet(m.s.Dial(m.s.use(ctx, 1-m.side, m.client), m.s.plans[1-m.side]))
+}
+
+func (m *meeting) note(a, b transport.Conn) {
+	m.ends = [2]transport.Conn{a, b}
+	j, opt := m.s.note(a, b)
+	m.joint, m.joined = j, join.Prepare(a, b, opt)
+}
+
+func (m *meeting) join(ctx context.Context) {
+	m.sizes = followSize(m.ends[join.A], m.ends[join.B])
+	m.closed(m.joined(ctx))
+}
+
+func (m *meeting) closed(r *join.Result, err error) {
+	m.sizes()
+	for i, end := range m.ends {
+		m.s.tellLost(m.joint.Names[i], end)
+	}
+	m.r, m.err = m.s.closed(m.joint, *r, err)
 }

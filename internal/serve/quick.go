@@ -27,7 +27,8 @@ func (s *server) beginner(p *plan.Plan) transport.Beginner {
 // waited for goes on in a goroutine.
 func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b transport.Beginner) {
 	if _, ok := transport.About[transport.Caller](c); ok { // it waits for an answer
-		s.wg.Go(func() { s.client(ctx, side, c) })
+		m := s.newMeeting(side, c)
+		s.wg.Go(func() { m.serve(ctx) })
 		return
 	}
 	p := s.plans[1-side]
@@ -38,12 +39,15 @@ func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b 
 		return
 	case wait != nil:
 		s.wg.Go(func() {
-			d, err := waitFor(ctx, p, wait)
-			s.meet(ctx, side, c, d, err)
+			m := s.newMeeting(side, c)
+			if m.meet(waitFor(ctx, p, wait)); m.joint != nil {
+				m.join(ctx)
+			}
 		})
 		return
 	case d == nil:
-		s.wg.Go(func() { s.client(ctx, side, c) })
+		m := s.newMeeting(side, c)
+		s.wg.Go(func() { m.serve(ctx) })
 		return
 	}
 	ends := [2]transport.Conn{c, wrapEnd(p, d)}

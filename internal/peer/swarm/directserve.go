@@ -38,38 +38,49 @@ func (d *direct) awaitLink(ctx context.Context, id lpeer.ID) bool {
 func (d *direct) serve(x *directConn) {
 	defer x.cut()
 	for {
+		next, s, settled := d.next(x)
+		if next == nil {
+			return
+		}
+		if d.n.started(next, s); s.lingers {
+			s.linger()
+		}
+		if !<-settled {
+			return
+		}
+	}
+}
+
+// next waits for the next stream, and returns what serves it; nil if there is none any more.
+func (d *direct) next(x *directConn) (*served, *directStream, <-chan bool) {
+	for {
 		x.tls.SetReadDeadline(time.Now().Add(directIdleThere)) //nolint:errcheck // sockets have deadlines
 		name, again, err := x.asked()
 		if err != nil {
-			return
+			return nil, nil, nil
 		}
 		x.tls.SetReadDeadline(time.Time{}) //nolint:errcheck // sockets have deadlines
 		served, over := d.n.find(name, d.n.rankAs(x.who, x.id))
 		switch {
 		case over, again && served == nil: // it hears of it by the end of the connection
-			return
+			return nil, nil, nil
 		case served == nil:
 			if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerNoProtocol}))); err != nil {
-				return
+				return nil, nil, nil
 			}
 			continue
 		}
 		if !again {
 			if _, err := x.tls.Write(frame(frameAnswer, string([]byte{answerYes}))); err != nil {
 				d.n.abandoned(served)
-				return
+				return nil, nil, nil
 			}
 			x.proto = name
 		}
 		settled := make(chan bool, 1)
 		s := newDirectStream(x, nil, func(again bool) { settled <- again })
 		s.served = true
-		if d.n.started(served, s); s.lingers {
-			s.linger()
-		}
-		if !<-settled {
-			return
-		}
+		return served, s, settled
 	}
 }
 
