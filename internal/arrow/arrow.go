@@ -56,6 +56,7 @@ var Rules = []Rule{
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
+	{"internal/chat/event", []string{"internal/peer"}, "what a room is made of; keys are checked and sign in one place"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
@@ -102,6 +103,7 @@ var Homes = []Home{
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
 	{"lukechampine.com/blake3", []string{"internal/share/tree"}, "files are hashed in one place"},
+	{"golang.org/x/crypto", []string{"internal/chat/event"}, "what is not in the standard library of it, one package needs"},
 	{"golang.org/x/text", []string{"internal/peer", "internal/share/manifest"}, "names of people are checked in one place, those of files in another"},
 	{"modernc.org/sqlite", []string{"internal/store"}, "one package knows which database it is"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/node"}, "one file is in TOML"},
@@ -133,6 +135,8 @@ var Bans = []Ban{
 	{"internal/share/manifest", "os", "it reads and writes no files"},
 	{"internal/share/manifest", "net", "it opens no sockets"},
 	{"internal/share/stage", "net", "it opens no sockets"},
+	{"internal/chat/event", "net", "it opens no sockets"},
+	{"internal/chat/event", "os", "it opens no files"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 
