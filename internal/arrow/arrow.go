@@ -57,6 +57,7 @@ var Rules = []Rule{
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
 	{"internal/chat/event", []string{"internal/peer"}, "what a room is made of; keys are checked and sign in one place"},
+	{"internal/chat/room", []string{"internal/chat/event"}, "what a set of events means, whoever keeps and carries them"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
@@ -137,6 +138,8 @@ var Bans = []Ban{
 	{"internal/share/stage", "net", "it opens no sockets"},
 	{"internal/chat/event", "net", "it opens no sockets"},
 	{"internal/chat/event", "os", "it opens no files"},
+	{"internal/chat/room", "net", "it opens no sockets"},
+	{"internal/chat/room", "os", "it opens no files"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 
