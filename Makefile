@@ -1,6 +1,6 @@
 # Every target is a line that can be typed without make.
 
-.PHONY: build release nopeer check docs fuzz soak natlab interop scale bench
+.PHONY: build release nopeer check docs fuzz rooms soak natlab interop scale bench
 
 build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
@@ -21,6 +21,9 @@ docs: ## generated documents
 
 fuzz: ## every fuzz target for a minute
 	go run ./internal/fuzzall -time 1m
+
+rooms: ## thousands of rooms whose members act at random, and must agree
+	go test -run TestConvergence -timeout 60m -v ./internal/chat/room -seeds 5000 | grep -v seed=
 
 soak: ## ten thousand joints with faults, for five minutes
 	go test -run TestSoak -timeout 20m -v ./internal/soak -soak 5m

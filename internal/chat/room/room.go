@@ -226,6 +226,7 @@ func Restore(id event.ID, past Past, control iter.Seq2[*event.Event, Node], tips
 	for _, h := range heads {
 		r.heads[h.ID] = h.Time
 	}
+	r.now() // what changes, changes from here
 	return r, nil
 }
 

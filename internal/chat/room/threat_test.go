@@ -356,8 +356,13 @@ func TestPurge(t *testing.T) {
 		spam = append(spam, dave.say("buy"))
 	}
 	sync(alice, bob, carol, dave)
-	alice.act(&event.Remove{Member: personOf(dave.identity), Cuts: []event.ID{good.ID}})
+	removal := alice.act(&event.Remove{Member: personOf(dave.identity), Cuts: []event.ID{good.ID}})
+	restored := carol.restored()
 	sync(alice, bob, carol, dave)
+	must(restored.room.Add(removal))
+	if changed := restored.room.Changed(); !slices.Contains(changed, personOf(dave.identity)) {
+		t.Error("a room that is restored does not say that dave has changed")
+	}
 	wantCounts(t, carol, good, true)
 	for _, e := range spam {
 		wantCounts(t, carol, e, false)
