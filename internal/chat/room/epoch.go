@@ -3,7 +3,6 @@ package room
 import (
 	"cmp"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -22,40 +21,49 @@ type Sending struct {
 	Missing []event.Device // devices of members that do not have its secret
 }
 
-// Sending returns the epoch to send with: of those whose secret nobody has been given who is not
-// in the room now, the newest, and of two of one time the one with the lesser ID. ok is false
-// if there is none. Then, or if somebody is missing, the sender makes one first.
-func (r *Room) Sending() (s Sending, ok bool) {
+// newer is the order of epochs: by time, the latest first, then by ID, the least first.
+func newer(a, b *light) int {
+	return cmp.Or(cmp.Compare(b.e.Time, a.e.Time), a.e.Key().Compare(b.e.Key()))
+}
+
+// Sending returns the epoch to send with, of those whose secret the sender has: have tells, and
+// nil stands for all. It is the newest that counts, that nobody lacks who is in the room, and that nobody has been
+// given who is not; if there is none, the newest that somebody lacks, and then, or if ok is
+// false, the sender makes one first. So a member who makes an epoch for himself alone, or one
+// that others cannot open, gains nothing by it.
+func (r *Room) Sending(have func(event.ID) bool) (s Sending, ok bool) {
 	live := r.now().live
-	epochs := slices.DeleteFunc(slices.Clone(r.lights), func(l *light) bool { return l.e.Kind != event.KindEpoch })
-	slices.SortFunc(epochs, func(a, b *light) int {
-		return cmp.Or(cmp.Compare(b.e.Time, a.e.Time), a.e.Key().Compare(b.e.Key()))
-	})
-	for _, l := range epochs {
-		if !r.Counts(l.e.ID, l.node) {
+	for _, l := range r.epochs {
+		if have != nil && !have(l.e.ID) || !r.Counts(l.e.ID, l.node) {
 			continue
 		}
-		has := map[event.Device]bool{}
-		fits := true
+		has, fits := map[event.Device]bool{}, true
 		for w := range r.wraps(l, true) {
 			has[w.Device] = true
 			_, in := live[w.Device]
 			fits = fits && in
 		}
-		if !fits {
-			continue
+		switch {
+		case !fits:
+		case len(has) == len(live): // as all of has are live
+			return Sending{Epoch: l.e.ID, Time: l.e.Time}, true
+		case !ok:
+			s, ok = Sending{Epoch: l.e.ID, Time: l.e.Time, Missing: r.missing(has)}, true
 		}
-		s = Sending{Epoch: l.e.ID, Time: l.e.Time}
-		for _, m := range r.Members() {
-			for _, d := range m.Devices {
-				if !has[d] {
-					s.Missing = append(s.Missing, d)
-				}
+	}
+	return s, ok
+}
+
+// missing returns the devices of the room that are not in has.
+func (r *Room) missing(has map[event.Device]bool) (all []event.Device) {
+	for _, m := range r.Members() {
+		for _, d := range m.Devices {
+			if !has[d] {
+				all = append(all, d)
 			}
 		}
-		return s, true
 	}
-	return Sending{}, false
+	return all
 }
 
 // wraps returns what an epoch and the events that share it wrap; if counting is set, those of the
@@ -99,7 +107,7 @@ type Wrapped struct {
 // epochs count does not matter: somebody who did not know may have sent with one.
 func (r *Room) Wrapped(d event.Device) iter.Seq[Wrapped] {
 	return func(yield func(Wrapped) bool) {
-		for _, l := range r.lights {
+		for _, l := range r.epochs {
 			for w := range r.wraps(l, false) {
 				if w.Device == d && !yield(w) {
 					return

@@ -16,9 +16,9 @@ func (r *Room) Property(p event.Property) []byte {
 
 // property returns the latest value before a place in the order.
 func (r *Room) property(p event.Property, at event.Key) (key event.Key, value []byte) {
-	for _, l := range r.lights {
+	for _, l := range r.metas[p] {
 		m, ok := l.e.Body.(*event.Meta)
-		if k := l.e.Key(); ok && m.Property == p && key.Less(k) && k.Less(at) && r.Counts(l.e.ID, l.node) {
+		if k := l.e.Key(); ok && key.Less(k) && k.Less(at) && r.Counts(l.e.ID, l.node) {
 			key, value = k, m.Value
 		}
 	}

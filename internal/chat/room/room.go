@@ -26,8 +26,8 @@ func refused(why string) error { return fmt.Errorf("%w: %s", ErrRefused, why) }
 type Room struct {
 	id      event.ID
 	past    Past
-	acts    []*act // those that decide who may do what, parents first
-	lights  []*light
+	acts    []*act                      // those that decide who may do what, parents first
+	epochs  []*light                    // the newest first, as Sending wants them
 	numbers map[event.ID]uint32         // of acts
 	by      map[event.Identity][]uint32 // acts, by author
 	owners  map[event.Identity][]uint32 // acts that would make somebody an owner
@@ -37,6 +37,7 @@ type Room struct {
 	before  *state                      // the last one that was worked out
 	changed map[event.Identity]struct{} // since Changed was called
 	shares  map[event.ID][]*light       // of the secret of an epoch
+	metas   map[event.Property][]*light
 }
 
 // An act is a control event on which rights depend.
@@ -48,8 +49,8 @@ type act struct {
 	past   set // the acts before it, and itself
 }
 
-// A light is a control event on which no right depends: an epoch, a share of one, a
-// property, or a kind that is not known.
+// A light is a control event on which no right depends: an epoch, a share of one or a
+// property. Kinds that are not known are not kept.
 type light struct {
 	e    *event.Event
 	node Node
@@ -62,7 +63,7 @@ func isAct(k event.Kind) bool { return k >= event.KindCreate && k <= event.KindR
 // is the one that creates it.
 func New(id event.ID, past Past) *Room {
 	return &Room{id: id, past: past, numbers: map[event.ID]uint32{}, by: map[event.Identity][]uint32{}, owners: map[event.Identity][]uint32{},
-		devices: map[event.Device]*device{}, heads: map[event.ID]uint64{}, changed: map[event.Identity]struct{}{}, shares: map[event.ID][]*light{}}
+		devices: map[event.Device]*device{}, heads: map[event.ID]uint64{}, changed: map[event.Identity]struct{}{}, shares: map[event.ID][]*light{}, metas: map[event.Property][]*light{}}
 }
 
 // ID returns the ID of the room.
@@ -86,15 +87,18 @@ func (r *Room) Add(e *event.Event) (Node, error) {
 
 // take adds a control event, with its node, which is given the number of an act.
 func (r *Room) take(e *event.Event, n *Node) {
-	switch {
-	case isAct(e.Kind):
+	if isAct(e.Kind) {
 		r.takeAct(e, n)
-	case e.Kind.Control():
-		l := &light{e, *n}
-		r.lights = append(r.lights, l)
-		if b, ok := e.Body.(*event.Share); ok {
-			r.shares[b.Of] = append(r.shares[b.Of], l)
-		}
+		return
+	}
+	switch l := (&light{e, *n}); b := e.Body.(type) {
+	case *event.Epoch:
+		i, _ := slices.BinarySearchFunc(r.epochs, l, newer)
+		r.epochs = slices.Insert(r.epochs, i, l)
+	case *event.Share:
+		r.shares[b.Of] = append(r.shares[b.Of], l)
+	case *event.Meta:
+		r.metas[b.Property] = append(r.metas[b.Property], l)
 	}
 }
 

@@ -2,6 +2,7 @@ package room
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -27,7 +28,7 @@ func (h *holder) unwrap() {
 func (h *holder) write(t *testing.T, text string) *event.Event {
 	t.Helper()
 	h.unwrap()
-	s, ok := h.room.Sending()
+	s, ok := h.room.Sending(func(id event.ID) bool { return h.secrets[id] != nil })
 	if !ok || len(s.Missing) > 0 {
 		var to []*event.Prekey
 		for _, m := range h.room.Members() {
@@ -113,4 +114,16 @@ func TestSecretsGoWithTheRoom(t *testing.T) {
 		t.Errorf("an old secret opens what is new: %v", err)
 	}
 	checkOrders(t, carol.replica)
+
+	// An epoch that says to be for alice, and is not, is not in her way; nor is one for carol alone.
+	evil := event.NewSecret()
+	wraps = must(evil.WrapAll(event.SuiteClassic, w.room, deviceOf(carol.device), []*event.Prekey{carol.prekey}))
+	for _, wraps := range [][]event.Wrap{wraps, {wraps[0], {Device: deviceOf(alice.device), Sealed: make([]byte, 80)}}} {
+		slices.SortFunc(wraps, func(a, b event.Wrap) int { return slices.Compare(a.Device[:], b.Device[:]) })
+		carol.act(&event.Epoch{Suite: event.SuiteClassic, Commit: evil.Commit(), Wraps: wraps})
+	}
+	all()
+	if e := alice.write(t, "as before"); e.Epoch != third.Epoch {
+		t.Error("alice sends with another epoch")
+	}
 }

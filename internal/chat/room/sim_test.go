@@ -157,7 +157,7 @@ func (s *sim) step(members int) {
 }
 
 func (s *sim) say(r *replica) {
-	sending, ok := r.room.Sending()
+	sending, ok := r.room.Sending(nil)
 	if !ok || len(sending.Missing) > 0 {
 		var wraps []event.Wrap
 		for _, m := range r.room.Members() {
@@ -200,7 +200,7 @@ func (s *sim) removeDevice(r *replica) {
 // fork has a device make two events with one number, and show each to somebody else.
 func (s *sim) fork(r *replica) {
 	d, _ := r.room.Draft(deviceOf(r.device))
-	sending, ok := r.room.Sending()
+	sending, ok := r.room.Sending(nil)
 	if d.Seq == 1 || !ok {
 		return
 	}

@@ -400,20 +400,20 @@ func TestRemovalAndEpoch(t *testing.T) {
 	_, alice, bob, carol, dave := start(t)
 	alice.say("hello")
 	sync(alice, bob, carol, dave)
-	old, ok := carol.room.Sending()
+	old, ok := carol.room.Sending(nil)
 	if !ok || len(old.Missing) > 0 {
 		t.Fatalf("%+v, %v", old, ok)
 	}
 	alice.remove(dave)
 	racing := bob.epoch() // he does not know yet, and wraps it for dave too
 	sync(alice, bob, carol, dave)
-	if s, ok := carol.room.Sending(); ok {
+	if s, ok := carol.room.Sending(nil); ok {
 		t.Errorf("she would send with %v, which dave can read (%v)", s.Epoch, s.Epoch == racing.ID)
 	}
 	fresh := carol.epoch()
 	sync(alice, bob, carol, dave)
 	for _, r := range []*replica{alice, bob, carol} {
-		if s, ok := r.room.Sending(); !ok || s.Epoch != fresh.ID || len(s.Missing) > 0 {
+		if s, ok := r.room.Sending(nil); !ok || s.Epoch != fresh.ID || len(s.Missing) > 0 {
 			t.Errorf("%s sends with %+v, %v", r.name, s, ok)
 		}
 		for w := range r.room.Wrapped(deviceOf(dave.device)) {
@@ -425,7 +425,7 @@ func TestRemovalAndEpoch(t *testing.T) {
 	// A removed member's epoch is none to send with, if he leaves himself out.
 	evil := dave.act(&event.Epoch{Suite: event.SuiteClassic, Commit: [32]byte{6}, Wraps: []event.Wrap{{Device: deviceOf(carol.device), Sealed: make([]byte, 80)}}})
 	sync(alice, bob, carol, dave)
-	if s, _ := carol.room.Sending(); s.Epoch == evil.ID {
+	if s, _ := carol.room.Sending(nil); s.Epoch == evil.ID {
 		t.Error("she would send with a secret that dave has made")
 	}
 	checkOrders(t, carol)
@@ -437,13 +437,13 @@ func TestShareOfEpoch(t *testing.T) {
 	said := alice.say("hello")
 	erin := alice.add("erin", event.Member)
 	sync(alice, bob, carol, dave, erin)
-	s, ok := bob.room.Sending()
+	s, ok := bob.room.Sending(nil)
 	if !ok || !slices.Equal(s.Missing, []event.Device{deviceOf(erin.device)}) {
 		t.Fatalf("%+v, %v", s, ok)
 	}
 	bob.act(&event.Share{Suite: event.SuiteClassic, Of: said.Epoch, Wraps: []event.Wrap{{Device: deviceOf(erin.device), Sealed: make([]byte, 80)}}})
 	sync(alice, bob, carol, dave, erin)
-	if s, ok := carol.room.Sending(); !ok || len(s.Missing) > 0 || s.Epoch != said.Epoch {
+	if s, ok := carol.room.Sending(nil); !ok || len(s.Missing) > 0 || s.Epoch != said.Epoch {
 		t.Errorf("%+v, %v", s, ok)
 	}
 	n := 0
@@ -464,9 +464,9 @@ func TestConcurrentEpochs(t *testing.T) {
 	alice.epoch()
 	bob.epoch()
 	sync(alice, bob, carol, dave)
-	a, _ := alice.room.Sending()
+	a, _ := alice.room.Sending(nil)
 	for _, r := range []*replica{bob, carol, dave} {
-		if s, ok := r.room.Sending(); !ok || s.Epoch != a.Epoch {
+		if s, ok := r.room.Sending(nil); !ok || s.Epoch != a.Epoch {
 			t.Errorf("%s sends with another one", r.name)
 		}
 	}

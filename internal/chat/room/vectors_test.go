@@ -78,7 +78,7 @@ func (r *replica) verdict(number map[event.ID]int) string {
 	for _, m := range r.room.Members() {
 		fmt.Fprintf(&b, " %x %v", m.Identity, m.Role)
 	}
-	if s, ok := r.room.Sending(); ok {
+	if s, ok := r.room.Sending(nil); ok {
 		fmt.Fprintf(&b, "\n  send: %d %d\n", number[s.Epoch], len(s.Missing))
 	} else {
 		b.WriteString("\n  send: none\n")

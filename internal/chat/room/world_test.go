@@ -145,7 +145,7 @@ func (r *replica) act(body event.Body) *event.Event {
 func (r *replica) say(text string) *event.Event { return r.content(&event.Text{Text: text}) }
 
 func (r *replica) content(body event.Body) *event.Event {
-	s, ok := r.room.Sending()
+	s, ok := r.room.Sending(nil)
 	if !ok || len(s.Missing) > 0 {
 		s.Epoch = r.epoch().ID
 	}
@@ -214,7 +214,7 @@ func (r *replica) digest() string {
 		}
 		b.WriteByte('\n')
 	}
-	sending, ok := r.room.Sending()
+	sending, ok := r.room.Sending(nil)
 	fmt.Fprintf(&b, "sending %v %v %d\n", ok, sending.Epoch, len(sending.Missing))
 	fmt.Fprintf(&b, "name %q\ninvites %v\n", r.room.Property(event.PropertyName), r.room.Invites(time.UnixMilli(noon)))
 	tips := r.room.Tips()
@@ -279,19 +279,15 @@ func (r *replica) restored() *replica {
 		x.memory[id] = must(ParseNode(n.Append(nil)))
 	}
 	control := func(yield func(*event.Event, Node) bool) {
-		a, l := r.room.acts, r.room.lights
-		for len(a)+len(l) > 0 { // acts in their order; the others anywhere
-			if len(a) > 0 {
-				if !yield(a[0].e, x.memory[a[0].e.ID]) {
-					return
-				}
-				a = a[1:]
-				continue
-			}
-			if !yield(l[0].e, x.memory[l[0].e.ID]) {
+		for _, a := range r.room.acts { // in their order; the others anywhere
+			if !yield(a.e, x.memory[a.e.ID]) {
 				return
 			}
-			l = l[1:]
+		}
+		for id, e := range r.events {
+			if e.Kind.Control() && !isAct(e.Kind) && !yield(e, x.memory[id]) {
+				return
+			}
 		}
 	}
 	x.room = must(Restore(r.w.room, x.memory, control, r.room.Tips(), r.room.Heads()))
