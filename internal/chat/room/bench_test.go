@@ -18,7 +18,7 @@ func crowd(tb testing.TB, members int) *replica {
 		who := keyOf(fmt.Sprint("m", i))
 		alice.act(&event.Add{Member: personOf(who), Role: event.Member})
 		x := w.device(fmt.Sprint("m", i), "1")
-		x.room, x.memory = alice.room, alice.memory // all that it does, alice has
+		x.room, x.memory, x.events = alice.room, alice.memory, alice.events // all that it does, alice has
 		d := x.draft(x.entering(alice.room.Heads()[0].ID, [64]byte{}))
 		must(0, alice.take(must(d.Sign(x.device))))
 	}
@@ -31,15 +31,15 @@ func crowd(tb testing.TB, members int) *replica {
 // A window is a Past that knows the control events and the latest others, as a cache
 // of a database would.
 type window struct {
-	Memory
+	*replica
 	last [256]event.ID
 	n    int
 }
 
 func (w *window) put(id event.ID, n Node) {
-	delete(w.Memory, w.last[w.n%len(w.last)])
+	delete(w.memory, w.last[w.n%len(w.last)])
 	w.last[w.n%len(w.last)] = id
-	w.Memory[id] = n
+	w.memory[id] = n
 	w.n++
 }
 
@@ -48,7 +48,7 @@ func (w *window) put(id event.ID, n Node) {
 func BenchmarkAdd(b *testing.B) {
 	alice := crowd(b, 100)
 	first := alice.say("hello")
-	past := &window{Memory: alice.memory}
+	past := &window{replica: alice}
 	alice.room.past = past
 	raw, prev := first.Bytes(), first
 	events := make([]*event.Event, 0, b.N)

@@ -8,41 +8,57 @@ import (
 
 // Draft returns where the next event of a device goes: room, number and parents. Its
 // time must be greater than after; a body with links has others that it must exceed as well.
-// The parents are the latest event of the device and the newest of the heads
-// that count, so that what nobody has to stand on is not cited.
+// The parents are the latest event of the device and the newest of those that count and that
+// none stands on that does.
 func (r *Room) Draft(d event.Device) (next event.Draft, after uint64) {
 	next = event.Draft{Room: r.id, Seq: 1}
 	own := event.ID{}
 	if x := r.devices[d]; x != nil && x.seq > 0 {
 		own, next.Seq = x.tip, x.seq+1
-	}
-	var others []event.ID
-	room := event.MaxParents
-	if !own.IsZero() {
-		room--
+		next.Parents = []event.ID{own}
 		if n, ok := r.past.Node(own); ok {
 			after = n.Time
 		}
 	}
+	r.dropVoid()
+	var others []event.ID
 	for _, h := range r.Heads() {
-		if len(others) == room {
-			break
+		if h.ID != own && len(next.Parents)+len(others) < event.MaxParents {
+			others, after = append(others, h.ID), max(after, h.Time)
 		}
-		n, ok := r.past.Node(h.ID)
-		if h.ID == own || !ok || !r.Counts(h.ID, n) {
-			continue
-		}
-		others, after = append(others, h.ID), max(after, h.Time)
 	}
-	if own.IsZero() && len(others) == 0 {
-		others, after = []event.ID{r.id}, r.acts[0].e.Time // whoever enters knows the room
-	}
-	slices.SortFunc(others, func(a, b event.ID) int { return event.Key{ID: a}.Compare(event.Key{ID: b}) })
-	if !own.IsZero() {
-		next.Parents = []event.ID{own}
-	}
+	sortIDs(others)
 	next.Parents = append(next.Parents, others...)
 	return next, after
+}
+
+// dropVoid replaces heads that are void by what they stand on, so that nobody has to stand on
+// them, and nobody can hide an event from others by standing on it.
+func (r *Room) dropVoid() {
+	todo := []event.ID{}
+	for id := range r.heads {
+		todo = append(todo, id)
+	}
+	seen := map[event.ID]bool{}
+	for len(todo) > 0 {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		n, ok := r.past.Node(id)
+		if seen[id] || !ok {
+			continue
+		}
+		seen[id] = true
+		if r.Counts(id, n) {
+			r.heads[id] = n.Time
+			continue
+		}
+		delete(r.heads, id)
+		todo = append(todo, r.past.Links(id)...)
+	}
+}
+
+func sortIDs(ids []event.ID) {
+	slices.SortFunc(ids, func(a, b event.ID) int { return event.Key{ID: a}.Compare(event.Key{ID: b}) })
 }
 
 // Cuts returns the cuts of a removal that lets everything stand that is known now: the
@@ -59,6 +75,6 @@ func (r *Room) Cuts(who event.Identity) []event.ID {
 		}
 	}
 	cuts = cuts[max(0, len(cuts)-event.MaxCuts):]
-	slices.SortFunc(cuts, func(a, b event.ID) int { return event.Key{ID: a}.Compare(event.Key{ID: b}) })
+	sortIDs(cuts)
 	return cuts
 }

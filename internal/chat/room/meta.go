@@ -55,6 +55,6 @@ func (r *Room) Invites(at time.Time) []event.ID {
 			all = append(all, a.e.ID)
 		}
 	}
-	slices.SortFunc(all, func(a, b event.ID) int { return event.Key{ID: a}.Compare(event.Key{ID: b}) })
+	sortIDs(all)
 	return all
 }

@@ -20,22 +20,12 @@ type Node struct {
 	Prev event.ID // the event of the same device before it; zero if there is none
 }
 
-// A Past knows the nodes of all events that have been added. Its answer to an ID never
-// changes, but that one which is not there may come.
+// A Past knows all events that have been added. Its answer to an ID never changes, but that
+// one which is not there may come.
 type Past interface {
-	Node(event.ID) (Node, bool)
+	Node(event.ID) (n Node, ok bool)
+	Links(event.ID) []event.ID // [event.Event.Links] of one that is there
 }
-
-// A Memory is a Past in memory.
-type Memory map[event.ID]Node
-
-// Node implements [Past].
-func (m Memory) Node(id event.ID) (Node, bool) {
-	n, ok := m[id]
-	return n, ok
-}
-
-var _ Past = Memory(nil)
 
 var errNode = errors.New("not a node of a room")
 

@@ -165,6 +165,12 @@ func (v *resolver) invited(a, by *act) *place {
 			return nil
 		}
 	}
+	// Nobody who was removed comes back by an invite that is older than that.
+	for _, l := range v.of(a.author).limits {
+		if !l.self && l.rank.Less(a.e.Key()) && l.role == event.Nobody && !by.past.has(l.act) && ended(l) {
+			return nil
+		}
+	}
 	i.uses++
 	return &place{a.author, a.number, a.e.Key(), b.Role}
 }

@@ -185,7 +185,8 @@ func (r *Room) Tips() []Tip {
 	return all
 }
 
-// Heads returns the events that none stands on yet, latest first.
+// Heads returns the events that none stands on yet, latest first. They are what [Room.Draft]
+// chooses from, and may be more on one replica than on another.
 func (r *Room) Heads() []event.Key {
 	all := make([]event.Key, 0, len(r.heads))
 	for id, t := range r.heads {

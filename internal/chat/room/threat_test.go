@@ -373,6 +373,30 @@ func TestPurge(t *testing.T) {
 	checkOrders(t, carol)
 }
 
+// Who is removed cannot hide the removal by standing on it: nobody stands on what is void, and all on
+// what is below.
+func TestHiding(t *testing.T) {
+	_, alice, bob, carol, dave := start(t)
+	removal := alice.remove(dave)
+	sync(alice, bob, carol, dave)
+	hidden := bob.act(&event.Meta{Property: event.PropertyName, Value: []byte("tea")})
+	bob.give(dave)
+	void := []*event.Event{dave.content(&event.Text{Text: "one"}), dave.content(&event.Text{Text: "two"})}
+	sync(alice, bob, carol, dave)
+	next, _ := carol.room.Draft(deviceOf(carol.device))
+	if !slices.Contains(next.Parents, hidden.ID) {
+		t.Errorf("she does not stand on what was hidden: %v", next.Parents)
+	}
+	for _, e := range void {
+		wantCounts(t, carol, e, false)
+		if slices.Contains(next.Parents, e.ID) {
+			t.Error("she stands on what is void")
+		}
+	}
+	wantCounts(t, carol, removal, true)
+	checkOrders(t, carol)
+}
+
 // Nobody can void another's words by a cut of a third.
 func TestCutsOfOthers(t *testing.T) {
 	_, alice, bob, carol, dave := start(t)

@@ -34,7 +34,7 @@ const (
 var written = map[string]*replica{
 	"TestConversation": nil, "TestFork": nil, "TestLastRoleCounts": nil, "TestSeniority": nil, "TestMutualRemoval": nil, "TestRemovedOwnerOnOldBranch": nil,
 	"TestDemotedOwnerOnOldBranch": nil, "TestPurge": nil, "TestLeave": nil, "TestRemovalAndEpoch": nil, "TestShareOfEpoch": nil, "TestConcurrentEpochs": nil,
-	"TestInvite": nil, "TestInviteRace": nil, "TestLeakedInvite/revoked": nil, "TestLeakedInvite/revoked_by_a_junior": nil, "TestLeakedInvite/its_author_is_removed": nil,
+	"TestInvite": nil, "TestInviteRace": nil, "TestLeakedInvite/revoked": nil, "TestLeakedInvite/revoked_by_a_junior": nil, "TestLeakedInvite/its_author_is_removed": nil, "TestLeakedInvite/who_was_removed": nil,
 	"TestStolenDevice": nil, "TestOwnerRemovesDevice": nil,
 }
 

@@ -29,7 +29,7 @@ type replica struct {
 	device   *peer.Key
 	prekey   *event.Prekey
 	room     *Room
-	memory   Memory
+	memory   map[event.ID]Node
 	events   map[event.ID]*event.Event
 }
 
@@ -78,9 +78,18 @@ func (w *world) tick() uint64 { w.clock += 1 << 16; return w.clock }
 
 // open begins the replica's room.
 func (r *replica) open() {
-	r.memory = Memory{}
-	r.room = New(r.w.room, r.memory)
+	r.memory = map[event.ID]Node{}
+	r.room = New(r.w.room, r)
 }
+
+var _ Past = (*replica)(nil)
+
+func (r *replica) Node(id event.ID) (Node, bool) {
+	n, ok := r.memory[id]
+	return n, ok
+}
+
+func (r *replica) Links(id event.ID) []event.ID { return r.events[id].Links() }
 
 func (w *world) made(r *replica, e *event.Event) *event.Event {
 	w.events = append(w.events, e)
@@ -222,7 +231,6 @@ func (r *replica) digest() string {
 	for _, t := range tips {
 		fmt.Fprintf(&b, "tip %x %v %d %d\n", t.Device[:4], t.ID, t.Seq, t.Fork)
 	}
-	fmt.Fprintf(&b, "heads %v\n", r.room.Heads())
 	for _, e := range r.sorted() {
 		n := r.memory[e.ID]
 		fmt.Fprintf(&b, "%v %v %v %v %d\n", e.ID, e.Kind, r.counts(e), r.room.Role(e.ID, n), r.room.Forked(e.Device))
@@ -274,7 +282,7 @@ func checkOrders(t *testing.T, r *replica) {
 
 // restored returns a replica of records.
 func (r *replica) restored() *replica {
-	x := &replica{w: r.w, memory: Memory{}, events: r.events}
+	x := &replica{w: r.w, memory: map[event.ID]Node{}, events: r.events}
 	for id, n := range r.memory {
 		x.memory[id] = must(ParseNode(n.Append(nil)))
 	}
@@ -290,6 +298,6 @@ func (r *replica) restored() *replica {
 			}
 		}
 	}
-	x.room = must(Restore(r.w.room, x.memory, control, r.room.Tips(), r.room.Heads()))
+	x.room = must(Restore(r.w.room, x, control, r.room.Tips(), r.room.Heads()))
 	return x
 }
