@@ -67,6 +67,7 @@ var Rules = []Rule{
 	{"internal/share/glob", nil, "patterns of paths, without a file"},
 	{"internal/share/scan", []string{"internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/tree"}, "files that are shared where they are, whoever fetches them"},
 	{"internal/chat/rbsr", nil, "it knows keys, and not of what"},
+	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},

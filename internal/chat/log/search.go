@@ -1,0 +1,113 @@
+package log
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// A Query is what is searched for. What is in it is text of people: no text is an error.
+type Query struct {
+	// Text has words, all of which must be there; a word that ends in * stands for all that
+	// begin so, and "in quotes" are words that follow each other. Case and accents do not matter.
+	Text   string
+	Author ID    // if it is not zero, who has written it
+	Prefix bool  // the last word may be the beginning of one, as somebody types it
+	Older  int64 // than the last result of a search before; 0 = from the newest on
+	Limit  int
+}
+
+const (
+	maxQuery = 1 << 10 // bytes
+	maxTerms = 32
+)
+
+// Search returns events that are shown, those that came last first, and a number for the next search. It
+// is 0 if there is nothing more.
+func (r *Room) Search(ctx context.Context, q Query) (events []Event, older int64, err error) {
+	return r.log.search(ctx, q, r.first(), r.last())
+}
+
+// Search is [Room.Search] in all rooms.
+func (l *Log) Search(ctx context.Context, q Query) (events []Event, older int64, err error) {
+	return l.search(ctx, q, 0, 1<<63-1)
+}
+
+func (l *Log) search(ctx context.Context, q Query, first, last int64) (events []Event, older int64, err error) {
+	if q.Older != 0 {
+		last = min(last, q.Older-1)
+	}
+	limit := max(min(q.Limit, MaxPage), 1)
+	var numbers []int64
+	err = l.db.View(ctx, func(tx *sql.Tx) error {
+		var author int64
+		if q.Author != (ID{}) {
+			if err := tx.QueryRowContext(ctx, `SELECT coalesce((SELECT n FROM chat_names WHERE id = ?), 0)`, q.Author[:]).Scan(&author); err != nil || author == 0 {
+				return err
+			}
+		}
+		match := expression(q, author)
+		if match == "" {
+			return nil
+		}
+		events, err = l.rows(ctx, tx, &numbers, `SELECT e.n, `+columns+` FROM chat_text JOIN chat_events e ON e.n = chat_text.rowid
+			WHERE chat_text MATCH ? AND chat_text.rowid BETWEEN ? AND ? AND e.status IN (1, 4) ORDER BY chat_text.rowid DESC LIMIT ?`, match, first, last, limit)
+		return err
+	})
+	if len(numbers) == limit {
+		older = numbers[limit-1]
+	}
+	return events, older, err
+}
+
+// expression writes a query in the language of FTS5, in which each word is quoted. It is
+// empty if nothing is searched for.
+func expression(q Query, author int64) string {
+	var all []string
+	if author != 0 {
+		all = append(all, `author : "`+strconv.FormatInt(author, 10)+`"`)
+	}
+	terms := terms(q.Text)
+	if q.Prefix && len(terms) > 0 && strings.HasSuffix(terms[len(terms)-1], `"`) {
+		terms[len(terms)-1] += "*"
+	}
+	if len(terms) > 0 {
+		all = append(all, "text : ("+strings.Join(terms, " AND ")+")")
+	}
+	return strings.Join(all, " AND ")
+}
+
+// terms returns the words and phrases of a text, each quoted.
+func terms(text string) (terms []string) {
+	if len(text) > maxQuery {
+		text = text[:maxQuery]
+	}
+	text = strings.ToValidUTF8(text, " ")
+	for text != "" && len(terms) < maxTerms {
+		var term string
+		if rest, ok := strings.CutPrefix(text, `"`); ok {
+			term, text, _ = strings.Cut(rest, `"`)
+		} else {
+			end := strings.IndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || r == '"' })
+			if end < 0 {
+				end = len(text)
+			}
+			term, text = text[:end], text[end:]
+		}
+		text = strings.TrimLeftFunc(text, unicode.IsSpace)
+		// What has no letter and no digit in it is nothing that could be found.
+		if !strings.ContainsFunc(term, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+			continue
+		}
+		beginning := strings.HasSuffix(term, "*") || strings.HasPrefix(text, "*")
+		text = strings.TrimPrefix(text, "*")
+		term = `"` + strings.ReplaceAll(term, "\x00", " ") + `"`
+		if beginning {
+			term += "*"
+		}
+		terms = append(terms, term)
+	}
+	return terms
+}
