@@ -6,12 +6,13 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A Query is what is searched for. What is in it is text of people: no text is an error.
 type Query struct {
 	// Text has words, all of which must be there; a word that ends in * stands for all that
-	// begin so, and "in quotes" are words that follow each other. Case and accents do not matter.
+	// begin so, with at least two letters, and "in quotes" are words that follow each other. Case and accents do not matter.
 	Text   string
 	Author ID    // if it is not zero, who has written it
 	Prefix bool  // the last word may be the beginning of one, as somebody types it
@@ -22,6 +23,10 @@ type Query struct {
 const (
 	maxQuery = 1 << 10 // bytes
 	maxTerms = 32
+
+	// minPrefix is how many letters the beginning of a word must have: what begins with one letter may be
+	// every message of a room.
+	minPrefix = 2
 )
 
 // Search returns events that are shown, those that came last first, and a number for the next search. It
@@ -70,7 +75,7 @@ func expression(q Query, author int64) string {
 		all = append(all, `author : "`+strconv.FormatInt(author, 10)+`"`)
 	}
 	terms := terms(q.Text)
-	if q.Prefix && len(terms) > 0 && strings.HasSuffix(terms[len(terms)-1], `"`) {
+	if q.Prefix && len(terms) > 0 && strings.HasSuffix(terms[len(terms)-1], `"`) && letters(terms[len(terms)-1]) >= minPrefix {
 		terms[len(terms)-1] += "*"
 	}
 	if len(terms) > 0 {
@@ -101,7 +106,7 @@ func terms(text string) (terms []string) {
 		if !strings.ContainsFunc(term, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
 			continue
 		}
-		beginning := strings.HasSuffix(term, "*") || strings.HasPrefix(text, "*")
+		beginning := (strings.HasSuffix(term, "*") || strings.HasPrefix(text, "*")) && letters(term) >= minPrefix
 		text = strings.TrimPrefix(text, "*")
 		term = `"` + strings.ReplaceAll(term, "\x00", " ") + `"`
 		if beginning {
@@ -110,4 +115,13 @@ func terms(text string) (terms []string) {
 		terms = append(terms, term)
 	}
 	return terms
+}
+
+// letters returns how many letters and digits the last word of a term has.
+func letters(term string) (n int) {
+	words := strings.FieldsFunc(term, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+	if len(words) > 0 {
+		n = utf8.RuneCountInString(words[len(words)-1])
+	}
+	return n
 }

@@ -41,7 +41,7 @@ CREATE INDEX chat_held ON chat_events (room, time) WHERE status = 3;
 CREATE VIEW chat_words AS SELECT n, text, author FROM chat_events WHERE text IS NOT NULL;
 CREATE VIRTUAL TABLE chat_text USING fts5(
 	text, author,
-	content='chat_words', content_rowid='n', tokenize='unicode61 remove_diacritics 2'
+	content='chat_words', content_rowid='n', tokenize='unicode61 remove_diacritics 2', prefix='2'
 );
 INSERT INTO chat_text (chat_text, rank) VALUES ('secure-delete', 1);
 CREATE TABLE chat_heads (                              -- events that are nobody's parents

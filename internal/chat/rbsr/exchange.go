@@ -9,7 +9,7 @@ const (
 	split     = 16 // parts of a range
 	leaf      = 32 // keys that are listed rather than split
 	maxRounds = 24 // messages that one side takes: sets of honest sides need eight
-	maxNeed   = 1 << 16
+	maxNeed   = 1 << 15
 )
 
 // An Exchange is one side of a reconciliation. The side that begins it sends the first

@@ -1,0 +1,184 @@
+package meet
+
+import (
+	"time"
+)
+
+const (
+	maxOrphans = 10_000
+	maxWalk    = 64 // parents' parents that are asked for; where more are missing, comparing is better
+	orphanTime = time.Minute
+	maxKnown   = 8192
+)
+
+// orphans are events whose parents are not there, and which parents are. Room.mu guards it.
+type orphans struct {
+	all     map[[32]byte]*orphan
+	waiting map[[32]byte][]*orphan // by a parent that is missing
+	known   map[[32]byte]bool      // events that were kept lately,
+	older   map[[32]byte]bool      // and before these
+}
+
+type orphan struct {
+	candidate
+	missing int
+	since   time.Time
+}
+
+// know notes that an event is there.
+func (o *orphans) know(id [32]byte) {
+	if len(o.known) >= maxKnown || o.known == nil {
+		o.known, o.older = map[[32]byte]bool{}, o.known
+	}
+	o.known[id] = true
+}
+
+// knows tells whether an event is there for certain.
+func (o *orphans) knows(id [32]byte) bool { return o.known[id] || o.older[id] }
+
+// hold keeps an event until its parents have come, and asks who has sent it for them.
+func (r *Room) hold(c candidate, missing [][32]byte, now time.Time) {
+	o := &r.orphans
+	if len(o.all) >= maxOrphans || !r.held.Take(int64(len(c.Bytes)), false) {
+		c.from.compare(soon)
+		return
+	}
+	if o.all == nil {
+		o.all, o.waiting = map[[32]byte]*orphan{}, map[[32]byte][]*orphan{}
+	}
+	child := &orphan{c, len(missing), now}
+	o.all[c.ID] = child
+	for _, p := range missing {
+		o.waiting[p] = append(o.waiting[p], child)
+		if !c.from.catching() {
+			o.askFor(r, c.from, p)
+		}
+	}
+}
+
+// askFor asks a session for a parent.
+func (o *orphans) askFor(r *Room, x *session, id [32]byte) {
+	switch {
+	case o.all[id] != nil || r.asked[id] != nil:
+	case len(x.parents) >= maxWalk:
+		x.compare(soon)
+	default:
+		x.parents = append(x.parents, id)
+		r.asked[id] = x
+		x.kick()
+	}
+}
+
+// ask asks a session for the parents that are missing of what it has brought.
+func (o *orphans) ask(r *Room, x *session) {
+	for id, children := range o.waiting {
+		if children[0].from == x {
+			o.askFor(r, x, id)
+		}
+	}
+}
+
+// need tells whether one of these events is a parent that is still missing.
+func (o *orphans) need(ids map[[32]byte]bool) bool {
+	for id := range ids {
+		if len(o.waiting[id]) > 0 && o.all[id] == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// release returns the events that have waited for this one only.
+func (o *orphans) release(r *Room, id [32]byte) (free []candidate) {
+	for _, child := range o.waiting[id] {
+		if child.missing--; child.missing == 0 {
+			free = append(free, child.candidate)
+			delete(o.all, child.ID)
+			r.held.Give(int64(len(child.Bytes)))
+		}
+	}
+	delete(o.waiting, id)
+	return free
+}
+
+// sweep gives up events that have waited too long. Who has sent them, and nothing before them, loses the session.
+func (r *Room) sweep(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := &r.orphans
+	gone := false
+	for id, child := range o.all {
+		if now.Sub(child.since) < orphanTime {
+			continue
+		}
+		gone = true
+		delete(o.all, id)
+		r.held.Give(int64(len(child.Bytes)))
+		if !child.from.catching() {
+			child.from.end(errOrphans)
+		}
+	}
+	if !gone {
+		return
+	}
+	clear(o.waiting)
+	for _, child := range o.all {
+		child.missing = 0
+		for _, p := range child.Parents {
+			if !o.knows(p) {
+				o.waiting[p] = append(o.waiting[p], child)
+				child.missing++
+			}
+		}
+	}
+}
+
+// clear forgets all.
+func (o *orphans) clear(r *Room) {
+	for _, child := range o.all {
+		r.held.Give(int64(len(child.Bytes)))
+	}
+	*o = orphans{}
+}
+
+// slots count the events of each author in each ten seconds, by the events' own times: what was
+// said slowly is taken at once, however late it comes.
+type slots map[slot]int
+
+type slot struct {
+	author [32]byte
+	at     int64 // in slotTime since 1970
+}
+
+const (
+	slotTime = 10 * time.Second
+	recent   = 10 * time.Minute // what is older is not counted: it is history
+	maxSlots = 8192             // for those above, all authors have one together
+)
+
+// take counts an event. If it is one too many, it returns until when it must wait.
+func (s *slots) take(b *Blob, limit int, now time.Time) (until time.Time, ok bool) {
+	at := time.UnixMilli(int64(b.Time >> 16))
+	if b.Author == ([32]byte{}) || now.Sub(at) > recent {
+		return until, true
+	}
+	k := slot{b.Author, at.UnixNano() / int64(slotTime)}
+	if *s == nil {
+		*s = slots{}
+	}
+	if _, there := (*s)[k]; !there && len(*s) >= maxSlots {
+		for old := range *s {
+			if old.at < now.Add(-recent).UnixNano()/int64(slotTime) {
+				delete(*s, old)
+			}
+		}
+		if len(*s) >= maxSlots {
+			k.author = [32]byte{}
+		}
+	}
+	if (*s)[k] >= limit {
+		return at.Add(recent + slotTime), false
+	}
+	(*s)[k]++
+	return until, true
+}

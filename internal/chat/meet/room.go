@@ -1,0 +1,268 @@
+package meet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/account"
+	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// A Room is a room that members meet in. Its methods may be called from any goroutine.
+//
+//	connect  opens streams with members
+//	admit    takes what has come: what is new goes to the Set, and on to others
+type Room struct {
+	Config
+	m       *Meeting
+	held    account.Account
+	ctx     context.Context //nolint:containedctx // it lives as long as the Room
+	stop    context.CancelCauseFunc
+	working sync.WaitGroup
+	arrived chan struct{} // has room for one: there is something for admit
+	look    chan struct{} // has room for one: there is something for connect
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	sessions map[peer.ID]*session
+	inbox    []arrival
+	asked    map[[32]byte]*session  // of whom an event is asked for
+	later    map[[32]byte]time.Time // events that are not asked for until then
+	orphans  orphans
+	slots    slots
+	trials   map[peer.ID]*trial
+}
+
+// Open has the room met in until Close is called.
+func (m *Meeting) Open(c Config) *Room {
+	r := &Room{Config: c, m: m, held: account.Account{Limit: maxRoomHeld, Parent: &m.held},
+		arrived: make(chan struct{}, 1), look: make(chan struct{}, 1), sessions: map[peer.ID]*session{},
+		asked: map[[32]byte]*session{}, later: map[[32]byte]time.Time{}, trials: map[peer.ID]*trial{}}
+	if r.Rate == 0 {
+		r.Rate = DefaultRate
+	}
+	r.ctx, r.stop = context.WithCancelCause(context.Background())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		r.closed = true
+		r.stop(errClosed)
+		return r
+	}
+	m.rooms[r] = true
+	r.working.Go(r.connect)
+	r.working.Go(r.admit)
+	return r
+}
+
+// Close ends all sessions and waits for them.
+func (r *Room) Close() {
+	r.m.mu.Lock()
+	delete(r.m.rooms, r)
+	r.m.mu.Unlock()
+	r.mu.Lock()
+	r.closed = true
+	for _, x := range r.sessions {
+		x.end(errClosed)
+	}
+	r.mu.Unlock()
+	r.stop(errClosed)
+	r.working.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.orphans.clear(r)
+}
+
+// fail ends all sessions: nothing can be kept any more.
+func (r *Room) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, x := range r.sessions {
+		x.end(err)
+	}
+	r.stop(err)
+}
+
+// Push tells all who are connected of events that are new in the Set, made here.
+func (r *Room) Push(blobs ...Blob) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range blobs {
+		r.orphans.know(blobs[i].ID)
+	}
+	r.push(nil, blobs)
+}
+
+// push tells all but one.
+func (r *Room) push(but *session, blobs []Blob) {
+	for _, x := range r.sessions {
+		if x != but {
+			x.push(blobs)
+		}
+	}
+}
+
+// Say sends a note to all who are connected: what is never kept, and may be lost.
+func (r *Room) Say(note []byte) {
+	if len(note) > MaxNote {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.sessions {
+		if len(x.notes) == maxNotes {
+			x.notes = x.notes[1:] // the older ones are about what was
+		}
+		x.notes = append(x.notes, note)
+		x.kick()
+	}
+}
+
+// MarksChanged has all who are connected told of new marks in the Set.
+func (r *Room) MarksChanged() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.sessions {
+		x.marks = true
+		x.kick()
+	}
+}
+
+// MembersChanged has streams opened with new members, and those ended with who is none any more.
+func (r *Room) MembersChanged() {
+	members := r.Members()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, x := range r.sessions {
+		if !slices.Contains(members, id) {
+			x.end(ErrGone)
+		}
+	}
+	wake(r.look)
+}
+
+func (r *Room) member(who peer.ID) bool { return slices.Contains(r.Members(), who) }
+
+// A Peer is somebody with whom a Room is connected.
+type Peer struct {
+	ID    peer.ID
+	Since time.Time
+	Equal time.Time // when both were last known to have the same; zero = not yet
+}
+
+// Peers returns who is connected.
+func (r *Room) Peers() (peers []Peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, x := range r.sessions {
+		peers = append(peers, Peer{id, x.began, x.equal})
+	}
+	return peers
+}
+
+// run has a session go on until it ends. Both sides have shown that they know the room.
+func (r *Room) run(x *session) error {
+	if err := r.join(x); err != nil {
+		transport.Abort(x.stream, err)
+		return err
+	}
+	defer r.working.Done()
+	r.tell(x.peer, "is connected", nil)
+	var all sync.WaitGroup
+	all.Go(x.write)
+	all.Go(x.hangUp)
+	x.end(x.read())
+	all.Wait()
+	err := r.leave(x)
+	r.tell(x.peer, "is not connected any more", err)
+	return err
+}
+
+func (r *Room) tell(who peer.ID, what string, err error) {
+	if r.Event != nil {
+		r.Event(who, what, err)
+	}
+}
+
+// join decides whether a session may be. Of two with the same peer, the later one counts if the same side
+// has opened it, for then the earlier one is dead, and else the one that the lesser of the two has opened: both sides decide alike.
+func (r *Room) join(x *session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.sessions[x.peer]
+	switch {
+	case r.closed:
+		return errClosed
+	case r.shunned(x.peer):
+		return errShunned
+	case old == nil && len(r.sessions) >= maxSessions:
+		return errBusy
+	case old != nil && old.opener != x.opener && old.opener.String() < x.opener.String():
+		return errTwice
+	case old != nil:
+		old.end(errTwice)
+	}
+	r.sessions[x.peer] = x
+	r.working.Add(1)
+	x.began = time.Now()
+	x.marks, x.check, x.checkAt = true, x.opener != x.peer, x.began
+	x.stream.SetDeadline(time.Time{}) //nolint:errcheck // the read that follows shows it
+	return nil
+}
+
+// leave takes a session out, and has others asked for what it was asked for.
+func (r *Room) leave(x *session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sessions[x.peer] == x {
+		delete(r.sessions, x.peer)
+	}
+	for _, w := range x.asking {
+		r.unask(x, w)
+	}
+	x.dropPushes()
+	for _, o := range r.sessions {
+		o.kick()
+	}
+	wake(r.look)
+	why := context.Cause(x.ctx)
+	switch {
+	case errors.Is(why, io.EOF):
+		return nil
+	case errors.Is(why, errWire), errors.Is(why, errInvalid), errors.Is(why, rbsr.ErrMessage), errors.Is(why, errLies), errors.Is(why, errOrphans):
+		r.shun(x.peer)
+	}
+	return why
+}
+
+// unask notes that a question is not open any more.
+func (r *Room) unask(x *session, w *want) {
+	for _, id := range w.ids {
+		if r.asked[id] == x {
+			delete(r.asked, id)
+		}
+	}
+	delete(x.asking, w.number)
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func keysOf(blobs []Blob) []rbsr.Key {
+	keys := make([]rbsr.Key, len(blobs))
+	for i := range blobs {
+		keys[i] = blobs[i].Key
+	}
+	return keys
+}
