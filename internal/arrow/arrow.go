@@ -68,6 +68,7 @@ var Rules = []Rule{
 	{"internal/share/scan", []string{"internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/tree"}, "files that are shared where they are, whoever fetches them"},
 	{"internal/chat/rbsr", nil, "it knows keys, and not of what"},
 	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
+	{"internal/chat/meet", []string{"internal/account", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
@@ -142,6 +143,7 @@ var Bans = []Ban{
 	{"internal/chat/event", "os", "it opens no files"},
 	{"internal/chat/room", "net", "it opens no sockets"},
 	{"internal/chat/room", "os", "it opens no files"},
+	{"internal/chat/meet", "net", "it opens no sockets: it is given a network"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
 

@@ -166,7 +166,7 @@ func (r *Room) ready(candidates []candidate, lacking map[[32]byte]bool) (ready [
 		ready = append(ready, c)
 		for n := len(ready) - 1; n < len(ready); n++ {
 			delete(lacking, ready[n].ID)
-			ready = append(ready, r.orphans.release(r, ready[n].ID)...)
+			ready = append(ready, r.orphans.release(ready[n].ID)...)
 		}
 	}
 	return ready
@@ -180,6 +180,7 @@ func (r *Room) settle(part []arrival, ready []candidate) {
 	asked := map[*session]int{}
 	fresh := ready[:0]
 	for _, c := range ready {
+		r.orphans.kept(r, c.ID)
 		if !index.Has(c.Key) {
 			r.postpone(c.ID, now.Add(laterTime))
 			continue
@@ -246,5 +247,10 @@ func (r *Room) answered(x *session, number uint64) {
 
 // catching tells whether what the session asks for will bring parents of what it has brought.
 func (x *session) catching() bool {
-	return x.ours.x != nil || x.theirs.x != nil || len(x.needs) > 0 || len(x.asking) > 0
+	for _, w := range x.asking {
+		if !w.parents {
+			return true
+		}
+	}
+	return x.ours.x != nil || x.theirs.x != nil || x.more || len(x.needs) > 0
 }

@@ -15,7 +15,7 @@ const (
 	lastWait  = 5 * time.Minute
 	shunTime  = 10 * time.Minute // or if it has sent what nobody honest sends
 	stayed    = time.Minute      // a session that lasted so long was good
-	yield     = 2 * time.Second  // the lesser of two opens first
+	yield     = time.Second      // until one opens who would rather be asked
 )
 
 // A trial is how it went with somebody.
@@ -70,13 +70,13 @@ func (r *Room) dial() time.Duration {
 		t := r.trials[id]
 		if t == nil {
 			t = &trial{wait: firstWait}
-			if id.String() < self.String() {
-				t.next = now.Add(yield)
+			if _, linked := links[id]; linked || id.String() < self.String() {
+				t.next = now.Add(yield) // the other one may be about to ask
 			}
 			r.trials[id] = t
 		}
 		if links[id].After(t.tried) && t.wait > firstWait && t.wait < shunTime {
-			t.next, t.wait = now, firstWait
+			t.next, t.wait = now.Add(yield), firstWait
 		}
 		switch {
 		case t.busy || r.sessions[id] != nil:

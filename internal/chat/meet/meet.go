@@ -154,7 +154,7 @@ var (
 	errSilent  = errors.New("it does not answer any more")
 	errLies    = errors.New("it has said that it has what it has not")
 	errOrphans = errors.New("it has sent an event without those before it")
-	errInvalid = errors.New("it has sent an event that is not valid")
+	errInvalid = errors.New("it has sent an event or a mark that is not valid")
 	errTwice   = errors.New("there is another stream with it")
 	errShunned = errors.New("it has sent what nobody honest sends")
 )

@@ -88,17 +88,24 @@ func (o *orphans) need(ids map[[32]byte]bool) bool {
 	return false
 }
 
-// release returns the events that have waited for this one only.
-func (o *orphans) release(r *Room, id [32]byte) (free []candidate) {
+// release returns the events that have waited for this one only. They are orphans until they are kept, so
+// that nobody asks for them meanwhile.
+func (o *orphans) release(id [32]byte) (free []candidate) {
 	for _, child := range o.waiting[id] {
 		if child.missing--; child.missing == 0 {
 			free = append(free, child.candidate)
-			delete(o.all, child.ID)
-			r.held.Give(int64(len(child.Bytes)))
 		}
 	}
 	delete(o.waiting, id)
 	return free
+}
+
+// kept ends the waiting of an event.
+func (o *orphans) kept(r *Room, id [32]byte) {
+	if child := o.all[id]; child != nil {
+		delete(o.all, id)
+		r.held.Give(int64(len(child.Bytes)))
+	}
 }
 
 // sweep gives up events that have waited too long. Who has sent them, and nothing before them, loses the session.
@@ -112,8 +119,7 @@ func (r *Room) sweep(now time.Time) {
 			continue
 		}
 		gone = true
-		delete(o.all, id)
-		r.held.Give(int64(len(child.Bytes)))
+		o.kept(r, id)
 		if !child.from.catching() {
 			child.from.end(errOrphans)
 		}

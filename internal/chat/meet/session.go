@@ -163,7 +163,10 @@ func (x *session) take(kind byte, p []byte) error {
 		if err := x.marked.WaitN(x.ctx, len(p)); err != nil {
 			return err
 		}
-		return x.room.Set.TakeMarks(x.ctx, x.peer, rows)
+		if err := x.room.Set.TakeMarks(x.ctx, x.peer, rows); err != nil {
+			return fmt.Errorf("%w: %w", errInvalid, err)
+		}
+		return nil
 	case frameNote:
 		if len(p) == 0 || len(p) > MaxNote {
 			return errWire

@@ -1,0 +1,312 @@
+package meet
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Whatever a stranger does before it has named a room ends soon.
+func TestStrangers(t *testing.T) {
+	peertest.Hostile(t, 2*silence, func(s transport.Stream) {
+		n := new(peertest.World).Node("self", nil)
+		m := New(n)
+		defer m.Close()
+		m.handle(s)
+	}, nil)
+}
+
+// frame makes a frame as somebody does who does not care for limits.
+func frame(kind byte, content ...byte) []byte {
+	return append([]byte{kind, byte(len(content) >> 16), byte(len(content) >> 8), byte(len(content))}, content...)
+}
+
+func rows(bs ...[]byte) (p []byte) {
+	for _, b := range bs {
+		p = appendRow(p, b)
+	}
+	return p
+}
+
+func pushes(blobs ...Blob) (p []byte) {
+	for _, b := range blobs {
+		p = append(p, frame(framePush, rows(b.Bytes)...)...)
+	}
+	return p
+}
+
+// frames are what members send who do not keep to the rules, and whether that ends the session.
+func frames() map[string]struct {
+	p    []byte
+	ends bool
+} {
+	type row = struct {
+		p    []byte
+		ends bool
+	}
+	lost := event(1<<40, "x", "lost")
+	var deep []byte
+	for _, b := range slices.Backward(chain("deep", 1<<40, 20_000)) {
+		deep = append(deep, pushes(b)...)
+	}
+	whole := append([]byte{0, 1, 0, 0, 1}, make([]byte, 16)...)
+	return map[string]row{
+		"a frame that is too long":       {[]byte{framePush, 0xff, 0xff, 0xff}, true},
+		"a message that is too long":     {[]byte{frameSync, 4, 0, 2}, true},
+		"an unknown frame":               {frame(99, 1, 2, 3), false},
+		"a second hello":                 {frame(frameHello, make([]byte, 33)...), true},
+		"gone":                           {frame(frameGone), true},
+		"half a frame":                   {frame(framePush, 5, 1), true},
+		"no event":                       {frame(framePush), true},
+		"an empty event":                 {frame(framePush, 0), true},
+		"an event that is too long":      {frame(framePush, rows(make([]byte, MaxEvent+1))...), true},
+		"an event that is not valid":     {pushes(Blob{Bytes: append(event(1, "x", "").Bytes, "invalid"...)}), true},
+		"an endless number":              {frame(framePush, bytes.Repeat([]byte{0xff}, 40)...), true},
+		"a number in a long form":        {frame(framePush, 0x81, 0), true},
+		"an answer without a question":   {frame(frameEvents, append([]byte{9}, rows(lost.Bytes)...)...), true},
+		"an end without a question":      {frame(frameEnd, 77), true},
+		"an end with more":               {frame(frameEnd, 1, 2), true},
+		"a question for nothing":         {frame(frameWant, 1), true},
+		"half an ID":                     {frame(frameWant, make([]byte, 1+33)...), true},
+		"a question for too many":        {frame(frameWant, make([]byte, 1+32*(maxAsked+1))...), true},
+		"too many questions":             {bytes.Repeat(frame(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
+		"questions for what is not":      {frame(frameWant, make([]byte, 1+32)...), false},
+		"an answer to no exchange":       {frame(frameSync, 1, 1, 0, 0, 0), true},
+		"an exchange of nobody":          {frame(frameSync, 2, 1, 0, 0, 0), true},
+		"half an exchange":               {frame(frameSync, 0, 1), true},
+		"many exchanges at once":         {bytes.Repeat(frame(frameSync, whole...), 100), true},
+		"rubbish as a mark":              {frame(frameMarks, rows([]byte("invalid"))...), true},
+		"a mark that is too long":        {frame(frameMarks, rows(make([]byte, MaxRow+1))...), true},
+		"no marks":                       {frame(frameMarks), true},
+		"an empty note":                  {frame(frameNote), true},
+		"a note that is too long":        {frame(frameNote, make([]byte, MaxNote+1)...), true},
+		"100,000 notes":                  {bytes.Repeat(frame(frameNote, 1), 100_000), false},
+		"an event without its parents":   {pushes(event(1<<41, "x", "child", lost.ID)), true},
+		"20,000 events, the last first":  {deep, false},
+		"an event that is its own past":  {pushes(event(5, "x", "early", lost.ID), lost), false},
+		"the same event 100,000 times":   {bytes.Repeat(pushes(lost), 100_000), false},
+		"10,000 events without parents":  {pushes(strays(10_000, 100)...), false},
+		"events of 64 KiB without those": {pushes(strays(1000, 64<<10)...), false},
+	}
+}
+
+// strays are events whose parents nobody has.
+func strays(n, size int) (blobs []Blob) {
+	for i := range n {
+		blobs = append(blobs, event(1<<41+uint64(i), "stray", string(make([]byte, size)), sha256.Sum256(fmt.Appendf(nil, "nothing %d", i))))
+	}
+	return blobs
+}
+
+// A member who does not keep to the rules hurts nobody but itself: others get what is said, what is held is
+// bounded and given back, and who has broken the rules is not let in again for a while.
+func TestHostileMembers(t *testing.T) {
+	for name, c := range frames() {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, w *world) {
+				a := w.party("a")
+				bad := w.Node("bad", nil)
+				defer bad.Close() //nolint:errcheck // it returns nil
+				a.Members = func() []peer.ID { return append(w.members(), bad.Self()) }
+				s := enter(t, bad, a)
+				played := make(chan struct{})
+				most := int64(0)
+				go func() {
+					defer close(played)
+					s.Write(c.p)                 //nolint:errcheck // hostile
+					time.Sleep(90 * time.Second) // reads nothing meanwhile
+					s.Close()                    //nolint:errcheck // it returns nil
+				}()
+				for range 100 {
+					time.Sleep(10 * time.Millisecond)
+					synctest.Wait()
+					most = max(most, a.meet.held.Used())
+				}
+				if most > maxRoomHeld+maxFrame {
+					t.Errorf("%d bytes are held for it", most)
+				}
+				b := w.party("b")
+				a.MembersChanged()
+				time.Sleep(3 * time.Second)
+				e := a.say("hello")
+				time.Sleep(time.Second)
+				if !b.has(e) {
+					t.Error("another one has not got what was said")
+				}
+				<-played
+				synctest.Wait()
+				_, err := try(bad, a)
+				if shut := err != nil; shut != c.ends && name != "gone" {
+					t.Errorf("it may come again: %v, want %v; %q", !shut, !c.ends, a.said)
+				}
+			})
+		})
+	}
+}
+
+// try opens a stream as a member does.
+func try(from *peertest.Node, to *party) (transport.Stream, error) {
+	s, err := from.Open(to.ctx, to.node.Self(), Proto)
+	if err != nil {
+		return nil, err
+	}
+	writeHello(s, tag(secret, from.Self(), to.node.Self())) //nolint:errcheck // the answer tells
+	p := make([]byte, headSize+33)
+	if _, err := io.ReadFull(s, p); err != nil {
+		return nil, err
+	}
+	s.SetReadDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the read tells
+	if _, err := s.Read(p[:1]); err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+		return nil, err
+	}
+	s.SetReadDeadline(time.Time{}) //nolint:errcheck // the next read tells
+	return s, nil
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func enter(t *testing.T, from *peertest.Node, to *party) transport.Stream {
+	t.Helper()
+	s, err := try(from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A liar says that it has events, and does not give them.
+func TestLiar(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		good := w.party("good", with(chain("good", 1<<40, 100)...))
+		a := w.party("a")
+		liar := w.Node("liar", nil)
+		defer liar.Close() //nolint:errcheck // it returns nil
+		a.Members = func() []peer.ID { return append(w.members(), liar.Self()) }
+		w.Break(a.node, good.node)
+		var claims rbsr.Set
+		for _, e := range good.set.order {
+			claims.Add(good.set.events[e].Key)
+		}
+		s := enter(t, liar, a)
+		lied := make(chan error, 1)
+		go func() {
+			x, m := rbsr.Begin(&claims, rbsr.Key{})
+			s.Write(frame(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
+			in := bufio.NewReader(s)
+			for {
+				kind, p, err := readFrame(in)
+				switch {
+				case err != nil:
+					lied <- err
+					return
+				case kind == frameSync && p[0] == 1:
+					if m, _ := x.Take(p[1:]); m != nil {
+						s.Write(frame(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
+					}
+				case kind == frameWant:
+					n, _, _ := number(p)
+					s.Write(frame(frameEnd, binary.AppendUvarint(nil, n)...)) //nolint:errcheck // hostile
+				}
+			}
+		}()
+		if err := <-lied; errors.Is(err, io.EOF) {
+			t.Errorf("the liar's stream has ended in order: %v", err)
+		}
+		w.Heal(a.node, good.node)
+		w.equal(10 * time.Minute)
+	})
+}
+
+// Of a flood of one author only so much is taken at once as the rate allows, and what others say
+// arrives as ever. Later all have the same.
+func TestFlood(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		limited := func(c *Config) { c.Rate = DefaultRate }
+		flooder, a, b := w.party("flooder"), w.party("a", limited), w.party("b", limited)
+		time.Sleep(5 * time.Second)
+		flood := chain("flooder", clock(), 500)
+		for i := range flood {
+			flood[i] = event(clock()+uint64(i), "flooder", fmt.Sprint(i))
+		}
+		flooder.add(flood...)
+		flooder.Push(flood...)
+		time.Sleep(time.Second)
+		if n := a.set.index.Len(); n > 2*DefaultRate {
+			t.Errorf("a has taken %d events", n)
+		}
+		e := a.say("hello")
+		time.Sleep(time.Second)
+		if !b.has(e) {
+			t.Error("b has not got what a says")
+		}
+		w.equal(time.Hour)
+		if n := b.set.index.Len(); n != 501 {
+			t.Errorf("b has %d events", n)
+		}
+	})
+}
+
+// What was said slowly is taken at once, however late.
+func TestRateIsOfTimes(t *testing.T) {
+	now := time.Now()
+	var s slots
+	for i := range 60 * DefaultRate {
+		at := now.Add(-recent + time.Duration(i)*slotTime/DefaultRate)
+		b := event(uint64(at.UnixMilli())<<16, "a", fmt.Sprint(i))
+		if _, ok := s.take(&b, DefaultRate+1, now); !ok {
+			t.Fatalf("event %d was not taken", i)
+		}
+	}
+	for i := range maxSlots * 2 {
+		b := event(uint64(now.UnixMilli())<<16, fmt.Sprint("author ", i), "")
+		s.take(&b, DefaultRate, now)
+	}
+	if len(s) > maxSlots+70 {
+		t.Errorf("%d are counted", len(s))
+	}
+}
+
+// Frames from anybody are read without harm; what was read is written the same.
+func FuzzFrames(f *testing.F) {
+	for _, c := range frames() {
+		if len(c.p) < 1000 {
+			f.Add(c.p)
+		}
+	}
+	f.Fuzz(func(t *testing.T, p []byte) {
+		in := bufio.NewReaderSize(bytes.NewReader(p), readSize)
+		for {
+			kind, content, err := readFrame(in)
+			if err != nil {
+				return
+			}
+			switch kind {
+			case frameWant:
+				if w, err := parseWant(content); err == nil && !bytes.Equal(w.append(nil), content) {
+					t.Errorf("%x is another form of %x", w.append(nil), content)
+				}
+			case framePush, frameMarks:
+				if got, err := parseRows(content, MaxEvent); err == nil && !bytes.Equal(rows(got...), content) {
+					t.Errorf("%x is another form of %x", rows(got...), content)
+				}
+			}
+		}
+	})
+}

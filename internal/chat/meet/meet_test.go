@@ -1,0 +1,509 @@
+package meet
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+)
+
+var secret = []byte("the secret of the room")
+
+var errEvent = errors.New("not an event")
+
+// event makes an event: its time, its author, its parents and a text.
+func event(at uint64, author string, text string, parents ...[32]byte) Blob {
+	b := binary.BigEndian.AppendUint64(nil, at)
+	a := sha256.Sum256([]byte(author))
+	b = append(b, a[:]...)
+	b = append(b, byte(len(parents)))
+	for _, p := range parents {
+		b = append(b, p[:]...)
+	}
+	e, err := parse(append(b, text...))
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
+func parse(b []byte) (e Blob, err error) {
+	if len(b) < 41 || len(b) < 41+32*int(b[40]) {
+		return e, errEvent
+	}
+	e.Time, e.ID, e.Bytes = binary.BigEndian.Uint64(b), sha256.Sum256(b), b
+	copy(e.Author[:], b[8:])
+	for p := range slices.Chunk(b[41:41+32*int(b[40])], 32) {
+		e.Parents = append(e.Parents, [32]byte(p))
+	}
+	if string(b[41+32*int(b[40]):]) == "invalid" {
+		return e, errEvent
+	}
+	return e, nil
+}
+
+// clock returns the time of an event that happens now.
+func clock() uint64 { return uint64(time.Now().UnixMilli()) << 16 }
+
+// memory is a Set in memory. It fails the test if an event comes before its parents, or twice.
+type memory struct {
+	t     testing.TB
+	index rbsr.Set
+
+	mu     sync.Mutex // guards what follows
+	events map[[32]byte]Blob
+	order  [][32]byte
+	rows   [][]byte
+	got    map[string]int64 // rows, and their numbers
+	takes  int
+	refuse func(Blob) bool
+}
+
+func (m *memory) Index() *rbsr.Set { return &m.index }
+
+func (m *memory) Lacks(_ context.Context, ids [][32]byte) (lacking [][32]byte, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if _, ok := m.events[id]; !ok {
+			lacking = append(lacking, id)
+		}
+	}
+	return lacking, nil
+}
+
+func (m *memory) Get(_ context.Context, ids [][32]byte) (blobs []Blob, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if b, ok := m.events[id]; ok {
+			blobs = append(blobs, b)
+		}
+	}
+	return blobs, nil
+}
+
+func (m *memory) Take(_ context.Context, blobs []Blob) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.takes++
+	for _, b := range blobs {
+		if m.refuse != nil && m.refuse(b) {
+			continue
+		}
+		if _, ok := m.events[b.ID]; ok {
+			m.t.Errorf("an event that is there is taken again")
+		}
+		for _, p := range b.Parents {
+			if _, ok := m.events[p]; !ok {
+				m.t.Errorf("an event is taken before its parent")
+			}
+		}
+		m.events[b.ID] = b
+		m.order = append(m.order, b.ID)
+		m.index.Add(b.Key)
+	}
+	return nil
+}
+
+func (m *memory) Marks(_ context.Context, after int64, limit int) (rows [][]byte, last int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	to := min(after+int64(limit), int64(len(m.rows)))
+	return m.rows[after:to], to, nil
+}
+
+func (m *memory) TakeMarks(_ context.Context, _ peer.ID, rows [][]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, row := range rows {
+		if string(row) == "invalid" {
+			return errEvent
+		}
+		if m.got[string(row)] == 0 {
+			m.rows = append(m.rows, row)
+			m.got[string(row)] = int64(len(m.rows))
+		}
+	}
+	return nil
+}
+
+// A world is where parties meet.
+type world struct {
+	peertest.World
+	t   testing.TB
+	all []*party
+}
+
+// A party is a node with one room.
+type party struct {
+	*Room
+	world *world
+	node  *peertest.Node
+	meet  *Meeting
+	set   *memory
+	said  []string // what Event was told of
+	notes chan string
+	mu    sync.Mutex // guards said
+}
+
+// virtually runs f in virtual time.
+func virtually(t *testing.T, f func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t}
+		defer func() {
+			for _, p := range w.all {
+				p.meet.Close()
+				p.node.Close() //nolint:errcheck // it returns nil
+				if used := p.meet.held.Used(); used != 0 {
+					t.Errorf("%s holds %d bytes at the end", p.node.Name(), used)
+				}
+			}
+		}()
+		f(t, w)
+	})
+}
+
+// party makes a node with a room of which all parties are members.
+func (w *world) party(name string, config ...func(*Config)) *party {
+	p := &party{world: w, node: w.Node(name, nil), notes: make(chan string, 1000),
+		set: &memory{t: w.t, events: map[[32]byte]Blob{}, got: map[string]int64{}}}
+	c := Config{Secret: secret, Set: p.set, Parse: parse, Members: w.members, Rate: 1 << 30,
+		Note: func(_ peer.ID, note []byte) { p.notes <- string(note) },
+		Event: func(_ peer.ID, what string, err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.said = append(p.said, fmt.Sprint(what, " ", err))
+		}}
+	for _, f := range config {
+		f(&c)
+	}
+	p.meet = New(p.node)
+	w.all = append(w.all, p)
+	p.Room = p.meet.Open(c)
+	return p
+}
+
+func (w *world) members() (ids []peer.ID) {
+	for _, p := range w.all {
+		ids = append(ids, p.node.Self())
+	}
+	return ids
+}
+
+// add gives events to a party's set, as if they had been there.
+func (p *party) add(blobs ...Blob) {
+	p.set.Take(p.world.t.Context(), blobs) //nolint:errcheck // it returns nil
+}
+
+// with is for a party that has events from the beginning.
+func with(blobs ...Blob) func(*Config) {
+	return func(c *Config) { c.Set.Take(context.Background(), blobs) } //nolint:errcheck // it returns nil
+}
+
+// say makes an event that follows all that the party has, and pushes it.
+func (p *party) say(text string) Blob {
+	p.set.mu.Lock()
+	var parents [][32]byte
+	if n := len(p.set.order); n > 0 {
+		parents = p.set.order[n-1:]
+	}
+	p.set.mu.Unlock()
+	e := event(clock(), p.node.Name(), text, parents...)
+	p.add(e)
+	p.Push(e)
+	return e
+}
+
+// chain makes events that follow each other.
+func chain(author string, from uint64, n int) (blobs []Blob) {
+	for i := range n {
+		var parents [][32]byte
+		if i > 0 {
+			parents = [][32]byte{blobs[i-1].ID}
+		}
+		blobs = append(blobs, event(from+uint64(i)<<16, author, fmt.Sprint(author, i), parents...))
+	}
+	return blobs
+}
+
+// equal waits until all have the same, and fails if that takes longer.
+func (w *world) equal(within time.Duration, parties ...*party) {
+	w.t.Helper()
+	if len(parties) == 0 {
+		parties = w.all
+	}
+	differ := func() string {
+		want, n := parties[0].set.index.Fingerprint(rbsr.Key{}, rbsr.End)
+		for _, p := range parties[1:] {
+			if got, m := p.set.index.Fingerprint(rbsr.Key{}, rbsr.End); got != want {
+				return fmt.Sprintf("%s has %d events, and %s %d", parties[0].node.Name(), n, p.node.Name(), m)
+			}
+		}
+		return ""
+	}
+	for deadline := time.Now().Add(within); ; {
+		synctest.Wait()
+		why := differ()
+		if why == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			for _, p := range parties {
+				p.mu.Lock()
+				w.t.Logf("%s: %q", p.node.Name(), p.said[max(0, len(p.said)-10):])
+				p.mu.Unlock()
+			}
+			w.t.Fatalf("after %v %s", within, why)
+		}
+		time.Sleep(within / 100) // virtual
+	}
+}
+
+func (p *party) has(b Blob) bool { return p.set.index.Has(b.Key) }
+
+// Two who were apart have the same once they meet, whatever each had; who has nothing gets all.
+func TestApart(t *testing.T) {
+	for _, c := range [][3]int{{0, 0, 0}, {0, 0, 1}, {0, 300, 0}, {100, 5, 7}, {3000, 500, 700}, {0, 2000, 3000}} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			virtually(t, func(t *testing.T, w *world) {
+				both := chain("both", 1<<40, c[0])
+				a := w.party("a", with(both...), with(chain("a", 1<<41, c[1])...))
+				w.party("b", with(both...), with(chain("b", 1<<40+1, c[2])...))
+				w.equal(10 * time.Second)
+				if n := a.set.index.Len(); n != c[0]+c[1]+c[2] {
+					t.Errorf("%d events", n)
+				}
+			})
+		})
+	}
+}
+
+// What is said arrives at once at all who are connected, and by them at others.
+func TestPush(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b, c := w.party("a"), w.party("b"), w.party("c")
+		w.Break(a.node, c.node)
+		w.Delay(a.node, b.node, 20*time.Millisecond)
+		w.Delay(b.node, c.node, 20*time.Millisecond)
+		time.Sleep(10 * time.Second)
+		for i := range 100 {
+			e := a.say(fmt.Sprint("text ", i))
+			time.Sleep(41 * time.Millisecond)
+			synctest.Wait()
+			if !b.has(e) || !c.has(e) {
+				t.Fatalf("event %d: b has it: %v, c has it: %v", i, b.has(e), c.has(e))
+			}
+		}
+	})
+}
+
+// What is said while two cannot reach each other arrives when they can.
+func TestCuts(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		for i := range 20 {
+			time.Sleep(3 * time.Second)
+			a.say(fmt.Sprint("from a ", i))
+			b.say(fmt.Sprint("from b ", i))
+			switch i % 4 {
+			case 0:
+				w.Break(a.node, b.node)
+			case 1:
+				w.Heal(a.node, b.node)
+			case 2:
+				w.Silence(a.node, b.node)
+			case 3:
+				w.Heal(a.node, b.node)
+			}
+		}
+		w.equal(10 * time.Minute)
+		if n := a.set.index.Len(); n != 40 {
+			t.Errorf("%d events", n)
+		}
+	})
+}
+
+// A late comer gets all from whoever has it, and asks nobody for what another one sends already.
+func TestLateComer(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		history := chain("old", 1<<40, 5000)
+		given := 0
+		var mu sync.Mutex
+		count := func(c *Config) {
+			c.Given = func(_ peer.ID, keys []rbsr.Key) {
+				mu.Lock()
+				defer mu.Unlock()
+				given += len(keys)
+			}
+		}
+		for i := range 4 {
+			p := w.party(fmt.Sprint("member", i), count, with(history...))
+			for _, o := range w.all[:i] {
+				w.Delay(p.node, o.node, 10*time.Millisecond)
+			}
+		}
+		time.Sleep(time.Minute)
+		late := w.party("late")
+		for _, p := range w.all[:4] {
+			w.Delay(p.node, late.node, 10*time.Millisecond)
+		}
+		late.MembersChanged()
+		w.equal(30 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if given > 5000+4*maxAsked {
+			t.Errorf("%d events were sent, for 5000", given)
+		}
+	})
+}
+
+// Marks reach everybody, and so do those that change; notes reach those who are connected, and are bounded.
+func TestMarksAndNotes(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b, c := w.party("a"), w.party("b"), w.party("c")
+		w.Break(a.node, c.node)
+		for i := range 200 {
+			a.set.TakeMarks(t.Context(), peer.ID{}, [][]byte{fmt.Appendf(nil, "mark %d", i)}) //nolint:errcheck // it returns nil
+		}
+		a.MarksChanged()
+		time.Sleep(10 * time.Second)
+		b.MarksChanged()
+		time.Sleep(time.Second)
+		if len(b.set.rows) != 200 || len(c.set.rows) != 200 {
+			t.Errorf("b has %d marks, and c %d", len(b.set.rows), len(c.set.rows))
+		}
+		a.Say([]byte("typing"))
+		a.Say(make([]byte, MaxNote+1))
+		time.Sleep(time.Second)
+		if n := <-b.notes; n != "typing" || len(c.notes) != 0 {
+			t.Errorf("b is told %q", n)
+		}
+		for range 1000 {
+			a.Say([]byte("typing"))
+			synctest.Wait()
+		}
+		if n := len(b.notes); n > noteBurst+1 {
+			t.Errorf("b is told %d notes at once", n)
+		}
+	})
+}
+
+// Both open a stream at the same time: one is left.
+func TestBothOpen(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		w.Delay(a.node, b.node, 50*time.Millisecond)
+		var both sync.WaitGroup
+		for range 3 {
+			both.Go(func() { a.ask(a.ctx, b.node.Self()) }) //nolint:errcheck // Event tells
+			both.Go(func() { b.ask(b.ctx, a.node.Self()) }) //nolint:errcheck // Event tells
+		}
+		time.Sleep(10 * time.Second)
+		a.say("hello")
+		w.equal(time.Second)
+		if len(a.Peers()) != 1 || len(b.Peers()) != 1 {
+			t.Errorf("a is connected with %v, b with %v", a.Peers(), b.Peers())
+		}
+		a.Close()
+		b.Close()
+		both.Wait()
+	})
+}
+
+// Who is no member any more loses its session, and is not let in again.
+func TestRemoved(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		time.Sleep(5 * time.Second)
+		a.say("before")
+		w.equal(time.Second)
+		a.Members = func() []peer.ID { return nil }
+		a.MembersChanged()
+		e := a.say("after")
+		time.Sleep(time.Hour)
+		if len(a.Peers()) != 0 || b.has(e) {
+			t.Errorf("it is connected with %v, and the other has what was said: %v", a.Peers(), b.has(e))
+		}
+	})
+}
+
+// Who has another secret, or none, gets the same answer whether there is a room or not.
+func TestUnknownAndWrong(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.party("a")
+		stranger := w.Node("stranger", nil)
+		answer := func(to *peertest.Node, key []byte) string {
+			s, err := stranger.Open(t.Context(), to.Self(), Proto)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()                                     //nolint:errcheck // it returns nil
+			writeHello(s, tag(key, stranger.Self(), to.Self())) //nolint:errcheck // the answer tells
+			b := make([]byte, 100)
+			n, _ := s.Read(b)
+			return string(b[:n])
+		}
+		empty := w.Node("empty", nil)
+		none := New(empty)
+		defer none.Close()
+		wrong, unknown, removed := answer(a.node, []byte("guess")), answer(empty, secret), answer(a.node, secret)
+		if wrong != unknown || wrong != removed || len(wrong) != headSize {
+			t.Errorf("wrong %x, unknown %x, no member %x", wrong, unknown, removed)
+		}
+		stranger.Close() //nolint:errcheck // it returns nil
+		empty.Close()    //nolint:errcheck // it returns nil
+	})
+}
+
+// What the Set refuses is not asked for again and again, and ends no session.
+func TestRefused(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		w.party("a", with(chain("bad", 1<<40, 50)...), with(chain("good", 1<<41, 50)...))
+		b := w.party("b", func(c *Config) {
+			c.Set.(*memory).refuse = func(e Blob) bool { return e.Author == sha256.Sum256([]byte("bad")) }
+		})
+		time.Sleep(time.Hour)
+		if n := b.set.index.Len(); n != 50 {
+			t.Errorf("b has %d events", n)
+		}
+		if b.set.takes > 20 {
+			t.Errorf("they were taken %d times", b.set.takes)
+		}
+		if len(b.Peers()) != 1 {
+			t.Error("the session has ended")
+		}
+	})
+}
+
+// One who reads nothing costs no more than a queue, and gets all later.
+func TestSlowReader(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		time.Sleep(5 * time.Second)
+		w.Silence(a.node, b.node)
+		for range 100 {
+			a.say(string(make([]byte, 60<<10)))
+			time.Sleep(100 * time.Millisecond)
+		}
+		a.mu.Lock()
+		for _, x := range a.sessions {
+			if x.pushBytes > maxPushes {
+				t.Errorf("%d bytes wait for b", x.pushBytes)
+			}
+		}
+		a.mu.Unlock()
+		w.Heal(a.node, b.node)
+		w.equal(time.Minute)
+	})
+}

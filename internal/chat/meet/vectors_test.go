@@ -1,0 +1,74 @@
+package meet
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+var update = flag.Bool("update", false, "write testdata/frames.txt")
+
+// vectors makes testdata/frames.txt: the tags of two peers, and a frame of every kind.
+func vectors(t *testing.T) string {
+	var out strings.Builder
+	id := func(name string) peer.ID { return peer.KeyFromSeed(sha256.Sum256([]byte(name))).ID() }
+	say := func(name string, p []byte) {
+		fmt.Fprintf(&out, "%s %s\n", name, hex.EncodeToString(p))
+		if strings.HasPrefix(name, "frame-") {
+			in := bufio.NewReader(bytes.NewReader(p))
+			if kind, content, err := readFrame(in); err != nil || kind != p[0] || !bytes.Equal(content, p[headSize:]) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	say("secret", secret)
+	say("opener", id("opener").Bytes())
+	say("other", id("other").Bytes())
+	opener, other := tag(secret, id("opener"), id("other")), tag(secret, id("other"), id("opener"))
+	say("frame-hello-of-opener", frame(frameHello, append([]byte{version}, opener[:]...)...))
+	say("frame-hello-of-other", frame(frameHello, append([]byte{version}, other[:]...)...))
+	say("frame-gone", frame(frameGone))
+	say("frame-marks", frame(frameMarks, rows([]byte("a mark"), []byte("another one"))...))
+	_, first := rbsr.Begin(new(rbsr.Set), rbsr.Key{})
+	say("frame-sync-that-begins", frame(frameSync, append([]byte{0}, first...)...))
+	say("frame-sync-that-answers", frame(frameSync, append([]byte{1}, 1, 0, 0, 0)...))
+	w := want{number: 300, ids: [][32]byte{{1}, {2}}}
+	say("frame-want", frame(frameWant, w.append(nil)...))
+	say("frame-events", frame(frameEvents, append([]byte{0xac, 0x02}, rows([]byte("an event"), []byte("the next"))...)...))
+	say("frame-end", frame(frameEnd, 0xac, 0x02))
+	say("frame-push", frame(framePush, rows([]byte("an event"))...))
+	say("frame-note", frame(frameNote, []byte("a note")...))
+	if got, err := parseWant(w.append(nil)); err != nil || got.number != w.number || len(got.ids) != 2 {
+		t.Errorf("a want is read as %v, %v", got, err)
+	}
+	return out.String()
+}
+
+func TestVectors(t *testing.T) {
+	const file = "testdata/frames.txt"
+	got := vectors(t)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Error("the frames are not those of testdata/frames.txt; -update writes it")
+	}
+}
