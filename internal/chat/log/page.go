@@ -3,8 +3,9 @@ package log
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // MaxPage is how many events a page has at most.
@@ -100,15 +101,39 @@ func (r *Room) Outbox(ctx context.Context, limit int) ([]Event, error) {
 		ORDER BY o.n LIMIT ?`, r.first(), r.last(), min(limit, MaxPage))
 }
 
+// idsPart is how many IDs are looked up by a statement.
+const idsPart = 128
+
+// byIDs is a condition on events of the room ?1, which have one of so many IDs, and the arguments of it.
+func (r *Room) byIDs(ids []ID) (string, []any) {
+	args := []any{r.n}
+	var short, whole strings.Builder
+	for i := range ids {
+		args = append(args, ids[i][:])
+		fmt.Fprintf(&short, ",substr(?%d, 1, 8)", i+2)
+		fmt.Fprintf(&whole, ",?%d", i+2)
+	}
+	return `room = ?1 AND substr(id, 1, 8) IN (` + short.String()[1:] + `) AND id IN (` + whole.String()[1:] + `)`, args
+}
+
 // Get returns those of the events that are there, in the order asked for.
 func (r *Room) Get(ctx context.Context, ids ...ID) (events []Event, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for i := range ids {
-			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2`, ids[i][:], r.n)
+		for part := range slices.Chunk(ids, idsPart) {
+			where, args := r.byIDs(part)
+			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_by_id WHERE `+where, args...)
 			if err != nil {
 				return err
 			}
-			events = append(events, got...)
+			at := make(map[ID]int, len(got))
+			for i := range got {
+				at[got[i].ID] = i
+			}
+			for _, id := range part {
+				if i, ok := at[id]; ok {
+					events = append(events, got[i])
+				}
+			}
 		}
 		return nil
 	})
@@ -118,12 +143,24 @@ func (r *Room) Get(ctx context.Context, ids ...ID) (events []Event, err error) {
 // Lacks returns those of the IDs whose events are not there.
 func (r *Room) Lacks(ctx context.Context, ids ...ID) (lacking []ID, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			switch _, err := r.number(ctx, tx, id); {
-			case errors.Is(err, sql.ErrNoRows):
-				lacking = append(lacking, id)
-			case err != nil:
+		for part := range slices.Chunk(ids, idsPart) {
+			there := map[ID]bool{}
+			where, args := r.byIDs(part)
+			err := each(ctx, tx, `SELECT id FROM chat_events INDEXED BY chat_by_id WHERE `+where, func(scan func(...any) error) error {
+				var b []byte
+				if err := scan(&b); err != nil {
+					return err
+				}
+				there[ID(b)] = true
+				return nil
+			}, args...)
+			if err != nil {
 				return err
+			}
+			for _, id := range part {
+				if !there[id] {
+					lacking = append(lacking, id)
+				}
 			}
 		}
 		return nil

@@ -17,12 +17,12 @@ func TestHundredMembers(t *testing.T) {
 		seed = s
 	}
 	t.Logf("-seed %d", seed)
-	simulate(t, seed, 100, 6)
+	simulate(t, seed, 100, 3)
 }
 
 // Few members, and many seeds.
 func TestManySeeds(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { simulate(t, seed+1, 6, 10) })
 	}
 }

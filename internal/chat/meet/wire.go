@@ -43,8 +43,8 @@ const (
 	fill      = 64 << 10 // bytes of events in a frame, unless one has more
 	maxFrame  = MaxEvent + 32
 	maxSync   = rbsr.MaxMessage + 1
-	maxAsked  = 256 // events, by a WANT
-	maxWants  = 4   // that are not answered yet
+	maxAsked  = 512 // events, by a WANT
+	maxWants  = 8   // that are not answered yet
 	wantedIDs = 32
 )
 
