@@ -240,6 +240,9 @@ func (r *Room) answered(x *session, number uint64) {
 	case len(w.left) == len(w.ids) && !w.parents:
 		x.end(errLies)
 	}
+	if len(r.orphans.all) == 0 {
+		x.walked = 0
+	}
 	if !x.catching() {
 		r.orphans.ask(r, x)
 	}

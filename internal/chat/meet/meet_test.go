@@ -143,6 +143,9 @@ type world struct {
 	peertest.World
 	t   testing.TB
 	all []*party
+
+	mu  sync.Mutex // guards ids
+	ids []peer.ID  // of all members
 }
 
 // A party is a node with one room.
@@ -190,15 +193,29 @@ func (w *world) party(name string, config ...func(*Config)) *party {
 	}
 	p.meet = New(p.node)
 	w.all = append(w.all, p)
+	w.admit(p.node.Self())
 	p.Room = p.meet.Open(c)
 	return p
 }
 
-func (w *world) members() (ids []peer.ID) {
-	for _, p := range w.all {
-		ids = append(ids, p.node.Self())
-	}
-	return ids
+// admit makes somebody a member.
+func (w *world) admit(id peer.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids = append(w.ids, id)
+}
+
+// remove makes a member none.
+func (w *world) remove(id peer.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids = slices.DeleteFunc(slices.Clone(w.ids), func(i peer.ID) bool { return i == id })
+}
+
+func (w *world) members() []peer.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.ids)
 }
 
 // add gives events to a party's set, as if they had been there.
@@ -368,6 +385,51 @@ func TestLateComer(t *testing.T) {
 	})
 }
 
+// Who is asked and goes away, or is silent, is not waited for where another one has the same.
+func TestGoesMeanwhile(t *testing.T) {
+	for _, name := range []string{"breaks", "is silent"} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, w *world) {
+				history := chain("old", 1<<40, 8000)
+				a, b := w.party("a", with(history...)), w.party("b", with(history...))
+				late := w.party("late")
+				w.Delay(a.node, late.node, 50*time.Millisecond)
+				w.Delay(b.node, late.node, 50*time.Millisecond)
+				for late.set.index.Len() < 1000 {
+					time.Sleep(5 * time.Millisecond)
+				}
+				if name == "breaks" {
+					w.Break(a.node, late.node)
+				} else {
+					w.Silence(a.node, late.node)
+				}
+				w.equal(3 * time.Minute)
+			})
+		})
+	}
+}
+
+// Parents that were not told are fetched at once, from who has told the child.
+func TestMissingParents(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		w.Delay(a.node, b.node, 10*time.Millisecond)
+		time.Sleep(5 * time.Second)
+		a.add(chain("quiet", clock(), 5)...)
+		e := a.say("told")
+		time.Sleep(time.Second)
+		if !b.has(e) || b.set.index.Len() != 6 {
+			t.Errorf("b has %d events of 6", b.set.index.Len())
+		}
+		a.add(chain("many", clock(), 500)...) // too many to walk: they are compared
+		e = a.say("told")
+		time.Sleep(5 * time.Second)
+		if !b.has(e) {
+			t.Errorf("b has %d events of 507", b.set.index.Len())
+		}
+	})
+}
+
 // Marks reach everybody, and so do those that change; notes reach those who are connected, and are bounded.
 func TestMarksAndNotes(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
@@ -380,6 +442,7 @@ func TestMarksAndNotes(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		b.MarksChanged()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(b.set.rows) != 200 || len(c.set.rows) != 200 {
 			t.Errorf("b has %d marks, and c %d", len(b.set.rows), len(c.set.rows))
 		}
@@ -428,7 +491,7 @@ func TestRemoved(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		a.say("before")
 		w.equal(time.Second)
-		a.Members = func() []peer.ID { return nil }
+		w.remove(b.node.Self())
 		a.MembersChanged()
 		e := a.say("after")
 		time.Sleep(time.Hour)
@@ -474,6 +537,7 @@ func TestRefused(t *testing.T) {
 			c.Set.(*memory).refuse = func(e Blob) bool { return e.Author == sha256.Sum256([]byte("bad")) }
 		})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n := b.set.index.Len(); n != 50 {
 			t.Errorf("b has %d events", n)
 		}

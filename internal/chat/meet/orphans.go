@@ -60,9 +60,10 @@ func (r *Room) hold(c candidate, missing [][32]byte, now time.Time) {
 func (o *orphans) askFor(r *Room, x *session, id [32]byte) {
 	switch {
 	case o.all[id] != nil || r.asked[id] != nil:
-	case len(x.parents) >= maxWalk:
+	case x.walked >= maxWalk:
 		x.compare(soon)
 	default:
+		x.walked++
 		x.parents = append(x.parents, id)
 		r.asked[id] = x
 		x.kick()
@@ -126,6 +127,9 @@ func (r *Room) sweep(now time.Time) {
 	}
 	if !gone {
 		return
+	}
+	for _, x := range r.sessions {
+		x.compare(soon) // it may have what is given up
 	}
 	clear(o.waiting)
 	for _, child := range o.all {

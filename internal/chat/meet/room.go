@@ -224,11 +224,16 @@ func (r *Room) leave(x *session) error {
 	if r.sessions[x.peer] == x {
 		delete(r.sessions, x.peer)
 	}
+	asked := len(x.asking)+len(x.parents) > 0
 	for _, w := range x.asking {
 		r.unask(x, w)
 	}
+	r.unask(x, &want{ids: x.parents})
 	x.dropPushes()
 	for _, o := range r.sessions {
+		if o.blocked = false; asked {
+			o.compare(soon)
+		}
 		o.kick()
 	}
 	wake(r.look)

@@ -75,6 +75,7 @@ type session struct {
 	needs        []rbsr.Key // what the other side has, in order
 	blocked      bool       // all of them are asked of others
 	parents      [][32]byte // to be asked for, because of their children
+	walked       int        // parents that were asked for since all had theirs
 	asking       map[uint64]*want
 	number       uint64
 	wants        []want // of the other side

@@ -53,10 +53,10 @@ func simulate(t *testing.T, seed uint64, members, rounds int) {
 					}
 				}
 			}
-			for range 2 * members {
+			for range 50 {
 				w.all[r.IntN(members)].say(fmt.Sprint("said ", said))
 				said++
-				time.Sleep(time.Duration(r.IntN(1000)) * time.Millisecond)
+				time.Sleep(time.Duration(r.IntN(2000)) * time.Millisecond)
 			}
 		}
 		for i, a := range w.all {

@@ -218,7 +218,7 @@ func (x *session) answers(d *dialog, whose byte) func() error {
 func (x *session) compared(d *dialog, ours bool, need []rbsr.Key, end rbsr.Key) {
 	x.room.mu.Lock()
 	defer x.room.mu.Unlock()
-	d.x = nil
+	d.x, x.walked = nil, 0
 	if len(need) > 0 {
 		x.needs = append(slices.Clip(x.needs), need...)
 		slices.SortFunc(x.needs, rbsr.Key.Compare)
