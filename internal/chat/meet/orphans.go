@@ -153,7 +153,10 @@ func (o *orphans) clear(r *Room) {
 
 // slots count the events of each author in each ten seconds, by the events' own times: what was
 // said slowly is taken at once, however late it comes.
-type slots map[slot]int
+type slots struct {
+	counts map[slot]int
+	swept  time.Time
+}
 
 type slot struct {
 	author [32]byte
@@ -172,23 +175,29 @@ func (s *slots) take(b *Blob, limit int, now time.Time) (until time.Time, ok boo
 	if b.Author == ([32]byte{}) || now.Sub(at) > recent {
 		return until, true
 	}
+	if now.Sub(s.swept) > slotTime {
+		s.sweep(now)
+	}
 	k := slot{b.Author, at.UnixNano() / int64(slotTime)}
-	if *s == nil {
-		*s = slots{}
+	if _, there := s.counts[k]; !there && len(s.counts) >= maxSlots {
+		k = slot{}
 	}
-	if _, there := (*s)[k]; !there && len(*s) >= maxSlots {
-		for old := range *s {
-			if old.at < now.Add(-recent).UnixNano()/int64(slotTime) {
-				delete(*s, old)
-			}
-		}
-		if len(*s) >= maxSlots {
-			k.author = [32]byte{}
-		}
+	if s.counts[k] >= limit {
+		return now.Add(recent), false
 	}
-	if (*s)[k] >= limit {
-		return at.Add(recent + slotTime), false
-	}
-	(*s)[k]++
+	s.counts[k]++
 	return until, true
+}
+
+// sweep forgets what is history by now.
+func (s *slots) sweep(now time.Time) {
+	s.swept = now
+	if s.counts == nil {
+		s.counts = map[slot]int{}
+	}
+	for k := range s.counts {
+		if k.at < now.Add(-recent).UnixNano()/int64(slotTime) {
+			delete(s.counts, k)
+		}
+	}
 }
