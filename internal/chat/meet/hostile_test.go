@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -48,55 +49,60 @@ func pushes(blobs ...Blob) (p []byte) {
 	return p
 }
 
-// frames are what members send who do not keep to the rules, and whether that ends the session.
-func frames() map[string]struct {
+// A sending is what a member sends who does not keep to the rules, and whether that ends the session.
+type sending struct {
 	p    []byte
 	ends bool
-} {
-	type row = struct {
-		p    []byte
-		ends bool
+}
+
+var lost = event(1<<40, "x", "lost")
+
+func frames() map[string]sending {
+	return map[string]sending{
+		"a frame that is too long":      {[]byte{framePush, 0xff, 0xff, 0xff}, true},
+		"a message that is too long":    {[]byte{frameSync, 4, 0, 2}, true},
+		"an unknown frame":              {frame(99, 1, 2, 3), false},
+		"a second hello":                {frame(frameHello, make([]byte, 33)...), true},
+		"gone":                          {frame(frameGone), true},
+		"half a frame":                  {frame(framePush, 5, 1), true},
+		"no event":                      {frame(framePush), true},
+		"an empty event":                {frame(framePush, 0), true},
+		"an event that is too long":     {frame(framePush, rows(make([]byte, MaxEvent+1))...), true},
+		"an event that is not valid":    {pushes(Blob{Bytes: append(event(1, "x", "").Bytes, "invalid"...)}), true},
+		"an endless number":             {frame(framePush, bytes.Repeat([]byte{0xff}, 40)...), true},
+		"a number in a long form":       {frame(framePush, 0x81, 0), true},
+		"an answer without a question":  {frame(frameEvents, append([]byte{9}, rows(lost.Bytes)...)...), true},
+		"an end without a question":     {frame(frameEnd, 77), true},
+		"an end with more":              {frame(frameEnd, 1, 2), true},
+		"a question for nothing":        {frame(frameWant, 1), true},
+		"half an ID":                    {frame(frameWant, make([]byte, 1+33)...), true},
+		"a question for too many":       {frame(frameWant, make([]byte, 1+32*(maxAsked+1))...), true},
+		"questions for what is not":     {frame(frameWant, make([]byte, 1+32)...), false},
+		"an answer to no exchange":      {frame(frameSync, 1, 1, 0, 0, 0), true},
+		"an exchange of nobody":         {frame(frameSync, 2, 1, 0, 0, 0), true},
+		"half an exchange":              {frame(frameSync, 0, 1), true},
+		"rubbish as a mark":             {frame(frameMarks, rows([]byte("invalid"))...), true},
+		"a mark that is too long":       {frame(frameMarks, rows(make([]byte, MaxRow+1))...), true},
+		"no marks":                      {frame(frameMarks), true},
+		"an empty note":                 {frame(frameNote), true},
+		"a note that is too long":       {frame(frameNote, make([]byte, MaxNote+1)...), true},
+		"an event without its parents":  {pushes(event(1<<41, "x", "child", lost.ID)), true},
+		"an event that is its own past": {pushes(event(5, "x", "early", lost.ID), lost), false},
 	}
-	lost := event(1<<40, "x", "lost")
+}
+
+// floods are the same, and more.
+func floods() map[string]sending {
+	whole := append([]byte{0, 1, 0, 0, 1}, make([]byte, 16)...)
 	var deep []byte
 	for _, b := range slices.Backward(chain("deep", 1<<40, 5000)) {
 		deep = append(deep, pushes(b)...)
 	}
-	whole := append([]byte{0, 1, 0, 0, 1}, make([]byte, 16)...)
-	return map[string]row{
-		"a frame that is too long":       {[]byte{framePush, 0xff, 0xff, 0xff}, true},
-		"a message that is too long":     {[]byte{frameSync, 4, 0, 2}, true},
-		"an unknown frame":               {frame(99, 1, 2, 3), false},
-		"a second hello":                 {frame(frameHello, make([]byte, 33)...), true},
-		"gone":                           {frame(frameGone), true},
-		"half a frame":                   {frame(framePush, 5, 1), true},
-		"no event":                       {frame(framePush), true},
-		"an empty event":                 {frame(framePush, 0), true},
-		"an event that is too long":      {frame(framePush, rows(make([]byte, MaxEvent+1))...), true},
-		"an event that is not valid":     {pushes(Blob{Bytes: append(event(1, "x", "").Bytes, "invalid"...)}), true},
-		"an endless number":              {frame(framePush, bytes.Repeat([]byte{0xff}, 40)...), true},
-		"a number in a long form":        {frame(framePush, 0x81, 0), true},
-		"an answer without a question":   {frame(frameEvents, append([]byte{9}, rows(lost.Bytes)...)...), true},
-		"an end without a question":      {frame(frameEnd, 77), true},
-		"an end with more":               {frame(frameEnd, 1, 2), true},
-		"a question for nothing":         {frame(frameWant, 1), true},
-		"half an ID":                     {frame(frameWant, make([]byte, 1+33)...), true},
-		"a question for too many":        {frame(frameWant, make([]byte, 1+32*(maxAsked+1))...), true},
+	return map[string]sending{
 		"too many questions":             {bytes.Repeat(frame(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
-		"questions for what is not":      {frame(frameWant, make([]byte, 1+32)...), false},
-		"an answer to no exchange":       {frame(frameSync, 1, 1, 0, 0, 0), true},
-		"an exchange of nobody":          {frame(frameSync, 2, 1, 0, 0, 0), true},
-		"half an exchange":               {frame(frameSync, 0, 1), true},
 		"many exchanges at once":         {bytes.Repeat(frame(frameSync, whole...), 100), true},
-		"rubbish as a mark":              {frame(frameMarks, rows([]byte("invalid"))...), true},
-		"a mark that is too long":        {frame(frameMarks, rows(make([]byte, MaxRow+1))...), true},
-		"no marks":                       {frame(frameMarks), true},
-		"an empty note":                  {frame(frameNote), true},
-		"a note that is too long":        {frame(frameNote, make([]byte, MaxNote+1)...), true},
 		"20,000 notes":                   {bytes.Repeat(frame(frameNote, 1), 20_000), false},
-		"an event without its parents":   {pushes(event(1<<41, "x", "child", lost.ID)), true},
 		"5,000 events, the last first":   {deep, false},
-		"an event that is its own past":  {pushes(event(5, "x", "early", lost.ID), lost), false},
 		"the same event 30,000 times":    {bytes.Repeat(pushes(lost), 30_000), false},
 		"11,000 events without parents":  {pushes(strays(11_000, 100)...), false},
 		"events of 64 KiB without those": {pushes(strays(300, 64<<10)...), false},
@@ -114,7 +120,9 @@ func strays(n, size int) (blobs []Blob) {
 // A member who does not keep to the rules hurts nobody but itself: others get what is said, what is held is
 // bounded and given back, and who has broken the rules is not let in again for a while.
 func TestHostileMembers(t *testing.T) {
-	for name, c := range frames() {
+	all := frames()
+	maps.Copy(all, floods())
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, func(t *testing.T, w *world) {
 				a := w.party("a")

@@ -17,7 +17,7 @@ func TestHundredMembers(t *testing.T) {
 		seed = s
 	}
 	t.Logf("-seed %d", seed)
-	simulate(t, seed, 100, 3)
+	simulate(t, seed, 100, 2)
 }
 
 // Few members, and many seeds.
