@@ -27,22 +27,50 @@ func parseBool(v string) (bool, error) {
 	return false, &ValueError{Msg: "must be yes or no"}
 }
 
-// ParseDuration reads a duration: what [time.ParseDuration] reads, or a number of
-// seconds. "never" and "off" are 0. Negative ones are refused.
+// ParseDuration reads a duration: what [time.ParseDuration] reads, which may begin with
+// whole or broken weeks and days, such as 2w, 1.5d or 1d12h; or a number of seconds. A day has 24 hours.
+// "never" and "off" are 0. Negative ones are refused.
 func ParseDuration(v string) (time.Duration, error) {
 	if v == "never" || v == "off" {
 		return 0, nil
 	}
-	d, err := time.ParseDuration(v)
-	if err != nil {
-		if f, ferr := strconv.ParseFloat(v, 64); ferr == nil && math.Abs(f) < math.MaxInt64/float64(time.Second) {
-			d, err = time.Duration(f*float64(time.Second)), nil
+	if f, err := strconv.ParseFloat(v, 64); err == nil {
+		return seconds(f)
+	}
+	var whole time.Duration
+	rest := v
+	for _, unit := range []struct {
+		letter string
+		hours  float64
+	}{{"w", 7 * 24}, {"d", 24}} {
+		number, after, ok := strings.Cut(rest, unit.letter)
+		if !ok {
+			continue
 		}
+		f, err := strconv.ParseFloat(number, 64)
+		d, err2 := seconds(f * unit.hours * 3600)
+		if err != nil || err2 != nil || whole+d < 0 {
+			return 0, errDuration
+		}
+		whole, rest = whole+d, after
 	}
-	if err != nil || d < 0 {
-		return 0, &ValueError{Msg: "must be a duration such as 500ms, 5s or 1h30m"}
+	if rest == "" && v != "" {
+		return whole, nil
 	}
-	return d, nil
+	d, err := time.ParseDuration(rest)
+	if err != nil || strings.HasPrefix(rest, "-") || whole > 0 && strings.HasPrefix(rest, "+") || whole+d < 0 {
+		return 0, errDuration
+	}
+	return whole + d, nil
+}
+
+var errDuration = &ValueError{Msg: "must be a duration such as 500ms, 5s, 1h30m, 7d or 2w"}
+
+func seconds(f float64) (time.Duration, error) {
+	if !(f >= 0 && f < math.MaxInt64/float64(time.Second)) {
+		return 0, errDuration
+	}
+	return time.Duration(f * float64(time.Second)), nil
 }
 
 // FormatDuration is [time.Duration.String] without the zeros at the end.

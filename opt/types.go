@@ -57,7 +57,7 @@ func (s *Set) Switch(p *Switch, name string, def bool, usage string) *Def {
 		}})
 }
 
-// Duration binds a time such as 500ms, 5s or 1h30m; a bare number is in seconds.
+// Duration binds a time such as 500ms, 5s, 1h30m, 7d or 2w; a bare number is in seconds.
 // Off, where not 0, is what "0", "never" and "off" are stored as, for options
 // whose zero value means a default other than never: use a negative number.
 func (s *Set) Duration(p *time.Duration, name string, def, off time.Duration, usage string) *Def {

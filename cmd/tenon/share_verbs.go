@@ -46,7 +46,7 @@ func bindSharing(c *call, s *opt.Set) {
 	s.Group("who may fetch it")
 	s.Strings(&f.to, "to", "PEER,...|paired", "these peers, or all that are paired, and nobody else who has the ticket; may be given again")
 	s.Bool(&f.public, "public", "everybody, and it can be searched for; otherwise whoever has the ticket, which has a secret in it")
-	s.Duration(&f.expires, "expires", 0, 0, "for so long; otherwise until it is not shared any more")
+	s.Duration(&f.expires, "expires", 0, 0, "for so long, such as 2h or 7d; otherwise until it is not shared any more")
 	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many peers, and then nobody any more")
 	s.Group("what is shared")
 	s.String(&f.name, "name", "NAME", "what to call it; otherwise what the paths are called")

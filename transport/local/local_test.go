@@ -333,7 +333,7 @@ func TestOptionsThatWouldDoNothing(t *testing.T) {
 		"unix-listen:/x,allow-uid=":              "allow-uid: must not be empty",
 		"unixgram:/x,bind=":                      "bind: must not be empty",
 		"unixgram-listen:/x,allow-uid=*,mode=":   "mode: must be permissions in octal, such as 600 or 660",
-		"unixgram-listen:/x,session-idle=":       "session-idle: must be a duration such as 500ms, 5s or 1h30m",
+		"unixgram-listen:/x,session-idle=":       "session-idle: must be a duration such as 500ms, 5s, 1h30m, 7d or 2w",
 		"abstract-recv:x,allow-gid=no-such-name": "there is no group no-such-name",
 	} {
 		name, _, _ := strings.Cut(text, ":")

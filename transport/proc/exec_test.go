@@ -34,7 +34,7 @@ func TestExec(t *testing.T) {
 					"exec:cat,rows=5":              "raw, echo, ctty, rows and cols need pty",
 					"exec:cat,pty,wire=socketpair": "pty and wire exclude each other",
 					"exec:cat,env==x":              "env sets no variable: there is no name before the =",
-					"exec:cat,kill-after=soon":     "kill-after: must be a duration such as 500ms, 5s or 1h30m",
+					"exec:cat,kill-after=soon":     "kill-after: must be a duration such as 500ms, 5s, 1h30m, 7d or 2w",
 					`exec:'echo "a'`:               "a quote is never closed",
 				},
 				Options: optionChecks(),
