@@ -97,6 +97,14 @@ func nameRule(name []byte) Rule {
 	return ""
 }
 
+// NameRule returns the [Rule] that a single name breaks, or nil.
+func NameRule(name string) error {
+	if rule := nameRule([]byte(name)); rule != "" {
+		return rule
+	}
+	return nil
+}
+
 // pathRule judges the names of a path, which is not the empty one of the top.
 func pathRule(path string) Rule {
 	if len(path) > MaxPath {

@@ -231,3 +231,18 @@ func (d folder) rename(from, to string) error {
 	st.to = path.Join(d.at, to)
 	return d.seam.do(st, func() error { return d.Rename(from, to) })
 }
+
+// free returns a name like this one that nothing in the folder has.
+func (d folder) free(name string) string {
+	ext := path.Ext(name)
+	base := strings.TrimSuffix(name, ext)
+	if base == "" {
+		base, ext = name, ""
+	}
+	for i := 2; ; i++ {
+		name := fmt.Sprintf("%s (%d)%s", base, i, ext)
+		if _, err := d.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			return name
+		}
+	}
+}

@@ -160,7 +160,7 @@ func (s *Stage) look(n int, e manifest.Entry) (there bool, err error) {
 		switch {
 		case s.Rename && dir == "":
 			s.mu.Lock()
-			s.renamed[n], s.planned = s.free(e.Path), true
+			s.renamed[n], s.planned = s.target.free(e.Path), true
 			s.mu.Unlock()
 		case s.Overwrite && e.Kind != manifest.Dir && !fi.IsDir():
 		default:
@@ -217,19 +217,4 @@ func (s *Stage) same(n int, e manifest.Entry, fi fs.FileInfo) (bool, error) {
 	}
 	now, err := f.Stat()
 	return err == nil && root == e.Root && now.Size() == e.Size && now.ModTime().Equal(fi.ModTime()), err
-}
-
-// free returns a name at the top of the target that nothing has.
-func (s *Stage) free(name string) string {
-	ext := path.Ext(name)
-	base := strings.TrimSuffix(name, ext)
-	if base == "" {
-		base, ext = name, ""
-	}
-	for i := 2; ; i++ {
-		name := fmt.Sprintf("%s (%d)%s", base, i, ext)
-		if _, err := s.target.Lstat(name); errors.Is(err, fs.ErrNotExist) {
-			return name
-		}
-	}
 }
