@@ -19,9 +19,16 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/devtools"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
+
+// patience is how long anything may take on a busy machine.
+const patience = 60 * time.Second
+
+// A tab is a page of the show in a browser.
+type tab struct{ *devtools.Tab }
 
 var pictureFile = flag.String("picture", "", "write what the slide with the video looks like to this `file` (PNG)")
 
@@ -135,58 +142,58 @@ const (
 )
 
 // wantMoving checks that the pixels of the video change, and come from a picture.
-func (t *tab) wantMoving() {
+func (t tab) wantMoving() {
 	t.Helper()
-	t.until(`document.documentElement.dataset.video === "live"`)
+	t.Until(`document.documentElement.dataset.video === "live"`)
 	var first struct{ Hash, Colours int }
-	t.value(pixels, &first)
-	t.until(fmt.Sprintf("%s.hash !== %d", pixels, first.Hash))
-	t.value(pixels, &first)
+	t.Value(pixels, &first)
+	t.Until(fmt.Sprintf("%s.hash !== %d", pixels, first.Hash))
+	t.Value(pixels, &first)
 	if first.Colours < 20 {
 		t.Errorf("the video has %d colours: that is no picture", first.Colours)
 	}
-	t.until("!" + shown)
+	t.Until("!" + shown)
 }
 
 // wantWords checks that the slide shows a state, and says so.
-func (t *tab) wantWords(s state) {
+func (t tab) wantWords(s state) {
 	t.Helper()
-	t.until(fmt.Sprintf(`document.documentElement.dataset.video === %q && %s &&
+	t.Until(fmt.Sprintf(`document.documentElement.dataset.video === %q && %s &&
 		document.querySelector("section:not([hidden]) .message").textContent.startsWith(%q)`, s, shown, s.text()))
 }
 
-func (t *tab) wantSlide(n int) {
+func (t tab) wantSlide(n int) {
 	t.Helper()
-	t.until(fmt.Sprintf(`document.documentElement.dataset.slide === "%d" && location.hash === "#%d" &&
+	t.Until(fmt.Sprintf(`document.documentElement.dataset.slide === "%d" && location.hash === "#%d" &&
 		[...document.querySelectorAll("main > section")].findIndex(s => !s.hidden) === %d - 1`, n, n, n))
 }
 
 func TestSlideShow(t *testing.T) {
 	show, url := startShow(t, "-from", videoAt(t))
-	b := startBrowser(t)
-	one := b.open(url)
-	one.until(`document.documentElement.dataset.link === "open"`)
+	b := devtools.Start(t, func(cmd *exec.Cmd) { startCommand(t, cmd) })
+	one := tab{b.Open(url)}
+	one.Until(`document.documentElement.dataset.link === "open"`)
 	one.wantSlide(1)
-	one.press("ArrowRight")
+	one.Press("ArrowRight")
 	one.wantSlide(2)
-	one.click("#on")
+	one.Click("#on")
 	one.wantSlide(3)
-	one.until(`document.querySelector("section:not([hidden]) img").naturalWidth > 0`)
-	one.press(" ")
+	one.Until(`document.querySelector("section:not([hidden]) img").naturalWidth > 0`)
+	one.Press(" ")
 	one.wantSlide(4)
 	one.wantMoving()
 
-	two := b.open(url) // a second browser
+	two := tab{b.Open(url)} // a second browser
 	two.wantSlide(4)
 	two.wantMoving()
-	two.press("ArrowLeft")
+	two.Press("ArrowLeft")
 	one.wantSlide(3)
-	one.value(`void (location.hash = "#4")`, nil)
+	one.Value(`void (location.hash = "#4")`, nil)
 	two.wantSlide(4)
 	two.wantMoving()
 	if *pictureFile != "" {
-		two.until(`/^2\d/.test(document.querySelector("section:not([hidden]) .pace").textContent)`)
-		if err := os.WriteFile(*pictureFile, two.picture(), 0o644); err != nil {
+		two.Until(`/^2\d/.test(document.querySelector("section:not([hidden]) .pace").textContent)`)
+		if err := os.WriteFile(*pictureFile, two.Picture(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,21 +203,21 @@ func TestSlideShow(t *testing.T) {
 	signalTo(t, ffmpeg, syscall.SIGSTOP)
 	one.wantWords(stalled)
 	two.wantWords(stalled)
-	one.press("End")
+	one.Press("End")
 	two.wantSlide(5)
-	two.press("p")
+	two.Press("p")
 	one.wantSlide(4)
-	three := b.open(url) // comes while it is stopped, and sees the last picture
+	three := tab{b.Open(url)} // comes while it is stopped, and sees the last picture
 	three.wantWords(stalled)
-	three.until(pixels + ".colours >= 20")
+	three.Until(pixels + ".colours >= 20")
 	signalTo(t, ffmpeg, syscall.SIGCONT)
 	one.wantMoving()
 	three.wantMoving()
 
 	// A program that is killed: the slide says so, and plays what comes next.
-	one.value(remember, nil)
+	one.Value(remember, nil)
 	signalTo(t, ffmpeg, syscall.SIGKILL)
-	one.until(fmt.Sprintf(`window.seen.some(s => s.startsWith("%s: %s"))`, ended, ended.text()))
+	one.Until(fmt.Sprintf(`window.seen.some(s => s.startsWith("%s: %s"))`, ended, ended.text()))
 	one.wantMoving()
 	two.wantMoving()
 	if again := onlyChild(t, show.Process.Pid); again == ffmpeg {
@@ -227,7 +234,7 @@ func TestSlideShow(t *testing.T) {
 	if err := syscall.Kill(ffmpeg, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("ffmpeg after Ctrl-C: %v, want that it is gone", err)
 	}
-	one.until(`document.documentElement.dataset.link === "lost"`)
+	one.Until(`document.documentElement.dataset.link === "lost"`)
 }
 
 // A video program of one's own: another process, that comes and goes as it likes.

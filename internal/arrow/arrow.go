@@ -19,6 +19,7 @@ var Rules = []Rule{
 	{"opt", []string{"address"}, "options read targets"},
 	{"internal/arrow", nil, "rules know nobody"},
 	{"internal/soak", nil, "a test only"},
+	{"internal/devtools", []string{"", "transport"}, "a browser for tests, at an end of Tenon"},
 	{"internal/reach", nil, "tests only"},
 	{"internal/fuzzall", nil, "a tool of the Makefile"},
 	{"internal/testreport", nil, "a tool of ./check"},
@@ -53,6 +54,9 @@ var Rules = []Rule{
 	{"internal/node/ends", []string{"address", "opt", "transport", "join", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
 	{"internal/node/shares", []string{"internal/neutral", "internal/node/api", "internal/peer", "internal/share", "internal/share/flow", "internal/share/glob", "internal/share/manifest", "internal/share/page", "internal/share/scan", "internal/share/stage", "internal/share/tree", "internal/store", "internal/ticket", "transport"}, "what a node shares and fetches, over any network"},
 	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/inet", "transport/local", "transport/mem", "join", "internal/event", "internal/datagram", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/node/shares", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/share", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
+	{"internal/node/ends", []string{"address", "opt", "transport", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
+	{"internal/node/shares", []string{"internal/neutral", "internal/node/api", "internal/peer", "internal/share", "internal/share/flow", "internal/share/glob", "internal/share/manifest", "internal/share/page", "internal/share/scan", "internal/share/stage", "internal/share/tree", "internal/store", "internal/ticket", "internal/site", "transport"}, "what a node shares and fetches, over any network"},
+	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/local", "transport/mem", "join", "internal/event", "internal/datagram", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/node/shares", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/share", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
@@ -63,6 +67,8 @@ var Rules = []Rule{
 	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
 	{"internal/share/flow", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/tree"}, "a file of a share as a stream; it opens nothing"},
 	{"internal/share/page", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/scan", "internal/share/tree"}, "a share for browsers, by HTTP; it opens no files and no sockets"},
+	{"internal/share/drop", []string{"internal/neutral", "internal/share/manifest", "internal/share/page", "internal/share/stage"}, "files that browsers leave, by HTTP; it opens no sockets"},
+	{"internal/site", []string{"internal/tlsconf"}, "where pages are served, by HTTP or HTTPS"},
 	{"internal/share/tree", nil, "hashes and proofs of bytes, whoever has them"},
 	{"internal/share/glob", nil, "patterns of paths, without a file"},
 	{"internal/share/scan", []string{"internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/tree"}, "files that are shared where they are, whoever fetches them"},
@@ -89,7 +95,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.
