@@ -33,6 +33,9 @@ func (c *call) shareRequest() (r api.ShareRequest, err error) {
 	f := &c.peer.share
 	r = api.ShareRequest{Name: f.name, To: splitNames(f.to), Public: f.public, Expires: api.Duration(f.expires), Uses: f.uses,
 		Exclude: f.exclude, Only: f.only, GitIgnore: f.gitIgnore, Check: f.check, Up: f.up, Web: f.web}
+	if r.Cert, r.Key, err = f.certificate(); err != nil {
+		return r, err
+	}
 	paths := slices.Concat(c.args, c.rest)
 	switch {
 	case len(paths) == 0:
@@ -62,7 +65,7 @@ func (p *program) showTicket(c *call, s api.Share) error {
 		p.tell(c, "for browsers: %s", link)
 	}
 	if len(s.Links) > 0 {
-		p.tell(c, "that is HTTP, which who is on the way can read; a TLS end in front of it, or a tunnel, is not")
+		p.tellHow(c, strings.HasPrefix(s.Links[0], "https:"), s.Fingerprint)
 	}
 	if err := p.showQR(c, s.Ticket); err != nil {
 		return err
@@ -72,6 +75,35 @@ func (p *program) showTicket(c *call, s api.Share) error {
 		p.tell(c, "it is for %s%s", shareAudience(s), shareLimits(s))
 	}
 	return nil
+}
+
+// tellHow says who can read what goes through links.
+func (p *program) tellHow(c *call, secure bool, fingerprint string) {
+	switch {
+	case !secure:
+		p.tell(c, "that is HTTP, which who is on the way can read; https://HOST:PORT is not")
+	case fingerprint != "":
+		p.tell(c, "browsers warn of the certificate, which was made for this, and show its SHA-256 fingerprint: if it is this one, nobody is in between: %s", fingerprint)
+	}
+}
+
+// certificate returns where that of a page is, for a node that is somewhere else.
+func (f *shareFlags) certificate() (cert, key string, err error) {
+	for _, file := range []struct {
+		named string
+		at    *string
+	}{{f.cert, &cert}, {f.key, &key}} {
+		if file.named == "" {
+			continue
+		}
+		if f.web == "" {
+			return "", "", usageError("--cert and --key are for --web https://HOST:PORT", "")
+		}
+		if *file.at, err = filepath.Abs(file.named); err != nil {
+			return "", "", err
+		}
+	}
+	return cert, key, nil
 }
 
 // shareAudience says who may fetch a share.

@@ -32,6 +32,8 @@ type shareFlags struct {
 	wait      bool
 	up, down  int64
 	web       string
+	cert, key string // of the page
+	maxSize   int64
 	target    string
 	list      bool
 	overwrite bool
@@ -55,7 +57,16 @@ func bindSharing(c *call, s *opt.Set) {
 	s.Bool(&f.check, "check", "hash all that is sent again, also of files that seem not to have changed")
 	s.Bool(&f.wait, "wait", "print the ticket when all is hashed; it says then what is in the share, whoever serves it")
 	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
-	s.String(&f.web, "web", "HOST:PORT", "show it to browsers, too, by HTTP at a link that nobody can guess, such as 0.0.0.0:8080")
+	s.Group("browsers")
+	bindWeb(c, s, "show it to browsers, too, at a link that nobody can guess")
+}
+
+// bindWeb binds where a page is shown.
+func bindWeb(c *call, s *opt.Set, what string) {
+	f := &c.peer.share
+	s.String(&f.web, "web", "[https://]HOST:PORT", what+", such as 0.0.0.0:8080")
+	s.String(&f.cert, "cert", "FILE", "with https: the certificate, PEM, which is read again when it changes; otherwise one is made, of which browsers warn")
+	s.String(&f.key, "key", "FILE", "its private key, if that is in another PEM file")
 }
 
 func bindGetting(c *call, s *opt.Set) {

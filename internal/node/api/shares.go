@@ -24,7 +24,9 @@ type ShareRequest struct {
 	GitIgnore bool     `json:"gitignore,omitempty"`
 	Check     bool     `json:"check,omitempty"` // all that is sent is hashed again
 	Up        int64    `json:"up,omitempty"`    // bytes a second; 0 = no limit
-	Web       string   `json:"web,omitempty"`   // HOST:PORT at which it is also shown to browsers, by HTTP
+	Web       string   `json:"web,omitempty"`   // HOST:PORT, or https://HOST:PORT, at which it is also shown to browsers
+	Cert      string   `json:"cert,omitempty"`  // PEM file, absolute, of the certificate for https; empty = one is made
+	Key       string   `json:"key,omitempty"`   // PEM file of its key; empty = that is in Cert
 }
 
 // States of a [Share].
@@ -38,12 +40,17 @@ const (
 
 // A Share is one that this node shares, or fetches.
 type Share struct {
-	ID       string      `json:"id"`
-	Name     string      `json:"name"`
-	Paths    []string    `json:"paths,omitempty"`  // what is shared; of one that is fetched, where it goes
-	Ticket   string      `json:"ticket,omitempty"` // a secret
-	Links    []string    `json:"links,omitempty"`  // for browsers; secrets, too
-	Root     string      `json:"root,omitempty"`   // the BLAKE3 of the manifest, once it is known
+	ID     string   `json:"id"`
+	Name   string   `json:"name"`
+	Paths  []string `json:"paths,omitempty"`  // what is shared; of one that is fetched, where it goes
+	Ticket string   `json:"ticket,omitempty"` // a secret
+	Links  []string `json:"links,omitempty"`  // for browsers; secrets, too
+
+	// Fingerprint is what browsers show of a certificate that was made for the links: the
+	// SHA-256 of it. Empty: it was not, or they are HTTP.
+	Fingerprint string `json:"fingerprint,omitempty"`
+
+	Root     string      `json:"root,omitempty"` // the BLAKE3 of the manifest, once it is known
 	State    string      `json:"state"`
 	Error    string      `json:"error,omitempty"`
 	To       []string    `json:"to,omitempty"` // names, short IDs, "paired"

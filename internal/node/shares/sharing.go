@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/page"
 	"github.com/tenon-net/tenon/internal/share/scan"
+	"github.com/tenon-net/tenon/internal/site"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -37,8 +37,8 @@ type sharing struct {
 	share    *share.Share
 	ctx      context.Context
 	stop     context.CancelCauseFunc
-	drop     func() // has nobody find the share
-	web      *web   // nil = it is not shown to browsers
+	drop     func()       // has nobody find the share
+	web      *site.Server // nil = it is not shown to browsers
 	done     chan struct{}
 	anew     chan struct{} // closed when it has begun anew, or cannot
 	since    time.Time
@@ -132,8 +132,8 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 	made.To = slices.Compact(made.To)
 	rand.Read(made.ID[:]) //nolint:errcheck // it does not fail
 	if r.Web != "" {
-		if _, _, err := net.SplitHostPort(r.Web); err != nil {
-			return nil, transport.WithHint(transport.Usage(err), "for example 0.0.0.0:8080, or 127.0.0.1:0 for any port of this machine alone")
+		if err := (site.Config{At: r.Web, Cert: r.Cert, Key: r.Key}).Check(); err != nil {
+			return nil, transport.Usage(err)
 		}
 		made.Link = page.Token()
 	}
@@ -170,7 +170,7 @@ func (s *Shares) start(r *record) (*sharing, error) {
 		delete(s.sharing, x.id)
 		s.mu.Unlock()
 		x.stop(errDown)
-		x.web.close()
+		x.hide()
 		return nil, errors.Join(errDown, x.scan.Close())
 	}
 	s.Host.Expect()
@@ -193,7 +193,7 @@ func (x *sharing) run() {
 		x.drop()
 		<-x.ctx.Done()
 	}
-	x.web.close()
+	x.hide()
 	x.bury(context.Cause(x.ctx))
 	x.share.Close() //nolint:errcheck // it returns nil
 	x.drop()        // now: those who are told that there is no such share do not ask again
