@@ -173,7 +173,7 @@ func (p *Page) list(w http.ResponseWriter, r *http.Request, dir string) {
 	if n, err := strconv.Atoi(r.URL.Query().Get("from")); err == nil && n > from {
 		from = n
 	}
-	v := view{Name: neutral.Line(p.name), Dir: neutral.Line(dir), Files: x.Totals().Files, Bytes: size(x.Totals().Bytes), Whole: x.Done(), Zip: p.Path() + zipName}
+	v := view{Name: neutral.Line(p.name), Dir: neutral.Line(dir), Files: x.Totals().Files, Bytes: Size(x.Totals().Bytes), Whole: x.Done(), Zip: p.Path() + zipName}
 	if dir != "" {
 		v.Up = p.link(path.Dir(dir), true)
 	}
@@ -205,7 +205,7 @@ func (p *Page) line(name string, e manifest.Entry) line {
 	case manifest.Symlink:
 		l.Note, l.Time = "link to "+neutral.Line(e.Target), ""
 	case manifest.File:
-		l.Size, l.Link = size(e.Size), p.link(e.Path, false)
+		l.Size, l.Link = Size(e.Size), p.link(e.Path, false)
 	}
 	return l
 }
@@ -226,8 +226,8 @@ func (p *Page) link(name string, dir bool) string {
 	return link
 }
 
-// size says how many bytes there are.
-func size(n int64) string {
+// Size says how many bytes there are.
+func Size(n int64) string {
 	const units = "KMGTPE"
 	if n < 1024 {
 		return strconv.FormatInt(n, 10) + " B"
