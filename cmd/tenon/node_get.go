@@ -225,11 +225,17 @@ func (g *getter) goesOn() {
 // again is the command that goes on: the same, but for a ticket that all could see, which it
 // asks for.
 func (g *getter) again() string {
-	text, typed := "tenon", g.c.words
+	typed := g.c.words
 	if i := slices.IndexFunc(typed, func(word string) bool { return slices.Contains(g.c.args, word) && isSecret(word) }); i >= 0 {
 		typed = slices.Delete(slices.Clone(typed), i, i+1)
 	}
-	for _, word := range typed {
+	return typedAgain(typed)
+}
+
+// typedAgain is what a person types to run this program with those words.
+func typedAgain(words []string) string {
+	text := "tenon"
+	for _, word := range words {
 		text += " " + shellWord(word)
 	}
 	return text

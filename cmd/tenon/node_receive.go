@@ -20,6 +20,12 @@ import (
 
 // runReceive is "tenon receive [CODE]".
 func runReceive(p *program, c *call) error {
+	if c.peer.share.web != "" {
+		return runDrop(p, c)
+	}
+	if f := &c.peer.share; f.maxSize > 0 || f.uses > 0 || f.expires > 0 || f.cert+f.key != "" {
+		return usageError("--max-size, --uses, --expires, --cert and --key are for --web", "for example: tenon receive --web 0.0.0.0:8080 --expires 2h")
+	}
 	if p.json && c.peer.send.stdout {
 		return usageError("--json and --stdout cannot both be", "both have standard output for themselves")
 	}

@@ -12,7 +12,7 @@ import (
 func sendCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
 		verb("send", "PATH... | -", "send files, a text, or standard input to one who types a code, or shows one: no ticket, no pairing, done when done", bindSend, bindNetwork),
-		verb("receive", "[CODE]", "take what somebody sends, by the code that he shows, or by one to say aloud; a CODE can be - or @FILE or env:NAME, too", bindReceive, bindNetwork),
+		verb("receive", "[CODE]", "take what somebody sends, by the code that he shows, or by one to say aloud; a CODE can be - or @FILE or env:NAME, too. With --web, take what people drop on a page", bindReceive, bindQR, bindNetwork),
 	}
 }
 
@@ -41,13 +41,18 @@ func bindSend(c *call, s *opt.Set) {
 func bindReceive(c *call, s *opt.Set) {
 	f := &c.peer
 	s.Group("what is taken")
-	s.Bool(&f.send.yes, "yes", "take files without asking; otherwise the list of them is shown first").Alias("y")
+	s.Bool(&f.send.yes, "yes", "take files without asking; otherwise the list of them is shown first. With --web: take those that are hidden or obeyed by programs, too").Alias("y")
 	s.Bool(&f.send.stdout, "stdout", "write what tenon send - reads to standard output, as it comes")
 	bindChosen(c, s, "take")
 	bindPlaced(c, s)
 	s.Rate(&f.share.down, "down", "take so many bytes a second, such as 1MiB; otherwise as many as there are")
 	s.Group("the code")
 	bindCodeTime(c, s)
+	s.Group("browsers")
+	bindWeb(c, s, "without a code: show a page at a link that nobody can guess, on which people drop files")
+	s.Size(&f.share.maxSize, "max-size", 0, "take so many bytes in all, such as 2G; otherwise what the disk has room for")
+	s.Int(&f.share.uses, "uses", 0, 1, 1<<20, "take so many files, and then none any more; otherwise 10000")
+	s.Duration(&f.share.expires, "expires", 0, 0, "take them for so long, such as 2h or 7d; otherwise until this program is ended")
 }
 
 func bindCodeTime(c *call, s *opt.Set) {
