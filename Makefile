@@ -33,10 +33,12 @@ natlab: ## every pair of NATs, bad links, and what happens to networks, in names
 	go test -run Reach -timeout 30m -v ./internal/peer/swarm -natlab
 	go test -timeout 90m -v ./internal/reach -natlab
 
-interop: ## with a node of js-libp2p, which npm fetches, and one of kubo, which takes minutes to build
+interop: ## with a node of js-libp2p and tus-js-client, which npm fetches, and one of kubo, which takes minutes to build
 	cd internal/peer/swarm/testdata/js && npm install --no-audit --no-fund
 	tools/kubo
 	go test -run 'InteropJS|Kubo' -v ./internal/peer/swarm
+	cd internal/share/drop/testdata/js && npm install --no-audit --no-fund
+	go test -run TusClient -v ./internal/share/drop
 
 scale: ## a hundred nodes in one process, in virtual time
 	go test -run TestScale -timeout 30m -v ./internal/peer/swarm -scale 100

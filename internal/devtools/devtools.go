@@ -24,13 +24,13 @@ type Browser struct {
 	testing.TB
 	conn transport.MsgConn
 	last int       // number of the last call
-	told []message // events that nobody has waited for yet
+	told []message // of downloads, that nobody has waited for yet
 }
 
 // A Tab is a page in a browser, with cookies and caches of its own.
 type Tab struct {
 	*Browser
-	session, context string
+	target, session, context string
 }
 
 // message is what the browser says.
@@ -127,7 +127,7 @@ func (b *Browser) next(method string) (m message) {
 	if err != nil {
 		b.Fatalf("%s: %v", method, err)
 	}
-	if m.Method != "" {
+	if strings.HasPrefix(m.Method, "Browser.") {
 		b.told = append(b.told, m)
 	}
 	return m
@@ -151,21 +151,33 @@ func (b *Browser) Await(event string, is func(params json.RawMessage) bool) {
 // Open opens a page as somebody else's browser would, with nothing kept in common.
 func (b *Browser) Open(url string) *Tab {
 	b.Helper()
-	var got struct{ BrowserContextID, TargetID, SessionID string }
+	var got struct{ BrowserContextID string }
 	b.Call("", "Target.createBrowserContext", Params{}, &got)
-	b.Call("", "Target.createTarget", Params{"url": "about:blank", "browserContextId": got.BrowserContextID}, &got)
+	return b.open(got.BrowserContextID, url)
+}
+
+// Another opens a page in a new tab of the same browser.
+func (t *Tab) Another(url string) *Tab {
+	t.Helper()
+	return t.open(t.context, url)
+}
+
+func (b *Browser) open(context, url string) *Tab {
+	b.Helper()
+	var got struct{ TargetID, SessionID string }
+	b.Call("", "Target.createTarget", Params{"url": "about:blank", "browserContextId": context}, &got)
 	b.Call("", "Target.attachToTarget", Params{"targetId": got.TargetID, "flatten": true}, &got)
-	t := &Tab{b, got.SessionID, got.BrowserContextID}
+	t := &Tab{b, got.TargetID, got.SessionID, context}
 	t.Call(t.session, "Emulation.setDeviceMetricsOverride", Params{"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": false}, nil)
-	t.Go(url)
+	t.Call(t.session, "Page.navigate", Params{"url": url}, nil)
+	t.Until(`location.href !== "about:blank" && document.readyState === "complete"`)
 	return t
 }
 
-// Go has a tab load a page.
-func (t *Tab) Go(url string) {
+// Close closes the tab, whatever it is doing.
+func (t *Tab) Close() {
 	t.Helper()
-	t.Call(t.session, "Page.navigate", Params{"url": url}, nil) // returns when the new page has begun
-	t.Until(`document.readyState === "complete"`)
+	t.Call("", "Target.closeTarget", Params{"targetId": t.target}, nil)
 }
 
 // Value returns the value of an expression of JavaScript, when it has one.
@@ -189,13 +201,18 @@ func (t *Tab) Value(expression string, into any) {
 	}
 }
 
-// Until waits for a condition in the page.
+// Until waits for a condition in the page, or in the one that it goes to meanwhile. It looks from
+// outside: a page that may run no scripts has no timers.
 func (t *Tab) Until(condition string) {
 	t.Helper()
-	t.Value(fmt.Sprintf(`new Promise((yes, no) => {
-		const late = setTimeout(() => { clearInterval(again); no(document.documentElement.outerHTML.slice(0, 300)); }, %d);
-		const again = setInterval(() => { if (%s) { clearInterval(again); clearTimeout(late); yes(); } }, 20);
-	})`, patience.Milliseconds()/2, condition), nil)
+	var is bool
+	for late := time.Now().Add(patience); !is; time.Sleep(20 * time.Millisecond) { // between two looks
+		if t.Value("Boolean("+condition+")", &is); !is && time.Now().After(late) {
+			var page string
+			t.Value(`document.documentElement.outerHTML.slice(0, 1000)`, &page)
+			t.Fatalf("it is never so that %s: %s", condition, page)
+		}
+	}
 }
 
 // Press presses a key.
