@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/torrent"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -22,19 +23,33 @@ func runGet(p *program, c *call) error {
 	if err != nil {
 		return err
 	}
+	if len(c.args) == 1 && torrent.Is(c.args[0]) {
+		return p.getTorrent(c, request)
+	}
+	if c.peer.share.torrent.given() {
+		return usageError("--tracker, --peer, --dht and --torrent-listen are for magnet links and .torrent files", "tenon get MAGNET --dht")
+	}
 	if request.Ticket, err = p.readTicket(c); err != nil {
 		return err
 	}
 	if c.peer.share.stdout {
 		return p.stopped(p.with(c, func(t *talk) error { return p.getTo(t, request) }))
 	}
-	g := &getter{p: p, c: c, progress: p.newProgress(c), target: request.Target, began: time.Now(), told: map[string]string{}}
-	err = p.lasting(c, func(t *talk, _ bool) error { return g.run(p.ctx, t, request) })
+	g := p.newGetter(c, request)
+	return g.end(p.lasting(c, func(t *talk, _ bool) error { return g.run(p.ctx, t, request) }))
+}
+
+func (p *program) newGetter(c *call, request api.FetchRequest) *getter {
+	return &getter{p: p, c: c, progress: p.newProgress(c), target: request.Target, began: time.Now(), told: map[string]string{}}
+}
+
+// end says what is there if not all of it is.
+func (g *getter) end(err error) error {
 	g.progress.end()
 	if err != nil && !g.done {
 		g.goesOn()
 	}
-	return p.stopped(err)
+	return g.p.stopped(err)
 }
 
 // getTo writes one file to standard output.
@@ -243,7 +258,7 @@ func typedAgain(words []string) string {
 
 // isSecret tells whether a word is the ticket itself, and not where it is.
 func isSecret(word string) bool {
-	return word != "-" && !strings.HasPrefix(word, "@") && !strings.HasPrefix(word, "env:")
+	return word != "-" && !strings.HasPrefix(word, "@") && !strings.HasPrefix(word, "env:") && !torrent.Is(word)
 }
 
 // shellWord writes a word so that a shell takes it as one.

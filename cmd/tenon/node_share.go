@@ -18,6 +18,9 @@ import (
 
 // runShare is "tenon share PATH...".
 func runShare(p *program, c *call) error {
+	if f := c.peer.share.torrent; f.seed || f.given() {
+		return p.stopped(p.seed(c))
+	}
 	request, err := c.shareRequest()
 	if err != nil {
 		return err

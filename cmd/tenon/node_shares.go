@@ -124,6 +124,10 @@ func (l *listing) add(p *program, entries []api.ShareEntry) {
 func entryLine(e api.ShareEntry, marks []string) string {
 	kind, size, path, when := "-", bytesOf(float64(e.Size)), e.Path, e.Time.Local().Format("2006-01-02 15:04")
 	switch e.Kind {
+	case "file":
+		if e.Time.IsZero() {
+			when = ""
+		}
 	case "dir":
 		kind, size, path = "d", "", path+"/"
 	case "symlink":

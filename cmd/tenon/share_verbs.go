@@ -11,8 +11,8 @@ import (
 // shareCommands are the verbs about files, which are about peers, too.
 func shareCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
-		verb("share", "PATH...", "share files and folders: print a ticket at once, by which others fetch them from all who have them", bindSharing, bindQR, bindNetwork),
-		verb("get", "[TICKET]", "fetch what is shared; a TICKET is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindGetting, bindNetwork),
+		verb("share", "PATH...", "share files and folders: print a ticket at once, by which others fetch them from all who have them", bindSharing, bindSeeding, bindQR, bindNetwork),
+		verb("get", "[TICKET|MAGNET|FILE.torrent]", "fetch what is shared; a TICKET is asked for if it is not there, and can be - or @FILE or env:NAME, too, or a magnet link or FILE.torrent", bindGetting, bindTorrent, bindNetwork),
 		verb("shares", "", "list what is shared and fetched here, and who has how much of it"),
 		verb("unshare", "SHARE", "share it no more"),
 	}
@@ -41,6 +41,17 @@ type shareFlags struct {
 	skipLinks bool
 	stay      bool
 	stdout    bool
+	torrent   torrentFlags
+}
+
+// torrentFlags are those about BitTorrent.
+type torrentFlags struct {
+	seed     bool
+	file     string
+	trackers []string
+	peers    []string
+	dht      bool
+	listen   string
 }
 
 func bindSharing(c *call, s *opt.Set) {
@@ -80,6 +91,30 @@ func bindGetting(c *call, s *opt.Set) {
 	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")
 	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
 	s.Rate(&f.down, "down", "fetch so many bytes a second")
+}
+
+// bindSeeding binds what shares files by BitTorrent.
+func bindSeeding(c *call, s *opt.Set) {
+	f := &c.peer.share.torrent
+	s.Group("BitTorrent")
+	s.Bool(&f.seed, "torrent", "share them by BitTorrent, until this program ends, with whoever has the magnet link")
+	s.String(&f.file, "torrent-file", "FILE", "write the torrent to a file, too, such as photos.torrent")
+	bindSwarm(c, s)
+}
+
+// bindTorrent binds how what is in BitTorrent is fetched.
+func bindTorrent(c *call, s *opt.Set) {
+	s.Group("BitTorrent")
+	bindSwarm(c, s)
+}
+
+// bindSwarm binds how others are found who take part in a torrent.
+func bindSwarm(c *call, s *opt.Set) {
+	f := &c.peer.share.torrent
+	s.Strings(&f.trackers, "tracker", "URL", "ask this tracker, such as udp://tracker.example.org:6969/announce; may be given again")
+	s.Strings(&f.peers, "peer", "HOST:PORT", "ask this one, who has it; may be given again")
+	s.Bool(&f.dht, "dht", "search in the public DHT of BitTorrent, and ask those who are found for more; everybody there can see it")
+	s.String(&f.listen, "torrent-listen", "HOST:PORT", "be reached here by TCP and uTP; otherwise at all addresses, and a port that is free")
 }
 
 // bindPlaced binds where files go.

@@ -75,6 +75,7 @@ var Rules = []Rule{
 	{"internal/chat/rbsr", nil, "it knows keys, and not of what"},
 	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
 	{"internal/chat/meet", []string{"internal/account", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
+	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
@@ -96,6 +97,7 @@ var Rules = []Rule{
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
 	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/torrent", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.
@@ -109,6 +111,7 @@ type Home struct {
 var Homes = []Home{
 	{"github.com/quic-go/quic-go", []string{"transport/quic", "internal/peer/swarm"}, "QUIC is one kind among many, and one way between peers"},
 	{"github.com/libp2p", []string{"internal/peer/swarm"}, "one package knows the engine that connects peers"},
+	{"github.com/anacrolix", []string{"internal/torrent"}, "one package knows the engine of BitTorrent"},
 	{"github.com/gorilla/websocket", []string{"internal/peer/swarm"}, "libp2p dials with it; all else has WebSockets of its own"},
 	{"github.com/gtank/ristretto255", []string{"internal/peer/cpace"}, "a group for CPace"},
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
@@ -171,5 +174,6 @@ var Images = []Image{
 	{"", "", engines, "programs that join ends link no engine; who wants the kind folder imports it"},
 	{"cmd/tenon", "", append([]string{"github.com/quic-go/webtransport-go"}, engines...), "the plain image runs the other one when peers or folders are needed"},
 	{"cmd/tenon", "nopeer", append([]string{module + "/internal/peer"}, engines...), "the image without peers has nothing of them"},
-	{"cmd/tenon", "node", []string{"github.com/libp2p/go-libp2p-webrtc", "github.com/quic-go/webtransport-go", "github.com/pion"}, "transports of libp2p that are not used are not linked"},
+	{"cmd/tenon", "node", []string{"github.com/libp2p/go-libp2p/p2p/transport/webrtc", "github.com/quic-go/webtransport-go"}, "transports of libp2p that are not used are not linked"},
+	{"cmd/tenon", "node,notorrent", []string{"github.com/anacrolix", "github.com/pion"}, "the tag notorrent leaves BitTorrent out, and what it brings"},
 }

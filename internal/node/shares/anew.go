@@ -5,18 +5,20 @@ import (
 	"errors"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/share/glob"
 	"github.com/tenon-net/tenon/internal/share/scan"
 	"github.com/tenon-net/tenon/internal/share/tree"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // newScan makes a Scan of what is shared.
 func (x *sharing) newScan(note func(scan.Note), add func(p []byte, final bool) error) (*scan.Scan, error) {
 	r := &x.record.Request
-	only, exclude, err := patterns(r.Only, r.Exclude)
+	choice, err := glob.ParseChoice(r.Only, r.Exclude)
 	if err != nil {
-		return nil, err
+		return nil, transport.Usage(err)
 	}
-	return scan.New(scan.Config{Paths: r.Paths, Cache: x.of.Dir, Exclude: exclude, Only: only, GitIgnore: r.GitIgnore, Check: r.Check, Note: note, Add: add})
+	return scan.New(scan.Config{Paths: r.Paths, Cache: x.of.Dir, Exclude: choice.Exclude, Only: choice.Only, GitIgnore: r.GitIgnore, Check: r.Check, Note: note, Add: add})
 }
 
 // refresh looks whether what is shared has changed since, because somebody shares it again. If it

@@ -3,7 +3,6 @@ package shares
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/share"
@@ -14,39 +13,13 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// patterns reads what people mean by files.
-func patterns(only, exclude []string) (o, e glob.List, err error) {
-	if o, err = glob.ParseList(only...); err == nil {
-		e, err = glob.ParseList(exclude...)
-	}
-	return o, e, transport.Usage(err)
-}
-
 // wanted says which entries are wanted; nil is all.
 func wanted(r api.FetchRequest) (func(manifest.Entry) bool, error) {
-	only, exclude, err := patterns(r.Only, r.Exclude)
-	if err != nil || len(only)+len(exclude) == 0 {
-		return nil, err
+	choice, err := glob.ParseChoice(r.Only, r.Exclude)
+	if err != nil || choice.All() {
+		return nil, transport.Usage(err)
 	}
-	return func(e manifest.Entry) bool {
-		dir := e.Kind == manifest.Dir
-		return !inside(exclude, e.Path, dir) && (len(only) == 0 || inside(only, e.Path, dir))
-	}, nil
-}
-
-// inside tells whether patterns stand for a path, or for a directory that it is in.
-func inside(l glob.List, path string, dir bool) bool {
-	for ; len(l) > 0; dir = true {
-		if l.Match(path, dir) {
-			return true
-		}
-		i := strings.LastIndexByte(path, '/')
-		if i < 0 {
-			return false
-		}
-		path = path[:i]
-	}
-	return false
+	return func(e manifest.Entry) bool { return choice.Has(e.Path, e.Kind == manifest.Dir) }, nil
 }
 
 // maxListed is how many entries are told of at a time.

@@ -125,3 +125,37 @@ func (e *Error) Unwrap() error { return e.Err }
 func (l List) Match(file string, dir bool) bool {
 	return slices.ContainsFunc(l, func(p Pattern) bool { return p.Match(file, dir) })
 }
+
+// Inside tells whether one of the patterns stands for the path, or for a directory that it is in.
+func (l List) Inside(file string, dir bool) bool {
+	for ; len(l) > 0; dir = true {
+		if l.Match(file, dir) {
+			return true
+		}
+		i := strings.LastIndexByte(file, '/')
+		if i < 0 {
+			return false
+		}
+		file = file[:i]
+	}
+	return false
+}
+
+// A Choice is what people want of a tree: only these, unless there are none, and not those.
+type Choice struct{ Only, Exclude List }
+
+// ParseChoice reads patterns.
+func ParseChoice(only, exclude []string) (c Choice, err error) {
+	if c.Only, err = ParseList(only...); err == nil {
+		c.Exclude, err = ParseList(exclude...)
+	}
+	return c, err
+}
+
+// All tells whether everything is wanted.
+func (c Choice) All() bool { return len(c.Only)+len(c.Exclude) == 0 }
+
+// Has tells whether what is at the path is wanted.
+func (c Choice) Has(file string, dir bool) bool {
+	return !c.Exclude.Inside(file, dir) && (len(c.Only) == 0 || c.Only.Inside(file, dir))
+}

@@ -47,13 +47,14 @@ func (b *blob) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// WriteAt writes whole groups. What is all zeros makes no file with holes larger.
+// WriteAt writes what may still have to be verified, before it is told to Got. What is all zeros makes
+// no file with holes larger.
 func (b *blob) WriteAt(p []byte, off int64) (int, error) {
 	s := b.s
 	switch {
 	case b.at:
 		return 0, fmt.Errorf("%q: %w: it is at the target already", b.e.Path, fs.ErrPermission)
-	case off < 0 || off%tree.Group != 0 || off > b.e.Size || int64(len(p)) > b.e.Size-off:
+	case off < 0 || off > b.e.Size || int64(len(p)) > b.e.Size-off:
 		return 0, fmt.Errorf("%q: %w", b.e.Path, tree.ErrRun)
 	}
 	s.mu.Lock()

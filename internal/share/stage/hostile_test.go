@@ -194,7 +194,7 @@ func TestSizes(t *testing.T) {
 	b, err := s.Open(0, src.entries[0])
 	must(t, err)
 	defer b.Close()
-	for _, w := range []struct{ off, n int64 }{{group, group}, {2 * group, 1}, {group, 6}, {-group, 1}, {1, 5}, {1 << 62, 5}, {1<<63 - group, 5}} {
+	for _, w := range []struct{ off, n int64 }{{group, group}, {2 * group, 1}, {group, 6}, {-group, 1}, {group + 1, 5}, {1 << 62, 5}, {1<<63 - group, 5}} {
 		if _, err := b.WriteAt(make([]byte, w.n), w.off); err == nil {
 			t.Errorf("%d bytes were written at %d", w.n, w.off)
 		}
