@@ -1,10 +1,12 @@
 package quic
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -15,7 +17,8 @@ import (
 
 const (
 	// maxPending is how many connections may be between their handshake and
-	// Accept. More are told that we are busy.
+	// Accept. When there are more, the one that has waited longest for its stream goes;
+	// if all have theirs, the new one is told that we are busy.
 	maxPending = 256
 
 	// handshakeRate is how many handshakes a second are begun on trust. Above
@@ -32,6 +35,7 @@ type acceptor struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	servers []*server
+	begun   arrivals       // those of pending that have no stream yet
 	work    sync.WaitGroup // the goroutines of serve and welcome
 	close   sync.Once
 }
@@ -48,7 +52,7 @@ type server struct {
 }
 
 func newAcceptor(l *Listen, socks []*net.UDPConn, cfg *tls.Config) (*acceptor, error) {
-	a := &acceptor{l: l, ready: make(chan *Conn), pending: make(chan struct{}, maxPending)}
+	a := &acceptor{l: l, ready: make(chan *Conn), pending: make(chan struct{}, cmp.Or(l.pending, maxPending))}
 	a.ctx, a.cancel = context.WithCancel(context.Background()) // a lifetime, not a call's context
 	limit := rate.NewLimiter(handshakeRate, handshakeRate)
 	var failed error
@@ -83,20 +87,84 @@ func (a *acceptor) serve(s *server) {
 		if err != nil {
 			return
 		}
-		select {
-		case a.pending <- struct{}{}:
-			s.use()
-			a.work.Go(func() { a.welcome(s, qc) })
-		default:
+		if !a.place() {
 			_ = qc.CloseWithError(codeBusy, "too many connections")
+			continue
 		}
+		s.use()
+		ctx, w := a.begun.enter(a.ctx)
+		a.work.Go(func() { a.welcome(ctx, w, s, qc) })
 	}
 }
 
+// place takes a place among those that are pending, if there is one or can be.
+func (a *acceptor) place() bool {
+	select {
+	case a.pending <- struct{}{}:
+		return true
+	default:
+	}
+	if !a.begun.dropOldest() {
+		return false
+	}
+	select {
+	case a.pending <- struct{}{}: // it gives its place up at once
+		return true
+	case <-a.ctx.Done():
+		return false
+	}
+}
+
+// arrivals are the connections that have no stream yet, the oldest first.
+type arrivals struct {
+	mu  sync.Mutex // guards all
+	all []*arrival
+}
+
+type arrival struct{ drop context.CancelFunc }
+
+func (l *arrivals) enter(ctx context.Context) (context.Context, *arrival) {
+	ctx, drop := context.WithCancel(ctx)
+	w := &arrival{drop}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, w)
+	return ctx, w
+}
+
+// leave takes one off the list, and tells whether it was dropped before.
+func (l *arrivals) leave(w *arrival) (dropped bool) {
+	w.drop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.all, w)
+	if i >= 0 {
+		l.all = slices.Delete(l.all, i, i+1)
+	}
+	return i < 0
+}
+
+// dropOldest ends the one that has waited longest, if there is one.
+func (l *arrivals) dropOldest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.all) == 0 {
+		return false
+	}
+	l.all[0].drop()
+	l.all = slices.Delete(l.all, 0, 1)
+	return true
+}
+
 // welcome waits for the stream of a connection, and for somebody to accept it.
-func (a *acceptor) welcome(s *server, qc *quicgo.Conn) {
+func (a *acceptor) welcome(ctx context.Context, w *arrival, s *server, qc *quicgo.Conn) {
 	defer func() { <-a.pending }()
-	c, err := a.stream(qc)
+	c, err := a.stream(ctx, qc)
+	if a.begun.leave(w) {
+		_ = qc.CloseWithError(codeBusy, "too many connections")
+		s.done()
+		return
+	}
 	if err == nil {
 		c.release = s.done
 		select {
@@ -111,8 +179,8 @@ func (a *acceptor) welcome(s *server, qc *quicgo.Conn) {
 }
 
 // stream waits for the stream and reads the byte that makes it visible.
-func (a *acceptor) stream(qc *quicgo.Conn) (*Conn, error) {
-	ctx, cancel := context.WithTimeout(a.ctx, handshakeLimit)
+func (a *acceptor) stream(ctx context.Context, qc *quicgo.Conn) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
 	defer cancel()
 	st, err := qc.AcceptStream(ctx)
 	if err != nil {

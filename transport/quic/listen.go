@@ -20,8 +20,9 @@ type Listen struct {
 	Host string // "" is loopback of both families, "*" is everything
 	Port string
 
-	self tlsconf.SelfSigned
-	cfg  tlsconf.Loader
+	pending int // of connections before Accept; 0 means maxPending
+	self    tlsconf.SelfSigned
+	cfg     tlsconf.Loader
 }
 
 var (
