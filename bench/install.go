@@ -18,6 +18,7 @@ type missingPeer struct {
 	Name   string   `json:"name"`
 	Needs  []string `json:"needs"`
 	Debian string   `json:"debian"`
+	Why    string   `json:"why,omitempty"` // it could not be built
 }
 
 // findMissing looks for everything that the peers of the chosen scenarios need.
@@ -35,7 +36,7 @@ func findMissing(chosen []scenario) missing {
 			}
 		}
 		if len(lacks) > 0 {
-			out = append(out, missingPeer{p.name, lacks, p.debian})
+			out = append(out, missingPeer{Name: p.name, Needs: lacks, Debian: p.debian})
 		}
 	}
 	return out

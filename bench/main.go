@@ -43,6 +43,7 @@ type flags struct {
 	duration, timeout                 time.Duration
 	tenon, node, json                 string
 	quick, skipMissing, strict, names bool
+	build                             bool
 	idleSet                           bool // the user asked for this many
 }
 
@@ -57,6 +58,7 @@ func parseFlags() flags {
 	flag.StringVar(&f.node, "node", "", "the tenon `program` with the tag node, for tunnels; if empty, it is built")
 	flag.StringVar(&f.json, "json", "", "also write everything to this `file`")
 	flag.BoolVar(&f.quick, "quick", false, "3 rounds of 250ms, 2000 idle connections, unless set otherwise")
+	flag.BoolVar(&f.build, "build", false, "build peers that no package has: chisel, frp and kubo, from the Go module proxy, once")
 	flag.BoolVar(&f.skipMissing, "skip-missing", false, "leave out peers that are not installed")
 	flag.BoolVar(&f.strict, "strict", false, "exit 1 if a target is missed")
 	flag.BoolVar(&f.names, "list", false, "list the scenarios and exit")
@@ -125,6 +127,12 @@ func choose(pattern string) ([]scenario, error) {
 // bench1 does one run and returns the exit status.
 func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	missing := findMissing(chosen)
+	if f.build {
+		var err error
+		if missing, err = missing.build(ctx); err != nil {
+			return exitFailed, err
+		}
+	}
 	if !f.skipMissing {
 		if err := missing.install(ctx); err != nil {
 			return exitFailed, err

@@ -38,6 +38,31 @@ func TestCommandsAreFilledIn(t *testing.T) {
 	}
 }
 
+// What is built by -build is what a peer needs, by an exact version.
+func TestModules(t *testing.T) {
+	for name, m := range modules {
+		i := slices.IndexFunc(peers, func(p peer) bool { return p.name == name })
+		if i < 0 || !regexp.MustCompile(`^v[0-9]+\.[0-9]+\.[0-9]+$`).MatchString(m.version) {
+			t.Errorf("%s %s", name, m.version)
+			continue
+		}
+		var built []string
+		for _, p := range m.packages {
+			built = append(built, filepath.Base(m.path+p))
+		}
+		if !slices.Equal(built, peers[i].needs) {
+			t.Errorf("%s needs %q, and %q are built", name, peers[i].needs, built)
+		}
+	}
+	gone := missing{{Name: "chisel", Needs: []string{"no-such-program"}}}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir()) // where there is no go
+	left, err := gone.build(t.Context())
+	if err != nil || len(left) != 1 || !strings.Contains(left[0].Why, "github.com/jpillora/chisel v1.10.1 is not to be built") {
+		t.Errorf("%+v, %v", left, err)
+	}
+}
+
 func TestNoPeerTwiceInAList(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range slices.Concat(peers, ways) {

@@ -123,6 +123,9 @@ func (b *bench) print() error {
 	}
 	for _, m := range r.Skipped {
 		fmt.Fprintf(w, "skipped: %s, for want of %s\n", m.Name, strings.Join(m.Needs, ", "))
+		if m.Why != "" {
+			fmt.Fprintf(w, "  %s\n", m.Why)
+		}
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(w, "failed: %s, %s: %s\n", f.Scenario, f.Peer, f.Error)
