@@ -127,6 +127,8 @@ func (x *session) tellOther() {
 	s.mu.Unlock()
 	switch {
 	case !tell:
+	case x.peer == s.Sharer && s.fixed:
+		s.event(Event{Kind: Other, Peer: x.peer, Text: "shares something else by now than what the ticket is for"})
 	case x.peer == s.Sharer:
 		s.event(Event{Kind: Other, Peer: x.peer, Text: "shares something else by now"})
 	default:
