@@ -87,10 +87,6 @@ func (d Draft) sealWith(device *peer.Key, s *Secret, nonce [chacha20poly1305.Non
 	return e.sign(device)
 }
 
-func (s *Secret) payload() aead {
-	return newAEAD(s.derive("tenon chat payload 1", chacha20poly1305.KeySize))
-}
-
 // Open returns what a content event says. The body is nil if its kind is not known; the
 // error is [ErrErased], [ErrSealed] or [ErrMalformed].
 func (e *Event) Open(s *Secret) (Body, error) {
