@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -53,6 +55,7 @@ func BenchmarkAdd(b *testing.B) {
 func BenchmarkMillion(b *testing.B) {
 	dir := b.TempDir()
 	rnd := rand.New(rand.NewPCG(1, 1))
+	var took time.Duration
 	func() {
 		db, err := store.Open(b.Context(), dir)
 		if err != nil {
@@ -64,14 +67,12 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatal(err)
 		}
 		r := room(b, l, "room")
-		var took time.Duration
 		for at := 0; at < 1_000_000; at += 4000 {
 			part := talkative(rnd, at, 4000)
 			begin := time.Now()
 			add(b, r, part...)
 			took += time.Since(begin)
 		}
-		b.Logf("added %.0f events a second", 1e6/took.Seconds())
 	}()
 	b.Run("open", func(b *testing.B) {
 		for b.Loop() {
@@ -92,6 +93,10 @@ func BenchmarkMillion(b *testing.B) {
 			}
 			db.Close()
 		}
+		b.ReportMetric(1e6/took.Seconds(), "added/s")
+		if fi, err := os.Stat(filepath.Join(dir, store.File)); err == nil {
+			b.ReportMetric(float64(fi.Size()>>20), "MiB")
+		}
 	})
 	db, err := store.Open(context.Background(), dir)
 	if err != nil {
@@ -110,7 +115,7 @@ func BenchmarkMillion(b *testing.B) {
 			}
 		}
 	})
-	for _, q := range []Query{{Text: "w5"}, {Text: "w1000"}, {Text: "w5 w6 w7 w1f"}, {Text: "w*"}, {Text: "w12*"}, {Text: `"w1 w2 w3"`}, {Text: "w100", Author: id("author 7")}, {Text: "nobody"}} {
+	for _, q := range []Query{{Text: "w5"}, {Text: "w1000"}, {Text: "w5 w6 w7 w1f"}, {Text: "w1*"}, {Text: "w12*"}, {Text: `"w1 w2 w3"`}, {Text: "w100", Author: id("author 7")}, {Text: "nobody"}} {
 		b.Run("search/"+q.Text, func(b *testing.B) {
 			q.Limit = 50
 			for b.Loop() {

@@ -40,9 +40,7 @@ func (r *Room) admit() {
 		}
 		for part := r.gather(); len(part) > 0; part = r.gather() {
 			if err := r.process(part); err != nil {
-				if r.ctx.Err() == nil {
-					r.fail(err)
-				}
+				r.fail(err, part)
 				return
 			}
 		}

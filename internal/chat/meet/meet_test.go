@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -67,7 +68,10 @@ type memory struct {
 	got    map[string]int64 // rows, and their numbers
 	takes  int
 	refuse func(Blob) bool
+	full   bool // nothing can be kept
 }
+
+var errFull = errors.New("the disk is full")
 
 func (m *memory) Index() *rbsr.Set { return &m.index }
 
@@ -97,6 +101,9 @@ func (m *memory) Take(_ context.Context, blobs []Blob) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.takes++
+	if m.full {
+		return errFull
+	}
 	for _, b := range blobs {
 		if m.refuse != nil && m.refuse(b) {
 			continue
@@ -546,6 +553,22 @@ func TestRefused(t *testing.T) {
 		}
 		if len(b.Peers()) != 1 {
 			t.Error("the session has ended")
+		}
+	})
+}
+
+// Where nothing can be kept any more, all sessions end, and it is said why.
+func TestFull(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.party("a", with(chain("a", 1<<40, 3000)...))
+		b := w.party("b", func(c *Config) { c.Set.(*memory).full = true })
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(b.Peers()) != 0 || !slices.ContainsFunc(b.said, func(s string) bool { return strings.Contains(s, errFull.Error()) }) {
+			t.Errorf("b is connected with %v, and said %q", b.Peers(), b.said)
+		}
+		if a.set.index.Len() != 3000 {
+			t.Error("a has lost something")
 		}
 	})
 }

@@ -77,13 +77,18 @@ func (r *Room) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.orphans.clear(r)
+	for _, a := range r.inbox {
+		a.from.held.Give(a.bytes)
+	}
+	r.inbox = nil
 }
 
-// fail ends all sessions: nothing can be kept any more.
-func (r *Room) fail(err error) {
+// fail ends all sessions: nothing can be kept any more, and not what has come.
+func (r *Room) fail(err error, part []arrival) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	r.inbox = append(part, r.inbox...)
 	for _, x := range r.sessions {
 		x.end(err)
 	}
