@@ -37,7 +37,6 @@ type span struct {
 type writer struct {
 	p         []byte
 	at        Key // the bound that was written last
-	begun     bool
 	lower     Key
 	skipping  bool // from at to lower nothing is to be said
 	questions bool
