@@ -46,11 +46,9 @@ func TestSlowHandshakesMakeRoom(t *testing.T) {
 						through <- c
 					}
 				}()
-				var slow []transport.Stream
 				ended := make(chan int, 2*most)
 				for i := range most {
 					s := dialStream(t, o, "mem:x")
-					slow = append(slow, s)
 					go func() {
 						io.Copy(io.Discard, s)
 						ended <- i

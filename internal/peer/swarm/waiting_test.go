@@ -80,7 +80,7 @@ func TestWaitingFails(t *testing.T) {
 	}
 }
 
-type broken struct{ deadlineReader }
+type broken struct{}
 
 func (broken) SetReadDeadline(time.Time) error { return nil }
 func (broken) Read([]byte) (int, error)        { return 0, io.ErrClosedPipe }
