@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -81,8 +80,8 @@ func (m module) build(ctx context.Context, programs string) error {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		return fmt.Errorf("%s %s is not to be built: %s", m.path, m.version, cmp.Or(lines[len(lines)-1], err.Error()))
+		said := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(out)), "\n"), func(line string) bool { return strings.HasPrefix(line, "go: downloading") })
+		return fmt.Errorf("%s %s is not to be built: %w: %s", m.path, m.version, err, strings.Join(said, "; "))
 	}
 	return nil
 }
