@@ -111,15 +111,15 @@ func TestPatch(t *testing.T) {
 	}{
 		{"nothing", func(was []byte) []byte { return was }, 0, 200},
 		{"a byte", func(was []byte) []byte { was[300*group+9] ^= 1; return was }, 1, 200},
-		{"16 groups, not at the border of any", func(was []byte) []byte { clear(was[1000*group+700:][:16*group]); return was }, 17, 200},
+		{"16 groups, not at the border of any", func(was []byte) []byte { clear(was[100*group+700:][:16*group]); return was }, 17, 200},
 		{"at both ends", func(was []byte) []byte { was[0] ^= 1; was[len(was)-1] ^= 1; return was }, 2, 200},
-		{"it was shorter", func(was []byte) []byte { return was[:1500*group+17] }, 700, 1000},
+		{"it was shorter", func(was []byte) []byte { return was[:400*group+17] }, 140, 250},
 		{"it was longer", func(was []byte) []byte { return append(was, was[:90*group]...) }, 1, 300},
-		{"everything", func(was []byte) []byte { return bytes.Repeat([]byte{1}, len(was)) }, 2101, 2101},
+		{"everything", func(was []byte) []byte { return bytes.Repeat([]byte{1}, len(was)) }, 501, 501},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T, w *world) {
-				a := w.share(5, 2100*group+77, 40*group)
+				a := w.share(5, 500*group+77, 40*group)
 				b := w.party("getter", nil)
 				k := w.older(b, func(n int, was []byte) []byte {
 					if n != 1 {

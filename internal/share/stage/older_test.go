@@ -141,7 +141,7 @@ func (src *source) alike(target string) {
 
 // some is a tree with a file that is large.
 func some(t *testing.T) *source {
-	return of(t, append(photos(t).entries, fileOf("photos/sub/zz", 900*group+9), fileOf("photos/zz", 20*group))...)
+	return of(t, append(photos(t).entries, fileOf("photos/sub/zz", 300*group+9), fileOf("photos/zz", 20*group))...)
 }
 
 // What of a file that is there is the same is not fetched when it is overwritten, whatever has
@@ -151,10 +151,10 @@ func TestOverwritesDelta(t *testing.T) {
 		change func(p []byte) []byte
 		groups int64
 	}{
-		"a byte":   {func(p []byte) []byte { p[500*group] ^= 1; return p }, 1},
+		"a byte":   {func(p []byte) []byte { p[100*group] ^= 1; return p }, 1},
 		"a part":   {func(p []byte) []byte { clear(p[20*group+99:][:16*group]); return p }, 17},
 		"it grows": {func(p []byte) []byte { return append(p, p[:10*group]...) }, 11},
-		"shrinks":  {func(p []byte) []byte { return p[:300*group+77] }, 1},
+		"shrinks":  {func(p []byte) []byte { return p[:100*group+77] }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			was := some(t)
@@ -202,11 +202,11 @@ func TestGoesOnChanged(t *testing.T) {
 	})
 	target := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fetch{after: 4 * time.Second}
+		f := &fetch{after: 2 * time.Second}
 		f.run(t, was, target)
 		wantErr(t, f.err, context.Canceled)
 		had := f.got
-		if had < 100 || had > was.groups-100 {
+		if had < 40 || had > was.groups-40 {
 			t.Fatalf("%d groups came before, of %d", had, was.groups)
 		}
 		f = &fetch{}
@@ -233,7 +233,7 @@ func TestOlderChangesMeanwhile(t *testing.T) {
 	put(t, name, old)
 	hook := func(st step) (bool, error) {
 		if st.op == "write" && strings.HasSuffix(st.path, "sub/zz") && st.off == 2*group { // it was hashed before
-			for _, at := range []int64{100 * group, 600 * group} {
+			for _, at := range []int64{100 * group, 200 * group} {
 				old[at] ^= 1
 			}
 			put(t, name, old)
