@@ -86,6 +86,9 @@ type Config struct {
 	// refuses takes the share for ended.
 	Admit func(who peer.ID, proved bool) bool
 
+	// Banned are not talked to: they have sent wrong data before.
+	Banned []Ban
+
 	// Events, if not nil, is told what happens. It must not wait, nor call the Share.
 	Events func(Event)
 }
@@ -144,6 +147,9 @@ func New(c Config) *Share {
 	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]Ban{}, troubles: map[peer.ID]error{}, over: make(chan struct{}), quit: make(chan struct{}), found: make(chan introduction, 8)}
 	s.sharing = c.Self == c.Sharer && !c.Self.IsZero()
 	s.fixed = c.Root != tree.Hash{}
+	for _, b := range c.Banned[:min(len(c.Banned), maxBanned)] {
+		s.banned[b.Peer] = b
+	}
 	s.hasher.Nodes = s.nodes
 	s.picker.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	s.picker.inOrder = c.InOrder || c.Passing

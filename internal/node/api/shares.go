@@ -72,6 +72,7 @@ type Share struct {
 	Notes    []ShareNote `json:"notes,omitempty"` // the first of them, and of what may surprise
 	Peers    []SharePeer `json:"peers,omitempty"` // who takes part now
 	Path     string      `json:"path,omitempty"`  // what is being hashed
+	Banned   []ShareBan  `json:"banned,omitempty"`
 }
 
 // A ShareNote is something that a person should know of a share.
@@ -90,6 +91,16 @@ type SharePeer struct {
 	GotPS  float64 `json:"got_per_second"`
 }
 
+// A ShareBan is a peer that is not asked for a share any more, since it has sent something wrong.
+type ShareBan struct {
+	ID     string    `json:"id"`
+	Name   string    `json:"name"` // or its short ID
+	When   time.Time `json:"when"`
+	File   string    `json:"file,omitempty"` // harmless; empty = the list of what there is
+	Offset int64     `json:"offset"`         // where in it what it has sent is wrong
+	Text   string    `json:"text"`           // what was wrong
+}
+
 // FetchRequest says what is to be fetched, and where it is to go.
 type FetchRequest struct {
 	Ticket    string   `json:"ticket"`
@@ -103,6 +114,7 @@ type FetchRequest struct {
 	Stay      bool     `json:"stay,omitempty"`       // when all is there, it is handed on until the request ends
 	Up        int64    `json:"up,omitempty"`         // bytes a second; 0 = no limit
 	Down      int64    `json:"down,omitempty"`
+	Forgive   bool     `json:"forgive,omitempty"` // those who have sent wrong data before are asked again
 }
 
 // Sorts of a [FetchEvent].

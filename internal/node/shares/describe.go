@@ -80,6 +80,8 @@ func status(h Host, s *share.Share, d *api.Share) share.Status {
 		}
 		d.Peers = append(d.Peers, one)
 	}
+	slices.SortFunc(v.Banned, func(a, b share.Ban) int { return a.When.Compare(b.When) })
+	d.Banned = banned(h, v.Banned)
 	slices.SortFunc(d.Peers, func(a, b api.SharePeer) int { return strings.Compare(a.ID, b.ID) })
 	return v
 }
@@ -94,8 +96,25 @@ func (f *fetching) describe() api.Share {
 	if s == nil {
 		return d
 	}
-	t := s.Index().Totals()
-	d.Entries, d.Files, d.Bytes = t.Entries, t.Files, t.Bytes
+	x := s.Index()
+	t := x.Totals()
+	d.Entries, d.Files, d.Bytes = t.Entries, f.wants(x), t.Bytes
 	d.Bytes -= status(f.of.Host, s, &d).Skipped
 	return d
+}
+
+// wants counts the files that are wanted, as far as they are known. It looks at each once.
+func (f *fetching) wants(x manifest.Index) int {
+	if f.want == nil {
+		return x.Totals().Files
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, e := range x.From(f.looked) {
+		f.looked = n + 1
+		if e.Kind == manifest.File && f.want(e) {
+			f.files++
+		}
+	}
+	return f.files
 }

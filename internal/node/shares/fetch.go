@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/scan"
 	"github.com/tenon-net/tenon/internal/share/stage"
 	"github.com/tenon-net/tenon/internal/ticket"
@@ -28,9 +29,14 @@ type fetching struct {
 	tell   func(api.FetchEvent)
 	news   chan api.FetchEvent // to be told
 	ended  chan struct{}       // closed when nobody shall have the share any more
+	banned []share.Ban         // who is not asked
 
-	mu    sync.Mutex       // guards what follows
-	named map[peer.ID]bool // of whom the sharer has told
+	want func(manifest.Entry) bool // nil = all
+
+	mu     sync.Mutex       // guards what follows
+	named  map[peer.ID]bool // of whom the sharer has told
+	looked int              // entries that were looked at for files
+	files  int              // of them that are wanted
 }
 
 // Fetch fetches a share, and tells how far it is. Tell is not called by two at a time.
@@ -44,6 +50,9 @@ func (s *Shares) Fetch(ctx context.Context, r api.FetchRequest, tell func(api.Fe
 		return err
 	}
 	defer done()
+	if err := f.remember(ctx, r.Forgive); err != nil {
+		return err
+	}
 	if r.List {
 		return f.list(ctx, r)
 	}
@@ -108,7 +117,7 @@ func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context
 // config is how the share is taken part in.
 func (f *fetching) config(store share.Store) share.Config {
 	return share.Config{Self: f.of.Host.Key().ID(), ID: f.ticket.ID, Secret: f.ticket.Secret, Root: f.ticket.Root, Sharer: f.ticket.Sharer,
-		Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt}
+		Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt, Banned: f.banned}
 }
 
 // begin begins to take part, with nothing.
@@ -131,6 +140,9 @@ func (f *fetching) learnt(from, id peer.ID, addrs []string) {
 
 func (f *fetching) event(e share.Event) {
 	report(f.of.Host, f.name(), e)
+	if e.Kind == share.Banned {
+		f.of.task(func() { f.of.ban(f.ticket.ID, e) })
+	}
 	if e.Kind == share.Joined || e.Kind == share.Finished || e.Kind == share.Left && e.Err == nil {
 		return // those who take part are named with the progress
 	}
@@ -159,11 +171,11 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if err := os.MkdirAll(r.Target, 0o777); err != nil {
 		return err
 	}
-	want, err := wanted(r)
-	if err != nil {
+	var err error
+	if f.want, err = wanted(r); err != nil {
 		return err
 	}
-	st, err := stage.New(stage.Config{Target: r.Target, ID: f.ticket.ID, Overwrite: r.Overwrite, Rename: r.Rename, SkipLinks: r.SkipLinks, Want: want})
+	st, err := stage.New(stage.Config{Target: r.Target, ID: f.ticket.ID, Overwrite: r.Overwrite, Rename: r.Rename, SkipLinks: r.SkipLinks, Want: f.want})
 	if err != nil {
 		return f.explain(err)
 	}

@@ -27,6 +27,9 @@ func (s *Shares) Stream(ctx context.Context, r api.FetchRequest, to io.Writer) e
 		return err
 	}
 	defer done()
+	if err := f.remember(ctx, r.Forgive); err != nil {
+		return err
+	}
 	file := flow.New(flow.Config{To: to, Want: want})
 	c := f.config(file)
 	c.Passing, c.InOrder, c.Down = true, true, r.Down
