@@ -85,7 +85,7 @@ func (c *call) fetchRequest() (r api.FetchRequest, err error) {
 		return r, usageError("--list and --stay cannot both be", "of a list there is nothing to hand on")
 	}
 	r = api.FetchRequest{List: f.list, Only: f.only, Exclude: f.exclude, Overwrite: f.overwrite, Rename: f.rename,
-		SkipLinks: f.skipLinks, Stay: f.stay, Up: f.up, Down: f.down}
+		SkipLinks: f.skipLinks, Stay: f.stay, Up: f.up, Down: f.down, Forgive: f.forgive}
 	r.Target, err = filepath.Abs(f.target) // which is the working directory where there is none
 	return r, err
 }
@@ -210,10 +210,7 @@ func (g *getter) tellDone(now time.Time, paths []string) {
 		g.p.stdout.line(path)
 	}
 	s, f := g.last, &g.c.peer.share
-	text := bytesOf(float64(s.Bytes)) + ", in " + about(now.Sub(g.began))
-	if len(f.only)+len(f.exclude) == 0 {
-		text = count(s.Files, "file") + ", " + text
-	}
+	text := count(s.Files, "file") + ", " + bytesOf(float64(s.Bytes)) + ", in " + about(now.Sub(g.began))
 	if s.Got == 0 && s.Bytes > 0 {
 		text += "; all of it was there already"
 	}

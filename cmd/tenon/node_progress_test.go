@@ -60,12 +60,37 @@ func TestNodeProgressLines(t *testing.T) {
 		&hashed:  "my photos: 2.0 MiB in 3 files, sends 2.0 KiB/s, bob 50%",
 		&got:     "my photos: 2.0 MiB in 3 files, 1 have all",
 	} {
-		if line := shareLine(*s, 3<<20); line != want {
+		if line := shareLine(*s, 3<<20, ""); line != want {
 			t.Errorf("got %s, want %s", line, want)
 		}
 	}
+	if line := shareLine(hashed, 0, "2s left"); line != "my photos: 2.0 MiB in 3 files, sends 2.0 KiB/s, bob 50%, 2s left" {
+		t.Error(line)
+	}
 	if percent(partOf(999, 1000)) != "99%" || percent(partOf(5, 5)) != "100%" || percent(partOf(7, 0)) != "0%" || percent(partOf(9, 5)) != "100%" {
 		t.Error("percents are rounded up, or leave 0 to 100")
+	}
+}
+
+// A sharer sees how long the slowest needs. What somebody had before he came, or has not got for a while, is no pace.
+func TestNodeTimeLeft(t *testing.T) {
+	var g getters
+	now := time.Now()
+	s := api.Share{State: api.ShareReady, Bytes: 1000 << 10, Peers: []api.SharePeer{{ID: "bob", Has: 0.5}, {ID: "carol"}}}
+	if text := g.left(now, s); text != "" {
+		t.Errorf("at the first look: %s", text)
+	}
+	s.Peers[0].Has, s.Peers[1].Has = 0.6, 0.1
+	if text := g.left(now.Add(time.Second), s); text != "9s left" {
+		t.Errorf("carol needs 9 times what she has got in a second: %s", text)
+	}
+	s.Peers[1].Has = 1
+	if text := g.left(now.Add(2*time.Second), s); !strings.HasSuffix(text, "s left") || len(g) != 2 {
+		t.Errorf("bob goes on: %s", text)
+	}
+	s.Peers = nil
+	if text := g.left(now.Add(3*time.Second), s); text != "" || len(g) != 0 {
+		t.Errorf("nobody is there: %s, %v", text, g)
 	}
 }
 

@@ -74,6 +74,7 @@ type sender struct {
 	began    time.Time
 	met      bool
 	pace     pace
+	getters  getters
 	last     api.Share
 	sent     int64 // of standard input
 }
@@ -113,7 +114,7 @@ func (s *sender) line(int) string {
 	if !s.met {
 		return shareTitle(s.last) + ": " + phrases(bytesOf(float64(s.last.Bytes))+" in "+count(s.last.Files, "file"), "waiting for the other side")
 	}
-	return shareLine(s.last, 0)
+	return shareLine(s.last, 0, s.getters.left(time.Now(), s.last))
 }
 
 // meet has the node meet the other side, and tells what happens until the node has no more to say.

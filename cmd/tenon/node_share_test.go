@@ -265,7 +265,7 @@ func TestNodeGet(t *testing.T) {
 		if status != 0 || out != filepath.Join(target, "photos")+"\n" {
 			t.Errorf("%s: status %d, %q", word, status, out)
 		}
-		says(t, errs, "mallory: has sent a wrong byte of photos/a.jpg", "tenon: 4.0 MiB, in 0s", "!"+aTicket)
+		says(t, errs, "mallory: has sent a wrong byte of photos/a.jpg", "tenon: 3 files, 4.0 MiB, in 0s", "!"+aTicket)
 		want := api.FetchRequest{Ticket: aTicket, Target: target, Only: []string{"*.jpg"}, Exclude: []string{"x"}, Rename: true, SkipLinks: true, Stay: true, Up: 1 << 10, Down: 2 << 10}
 		if got, want := asJSON(asked), asJSON(want); got != want {
 			t.Errorf("asked for\n%s, want\n%s", got, want)

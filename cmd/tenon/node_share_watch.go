@@ -35,7 +35,8 @@ type shareWatch struct {
 	last     api.Share
 	ready    bool // that all is hashed was told
 	hashing  pace // bytes that are read to hash them
-	notes    int  // that were told
+	getters  getters
+	notes    int // that were told
 }
 
 func (p *program) newShareWatch(c *call) *shareWatch {
@@ -157,7 +158,8 @@ func (w *shareWatch) see(now time.Time, s api.Share) error {
 	if len(s.Peers) == 0 && s.State != api.ShareHashing && !w.progress.live {
 		return nil // a log is not told that nothing happens
 	}
-	w.progress.show(now, func(int) string { return shareLine(s, w.hashing.rate) })
+	left := w.getters.left(now, s)
+	w.progress.show(now, func(int) string { return shareLine(s, w.hashing.rate, left) })
 	return nil
 }
 
@@ -195,8 +197,8 @@ func leftOut(s api.Share) string {
 const maxShown = 3
 
 // shareLine is how a share is now.
-func shareLine(s api.Share, hashing float64) string {
-	what := phrases(bytesOf(float64(s.Bytes))+" in "+count(s.Files, "file"), sending(s), havings(s.Peers), haveAll(s))
+func shareLine(s api.Share, hashing float64, left string) string {
+	what := phrases(bytesOf(float64(s.Bytes))+" in "+count(s.Files, "file"), sending(s), havings(s.Peers), left, haveAll(s))
 	if s.State == api.ShareHashing { // one file may take an hour
 		what = phrases(strings.TrimSpace("hashing "+rate(hashing)), what, s.Path)
 	}
@@ -230,4 +232,38 @@ func havings(peers []api.SharePeer) string {
 		texts = append(texts, fmt.Sprintf("%d more", more))
 	}
 	return phrases(texts...)
+}
+
+// getters are those who fetch a share, and how fast each comes to have it, from whomever.
+type getters map[string]getterPace
+
+type getterPace struct {
+	pace
+	has float64
+}
+
+// left says how long it takes until the slowest of them has all. What somebody had when he came is no pace.
+func (g *getters) left(now time.Time, s api.Share) (text string) {
+	if s.State != api.ShareReady || s.Bytes == 0 {
+		return ""
+	}
+	var longest float64
+	next := getters{}
+	for _, p := range s.Peers {
+		was, ok := (*g)[p.ID]
+		switch passed := now.Sub(was.last).Seconds(); {
+		case !ok:
+			was.last = now
+		case passed > 0:
+			was.add(now, (p.Has-was.has)*float64(s.Bytes)/passed)
+		}
+		was.has = p.Has
+		next[p.ID] = was
+		missing := int64((1 - p.Has) * float64(s.Bytes))
+		if one := was.pace.left(missing); one != "" && float64(missing)/was.rate > longest {
+			longest, text = float64(missing)/was.rate, one
+		}
+	}
+	*g = next
+	return text
 }

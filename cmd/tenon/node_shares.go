@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -13,8 +14,13 @@ import (
 
 // runShares is "tenon shares".
 func runShares(p *program, c *call) error {
-	if len(c.args) > 0 {
-		return usageError("tenon shares takes no arguments", "tenon unshare SHARE ends one")
+	switch f := &c.peer.share; {
+	case f.partial:
+		return runPartial(p, c)
+	case f.remove != "":
+		return usageError("--remove is for --partial", "tenon unshare SHARE ends what is shared")
+	case len(c.args) > 0:
+		return usageError("directories are for --partial", "tenon unshare SHARE ends one; tenon shares --partial DIRECTORY lists what interrupted transfers have left")
 	}
 	return p.withAlone(c, func(t *talk) error {
 		shares, err := t.Shares(p.ctx)
@@ -62,12 +68,15 @@ func rate(n float64) string {
 	return bytesOf(n) + "/s"
 }
 
-// shareNotes says below the table what is not in the shares.
+// shareNotes says below the table what is not in the shares, and who is not asked.
 func (p *program) shareNotes(c *call, shares []api.Share) {
 	for _, s := range shares {
 		most := maxNotes
 		if c.global.verbose {
 			most = len(s.Notes)
+		}
+		for _, ban := range s.Banned {
+			p.stdout.linef("%s: %s is not asked any more: it has sent wrong data of %s at byte %d, %s ago", s.Name, ban.Name, cmp.Or(ban.File, "the list"), ban.Offset, ago(ban.When))
 		}
 		for i, note := range s.Notes {
 			if i == most {

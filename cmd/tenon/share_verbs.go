@@ -13,7 +13,7 @@ func shareCommands(verb func(name, syntax, doc string, flags ...flagGroup) comma
 	return []command{
 		verb("share", "PATH...", "share files and folders: print a ticket at once, by which others fetch them from all who have them", bindSharing, bindSeeding, bindQR, bindNetwork),
 		verb("get", "[TICKET|MAGNET|FILE.torrent]", "fetch what is shared; a TICKET is asked for if it is not there, and can be - or @FILE or env:NAME, too, or a magnet link or FILE.torrent", bindGetting, bindTorrent, bindNetwork),
-		verb("shares", "", "list what is shared and fetched here, and who has how much of it"),
+		verb("shares", "[DIRECTORY...]", "list what is shared and fetched here, and who has how much of it; or with --partial what interrupted transfers have left in directories", bindShares),
 		verb("unshare", "SHARE", "share it no more"),
 	}
 }
@@ -41,6 +41,9 @@ type shareFlags struct {
 	skipLinks bool
 	stay      bool
 	stdout    bool
+	partial   bool
+	remove    string
+	forgive   bool
 	torrent   torrentFlags
 }
 
@@ -91,6 +94,13 @@ func bindGetting(c *call, s *opt.Set) {
 	s.Bool(&f.stay, "stay", "go on handing it on when all is there, until this program is ended")
 	s.Rate(&f.up, "up", "send so many bytes a second, such as 1MiB; otherwise as many as there are")
 	s.Rate(&f.down, "down", "fetch so many bytes a second")
+	s.Bool(&f.forgive, "forgive", "ask those again who have sent wrong data of this share before")
+}
+
+func bindShares(c *call, s *opt.Set) {
+	f := &c.peer.share
+	s.Bool(&f.partial, "partial", "list what tenon get has left in the directories, or in this one, when it was interrupted: the same tenon get goes on with it")
+	s.String(&f.remove, "remove", "SHARE|all", "remove it: what is called so, by its name or the beginning of its ID, or all that --partial lists")
 }
 
 // bindSeeding binds what shares files by BitTorrent.
