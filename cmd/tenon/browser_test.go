@@ -58,9 +58,9 @@ func startTeller(t *testing.T, args ...string) *teller {
 
 // told is some of what such a program tells.
 type told struct {
-	Type, Path, Name string
-	Links            []string
-	State            string
+	Type, Path, Name, State, Ticket string
+	Links                           []string
+	Share                           struct{ Have int64 }
 }
 
 // until reads what it tells until is says that this is the one.
