@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"runtime"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func OpenBox(target string, overwrite bool) (_ *Box, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Box{target: folder{root, "", seam{}}, overwrite: overwrite, windows: runtime.GOOS == "windows"}
+	b := &Box{target: folder{root, "", seam{}}, overwrite: overwrite, windows: onWindows}
 	defer func() {
 		if err != nil {
 			b.release()

@@ -43,6 +43,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -176,7 +177,10 @@ type inside struct {
 //
 // Errors match [ErrBusy], [ErrDamaged], [ErrExists], [ErrName], [ErrLink], [ErrSpace], or
 // are those of the system.
-func New(c Config) (*Stage, error) { return open(c, nil, false) }
+func New(c Config) (*Stage, error) { return open(c, nil, onWindows) }
+
+// onWindows tells whether names must do on Windows.
+const onWindows = runtime.GOOS == "windows"
 
 func open(c Config, hook func(step) (bool, error), windows bool) (_ *Stage, err error) {
 	root, err := os.OpenRoot(c.Target)
