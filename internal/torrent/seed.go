@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -232,12 +233,8 @@ func (s Seed) serve(ctx context.Context, mi *metainfo.MetaInfo, info *metainfo.I
 	}
 	defer sw.close()
 	from.failed = sw.fail
-	link := mi.Magnet(nil, info)
-	link.Trackers = s.Trackers
+	link := metainfo.Magnet{InfoHash: mi.HashInfoBytes(), DisplayName: info.BestName(), Trackers: s.Trackers, Params: url.Values{}}
 	for _, addr := range s.addresses(sw.client.LocalPort()) {
-		if link.Params == nil {
-			link.Params = map[string][]string{}
-		}
 		link.Params.Add("x.pe", addr)
 	}
 	var file bytes.Buffer
