@@ -9,6 +9,26 @@ import (
 // Add adds events, parents before their children, all or none, and returns those that were
 // not there. The events belong to the Log meanwhile, and are sorted.
 func (r *Room) Add(ctx context.Context, events ...Event) (added []Event, err error) {
+	return r.Put(ctx, Batch{Events: events})
+}
+
+// A Batch is what changes at once.
+type Batch struct {
+	Events   []Event // to be added, parents before their children
+	Tips     []Tip   // that replace those of their devices
+	Statuses map[ID]Status
+}
+
+// A Tip is how far the events of a device go.
+type Tip struct {
+	Device, ID ID
+	Seq, Fork  uint64
+}
+
+// Put is Add with what else changes: all of it, or nothing. The Events belong to the Log meanwhile,
+// and are sorted.
+func (r *Room) Put(ctx context.Context, b Batch) (added []Event, err error) {
+	events := b.Events
 	slices.SortFunc(events, func(a, b Event) int { return a.Compare(b.Key) })
 	fresh := map[ID]int64{}
 	err = r.log.db.Update(ctx, func(tx *sql.Tx) error {
@@ -33,7 +53,18 @@ func (r *Room) Add(ctx context.Context, events ...Event) (added []Event, err err
 				added = append(added, *e)
 			}
 		}
-		return a.end()
+		if err := a.end(); err != nil {
+			return err
+		}
+		if err := r.putTips(ctx, tx, b.Tips); err != nil {
+			return err
+		}
+		for id, to := range b.Statuses {
+			if err := r.setStatus(ctx, tx, to, id); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -59,8 +90,8 @@ type adding struct {
 }
 
 const (
-	insertEvent = `INSERT INTO chat_events (n, room, time, id, device, author, seq, kind, status, flags, due, parents, bytes, payload, text)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, time, id) DO NOTHING`
+	insertEvent = `INSERT INTO chat_events (n, room, time, id, device, author, seq, kind, status, flags, due, parents, bytes, payload, text, node, target)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, time, id) DO NOTHING`
 	insertText = `INSERT INTO chat_text (rowid, text, author) VALUES (?, ?, ?)`
 )
 
@@ -101,7 +132,10 @@ func (a *adding) add(e *Event) (bool, error) {
 	if e.Time < a.expired && !e.Keep { // it comes when its time is over
 		e.Payload, e.Text = nil, ""
 	}
-	var payload, text, due any
+	var payload, text, due, target any
+	if e.Target != (ID{}) {
+		target = e.Target[:]
+	}
 	if e.Payload != nil {
 		payload = e.Payload
 	}
@@ -118,8 +152,11 @@ func (a *adding) add(e *Event) (bool, error) {
 	if e.Keep {
 		flags |= flagKeep
 	}
+	if e.Waiting {
+		flags |= flagWaiting
+	}
 	res, err := a.event.ExecContext(a.ctx, a.n, a.room.n, int64(e.Time), e.ID[:], device, author, int64(e.Seq), int64(e.Kind),
-		int64(e.Status), flags, due, join(e.Parents), e.Bytes, payload, text)
+		int64(e.Status), flags, due, join(e.Parents), e.Bytes, payload, text, e.Node, target)
 	if err != nil {
 		return false, err
 	}

@@ -32,12 +32,13 @@ func (k Key) Compare(o Key) int {
 // A Status says what has become of an event.
 type Status uint8
 
-// The statuses. Valid and Late are shown.
+// The statuses. Valid and Late are shown. Numbers are in the database.
 const (
-	Valid Status = iota + 1
-	Void         // kept, since others follow it
-	Held         // its time has not come
-	Late         // it came when later ones had been seen
+	Valid  Status = iota + 1
+	Void          // kept, since others follow it
+	Held          // its time has not come
+	Late          // it came when later ones had been seen
+	Hidden        // it is about another one, or nothing to be shown
 )
 
 func (s Status) shown() bool { return s == Valid || s == Late }
@@ -59,6 +60,10 @@ type Event struct {
 	Keep   bool   // Expire does not erase its payload
 	Due    uint64 // EraseDue erases its payload from this time on; 0 = never
 	Queued bool   // for Add: it is in the outbox until it was given to somebody
+
+	Node    []byte // what has to be known of it so that others can follow it; belongs to who adds it
+	Target  ID     // the event that it is about; zero = none
+	Waiting bool   // its payload could not be opened yet: see [Room.Waiting]
 }
 
 // A Log is the events of all rooms in a database. Its methods, and those of its rooms, may
@@ -146,6 +151,7 @@ func (r *Room) Drop(ctx context.Context) error {
 			`DELETE FROM chat_outbox WHERE n BETWEEN ?1 AND ?2`,
 			`DELETE FROM chat_heads WHERE room = ?3`,
 			`DELETE FROM chat_marks WHERE room = ?3`,
+			`DELETE FROM chat_tips WHERE room = ?3`,
 			`DELETE FROM chat_rooms WHERE n = ?3`,
 		} {
 			if _, err := tx.ExecContext(ctx, q, r.first(), r.last(), r.n); err != nil {
@@ -227,7 +233,7 @@ func (e *Event) check() error {
 	switch {
 	case e.Time > Last.Time, e.Seq > 1<<63-1, e.Due > Last.Time:
 		return fmt.Errorf("%w: a number that is too great", ErrEvent)
-	case e.Status > Late:
+	case e.Status > Hidden:
 		return fmt.Errorf("%w: status %d", ErrEvent, e.Status)
 	case e.Bytes == nil:
 		return fmt.Errorf("%w: it is empty", ErrEvent)

@@ -109,36 +109,44 @@ func (r *Room) Unread(ctx context.Context) (read Key, unread int, err error) {
 
 // SetStatus changes what has become of events. Those that are not there are passed over.
 func (r *Room) SetStatus(ctx context.Context, to Status, ids ...ID) error {
-	return r.log.db.Update(ctx, func(tx *sql.Tx) error {
-		read, _, err := r.reading(ctx, tx)
+	return r.log.db.Update(ctx, func(tx *sql.Tx) error { return r.setStatus(ctx, tx, to, ids...) })
+}
+
+func (r *Room) setStatus(ctx context.Context, tx *sql.Tx, to Status, ids ...ID) error {
+	read, _, err := r.reading(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		n, err := r.number(ctx, tx, id)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		for _, id := range ids {
-			n, err := r.number(ctx, tx, id)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			var was Status
-			var counts, above bool
-			err = tx.QueryRowContext(ctx, `SELECT status, flags & 1, (time, id) > (?, ?) FROM chat_events WHERE n = ?`, int64(read.Time), read.ID[:], n).Scan(&was, &counts, &above)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, `UPDATE chat_events SET status = ? WHERE n = ?`, int64(to), n); err != nil {
-				return err
-			}
-			if change := number(to.shown()) - number(was.shown()); counts && above && change != 0 {
-				if _, err := tx.ExecContext(ctx, `UPDATE chat_rooms SET unread = max(unread + ?, 0) WHERE n = ?`, change, r.n); err != nil {
-					return err
-				}
-			}
+		var was Status
+		var counts, above bool
+		err = tx.QueryRowContext(ctx, `SELECT status, flags & 1, (time, id) > (?, ?) FROM chat_events WHERE n = ?`, int64(read.Time), read.ID[:], n).Scan(&was, &counts, &above)
+		if err != nil {
+			return err
 		}
+		if _, err := tx.ExecContext(ctx, `UPDATE chat_events SET status = ? WHERE n = ?`, int64(to), n); err != nil {
+			return err
+		}
+		if err := r.addUnread(ctx, tx, counts && above, number(to.shown())-number(was.shown())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Room) addUnread(ctx context.Context, tx *sql.Tx, counts bool, change int) error {
+	if !counts || change == 0 {
 		return nil
-	})
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE chat_rooms SET unread = max(unread + ?, 0) WHERE n = ?`, change, r.n)
+	return err
 }
 
 func number(b bool) int {

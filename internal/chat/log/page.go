@@ -11,7 +11,7 @@ import (
 // MaxPage is how many events a page has at most.
 const MaxPage = 1000
 
-const columns = `e.time, e.id, e.device, e.author, e.seq, e.kind, e.status, e.flags, coalesce(e.due, 0), e.parents, e.bytes, e.payload, coalesce(e.text, '')`
+const columns = `e.time, e.id, e.device, e.author, e.seq, e.kind, e.status, e.flags, coalesce(e.due, 0), e.parents, e.bytes, e.payload, coalesce(e.text, ''), e.node, e.target`
 
 // A row is an event as it is read. Names are looked up afterwards: the connection is one.
 type row struct {
@@ -32,9 +32,9 @@ func (l *Log) rows(ctx context.Context, tx *sql.Tx, numbers *[]int64, query stri
 	var rows []row
 	err := each(ctx, tx, query, func(scan func(...any) error) error {
 		var w row
-		var id, parents []byte
+		var id, parents, target []byte
 		var flags int64
-		into := []any{&w.Time, &id, &w.device, &w.author, &w.Seq, &w.Kind, &w.Status, &flags, &w.Due, &parents, &w.Bytes, &w.Payload, &w.Text}
+		into := []any{&w.Time, &id, &w.device, &w.author, &w.Seq, &w.Kind, &w.Status, &flags, &w.Due, &parents, &w.Bytes, &w.Payload, &w.Text, &w.Node, &target}
 		if numbers != nil {
 			into = append([]any{&w.n}, into...)
 		}
@@ -42,10 +42,9 @@ func (l *Log) rows(ctx context.Context, tx *sql.Tx, numbers *[]int64, query stri
 			return err
 		}
 		copy(w.ID[:], id)
-		for p := range slices.Chunk(parents, 32) {
-			w.Parents = append(w.Parents, ID(p))
-		}
-		w.Counts, w.Keep = flags&flagCounts != 0, flags&flagKeep != 0
+		w.Parents = split(parents)
+		copy(w.Target[:], target)
+		w.Counts, w.Keep, w.Waiting = flags&flagCounts != 0, flags&flagKeep != 0, flags&flagWaiting != 0
 		rows = append(rows, w)
 		return nil
 	}, args...)

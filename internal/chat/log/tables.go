@@ -64,7 +64,20 @@ CREATE TABLE chat_marks (
 CREATE UNIQUE INDEX chat_marks_by_number ON chat_marks (room, n);
 CREATE TABLE chat_outbox (
 	n INTEGER PRIMARY KEY                          -- of an event that nobody has been given
-) STRICT`}
+) STRICT`, `
+ALTER TABLE chat_events ADD COLUMN node BLOB;          -- for who says what a room means
+ALTER TABLE chat_events ADD COLUMN target BLOB;        -- the event that it is about
+CREATE INDEX chat_control ON chat_events (n) WHERE kind < 128;
+CREATE INDEX chat_about ON chat_events (substr(target, 1, 8)) WHERE target IS NOT NULL;
+CREATE INDEX chat_waiting ON chat_events (n) WHERE flags & 4;
+CREATE TABLE chat_tips (                               -- how far the events of each device go
+	room   INTEGER NOT NULL,
+	device BLOB NOT NULL,
+	id     BLOB NOT NULL,
+	seq    INTEGER NOT NULL,
+	fork   INTEGER NOT NULL,
+	PRIMARY KEY (room, device)
+) STRICT, WITHOUT ROWID`}
 
 const roomShift = 40
 
@@ -72,4 +85,5 @@ const roomShift = 40
 const (
 	flagCounts = 1 << iota
 	flagKeep
+	flagWaiting
 )
