@@ -37,6 +37,8 @@ interop: ## with a node of js-libp2p and tus-js-client, which npm fetches, and o
 	cd internal/peer/swarm/testdata/js && npm install --no-audit --no-fund
 	tools/kubo
 	go test -run 'InteropJS|Kubo' -v ./internal/peer/swarm
+	tools/need transmission-cli:transmission-cli
+	go test -run World -v ./internal/torrent -transmission
 	cd internal/share/drop/testdata/js && npm install --no-audit --no-fund
 	go test -run TusClient -v ./internal/share/drop
 

@@ -124,7 +124,7 @@ func bindSwarm(c *call, s *opt.Set) {
 	s.Strings(&f.trackers, "tracker", "URL", "ask this tracker, such as udp://tracker.example.org:6969/announce; may be given again")
 	s.Strings(&f.peers, "peer", "HOST:PORT", "ask this one, who has it; may be given again")
 	s.Bool(&f.dht, "dht", "search in the public DHT of BitTorrent, and ask those who are found for more; everybody there can see it")
-	s.String(&f.listen, "torrent-listen", "HOST:PORT", "be reached here by TCP and uTP; otherwise at all addresses, and a port that is free")
+	s.String(&f.listen, "torrent-listen", "HOST:PORT", "be reached here by TCP; otherwise at all addresses, and a port that is free")
 }
 
 // bindPlaced binds where files go.

@@ -82,12 +82,14 @@ func (c Config) open(spec *torrent.TorrentSpec, seed, private bool) (*swarm, err
 		return nil, ErrNoPeers
 	}
 	cfg := torrent.NewDefaultClientConfig()
+	cfg.DefaultStorage = nowhere{} // else the engine has a database in the working directory
 	cfg.Slogger = slog.New(slog.DiscardHandler)
 	cfg.Seed = seed
 	cfg.NoDHT = !c.DHT || private
 	cfg.DisablePEX = !c.DHT || private
 	cfg.PeriodicallyAnnounceTorrentsToDht = !cfg.NoDHT
 	cfg.NoDefaultPortForwarding = true
+	cfg.DisableUTP = true // that of the engine stood still for half a minute in one of ten transfers
 	cfg.DisableWebtorrent, cfg.DisableWebseeds = true, true
 	cfg.HTTPUserAgent, cfg.ExtendedHandshakeClientVersion = "tenon", "tenon"
 	if c.Up > 0 {

@@ -41,7 +41,6 @@ func (s Seed) run(ctx context.Context) error {
 			root.Close() //nolint:errcheck // a directory
 		}
 	}()
-	info := &metainfo.Info{}
 	var all []foundFile
 	for _, name := range s.Paths {
 		root, files, err := s.walk(name, len(s.Paths) > 1)
@@ -53,33 +52,39 @@ func (s Seed) run(ctx context.Context) error {
 		}
 		all = append(all, files...)
 	}
-	if len(all) == 0 {
-		return errors.New("there is no file in it, and a torrent has nothing else")
-	}
-	slices.SortFunc(all, func(a, b foundFile) int { return strings.Compare(a.path, b.path) })
-	s.describe(info, all)
-	if info.TotalLength() == 0 {
-		return errors.New("all files in it are empty, and a torrent cannot be")
-	}
-	if err := s.hash(ctx, info, all); err != nil {
+	mi, info, err := s.make(ctx, all)
+	if err != nil {
 		return err
-	}
-	mi := &metainfo.MetaInfo{CreatedBy: "tenon", CreationDate: time.Now().Unix()}
-	var err error
-	if mi.InfoBytes, err = bencode.Marshal(info); err != nil {
-		return err
-	}
-	for _, tracker := range s.Trackers {
-		mi.AnnounceList = append(mi.AnnounceList, []string{tracker})
-	}
-	if len(s.Trackers) > 0 {
-		mi.Announce = s.Trackers[0]
 	}
 	return s.serve(ctx, mi, info, all)
 }
 
+// make makes a torrent, and has the files in its order.
+func (s Seed) make(ctx context.Context, all []foundFile) (*metainfo.MetaInfo, *metainfo.Info, error) {
+	if len(all) == 0 {
+		return nil, nil, errors.New("there is no file in it, and a torrent has nothing else")
+	}
+	slices.SortFunc(all, func(a, b foundFile) int { return strings.Compare(a.path, b.path) })
+	info := s.describe(all)
+	if info.TotalLength() == 0 {
+		return nil, nil, errors.New("all files in it are empty, and a torrent cannot be")
+	}
+	if err := s.hash(ctx, info, all); err != nil {
+		return nil, nil, err
+	}
+	raw, err := bencode.Marshal(info)
+	mi := &metainfo.MetaInfo{InfoBytes: raw, CreatedBy: "tenon", CreationDate: time.Now().Unix()}
+	for i, tracker := range s.Trackers {
+		if i == 0 {
+			mi.Announce = tracker
+		}
+		mi.AnnounceList = append(mi.AnnounceList, []string{tracker})
+	}
+	return mi, info, err
+}
+
 // describe says what is in the torrent, but for the hashes.
-func (s Seed) describe(info *metainfo.Info, all []foundFile) {
+func (s Seed) describe(all []foundFile) *metainfo.Info {
 	base := filepath.Base(s.Paths[0])
 	if len(s.Paths) > 1 {
 		base = "shared"
@@ -87,14 +92,15 @@ func (s Seed) describe(info *metainfo.Info, all []foundFile) {
 	if s.Name != "" {
 		base = s.Name
 	}
-	info.Name = base
-	if info.PieceLength = max(minPiece, metainfo.ChoosePieceLength(total(all))); len(all) == 1 && all[0].path == "" {
+	info := &metainfo.Info{Name: base, PieceLength: max(minPiece, metainfo.ChoosePieceLength(total(all)))}
+	if len(all) == 1 && all[0].path == "" {
 		info.Length = all[0].size
-		return
+		return info
 	}
 	for _, f := range all {
 		info.Files = append(info.Files, metainfo.FileInfo{Length: f.size, Path: strings.Split(f.path, "/")})
 	}
+	return info
 }
 
 // minPiece is how many bytes a piece has at least: some groups of a stage.

@@ -218,6 +218,7 @@ func (p stagedPiece) WriteAt(b []byte, off int64) (int, error) {
 // MarkComplete is called when the piece was verified.
 func (p stagedPiece) MarkComplete() error {
 	p.set(whole)
+	defer p.done() // whoever waits for the last piece finds its groups noted
 	p.groups(p.i, func(s span, g int64) {
 		if s.n < 0 {
 			return
@@ -254,7 +255,12 @@ func (p stagedPiece) set(to pieceState) {
 		}
 	}
 	p.pieces[p.i] = to
-	p.check()
+}
+
+func (s *staged) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.check()
 }
 
 // verified tells whether all pieces are whole that some bytes are in.

@@ -1,4 +1,4 @@
-// Package torrent fetches and hands on files by BitTorrent (BEP 3, 5, 9, 10, 11, 14, 29), for the
+// Package torrent fetches and hands on files by BitTorrent (BEP 3, 5, 9, 10, 11, 15), for the
 // files that are in the world already. The engine is github.com/anacrolix/torrent, and nobody else
 // imports it; what is on disk is ours: what comes is put into a [stage.Stage], and gets its final names
 // when all of it is there, and what is handed on is read where it is.
@@ -36,7 +36,7 @@ func isMagnet(word string) bool { return len(word) >= 7 && strings.EqualFold(wor
 
 // A Config is how others are found and reached.
 type Config struct {
-	Listen   string   // HOST:PORT for TCP and uTP; empty is every address, at a port that is free
+	Listen   string   // HOST:PORT for TCP; empty is every address, at a port that is free
 	Trackers []string // URLs, beside those in the torrent
 	Peers    []string // HOST:PORT of some who have it, beside those in the torrent
 	DHT      bool     // others are searched for in BitTorrent's public DHT, too, and by asking those found

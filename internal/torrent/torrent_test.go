@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/anacrolix/torrent/bencode"
@@ -185,11 +186,11 @@ func TestGoesOn(t *testing.T) {
 	if err := os.WriteFile(dir, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	link, _ := seed(t, Seed{Paths: []string{dir}, Config: Config{Up: 8 << 20}})
+	link, _ := seed(t, Seed{Paths: []string{dir}})
 	target := t.TempDir()
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	err := Fetch{Source: link, Target: target, Config: Config{Listen: here}, See: func(s Status) {
+	err := Fetch{Source: link, Target: target, Config: Config{Listen: here, Down: 8 << 20}, See: func(s Status) {
 		if s.Have > 4<<20 {
 			cancel(enough)
 		}
@@ -198,7 +199,9 @@ func TestGoesOn(t *testing.T) {
 		t.Fatalf("it ended with %v", err)
 	}
 	var first, last Status
+	n := 0
 	fetch(t, Fetch{Source: link, Target: target, See: func(s Status) {
+		if n++; n > 4 { println(n, s.Peers, s.Have, s.Got) }
 		if last = s; first.Bytes == 0 {
 			first = s
 		}
@@ -258,12 +261,16 @@ func TestChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	defer cancel()
 	err := Seed{Config: Config{Listen: here}, Paths: []string{name}, Ready: func(link string, _ []byte) error {
 		if err := os.WriteFile(name, make([]byte, 100_001), 0o644); err != nil {
 			return err
 		}
-		go Fetch{Config: Config{Listen: here}, Source: link, Target: t.TempDir()}.Run(ctx) //nolint:errcheck // it gets nothing
+		asking.Go(func() {
+			Fetch{Config: Config{Listen: here}, Source: link, Target: t.TempDir()}.Run(ctx) //nolint:errcheck // it gets nothing
+		})
 		return nil
 	}}.Run(ctx)
 	if !errors.Is(err, errChanged) || !strings.Contains(err.Error(), `"f"`) {
