@@ -201,7 +201,9 @@ func TestGoesOn(t *testing.T) {
 	var first, last Status
 	n := 0
 	fetch(t, Fetch{Source: link, Target: target, See: func(s Status) {
-		if n++; n > 4 { println(n, s.Peers, s.Have, s.Got) }
+		if n++; n > 4 {
+			println(n, s.Peers, s.Have, s.Got)
+		}
 		if last = s; first.Bytes == 0 {
 			first = s
 		}

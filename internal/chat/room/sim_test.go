@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	simSeeds   = flag.Int("seeds", 200, "how many rooms TestConvergence simulates, each with a seed of its own")
+	simSeeds   = flag.Int("seeds", 60, "how many rooms TestConvergence simulates, each with a seed of its own")
 	simSeed    = flag.Uint64("seed", 1, "the first seed")
 	simMembers = flag.Int("members", 12, "how many members they have")
 )
