@@ -27,6 +27,7 @@ const (
 	Address Type = 33 // where the issuer may be; several
 	Via     Type = 35 // a relay by which it may be reached; several
 	Called  Type = 37 // what the issuer suggests to be called
+	Also    Type = 39 // the ID of another peer that may be asked; several
 )
 
 // types says what a value must look like, whatever the ticket is for.
@@ -49,6 +50,7 @@ var types = map[Type]struct {
 	Address:   {"address", true, text(256)},
 	Via:       {"via", true, text(256)},
 	Called:    {"called", false, text(64)},
+	Also:      {"also", true, size(32)},
 }
 
 // Critical tells whether a ticket is of no use to who does not know the type.
