@@ -72,6 +72,7 @@ var Rules = []Rule{
 	{"internal/chat/rbsr", nil, "it knows keys, and not of what"},
 	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
 	{"internal/chat/meet", []string{"internal/account", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
+	{"internal/chat", []string{"internal/chat/event", "internal/chat/log", "internal/chat/meet", "internal/chat/rbsr", "internal/chat/room", "internal/event", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk over any network; it puts the parts of a chat together"},
 	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
@@ -148,6 +149,7 @@ var Bans = []Ban{
 	{"internal/chat/event", "os", "it opens no files"},
 	{"internal/chat/room", "net", "it opens no sockets"},
 	{"internal/chat/room", "os", "it opens no files"},
+	{"internal/chat", "net", "it opens no sockets: it is given a network"},
 	{"internal/chat/meet", "net", "it opens no sockets: it is given a network"},
 	{"internal/peer/lan", "github.com/libp2p", "a pairing on the local network needs no engine"},
 }
