@@ -289,6 +289,7 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 		}
 	}
 	if acted || restated {
+		r.owing = true
 		r.changed()
 		r.tell(RoomChanged, event.Key{}, event.Identity{})
 	}

@@ -105,6 +105,23 @@ func TestRemovedReadsNothingNew(t *testing.T) {
 	})
 }
 
+// Where history is for all, who comes back reads what was said meanwhile, though he makes the next epoch himself.
+func TestHistoryOfAbsence(t *testing.T) {
+	virtually(t, func(w *world) {
+		anna, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
+		r := w.group(Draft{History: true}, anna, bert, carl)
+		w.do(r.Remove(w.Context(), carl.Me()))
+		w.same(r, anna, bert)
+		bert.say(r, "meanwhile")
+		anna.hears(r, "meanwhile")
+		w.do(r.Add(w.Context(), carl.Me(), event.Member, carl.node.Self()))
+		w.inside(r, carl)
+		carl.say(r, "back")
+		carl.hears(r, "meanwhile")
+		w.same(r, anna, bert, carl)
+	})
+}
+
 // give has somebody take all events of another, as if they had come by a way of which nobody knows.
 func give(w *world, r *Room, from, to *person) {
 	w.Helper()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
+	"github.com/tenon-net/tenon/internal/chat/meet"
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
@@ -154,8 +155,9 @@ func TestFlood(t *testing.T) {
 		w.do(r.Offer(w.Context(), second.node.Self()))
 		w.inside(r, second)
 		w.same(r, anna, bert, carl, second)
-		time.Sleep(time.Minute)
-		for n := range 60 {
+		slot := 10 * time.Second
+		time.Sleep(time.Until(time.Now().Truncate(slot).Add(6 * slot))) // what follows is in one
+		for n := range 25 {
 			bert.say(r, fmt.Sprint("flood ", n))
 			second.say(r, fmt.Sprint("more flood ", n))
 		}
@@ -166,20 +168,18 @@ func TestFlood(t *testing.T) {
 				floods++
 			}
 		}
-		if floods > 60 { // the seconds may be of two tens
-			t.Errorf("anna hears %d of 120 at once", floods)
+		if floods == 0 || floods > meet.DefaultRate {
+			t.Errorf("anna hears %d of 50 at once", floods)
 		}
 		begin := time.Now()
 		carl.say(r, "can you hear me?")
 		anna.hears(r, "can you hear me?")
-		if took := time.Since(begin); took > 15*time.Minute {
+		if took := time.Since(begin); took > time.Minute {
 			t.Errorf("what somebody else says comes after %v", took)
-		} else {
-			t.Log("what somebody else says comes after", took)
 		}
 		w.same(r, anna, bert, carl, second)
-		if n := len(anna.sees(r)); n != 121 {
-			t.Errorf("at the end anna reads %d of 121", n)
+		if n := len(anna.sees(r)); n != 51 {
+			t.Errorf("at the end anna reads %d of 51", n)
 		}
 	})
 }

@@ -44,6 +44,7 @@ type Room struct {
 	broken  error     // the database has failed; what is in memory is more than what is kept
 	mended  bool      // and works again: sessions have ended with it
 	held    held
+	owing   bool      // somebody may lack a secret that we have
 	lacking time.Time // when those who have entered get secrets by us; zero: nobody lacks any
 
 	mu    sync.Mutex // guards what follows
@@ -81,7 +82,7 @@ type Info struct {
 
 func newRoom(c *Chat, p place, l *log.Room) *Room {
 	r := &Room{chat: c, id: p.room, log: l, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), place: p,
-		guest: map[peer.ID]time.Time{}, acts: newActs()}
+		guest: map[peer.ID]time.Time{}, acts: newActs(), owing: true}
 	r.past.room = r
 	r.ctx, r.stop = context.WithCancel(c.ctx)
 	r.tended = make(chan struct{})

@@ -215,12 +215,12 @@ func (s *snapshot) authorOf(e *event.Event) event.Identity {
 
 // epoch returns the epoch to send with, and makes it if there is none.
 func (r *Room) epoch(ctx context.Context) (event.ID, error) {
-	s, ok := r.state.Sending(func(id event.ID) bool { return r.secrets[id] != nil })
+	s, ok := r.state.Sending(r.knows)
 	old := ok && (time.Since(event.Time(s.Time)) > room.EpochAge || s.Epoch == r.sealing && r.sealed >= room.EpochEvents)
 	switch {
 	case ok && !old && len(s.Missing) == 0:
 	case ok && !old && r.historic():
-		if err := r.shareAll(ctx, s.Missing); err != nil {
+		if err := r.shareAll(ctx); err != nil {
 			return s.Epoch, err
 		}
 	default:
@@ -310,26 +310,22 @@ func (r *Room) share(ctx context.Context, epoch event.ID, to []*event.Prekey) er
 // maxShared is how many epochs who enters gets the secrets of, where a room says that history is for all.
 const maxShared = 16
 
-// shareAll wraps the secrets of the latest epochs for devices that do not have that of the last.
-func (r *Room) shareAll(ctx context.Context, devices []event.Device) error {
-	var to []*event.Prekey
-	for _, d := range devices {
-		to = append(to, r.state.Prekey(d))
-	}
-	var epochs []event.Key
-	for id := range r.secrets {
-		if n, ok := r.past.Node(id); ok && r.state.Counts(id, n) {
-			epochs = append(epochs, event.Key{Time: n.Time, ID: id})
+// shareAll wraps the secrets of the latest epochs for devices that do not have them.
+func (r *Room) shareAll(ctx context.Context) error {
+	for _, x := range r.state.Lacking(maxShared, r.knows) {
+		var to []*event.Prekey
+		for _, d := range x.Missing {
+			to = append(to, r.state.Prekey(d))
 		}
-	}
-	slices.SortFunc(epochs, func(a, b event.Key) int { return b.Compare(a) })
-	for _, k := range epochs[:min(len(epochs), maxShared)] {
-		if err := r.share(ctx, k.ID, to); err != nil {
+		if err := r.share(ctx, x.Epoch, to); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// knows tells whether the secret of an epoch is there.
+func (r *Room) knows(epoch event.ID) bool { return r.secrets[epoch] != nil }
 
 // Add makes somebody a member, and has the room offered to peers of his.
 func (r *Room) Add(ctx context.Context, who event.Identity, role event.Role, at ...peer.ID) error {

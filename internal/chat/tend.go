@@ -254,12 +254,11 @@ func (r *Room) greet(ctx context.Context) time.Time {
 		return time.Time{}
 	}
 	defer give()
-	if !r.historic() || r.may(event.Member) != nil {
+	if !r.owing || !r.historic() || r.may(event.Member) != nil {
 		return time.Time{}
 	}
-	s, ok := r.state.Sending(func(id event.ID) bool { return r.secrets[id] != nil })
-	if !ok || len(s.Missing) == 0 {
-		r.lacking = time.Time{}
+	if len(r.state.Lacking(maxShared, r.knows)) == 0 {
+		r.lacking, r.owing = time.Time{}, false
 		return time.Time{}
 	}
 	if r.lacking.IsZero() {
@@ -270,7 +269,7 @@ func (r *Room) greet(ctx context.Context) time.Time {
 		return r.lacking
 	}
 	r.lacking = time.Time{}
-	r.shareAll(ctx, s.Missing) //nolint:errcheck // another try follows
+	r.shareAll(ctx) //nolint:errcheck // another try follows
 	return time.Time{}
 }
 

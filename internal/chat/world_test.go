@@ -36,6 +36,7 @@ type person struct {
 
 // virtually runs f in virtual time, and looks at the end whether all databases are in order.
 func virtually(t *testing.T, f func(w *world)) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t}
 		defer func() {
@@ -117,12 +118,13 @@ func (w *world) join(a, b *person) { w.Heal(a.node, b.node) }
 // until waits until something is so.
 func (w *world) until(what string, is func() bool) {
 	w.Helper()
-	for range 1800 {
+	wait := time.Second
+	for begin := time.Now(); time.Since(begin) < time.Hour; wait += wait / 4 {
 		synctest.Wait()
 		if is() {
 			return
 		}
-		time.Sleep(time.Second) // virtual
+		time.Sleep(wait) // virtual
 	}
 	w.Fatalf("it does not come about: %s", what)
 }

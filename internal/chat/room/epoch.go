@@ -54,6 +54,29 @@ func (r *Room) Sending(have func(event.ID) bool) (s Sending, ok bool) {
 	return s, ok
 }
 
+// Lacking returns, of the newest n epochs that count and whose secret the sender has, those that devices of the
+// room do not have, with the devices.
+func (r *Room) Lacking(n int, have func(event.ID) bool) (all []Sending) {
+	r.now()
+	for _, l := range r.epochs {
+		if n == 0 {
+			break
+		}
+		if !have(l.e.ID) || !r.Counts(l.e.ID, l.node) {
+			continue
+		}
+		n--
+		has := map[event.Device]bool{}
+		for w := range r.wraps(l, true) {
+			has[w.Device] = true
+		}
+		if missing := r.missing(has); len(missing) > 0 {
+			all = append(all, Sending{Epoch: l.e.ID, Time: l.e.Time, Missing: missing})
+		}
+	}
+	return all
+}
+
 // missing returns the devices of the room that are not in has.
 func (r *Room) missing(has map[event.Device]bool) (all []event.Device) {
 	for _, m := range r.Members() {
