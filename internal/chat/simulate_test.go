@@ -11,6 +11,7 @@ import (
 )
 
 var (
+	simFlag    = flag.Bool("simulate", false, "simulate many members; make rooms does")
 	seedFlag   = flag.Uint64("seed", 0, "of the simulation; 0 = another one each time")
 	roundsFlag = flag.Int("rounds", 1, "of the simulation")
 )
@@ -18,6 +19,7 @@ var (
 // Many members, parted at random again and again, who talk, change what they have said, come, are removed, and
 // restart, end with the same room: same events, same members, same order.
 func TestManyMembers(t *testing.T) {
+	asked(t)
 	seed := uint64(time.Now().UnixNano())
 	if s := *seedFlag; s != 0 {
 		seed = s
@@ -32,8 +34,15 @@ func TestManyMembers(t *testing.T) {
 
 // Few members, many rounds.
 func TestManyRounds(t *testing.T) {
+	asked(t)
 	for seed := range uint64(2) {
 		t.Run(fmt.Sprintf("seed=%d", seed+1), func(t *testing.T) { simulate(t, seed+1, 4, 2) })
+	}
+}
+
+func asked(t *testing.T) {
+	if !*simFlag {
+		t.Skip("it takes a minute with -race: make rooms simulates")
 	}
 }
 

@@ -1,8 +1,8 @@
 package rbsr
 
 import (
-	"flag"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -169,9 +169,9 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// The costs of docs/protocol/rooms-sync.md; the greatest with -v only.
 var million = flag.Bool("million", false, "have TestCosts compare sets of a million keys, too")
 
+// The costs of docs/protocol/rooms-sync.md.
 func TestCosts(t *testing.T) {
 	for _, c := range []struct {
 		both, a, b int
