@@ -86,8 +86,12 @@ type session struct {
 // A dialog is an exchange that one side has begun.
 type dialog struct {
 	x    *rbsr.Exchange
-	came []byte // a message that is to be answered
+	came [][]byte // messages that are to be taken, maxCame at most
 }
+
+// maxCame is how many messages of a dialog may wait: the last of an exchange, which has no answer, and
+// the first of the next one.
+const maxCame = 2
 
 func newSession(r *Room, to, opener peer.ID, stream transport.Stream, in *bufio.Reader) *session {
 	x := &session{room: r, peer: to, opener: opener, stream: stream, in: in,
@@ -199,10 +203,10 @@ func (x *session) takeSync(p []byte) error {
 			return fmt.Errorf("%w: an answer without a question", errWire)
 		}
 	}
-	if d.came != nil {
-		return fmt.Errorf("%w: two messages in a row", errWire)
+	if len(d.came) == maxCame {
+		return fmt.Errorf("%w: %d messages in a row", errWire, maxCame+1)
 	}
-	d.came = p[1:]
+	d.came = append(d.came, p[1:])
 	x.kick()
 	return nil
 }

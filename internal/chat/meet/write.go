@@ -59,12 +59,12 @@ func (x *session) next(now time.Time) (say func() error, wait time.Duration) {
 		ids := x.parents[:min(len(x.parents), maxAsked)]
 		x.parents = x.parents[len(ids):]
 		return x.asks(ids, true), 0
-	case x.theirs.came != nil && room:
+	case len(x.theirs.came) > 0 && room:
 		if x.theirs.x == nil {
 			x.theirs.x = rbsr.Join(index)
 		}
 		return x.answers(&x.theirs, 1), 0
-	case x.ours.came != nil && room:
+	case len(x.ours.came) > 0 && room:
 		return x.answers(&x.ours, 0), 0
 	case len(x.pushes) > 0:
 		return x.pushing(), 0
@@ -195,8 +195,8 @@ func (x *session) tellMarks() error {
 
 // answers has a message of an exchange answered; whose is 0 if this side has begun it.
 func (x *session) answers(d *dialog, whose byte) func() error {
-	message, exchange := d.came, d.x
-	d.came = nil
+	message, exchange := d.came[0], d.x
+	d.came = d.came[1:]
 	return func() error {
 		answer, err := exchange.Take(message)
 		if err != nil {
