@@ -59,7 +59,7 @@ func (p *patch) ask(r tree.Run) {
 }
 
 // askNodes finds a question about nodes that the other side can answer, as it has all of a
-// file.
+// file. If nobody can, the file is fetched whole; who has just come has not said yet what it has.
 func (x *session) askNodes(q *asked, now time.Time) bool {
 	s := x.share
 	for _, p := range s.patches {
@@ -70,7 +70,7 @@ func (x *session) askNodes(q *asked, now time.Time) bool {
 			p.asks = p.asks[1:]
 			p.open++
 			return true
-		case now.Sub(p.since) > stallTime && !slices.ContainsFunc(s.picker.members, p.mayBe(s)):
+		case now.Sub(p.since) > stallTime && now.Sub(x.began) > stallTime && !slices.ContainsFunc(s.picker.members, p.mayBe(s)):
 			s.unpatch(p) // those who have parts of it are asked for these
 			return x.askNodes(q, now)
 		}

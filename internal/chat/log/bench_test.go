@@ -1,7 +1,6 @@
 package log
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -57,15 +56,8 @@ func BenchmarkMillion(b *testing.B) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	var took time.Duration
 	func() {
-		db, err := store.Open(b.Context(), dir)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer db.Close()
-		l, err := Open(b.Context(), db)
-		if err != nil {
-			b.Fatal(err)
-		}
+		l, done := openIn(b, dir)
+		defer done()
 		r := room(b, l, "room")
 		for at := 0; at < 1_000_000; at += 4000 {
 			part := talkative(rnd, at, 4000)
@@ -98,15 +90,8 @@ func BenchmarkMillion(b *testing.B) {
 			b.ReportMetric(float64(fi.Size()>>20), "MiB")
 		}
 	})
-	db, err := store.Open(context.Background(), dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	l, err := Open(b.Context(), db)
-	if err != nil {
-		b.Fatal(err)
-	}
+	l, done := openIn(b, dir)
+	defer done()
 	r := room(b, l, "room")
 	b.Run("page", func(b *testing.B) {
 		for b.Loop() {
@@ -139,4 +124,18 @@ func BenchmarkMillion(b *testing.B) {
 			}
 		}
 	})
+}
+
+// openIn opens the database in a directory.
+func openIn(b *testing.B, dir string) (*Log, func()) {
+	b.Helper()
+	db, err := store.Open(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := Open(b.Context(), db)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return l, func() { db.Close() } //nolint:errcheck // a benchmark
 }

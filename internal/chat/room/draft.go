@@ -35,14 +35,14 @@ func (r *Room) Draft(d event.Device) (next event.Draft, after uint64) {
 // dropVoid replaces heads that are void by what they stand on, so that nobody has to stand on
 // them, and nobody can hide an event from others by standing on it.
 func (r *Room) dropVoid() {
-	todo := []event.ID{}
+	pending := []event.ID{}
 	for id := range r.heads {
-		todo = append(todo, id)
+		pending = append(pending, id)
 	}
 	seen := map[event.ID]bool{}
-	for len(todo) > 0 {
-		id := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for len(pending) > 0 {
+		id := pending[len(pending)-1]
+		pending = pending[:len(pending)-1]
 		n, ok := r.past.Node(id)
 		if seen[id] || !ok {
 			continue
@@ -53,7 +53,7 @@ func (r *Room) dropVoid() {
 			continue
 		}
 		delete(r.heads, id)
-		todo = append(todo, r.past.Links(id)...)
+		pending = append(pending, r.past.Links(id)...)
 	}
 }
 

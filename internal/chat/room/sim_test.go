@@ -347,7 +347,7 @@ func TestConvergence(t *testing.T) {
 // The same with a hundred members.
 func TestConvergenceOfAHundred(t *testing.T) {
 	if testing.Short() {
-		t.Skip("short")
+		t.Skip("a room of a hundred takes seconds: without -short")
 	}
 	for seed := *simSeed; seed < *simSeed+1+uint64(*simSeeds)/200; seed++ {
 		s := newSim(seed)
