@@ -42,7 +42,7 @@ func TestManyRounds(t *testing.T) {
 
 func asked(t *testing.T) {
 	if !*simFlag {
-		t.Skip("it takes a minute with -race: make rooms simulates")
+		t.Skip("it takes a minute with -race: ./check simulates without, make rooms more")
 	}
 }
 
