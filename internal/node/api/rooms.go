@@ -1,0 +1,194 @@
+package api
+
+import "time"
+
+// States of a [Room].
+const (
+	RoomJoining = "joining" // nobody has let us in yet
+	RoomInside  = "inside"
+	RoomLeaving = "leaving" // nobody has been told yet
+	RoomLeft    = "left"    // what was there can still be read
+)
+
+// A Room is where people talk. Wherever one is asked for it is named by its name, with or without "#", by its
+// ID or the beginning of that, or by the name of a peer with whom one talks in it.
+// All texts of it, and of what is in it, are harmless: control characters are shown; those of messages keep
+// their line feeds and tabs.
+type Room struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"` // of a conversation of two, that of the other one
+	Topic    string        `json:"topic,omitempty"`
+	State    string        `json:"state"`
+	Direct   bool          `json:"direct,omitempty"`  // a conversation of two
+	History  bool          `json:"history,omitempty"` // who enters can read what was said before
+	Role     string        `json:"role"`              // of the user: "owner", "member", "reader"; "" = not in it
+	Members  int           `json:"members"`
+	Online   int           `json:"online"` // how many others are connected now
+	Unread   int           `json:"unread"`
+	Mentions int           `json:"mentions,omitempty"` // how many of the unread ones name the user
+	Read     string        `json:"read,omitempty"`     // the last message that was read
+	Last     *RoomMessage  `json:"last,omitempty"`     // the last message
+	Receipts bool          `json:"receipts"`           // others are told how far the user has read
+	Muted    bool          `json:"muted,omitempty"`    // no notifications, but of what names the user
+	Vanish   Duration      `json:"vanish,omitempty"`   // how long messages are there; 0 = for good
+	Pinned   []RoomMessage `json:"pinned,omitempty"`   // only of one room
+}
+
+// NewRoom says what a room is to be.
+type NewRoom struct {
+	Name     string `json:"name"`
+	Topic    string `json:"topic,omitempty"`
+	History  bool   `json:"history,omitempty"`  // who enters can read what was said before
+	Existing bool   `json:"existing,omitempty"` // one of the name that is there already is no conflict
+}
+
+// RoomChange says what is to be different; nil = nothing about that.
+type RoomChange struct {
+	Name     *string   `json:"name,omitempty"`
+	Topic    *string   `json:"topic,omitempty"`
+	Vanish   *Duration `json:"vanish,omitempty"`
+	Receipts *bool     `json:"receipts,omitempty"` // the user's own, as Muted
+	Muted    *bool     `json:"muted,omitempty"`
+}
+
+// A RoomMember is somebody in a room.
+type RoomMember struct {
+	ID      string   `json:"id"`   // of the person
+	Name    string   `json:"name"` // as the user calls him, or what he suggests, or a short ID
+	Role    string   `json:"role"`
+	Me      bool     `json:"me,omitempty"`
+	Online  bool     `json:"online,omitempty"`
+	Forked  bool     `json:"forked,omitempty"` // a device of his shows different things to different people, or was copied
+	Blocked bool     `json:"blocked,omitempty"`
+	Devices []string `json:"devices"` // peer IDs
+	Read    string   `json:"read,omitempty"`
+}
+
+// RoomInvite says for whom an invite is good.
+type RoomInvite struct {
+	Peer    string   `json:"peer,omitempty"` // who is made a member and told, instead of a ticket: a name or an ID
+	Role    string   `json:"role,omitempty"` // "" = member
+	Uses    int      `json:"uses,omitempty"` // 0 = any number
+	Expires Duration `json:"expires,omitempty"`
+}
+
+// RoomInvited is what has become of a [RoomInvite].
+type RoomInvited struct {
+	ID     string `json:"id,omitempty"`     // of the invite, to revoke it
+	Ticket string `json:"ticket,omitempty"` // a secret: whoever has it enters
+	Member string `json:"member,omitempty"` // the name of who is a member now
+}
+
+// A RoomOffer is a room of which somebody has made the user a member.
+type RoomOffer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	From string `json:"from"` // a name, or a short ID
+	Peer string `json:"peer"` // a peer ID
+}
+
+// A RoomMessage is an entry of a history: what somebody has said or done.
+type RoomMessage struct {
+	ID        string         `json:"id"`
+	Room      string         `json:"room"` // its ID
+	Time      time.Time      `json:"time"`
+	Kind      string         `json:"kind"` // "text", "file", "control"
+	From      string         `json:"from"` // a name, or a short ID
+	FromID    string         `json:"from_id"`
+	Mine      bool           `json:"mine,omitempty"`
+	Text      string         `json:"text"`           // of a control entry, what was done, for people: "bob joined"
+	Done      string         `json:"done,omitempty"` // of a control entry, the same for programs: "add", "remove", "join", "leave", "role", "name", "topic", ...
+	Whom      string         `json:"whom,omitempty"` // to whom it was done
+	Reply     *RoomQuote     `json:"reply,omitempty"`
+	File      *RoomFile      `json:"file,omitempty"`
+	Edited    time.Time      `json:"edited,omitzero"`
+	Deleted   bool           `json:"deleted,omitempty"` // by its author or an owner
+	Pinned    bool           `json:"pinned,omitempty"`
+	Late      bool           `json:"late,omitempty"`    // it came when later ones may have been seen
+	Waiting   bool           `json:"waiting,omitempty"` // it cannot be read yet, or was said before the user entered
+	Erased    bool           `json:"erased,omitempty"`  // what it said is not there any more
+	Mentions  []string       `json:"mentions,omitempty"`
+	MentionMe bool           `json:"mentions_me,omitempty"`
+	Reactions []RoomReaction `json:"reactions,omitempty"`
+	Delivery  *RoomDelivery  `json:"delivery,omitempty"` // of the user's own
+}
+
+// A RoomQuote is what a message answers.
+type RoomQuote struct {
+	ID   string `json:"id"`
+	From string `json:"from,omitempty"` // "" = it is not here
+	Text string `json:"text,omitempty"` // its first line
+}
+
+// A RoomFile is a share that somebody has put in a room.
+type RoomFile struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size,omitempty"` // bytes; 0 = not known
+	Media  string `json:"media,omitempty"`
+	Ticket string `json:"ticket"` // for tenon get
+}
+
+// A RoomReaction is what some have reacted with.
+type RoomReaction struct {
+	Emoji string   `json:"emoji"`
+	From  []string `json:"from"`
+	Mine  bool     `json:"mine,omitempty"`
+}
+
+// A RoomDelivery is what has become of a message of the user's.
+type RoomDelivery struct {
+	State     string `json:"state"`     // "queued", "sent" (somebody keeps it), "delivered", "read": by at least one
+	Kept      int    `json:"kept"`      // to how many devices it was given from here
+	Delivered int    `json:"delivered"` // how many others say that they have it
+	Read      int    `json:"read"`      // how many have read it, of those who tell
+	Others    int    `json:"others"`    // how many others there are
+}
+
+// A RoomPage is some of a history, the oldest first.
+type RoomPage struct {
+	Messages []RoomMessage `json:"messages"`
+	Older    string        `json:"older,omitempty"` // the Before, or the Older, of the next one; "" = there are no more
+}
+
+// A RoomQuery chooses some of a history: with none of the first five, the last ones.
+type RoomQuery struct {
+	Before string    `json:"before,omitempty"` // the ID of a message: those before it
+	After  string    `json:"after,omitempty"`  // those after it
+	Since  time.Time `json:"since,omitzero"`   // the first ones at that time or later
+	Search string    `json:"search,omitempty"` // words: "in quotes", begin*
+	From   string    `json:"from,omitempty"`   // of a search, who has written it
+	Older  string    `json:"older,omitempty"`  // of a search, how it goes on
+	Limit  int       `json:"limit,omitempty"`  // 0 = 50; at most 500
+}
+
+// A RoomSay is something to say.
+type RoomSay struct {
+	Text  string   `json:"text"`            // UTF-8, at most 64 KiB with what belongs to it
+	Reply string   `json:"reply,omitempty"` // the ID of what it answers
+	Edit  string   `json:"edit,omitempty"`  // the ID of a message of the user's that it replaces
+	Paths []string `json:"paths,omitempty"` // files, absolute, that are shared with the room
+}
+
+// Types of a [RoomEvent].
+const (
+	RoomNewMessage = "message"   // Message is new
+	RoomChanged    = "changed"   // Message is different now: edited, deleted, reacted to, readable
+	RoomItself     = "room"      // members, roles, what it is
+	RoomMarks      = "marks"     // somebody has got or read more
+	RoomRead       = "read"      // the user has read more
+	RoomOffered    = "offer"     // somebody offers a room
+	RoomTyping     = "typing"    // Who is writing
+	RoomPresence   = "connected" // Who has come, or gone
+	RoomsReady     = "ready"     // the first one
+	RoomsLost      = "lost"      // events in between were lost: what is true must be asked for anew
+)
+
+// A RoomEvent says that something has happened in a room.
+type RoomEvent struct {
+	Seq     uint64       `json:"seq"`
+	Type    string       `json:"type"`
+	Room    string       `json:"room,omitempty"` // its ID
+	Name    string       `json:"name,omitempty"` // and its name
+	Who     string       `json:"who,omitempty"`  // a name, or a short ID
+	Message *RoomMessage `json:"message,omitempty"`
+}
