@@ -79,7 +79,7 @@ func (o *Options) Bind(s *opt.Set) {
 	})
 
 	s.Group(groupDialed)
-	s.Text(&o.Retry, "retry", "N|forever", "try again when it cannot be opened; forever also opens it again when it is lost, unless it carries messages, and keeps the other end", o.Retry.String)
+	s.Text(&o.Retry, "retry", "N|forever", "try again when it cannot be opened; forever also opens it again when it is lost, and keeps the other end", o.Retry.String)
 	s.Func("forever", "", "try again for ever until it is open, and not when it is lost, as in socat", func(string) error { o.Retry = UntilOpen; return nil })
 	s.Duration(&o.Interval, "interval", 0, 0, "wait between two tries (default: 1s, and twice as long each time, up to 30s)")
 	via := s.Text(&o.Via, "via", "PROXY", "the way there: socks5://, socks4a://, http:// or https:// proxy; once for each, in order", o.Via.String)

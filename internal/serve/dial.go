@@ -21,8 +21,8 @@ func (o *Opener) Dial(ctx context.Context, p *plan.Plan) (transport.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := c.(transport.Stream); ok && p.Common.Retry == plan.Forever {
-		c = o.reconnect(p, s, transport.Other(ctx))
+	if p.Common.Retry == plan.Forever {
+		c = o.reconnect(p, c, transport.Other(ctx))
 	}
 	return wrapEnd(p, c), nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// A reconnecter is an end with retry=forever: a Stream that is opened again when it is
+// A reconnecter is an end with retry=forever, which is opened again when it is
 // lost, while the other end of the joint stays as it is. What was written and not
 // yet read by the far side when a connection broke is lost with it, and an event
 // says so. After CloseWrite an end of file is the end.
@@ -27,30 +27,44 @@ type reconnecter struct {
 	dialing sync.Mutex // held by the one who opens again
 
 	mu     sync.Mutex
-	conn   transport.Stream
+	conn   transport.Conn
 	number int  // of the connection, grows with each
 	ended  bool // CloseWrite was called
 }
 
-var _ transport.Aborter = (*reconnecter)(nil)
+// A reconnecter carries bytes or messages, as its connections do.
+type (
+	reconnectingStream struct{ *reconnecter }
+	reconnectingMsgs   struct{ *reconnecter }
+)
+
+var (
+	_ transport.Stream  = reconnectingStream{}
+	_ transport.MsgConn = reconnectingMsgs{}
+	_ transport.Aborter = (*reconnecter)(nil)
+)
 
 // reconnect returns c as an end that is opened again.
-func (o *Opener) reconnect(p *plan.Plan, c transport.Stream, other transport.Conn) *reconnecter {
+func (o *Opener) reconnect(p *plan.Plan, c, other transport.Conn) transport.Conn {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &reconnecter{opener: o, plan: p, other: other, ctx: ctx, cancel: cancel, conn: c}
+	r := &reconnecter{opener: o, plan: p, other: other, ctx: ctx, cancel: cancel, conn: c}
+	if _, ok := c.(transport.MsgConn); ok {
+		return reconnectingMsgs{r}
+	}
+	return reconnectingStream{r}
 }
 
-func (r *reconnecter) current() (transport.Stream, int) {
+func (r *reconnecter) current() (transport.Conn, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.conn, r.number
 }
 
 // Read reads from the connection that there is, and from the next one when it is lost.
-func (r *reconnecter) Read(p []byte) (int, error) {
+func (r reconnectingStream) Read(p []byte) (int, error) {
 	for {
 		c, number := r.current()
-		n, err := c.Read(p)
+		n, err := c.(transport.Stream).Read(p)
 		if n > 0 || err == nil {
 			return n, nil
 		}
@@ -62,10 +76,10 @@ func (r *reconnecter) Read(p []byte) (int, error) {
 
 // Write writes to the connection that there is. What a lost one did not take goes
 // to the next.
-func (r *reconnecter) Write(p []byte) (n int, err error) {
+func (r reconnectingStream) Write(p []byte) (n int, err error) {
 	for {
 		c, number := r.current()
-		m, err := c.Write(p[n:])
+		m, err := c.(transport.Stream).Write(p[n:])
 		n += m
 		if err == nil {
 			return n, nil
@@ -76,20 +90,51 @@ func (r *reconnecter) Write(p []byte) (n int, err error) {
 	}
 }
 
+// ReadMsg reads a message from the connection that there is, and from the next one when it is lost.
+func (r reconnectingMsgs) ReadMsg(p []byte) (int, transport.Meta, error) {
+	for {
+		c, number := r.current()
+		n, m, err := c.(transport.MsgConn).ReadMsg(p)
+		if err == nil || errors.Is(err, io.ErrShortBuffer) {
+			return n, m, err
+		}
+		if err := r.again(number, err); err != nil {
+			return 0, transport.Meta{}, err
+		}
+	}
+}
+
+// WriteMsg writes to the connection that there is, and to the next one what a lost one did not take.
+func (r reconnectingMsgs) WriteMsg(p []byte, m transport.Meta) error {
+	for {
+		c, number := r.current()
+		err := c.(transport.MsgConn).WriteMsg(p, m)
+		if err == nil || errors.Is(err, transport.ErrMsgTooLong) {
+			return err
+		}
+		if err := r.again(number, err); err != nil {
+			return err
+		}
+	}
+}
+
+// MaxMsg is that of the connection that there is.
+func (r reconnectingMsgs) MaxMsg() int { c, _ := r.current(); return c.(transport.MsgConn).MaxMsg() }
+
 // again opens the next connection after the one with that number was lost, unless
 // that is the end or somebody else has opened it.
 func (r *reconnecter) again(number int, lost error) error {
 	r.mu.Lock()
 	ended := r.ended
 	r.mu.Unlock()
-	if r.ctx.Err() != nil {
-		return net.ErrClosed
-	}
 	if ended || errors.Is(lost, os.ErrDeadlineExceeded) {
 		return lost
 	}
 	r.dialing.Lock()
 	defer r.dialing.Unlock()
+	if r.ctx.Err() != nil {
+		return net.ErrClosed
+	}
 	old, now := r.current()
 	if now != number {
 		return nil
@@ -120,7 +165,7 @@ func (r *reconnecter) again(number int, lost error) error {
 
 // reopen waits the interval, so that a server that closes at once is not flooded,
 // and dials until it succeeds.
-func (r *reconnecter) reopen() (transport.Stream, error) {
+func (r *reconnecter) reopen() (transport.Conn, error) {
 	quiet := new(Opener) // down and up are told by again
 	if err := sleep(r.ctx, plan.OrDefault(r.plan.Common.Interval, plan.DefaultInterval)); err != nil {
 		return nil, net.ErrClosed
@@ -133,7 +178,7 @@ func (r *reconnecter) reopen() (transport.Stream, error) {
 		}
 		return nil, err
 	}
-	return c.(transport.Stream), nil
+	return c, nil
 }
 
 // CloseWrite half-closes the connection, which will be the last.
