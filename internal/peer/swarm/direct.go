@@ -64,7 +64,11 @@ var errNoDirect = errors.New("no connection for the stream alone")
 // another connection would not change.
 func (d *direct) open(ctx context.Context, l *link, to lpeer.ID, proto string) (transport.Stream, error) {
 	for {
-		x := d.take(to)
+		since, linked := d.n.directSince(to)
+		if !linked {
+			return nil, errNoDirect
+		}
+		x := d.take(to, since)
 		fresh := x == nil
 		if fresh {
 			if x = d.dial(ctx, l, to); x == nil {
@@ -99,16 +103,24 @@ func (d *direct) open(ctx context.Context, l *link, to lpeer.ID, proto string) (
 	}
 }
 
-// take returns an idle connection, or nil.
-func (d *direct) take(to lpeer.ID) *directConn {
+// take returns an idle connection, or nil. Those are cut that were there before the direct link:
+// the other side has cut them, or is about to, for its link of that time has ended, too.
+func (d *direct) take(to lpeer.ID, linked time.Time) (x *directConn) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.peers[to]
-	if p == nil || len(p.idle) == 0 {
-		return nil
+	var old []*directConn
+	for p := d.peers[to]; p != nil && len(p.idle) > 0 && x == nil; {
+		last := len(p.idle) - 1
+		if p.idle[last].made.Before(linked) {
+			old = append(old, p.idle[last])
+		} else {
+			x = p.idle[last]
+		}
+		p.idle = p.idle[:last]
 	}
-	x := p.idle[len(p.idle)-1]
-	p.idle = p.idle[:len(p.idle)-1]
+	d.mu.Unlock()
+	for _, x := range old {
+		x.cut()
+	}
 	return x
 }
 
@@ -276,14 +288,13 @@ func (d *direct) pause(to lpeer.ID) {
 
 // keep counts a connection among those of its peer, for as long as there is a link.
 func (d *direct) keep(x *directConn) bool {
-	linked := d.n.linkedDirectly(x.id)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := d.peer(x.id)
-	if !linked || d.n.closed.Load() || len(p.all) >= maxDirect {
+	if !d.n.linkedDirectly(x.id) || d.n.closed.Load() || len(p.all) >= maxDirect {
 		return false
 	}
-	p.all[x] = true
+	p.all[x], x.made = true, time.Now()
 	return true
 }
 
@@ -299,12 +310,20 @@ func (d *direct) forget(x *directConn) {
 	}
 }
 
-// closePeer cuts all connections with a peer, to which there is no direct link any
-// more.
-func (d *direct) closePeer(id lpeer.ID) {
+// closePeer cuts all connections with a peer.
+func (d *direct) closePeer(id lpeer.ID) { d.closePeerIf(id, func() bool { return true }) }
+
+// closeUnlinked cuts all connections with a peer to which there is no direct link any more.
+func (d *direct) closeUnlinked(id lpeer.ID) {
+	d.closePeerIf(id, func() bool { return !d.n.linkedDirectly(id) })
+}
+
+// closePeerIf asks with mu held, as keep does: the end of a link is told late, and does not cut
+// what has come with the next one.
+func (d *direct) closePeerIf(id lpeer.ID, really func() bool) {
 	d.mu.Lock()
 	var all []*directConn
-	if p := d.peers[id]; p != nil {
+	if p := d.peers[id]; p != nil && really() {
 		for x := range p.all {
 			all = append(all, x)
 		}

@@ -28,6 +28,7 @@ type directConn struct {
 	who   peer.ID
 	scope network.ConnManagementScope
 	at    string    // that was dialed
+	made  time.Time // when it was counted; guarded by direct.mu
 	proto string    // of the last stream; for whoever has the connection
 	since time.Time // when it became idle; likewise, and guarded by direct.mu while nobody has
 }

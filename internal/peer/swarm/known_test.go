@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -80,6 +81,41 @@ func TestDirectIsLostAndComesBack(t *testing.T) {
 			}
 		}
 		finish(t, say(t, a, b, "and on"))
+	}
+}
+
+// A stream does not go over a connection from before the direct link, which the other side has cut
+// or is about to, even if the end of the link of that time was not told here yet; and when it is
+// told, it does not cut what has come with the new link.
+func TestDirectOfEarlierLink(t *testing.T) {
+	a, b := couple(t, loopback)
+	s := say(t, a, b, "hello")
+	before := s.LocalAddr().String()
+	finish(t, s)
+	awaitIdle(t, a, b, 1)
+	a.direct.mu.Lock()
+	for _, x := range a.direct.peer(b.lib()).idle {
+		x.made = x.made.Add(-time.Hour)
+	}
+	a.direct.mu.Unlock()
+	s = say(t, a, b, "again")
+	if !isDirect(s) || s.LocalAddr().String() == before {
+		t.Errorf("%T from %v, and before from %v", s, s.LocalAddr(), before)
+	}
+	a.direct.closeUnlinked(b.lib())
+	finish(t, s)
+}
+
+// Once the direct link is closed, no stream goes over the connections that there were beside it, even
+// if its end was not told yet.
+func TestDirectWithoutLink(t *testing.T) {
+	a, b := couple(t, loopback)
+	finish(t, say(t, a, b, "hello"))
+	awaitIdle(t, a, b, 1)
+	l := a.links.to(b.lib())[0]
+	l.conn.Close() //nolint:errcheck // it is gone
+	if s, err := a.direct.open(t.Context(), l, b.lib(), "echo"); !errors.Is(err, errNoDirect) {
+		t.Errorf("%T, %v", s, err)
 	}
 }
 

@@ -89,11 +89,10 @@ func (n *Network) disconnected(_ network.Network, c network.Conn) {
 		if l != nil {
 			n.datagrams.unseek(l.id)
 		}
-		n.direct.closePeer(c.RemotePeer())
 	} else if all[0].over == overRelay { // what was direct is relayed now
-		n.direct.closePeer(c.RemotePeer())
 		n.wantKnown(all[0])
 	}
+	n.direct.closeUnlinked(c.RemotePeer())
 	if l != nil {
 		n.event(Event{What: Disconnected, Peer: l.id, Addr: l.addr, Path: l.path})
 	}
@@ -175,6 +174,16 @@ func (l *links) to(id lpeer.ID) []*link {
 func (n *Network) linkedDirectly(id lpeer.ID) bool {
 	all := n.links.to(id)
 	return len(all) > 0 && all[0].over != overRelay
+}
+
+// directSince returns since when there has been a direct link to a peer, if there is one.
+func (n *Network) directSince(id lpeer.ID) (since time.Time, linked bool) {
+	for _, l := range n.links.to(id) {
+		if l.over != overRelay && (!linked || l.since.Before(since)) {
+			since, linked = l.since, true
+		}
+	}
+	return since, linked
 }
 
 // of returns what is known about a connection, or nil.
