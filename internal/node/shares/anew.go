@@ -56,6 +56,7 @@ func (x *sharing) begin() {
 		return
 	}
 	if _, err := x.of.start(x.record); err != nil {
+		x.of.forget(x)
 		x.of.Host.Tell(api.Event{Type: "warning", Text: x.record.name() + " cannot be shared: " + err.Error()})
 	}
 }
@@ -70,6 +71,17 @@ func (x *sharing) next(ctx context.Context) *sharing {
 	x.of.mu.Lock()
 	defer x.of.mu.Unlock()
 	return x.of.sharing[x.id]
+}
+
+// latest is x, or what it has begun anew as, if it has ended for that; nil if there is nothing.
+func (x *sharing) latest(ctx context.Context) (*sharing, error) {
+	for x != nil {
+		if _, err := x.outcome(); !errors.Is(err, errAnew) {
+			return x, nil
+		}
+		x = x.next(ctx)
+	}
+	return nil, context.Cause(ctx)
 }
 
 // same tells whether what is shared is what it was. What is new is hashed then, and known to

@@ -88,6 +88,44 @@ func TestSharedAnew(t *testing.T) {
 	must(t, alice.Unshare(t.Context(), "images"))
 }
 
+// While a share begins anew it is there: it is on the list, who asks how it is waits for what it has
+// begun as, and to share or end it means that, too.
+func TestWhileItBeginsAnew(t *testing.T) {
+	for name, ask := range map[string]func(p *person, id string) error{
+		"watch": func(p *person, id string) error { p.ready(id); return nil },
+		"share": func(p *person, id string) error {
+			x, err := p.find(id)
+			must(p.t, err)
+			_, err = p.Share(p.t.Context(), x.record.Request)
+			return err
+		},
+		"unshare": func(p *person, id string) error { return p.Unshare(p.t.Context(), id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var world peertest.World
+			alice := newPerson(t, &world, "alice")
+			dir, _ := large(t, 1)
+			s, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+			must(t, err)
+			alice.ready(s.ID)
+			x, err := alice.find(s.ID)
+			must(t, err)
+			x.stop(errAnew)
+			<-x.done
+			asked := make(chan error, 1)
+			if len(alice.List()) != 1 {
+				t.Error("it is not on the list")
+			}
+			go func() { asked <- ask(alice, s.ID) }()
+			alice.task(x.begin)
+			must(t, <-asked)
+			if got := len(alice.List()); (got == 0) != (name == "unshare") {
+				t.Errorf("there are %d on the list", got)
+			}
+		})
+	}
+}
+
 // A fetch goes on when what is shared changes, whether it was stopped meanwhile or not, with
 // what is the same.
 func TestChangesWhileFetched(t *testing.T) {

@@ -72,6 +72,9 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	s.mu.Lock()
 	x := s.sharing[made.ID]
 	s.mu.Unlock()
+	if x, err = x.latest(ctx); err != nil {
+		return api.Share{}, err
+	}
 	if x != nil { // it goes on already
 		if state, err := x.outcome(); err == nil {
 			if state == api.ShareReady {
@@ -166,15 +169,22 @@ func (s *Shares) start(r *record) (*sharing, error) {
 	x.drop = s.hub.Put(x.share) // before anybody can ask for it
 	if !s.task(x.run) {
 		x.drop()
-		s.mu.Lock()
-		delete(s.sharing, x.id)
-		s.mu.Unlock()
+		s.forget(x)
 		x.stop(errDown)
 		x.hide()
 		return nil, errors.Join(errDown, x.scan.Close())
 	}
 	s.Host.Expect()
 	return x, nil
+}
+
+// forget takes a share from the list, unless it has begun anew meanwhile.
+func (s *Shares) forget(x *sharing) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sharing[x.id] == x {
+		delete(s.sharing, x.id)
+	}
 }
 
 // run shares until the share or the node ends.
@@ -198,10 +208,12 @@ func (x *sharing) run() {
 	x.share.Close() //nolint:errcheck // it returns nil
 	x.drop()        // now: those who are told that there is no such share do not ask again
 	x.scan.Close()  //nolint:errcheck // only what makes the next start slower is lost
-	x.set(api.ShareOver, context.Cause(x.ctx))
-	x.of.mu.Lock()
-	delete(x.of.sharing, x.id)
-	x.of.mu.Unlock()
+	if cause := context.Cause(x.ctx); errors.Is(cause, errAnew) {
+		x.set(api.ShareHashing, cause) // it stays on the list until it has begun anew
+	} else {
+		x.set(api.ShareOver, cause)
+		x.of.forget(x)
+	}
 	if errors.Is(context.Cause(x.ctx), errExpired) {
 		if err := x.of.drop(context.WithoutCancel(x.ctx), x.id); err != nil {
 			x.of.Host.Tell(api.Event{Type: "warning", Text: err.Error()})
