@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/transport"
@@ -31,20 +32,20 @@ func TestStrangers(t *testing.T) {
 }
 
 // frame makes a frame as somebody does who does not care for limits.
-func frame(kind byte, content ...byte) []byte {
+func framed(kind byte, content ...byte) []byte {
 	return append([]byte{kind, byte(len(content) >> 16), byte(len(content) >> 8), byte(len(content))}, content...)
 }
 
 func rows(bs ...[]byte) (p []byte) {
 	for _, b := range bs {
-		p = appendRow(p, b)
+		p = frame.AppendRow(p, b)
 	}
 	return p
 }
 
 func pushes(blobs ...Blob) (p []byte) {
 	for _, b := range blobs {
-		p = append(p, frame(framePush, rows(b.Bytes)...)...)
+		p = append(p, framed(framePush, rows(b.Bytes)...)...)
 	}
 	return p
 }
@@ -61,31 +62,31 @@ func frames() map[string]sending {
 	return map[string]sending{
 		"a frame that is too long":      {[]byte{framePush, 0xff, 0xff, 0xff}, true},
 		"a message that is too long":    {[]byte{frameSync, 4, 0, 2}, true},
-		"an unknown frame":              {frame(99, 1, 2, 3), false},
-		"a second hello":                {frame(frameHello, make([]byte, 33)...), true},
-		"gone":                          {frame(frameGone), true},
-		"half a frame":                  {frame(framePush, 5, 1), true},
-		"no event":                      {frame(framePush), true},
-		"an empty event":                {frame(framePush, 0), true},
-		"an event that is too long":     {frame(framePush, rows(make([]byte, MaxEvent+1))...), true},
+		"an unknown frame":              {framed(99, 1, 2, 3), false},
+		"a second hello":                {framed(frameHello, make([]byte, 33)...), true},
+		"gone":                          {framed(frameGone), true},
+		"half a frame":                  {framed(framePush, 5, 1), true},
+		"no event":                      {framed(framePush), true},
+		"an empty event":                {framed(framePush, 0), true},
+		"an event that is too long":     {framed(framePush, rows(make([]byte, MaxEvent+1))...), true},
 		"an event that is not valid":    {pushes(Blob{Bytes: append(event(1, "x", "").Bytes, "invalid"...)}), true},
-		"an endless number":             {frame(framePush, bytes.Repeat([]byte{0xff}, 40)...), true},
-		"a number in a long form":       {frame(framePush, 0x81, 0), true},
-		"an answer without a question":  {frame(frameEvents, append([]byte{9}, rows(lost.Bytes)...)...), true},
-		"an end without a question":     {frame(frameEnd, 77), true},
-		"an end with more":              {frame(frameEnd, 1, 2), true},
-		"a question for nothing":        {frame(frameWant, 1), true},
-		"half an ID":                    {frame(frameWant, make([]byte, 1+33)...), true},
-		"a question for too many":       {frame(frameWant, make([]byte, 1+32*(maxAsked+1))...), true},
-		"questions for what is not":     {frame(frameWant, make([]byte, 1+32)...), false},
-		"an answer to no exchange":      {frame(frameSync, 1, 1, 0, 0, 0), true},
-		"an exchange of nobody":         {frame(frameSync, 2, 1, 0, 0, 0), true},
-		"half an exchange":              {frame(frameSync, 0, 1), true},
-		"rubbish as a mark":             {frame(frameMarks, rows([]byte("invalid"))...), true},
-		"a mark that is too long":       {frame(frameMarks, rows(make([]byte, MaxRow+1))...), true},
-		"no marks":                      {frame(frameMarks), true},
-		"an empty note":                 {frame(frameNote), true},
-		"a note that is too long":       {frame(frameNote, make([]byte, MaxNote+1)...), true},
+		"an endless number":             {framed(framePush, bytes.Repeat([]byte{0xff}, 40)...), true},
+		"a number in a long form":       {framed(framePush, 0x81, 0), true},
+		"an answer without a question":  {framed(frameEvents, append([]byte{9}, rows(lost.Bytes)...)...), true},
+		"an end without a question":     {framed(frameEnd, 77), true},
+		"an end with more":              {framed(frameEnd, 1, 2), true},
+		"a question for nothing":        {framed(frameWant, 1), true},
+		"half an ID":                    {framed(frameWant, make([]byte, 1+33)...), true},
+		"a question for too many":       {framed(frameWant, make([]byte, 1+32*(maxAsked+1))...), true},
+		"questions for what is not":     {framed(frameWant, make([]byte, 1+32)...), false},
+		"an answer to no exchange":      {framed(frameSync, 1, 1, 0, 0, 0), true},
+		"an exchange of nobody":         {framed(frameSync, 2, 1, 0, 0, 0), true},
+		"half an exchange":              {framed(frameSync, 0, 1), true},
+		"rubbish as a mark":             {framed(frameMarks, rows([]byte("invalid"))...), true},
+		"a mark that is too long":       {framed(frameMarks, rows(make([]byte, MaxRow+1))...), true},
+		"no marks":                      {framed(frameMarks), true},
+		"an empty note":                 {framed(frameNote), true},
+		"a note that is too long":       {framed(frameNote, make([]byte, MaxNote+1)...), true},
 		"an event without its parents":  {pushes(event(1<<41, "x", "child", lost.ID)), true},
 		"an event that is its own past": {pushes(event(5, "x", "early", lost.ID), lost), false},
 	}
@@ -99,9 +100,9 @@ func floods() map[string]sending {
 		deep = append(deep, pushes(b)...)
 	}
 	return map[string]sending{
-		"too many questions":             {bytes.Repeat(frame(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
-		"many exchanges at once":         {bytes.Repeat(frame(frameSync, whole...), 100), true},
-		"20,000 notes":                   {bytes.Repeat(frame(frameNote, 1), 20_000), false},
+		"too many questions":             {bytes.Repeat(framed(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
+		"many exchanges at once":         {bytes.Repeat(framed(frameSync, whole...), 100), true},
+		"20,000 notes":                   {bytes.Repeat(framed(frameNote, 1), 20_000), false},
 		"5,000 events, the last first":   {deep, false},
 		"the same event 30,000 times":    {bytes.Repeat(pushes(lost), 30_000), false},
 		"11,000 events without parents":  {pushes(strays(11_000, 100)...), false},
@@ -172,7 +173,7 @@ func try(from *peertest.Node, to *party) (transport.Stream, error) {
 		return nil, err
 	}
 	writeHello(s, tag(secret, from.Self(), to.node.Self())) //nolint:errcheck // the answer tells
-	p := make([]byte, headSize+33)
+	p := make([]byte, frame.HeadSize+33)
 	if _, err := io.ReadFull(s, p); err != nil {
 		return nil, err
 	}
@@ -212,7 +213,7 @@ func TestLiar(t *testing.T) {
 		lied := make(chan error, 1)
 		go func() {
 			x, m := rbsr.Begin(&claims, rbsr.Key{})
-			s.Write(frame(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
+			s.Write(framed(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
 			in := bufio.NewReader(s)
 			for {
 				kind, p, err := readFrame(in)
@@ -222,11 +223,11 @@ func TestLiar(t *testing.T) {
 					return
 				case kind == frameSync && p[0] == 1:
 					if m, _ := x.Take(p[1:]); m != nil {
-						s.Write(frame(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
+						s.Write(framed(frameSync, append([]byte{0}, m...)...)) //nolint:errcheck // hostile
 					}
 				case kind == frameWant:
-					n, _, _ := number(p)
-					s.Write(frame(frameEnd, binary.AppendUvarint(nil, n)...)) //nolint:errcheck // hostile
+					n, _, _ := frame.Number(p)
+					s.Write(framed(frameEnd, binary.AppendUvarint(nil, n)...)) //nolint:errcheck // hostile
 				}
 			}
 		}()
@@ -307,7 +308,7 @@ func FuzzFrames(f *testing.F) {
 					t.Errorf("%x is another form of %x", w.append(nil), content)
 				}
 			case framePush, frameMarks:
-				if got, err := parseRows(content, MaxEvent); err == nil && !bytes.Equal(rows(got...), content) {
+				if got, err := frame.Rows(content, MaxEvent); err == nil && !bytes.Equal(rows(got...), content) {
 					t.Errorf("%x is another form of %x", rows(got...), content)
 				}
 			}

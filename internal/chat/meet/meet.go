@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/account"
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -174,7 +175,7 @@ func (m *Meeting) handle(stream transport.Stream) {
 	}
 	r := m.find(from, named)
 	if r == nil {
-		stream.Write(closeFrame(appendFrame(nil, frameGone))) //nolint:errcheck // it is not for them
+		stream.Write(frame.Close(frame.Begin(nil, frameGone))) //nolint:errcheck // it is not for them
 		return
 	}
 	if err := writeHello(stream, tag(r.Secret, m.net.Self(), from)); err != nil {
@@ -210,7 +211,7 @@ func (r *Room) ask(ctx context.Context, to peer.ID) error {
 }
 
 func writeHello(stream transport.Stream, t [32]byte) error {
-	_, err := stream.Write(closeFrame(append(append(appendFrame(nil, frameHello), version), t[:]...)))
+	_, err := stream.Write(frame.Close(append(append(frame.Begin(nil, frameHello), version), t[:]...)))
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
@@ -528,7 +529,7 @@ func TestUnknownAndWrong(t *testing.T) {
 		none := New(empty)
 		defer none.Close()
 		wrong, unknown, removed := answer(a.node, []byte("guess")), answer(empty, secret), answer(a.node, secret)
-		if wrong != unknown || wrong != removed || len(wrong) != headSize {
+		if wrong != unknown || wrong != removed || len(wrong) != frame.HeadSize {
 			t.Errorf("wrong %x, unknown %x, no member %x", wrong, unknown, removed)
 		}
 		stranger.Close() //nolint:errcheck // it returns nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/tenon-net/tenon/internal/account"
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -148,7 +149,7 @@ func (x *session) take(kind byte, p []byte) error {
 	case framePush:
 		return x.takeEvents(kind, 0, p)
 	case frameEvents, frameEnd:
-		n, p, ok := number(p)
+		n, p, ok := frame.Number(p)
 		switch {
 		case !ok, kind == frameEnd && len(p) > 0:
 			return errWire
@@ -161,7 +162,7 @@ func (x *session) take(kind byte, p []byte) error {
 	case frameWant:
 		return x.takeWant(p)
 	case frameMarks:
-		rows, err := parseRows(p, MaxRow)
+		rows, err := frame.Rows(p, MaxRow)
 		if err != nil {
 			return err
 		}
@@ -230,7 +231,7 @@ func (x *session) takeWant(p []byte) error {
 
 // takeEvents checks events as far as that can be done without others, and hands them to the room.
 func (x *session) takeEvents(kind byte, n uint64, p []byte) error {
-	rows, err := parseRows(p, MaxEvent)
+	rows, err := frame.Rows(p, MaxEvent)
 	if err != nil {
 		return err
 	}

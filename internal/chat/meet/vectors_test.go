@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 	"github.com/tenon-net/tenon/internal/peer"
 )
@@ -25,7 +26,7 @@ func vectors(t *testing.T) string {
 		fmt.Fprintf(&out, "%s %s\n", name, hex.EncodeToString(p))
 		if strings.HasPrefix(name, "frame-") {
 			in := bufio.NewReader(bytes.NewReader(p))
-			if kind, content, err := readFrame(in); err != nil || kind != p[0] || !bytes.Equal(content, p[headSize:]) {
+			if kind, content, err := readFrame(in); err != nil || kind != p[0] || !bytes.Equal(content, p[frame.HeadSize:]) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -34,19 +35,19 @@ func vectors(t *testing.T) string {
 	say("opener", id("opener").Bytes())
 	say("other", id("other").Bytes())
 	opener, other := tag(secret, id("opener"), id("other")), tag(secret, id("other"), id("opener"))
-	say("frame-hello-of-opener", frame(frameHello, append([]byte{version}, opener[:]...)...))
-	say("frame-hello-of-other", frame(frameHello, append([]byte{version}, other[:]...)...))
-	say("frame-gone", frame(frameGone))
-	say("frame-marks", frame(frameMarks, rows([]byte("a mark"), []byte("another one"))...))
+	say("frame-hello-of-opener", framed(frameHello, append([]byte{version}, opener[:]...)...))
+	say("frame-hello-of-other", framed(frameHello, append([]byte{version}, other[:]...)...))
+	say("frame-gone", framed(frameGone))
+	say("frame-marks", framed(frameMarks, rows([]byte("a mark"), []byte("another one"))...))
 	_, first := rbsr.Begin(new(rbsr.Set), rbsr.Key{})
-	say("frame-sync-that-begins", frame(frameSync, append([]byte{0}, first...)...))
-	say("frame-sync-that-answers", frame(frameSync, append([]byte{1}, 1, 0, 0, 0)...))
+	say("frame-sync-that-begins", framed(frameSync, append([]byte{0}, first...)...))
+	say("frame-sync-that-answers", framed(frameSync, append([]byte{1}, 1, 0, 0, 0)...))
 	w := want{number: 300, ids: [][32]byte{{1}, {2}}}
-	say("frame-want", frame(frameWant, w.append(nil)...))
-	say("frame-events", frame(frameEvents, append([]byte{0xac, 0x02}, rows([]byte("an event"), []byte("the next"))...)...))
-	say("frame-end", frame(frameEnd, 0xac, 0x02))
-	say("frame-push", frame(framePush, rows([]byte("an event"))...))
-	say("frame-note", frame(frameNote, []byte("a note")...))
+	say("frame-want", framed(frameWant, w.append(nil)...))
+	say("frame-events", framed(frameEvents, append([]byte{0xac, 0x02}, rows([]byte("an event"), []byte("the next"))...)...))
+	say("frame-end", framed(frameEnd, 0xac, 0x02))
+	say("frame-push", framed(framePush, rows([]byte("an event"))...))
+	say("frame-note", framed(frameNote, []byte("a note")...))
 	if got, err := parseWant(w.append(nil)); err != nil || got.number != w.number || len(got.ids) != 2 {
 		t.Errorf("a want is read as %v, %v", got, err)
 	}

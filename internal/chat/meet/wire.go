@@ -3,10 +3,8 @@ package meet
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"io"
 
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 )
 
@@ -28,8 +26,7 @@ const (
 )
 
 const (
-	version  = 1
-	headSize = 4
+	version = 1
 
 	// MaxEvent is how many bytes an event has at most.
 	MaxEvent = 68 << 10
@@ -49,79 +46,15 @@ const (
 )
 
 // errWire: the other side has sent what nobody sends who follows the protocol.
-var errWire = errors.New("that is not the protocol of rooms")
+var errWire = frame.ErrForm
 
-// appendFrame begins a frame; closeFrame ends it.
-func appendFrame(b []byte, kind byte) []byte { return append(b, kind, 0, 0, 0) }
-
-func closeFrame(b []byte) []byte {
-	n := len(b) - headSize
-	b[1], b[2], b[3] = byte(n>>16), byte(n>>8), byte(n)
-	return b
-}
-
-// readFrame reads a frame into memory of its own.
 func readFrame(r *bufio.Reader) (kind byte, content []byte, err error) {
-	h, err := r.Peek(headSize)
-	if err != nil {
-		if len(h) > 0 && errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+	return frame.Read(r, func(kind byte) int {
+		if kind == frameSync {
+			return maxSync
 		}
-		return 0, nil, err
-	}
-	kind = h[0]
-	n, most := int(h[1])<<16|int(h[2])<<8|int(h[3]), maxFrame
-	if kind == frameSync {
-		most = maxSync
-	}
-	if n > most {
-		return 0, nil, fmt.Errorf("%w: a frame of %d bytes", errWire, n)
-	}
-	r.Discard(headSize) //nolint:errcheck // they are there
-	// It grows as the bytes come: a length alone takes no memory.
-	content = make([]byte, 0, min(n, 8<<10))
-	for len(content) < n {
-		if len(content) == cap(content) {
-			content = append(make([]byte, 0, min(n, 4*cap(content))), content...)
-		}
-		m, err := r.Read(content[len(content):cap(content)])
-		content = content[:len(content)+m]
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return 0, nil, err
-		}
-	}
-	return kind, content, nil
-}
-
-// number takes a number off p.
-func number(p []byte) (v uint64, rest []byte, ok bool) {
-	v, n := binary.Uvarint(p)
-	if n <= 0 || n > 1 && p[n-1] == 0 {
-		return 0, nil, false
-	}
-	return v, p[n:], true
-}
-
-// parseRows takes byte strings apart, each behind its length.
-func parseRows(p []byte, most int) (rows [][]byte, err error) {
-	for len(p) > 0 {
-		n, rest, ok := number(p)
-		if !ok || n == 0 || n > uint64(most) || n > uint64(len(rest)) {
-			return nil, errWire
-		}
-		rows, p = append(rows, rest[:n:n]), rest[n:]
-	}
-	if len(rows) == 0 {
-		return nil, errWire
-	}
-	return rows, nil
-}
-
-func appendRow(b, row []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(row))), row...)
+		return maxFrame
+	})
 }
 
 // A want is a question for events, of us or of the other side.
@@ -142,7 +75,7 @@ func (w want) append(b []byte) []byte {
 
 func parseWant(p []byte) (w want, err error) {
 	var ok bool
-	if w.number, p, ok = number(p); !ok || len(p) == 0 || len(p)%wantedIDs != 0 || len(p)/wantedIDs > maxAsked {
+	if w.number, p, ok = frame.Number(p); !ok || len(p) == 0 || len(p)%wantedIDs != 0 || len(p)/wantedIDs > maxAsked {
 		return w, errWire
 	}
 	for ; len(p) > 0; p = p[wantedIDs:] {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
 )
 
@@ -168,7 +169,7 @@ func (x *session) given(blobs []Blob, err error) {
 
 func appendBlobs(b []byte, blobs []Blob) []byte {
 	for i := range blobs {
-		b = appendRow(b, blobs[i].Bytes)
+		b = frame.AppendRow(b, blobs[i].Bytes)
 	}
 	return b
 }
@@ -182,7 +183,7 @@ func (x *session) tellMarks() error {
 		}
 		err = x.frame(frameMarks, func(b []byte) []byte {
 			for _, row := range rows {
-				b = appendRow(b, row)
+				b = frame.AppendRow(b, row)
 			}
 			return b
 		})
@@ -324,7 +325,7 @@ func (x *session) serve() error {
 
 // frame writes a frame. Who reads nothing for minutes loses the session.
 func (x *session) frame(kind byte, content func([]byte) []byte) error {
-	x.out = closeFrame(content(appendFrame(x.out[:0], kind)))
+	x.out = frame.Close(content(frame.Begin(x.out[:0], kind)))
 	x.stream.SetWriteDeadline(time.Now().Add(stuck)) //nolint:errcheck // the write shows it
 	_, err := x.stream.Write(x.out)
 	if cap(x.out) > 2*fill {
