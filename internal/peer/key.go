@@ -87,13 +87,14 @@ const (
 	ContextShare    Context = "tenon share 1"
 	ContextReset    Context = "tenon reset 1" // never shown: a secret is derived from it
 
-	ContextChatEvent  Context = "tenon chat event 1"
-	ContextChatDevice Context = "tenon chat device 1"
-	ContextChatRevoke Context = "tenon chat revoke 1"
-	ContextChatInvite Context = "tenon chat invite 1"
-	ContextChatPrekey Context = "tenon chat prekey 1"
-	ContextChatMark   Context = "tenon chat mark 1"
-	ContextChatKeep   Context = "tenon chat keep 1" // never shown: a secret is derived from it
+	ContextChatEvent   Context = "tenon chat event 1"
+	ContextChatDevice  Context = "tenon chat device 1"
+	ContextChatRevoke  Context = "tenon chat revoke 1"
+	ContextChatInvite  Context = "tenon chat invite 1"
+	ContextChatPrekey  Context = "tenon chat prekey 1"
+	ContextChatMark    Context = "tenon chat mark 1"
+	ContextChatKeep    Context = "tenon chat keep 1" // never shown: a secret is derived from it
+	ContextChatMailbox Context = "tenon chat mailbox 1"
 )
 
 // content is what is signed, in the form of RFC 8446 section 4.4.3: 64 spaces, the
