@@ -108,19 +108,21 @@ func (r *Room) add(events []*event.Event, own bool) (items []item, acted bool) {
 // unwrap takes the secrets out of events that were wrapped for this device.
 func (r *Room) unwrap(ctx context.Context) error {
 	found := map[event.ID]*event.Secret{}
-	for w := range r.state.Wrapped(r.chat.self) {
-		if r.secrets[w.Epoch] != nil || found[w.Epoch] != nil {
-			continue
+	for _, device := range r.chat.selves {
+		for w := range r.state.Wrapped(device) {
+			if r.secrets[w.Epoch] != nil || found[w.Epoch] != nil {
+				continue
+			}
+			key := r.chat.vault.prekeys[w.Prekey]
+			if key == nil {
+				continue
+			}
+			s, err := key.Unwrap(w.Suite, r.id, w.Maker, w.Commit, w.Wrap)
+			if err != nil {
+				continue // another one may have wrapped it better
+			}
+			found[w.Epoch] = s
 		}
-		key := r.chat.vault.prekeys[w.Prekey]
-		if key == nil {
-			continue
-		}
-		s, err := key.Unwrap(w.Suite, r.id, w.Maker, w.Commit, w.Wrap)
-		if err != nil {
-			continue // another one may have wrapped it better
-		}
-		found[w.Epoch] = s
 	}
 	for id, s := range found {
 		if err := r.chat.vault.keep(ctx, r.id, id, s); err != nil {
@@ -281,7 +283,7 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 		if t := event.ID(x.row.Target); !t.IsZero() {
 			targets[t] = true
 		}
-		if x.row.Counts && x.row.Status != log.Void {
+		if x.row.Status == log.Valid || x.row.Status == log.Late {
 			r.tell(NewMessage, x.e.Key(), event.Identity(x.row.Author))
 		}
 		if x.e.Epoch == r.sealing {

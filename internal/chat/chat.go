@@ -39,6 +39,7 @@ type Config struct {
 	DB       *store.DB
 	Identity *peer.Key // who the user is: the same on all devices
 	Device   *peer.Key // that of the Network
+	Earlier  []peer.ID // keys that the device has had before: what they were, it is
 
 	Rate      int // events of one identity in ten seconds that are taken at once; 0 = [meet.DefaultRate]
 	MaxEvents int // of a room; no content of others is taken beyond. 0 = DefaultMaxEvents
@@ -49,6 +50,9 @@ type Config struct {
 	// since others stand on them.
 	Blocked func(event.Identity) bool
 
+	// Heir returns the key that a device has now that has, or had, this one; nil: it is the same.
+	Heir func(peer.ID) peer.ID
+
 	// Welcome tells whether a room that somebody offers is joined at once; nil: none is. It must not block.
 	Welcome func(Offer) bool
 }
@@ -58,6 +62,7 @@ type Config struct {
 type Chat struct {
 	Config
 	self    event.Device
+	selves  []event.Device // it, and what it was before
 	me      event.Identity
 	cert    event.Cert
 	clock   event.Clock
@@ -91,12 +96,16 @@ func Open(ctx context.Context, config Config) (*Chat, error) {
 		rooms: map[event.ID]*Room{}, offers: map[event.ID]Offer{}}
 	c.clock.Now = config.Now
 	c.cert = event.Certify(config.Identity, c.self)
+	c.selves = []event.Device{c.self}
+	for _, id := range config.Earlier {
+		c.selves = append(c.selves, event.Device(id.Bytes()))
+	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	var err error
 	if c.log, err = log.Open(ctx, config.DB); err != nil {
 		return nil, err
 	}
-	if err := c.vault.open(ctx, config.DB, config.Device); err != nil {
+	if err := c.vault.open(ctx, config.DB, config.Identity, config.Device); err != nil {
 		return nil, err
 	}
 	all, err := c.vault.places(ctx)
@@ -202,7 +211,11 @@ func (c *Chat) openRoom(ctx context.Context, p place) (*Room, error) {
 		return nil, err
 	}
 	r := newRoom(c, p, l)
-	if err := r.restore(ctx); err != nil {
+	err = r.restore(ctx)
+	if err == nil {
+		err = r.succeed(ctx)
+	}
+	if err != nil {
 		r.stop()
 		return nil, err
 	}

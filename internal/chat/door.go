@@ -156,15 +156,20 @@ func (c *Chat) knocked(from peer.ID, p []byte) []byte {
 	}
 	for _, r := range c.Rooms() {
 		if via, secret, ok := r.letsIn(from, p[:32], cert.Identity, [64]byte(p[32+certSize:])); ok {
-			r.mu.Lock()
-			if len(r.guest) < maxOffers {
-				r.guest[from] = time.Now().Add(guestTime)
-			}
-			r.mu.Unlock()
+			r.admitGuest(from)
 			return slices.Concat([]byte{1}, secret[:], via[:])
 		}
 	}
 	return no
+}
+
+// admitGuest has the room met in with somebody for as long as it takes to enter.
+func (r *Room) admitGuest(id peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.guest) < maxOffers {
+		r.guest[id] = time.Now().Add(guestTime)
+	}
 }
 
 // letsIn returns by which event somebody may enter the room that he has named.
@@ -182,12 +187,8 @@ func (r *Room) letsIn(from peer.ID, tag []byte, who event.Identity, proof [64]by
 		if r.state.RoleNow(who) == event.Nobody || !hmac.Equal(tag, doorTag(r.id, from, self)) {
 			return via, secret, false
 		}
-		for _, id := range slices.Backward(r.acts.ways[who]) {
-			if n, there := r.past.Node(id); there && r.state.Counts(id, n) {
-				return id, r.place.secret, true
-			}
-		}
-		return via, secret, false
+		via, ok = r.way(who)
+		return via, r.place.secret, ok
 	}
 	for _, id := range r.state.Invites(time.Now()) {
 		i := r.acts.invites[id]
@@ -386,7 +387,7 @@ func (c *Chat) callAll() (left bool) {
 			for len(name) > maxName || !utf8.ValidString(name) {
 				name = name[:min(len(name), maxName+1)-1]
 			}
-			_, err = c.ask(c.ctx, x.to, askOffer, append(appendCert(slices.Clone(x.room[:]), c.cert), name...))
+			_, err = c.ask(c.ctx, c.heir(x.to), askOffer, append(appendCert(slices.Clone(x.room[:]), c.cert), name...))
 		}
 		if err != nil && !errors.Is(err, ErrNoRoom) {
 			left = true

@@ -239,23 +239,57 @@ func (r *Room) clearOutbox(ctx context.Context) (left int, err error) {
 
 // Delivery returns what has become of a message of the user's.
 func (r *Room) Delivery(ctx context.Context, k event.Key) (Delivery, error) {
-	delivered, read, err := r.log.Receipts(ctx, logKey(k))
+	all, err := r.Deliveries(ctx, k)
 	if err != nil {
 		return Delivery{}, err
 	}
+	return all[0], nil
+}
+
+// Deliveries is Delivery for several, in their order.
+func (r *Room) Deliveries(ctx context.Context, keys ...event.Key) ([]Delivery, error) {
+	marks, err := r.Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := Delivery{Queued: r.sent.queued[k.ID], Kept: len(r.sent.given[k.ID])}
-	if !d.Queued {
-		d.Kept = max(d.Kept, 1)
+	all := make([]Delivery, len(keys))
+	for i, k := range keys {
+		d := &all[i]
+		if d.Queued, d.Kept = r.sent.queued[k.ID], len(r.sent.given[k.ID]); !d.Queued {
+			d.Kept = max(d.Kept, 1)
+		}
+		for _, m := range marks {
+			if m.Device == r.chat.self {
+				continue
+			}
+			if !m.Delivered.Less(k) {
+				d.Delivered++
+			}
+			if !m.Read.Less(k) {
+				d.Read++
+			}
+		}
 	}
-	// The user's own device has it.
-	if !r.mark.said.delivered.Less(k) {
-		delivered--
+	return all, nil
+}
+
+// A Mark is how far a device has got.
+type Mark struct {
+	Device    event.Device
+	Read      event.Key // zero: it does not tell
+	Delivered event.Key
+}
+
+// Marks returns how far the devices have got that are in the room, as far as they tell.
+func (r *Room) Marks(ctx context.Context) (all []Mark, err error) {
+	rows, err := r.log.AllMarks(ctx)
+	devices := r.now.Load().devices
+	for _, m := range rows {
+		if _, in := devices[event.Device(m.Device)]; in {
+			all = append(all, Mark{event.Device(m.Device), eventKey(m.Read), eventKey(m.Delivered)})
+		}
 	}
-	if !r.mark.said.read.Less(k) {
-		read--
-	}
-	d.Delivered, d.Read = max(delivered, 0), max(read, 0)
-	return d, nil
+	return all, err
 }

@@ -10,7 +10,7 @@ type NoticeKind string
 
 // The kinds of notices.
 const (
-	NewMessage     NoticeKind = "message"   // Key is of it
+	NewMessage     NoticeKind = "message"   // Key is of it, which may be the user's own, or something that was done to the room
 	MessageChanged NoticeKind = "changed"   // Key.ID is of the message that was edited, deleted, or reacted to, or can be read now
 	RoomChanged    NoticeKind = "room"      // members, roles, the name
 	MarksChanged   NoticeKind = "marks"     // somebody has got or read more

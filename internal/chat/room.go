@@ -59,6 +59,8 @@ type snapshot struct {
 	meet    []peer.ID // with whom the room is met in
 	devices map[event.Device]event.Identity
 	forked  map[event.Device]bool
+	hosts   map[peer.ID]bool // who may let this device in
+	opens   time.Time        // up to when somebody may enter by an invite; zero: nobody may
 }
 
 // A Member is somebody who is in a room.
@@ -74,10 +76,12 @@ type Info struct {
 	Name     string
 	Topic    string
 	Direct   bool
-	History  bool       // who enters can read what was said before
-	Role     event.Role // of the user; Nobody: not in the room, or not any more
-	Members  []Member   // the most senior first
-	Receipts bool       // others are told how far the user has read
+	History  bool           // who enters can read what was said before
+	Role     event.Role     // of the user; Nobody: not in the room, or not any more
+	Members  []Member       // the most senior first
+	Receipts bool           // others are told how far the user has read
+	Vanish   time.Duration  // how long messages are kept; 0: for good
+	Inviter  event.Identity // who has offered the room; zero: nobody
 }
 
 func newRoom(c *Chat, p place, l *log.Room) *Room {
@@ -199,12 +203,12 @@ func (r *Room) mend(ctx context.Context) error {
 // changed makes a new snapshot. It is called with the turn.
 func (r *Room) changed() {
 	s := &snapshot{devices: map[event.Device]event.Identity{}, forked: map[event.Device]bool{}}
-	s.Info = Info{ID: r.id, State: r.place.state, Name: r.place.name, Receipts: r.place.receipts, Role: r.state.RoleNow(r.chat.me)}
+	s.Info = Info{ID: r.id, State: r.place.state, Name: r.place.name, Receipts: r.place.receipts, Role: r.state.RoleNow(r.chat.me), Inviter: r.place.inviter}
 	if v := r.state.Property(event.PropertyName); v != nil {
 		s.Name = string(v)
 	}
 	s.Topic = string(r.state.Property(event.PropertyTopic))
-	s.History = r.historic()
+	s.History, s.Vanish, s.opens = r.historic(), r.vanishing(), r.opens()
 	s.Direct = r.acts.created != nil && r.acts.created.Direct
 	for _, m := range r.state.Members() {
 		x := Member{Membership: m}
@@ -218,6 +222,12 @@ func (r *Room) changed() {
 			}
 		}
 		s.Members = append(s.Members, x)
+	}
+	for _, id := range r.place.hosts {
+		if s.hosts == nil {
+			s.hosts = map[peer.ID]bool{}
+		}
+		s.hosts[r.chat.heir(id)] = true
 	}
 	switch r.place.state {
 	case Joining:
@@ -273,6 +283,7 @@ func (r *Room) poke() {
 type acts struct {
 	created *event.Create
 	ways    map[event.Identity][]event.ID // by which another device of somebody may enter
+	entries map[event.Device]event.ID     // where devices have entered
 	added   map[event.Identity]bool
 	entered map[event.ID]bool // by an invite
 	invites map[event.ID]*event.Invite
@@ -280,15 +291,17 @@ type acts struct {
 }
 
 func newActs() acts {
-	return acts{ways: map[event.Identity][]event.ID{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
+	return acts{ways: map[event.Identity][]event.ID{}, entries: map[event.Device]event.ID{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
 }
 
 func (a *acts) see(e *event.Event) {
 	switch b := e.Body.(type) {
 	case *event.Create:
 		a.created = b
+		a.entries[e.Device] = e.ID
 		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
 	case *event.Enter:
+		a.entries[e.Device] = e.ID
 		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
 		if b.Proof != [64]byte{} {
 			a.entered[e.ID] = true

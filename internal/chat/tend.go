@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
 	"slices"
 	"time"
 
@@ -53,6 +55,7 @@ func (r *Room) tend() {
 			next = earliest(next, knocked.Add(knockEvery))
 			r.enter(ctx) //nolint:errcheck // another try follows
 		}
+		next = earliest(next, r.acquaint(ctx, &knocked))
 		r.assemble(ctx)
 		next = earliest(next, r.greet(ctx))
 		left, _ := r.clearOutbox(ctx) // what is not taken out is given once more
@@ -125,7 +128,9 @@ func (r *Room) knockAll(ctx context.Context) {
 	p := r.place
 	give()
 	for _, host := range p.hosts {
+		host = r.chat.heir(host)
 		if got, err := r.knock(ctx, p, host); err == nil {
+			r.admitGuest(host) // its key may be a new one, too
 			if give, err := r.take(ctx); err == nil {
 				if r.place.state == Joining {
 					r.keep(ctx, got) //nolint:errcheck // another try follows
@@ -271,6 +276,32 @@ func (r *Room) greet(ctx context.Context) time.Time {
 	r.lacking = time.Time{}
 	r.shareAll(ctx) //nolint:errcheck // another try follows
 	return time.Time{}
+}
+
+// vanishing returns how long messages are kept; 0: for good. It is called with the turn.
+func (r *Room) vanishing() time.Duration {
+	v := r.state.Property(event.PropertyTTL)
+	if len(v) != 8 {
+		return 0
+	}
+	return time.Duration(min(binary.BigEndian.Uint64(v), uint64(math.MaxInt64/time.Second))) * time.Second
+}
+
+// opens returns up to when somebody may enter by an invite; zero: nobody may. It is called with the turn.
+func (r *Room) opens() (until time.Time) {
+	if r.may(event.Reader) != nil {
+		return until
+	}
+	for _, id := range r.state.Invites(time.Now()) {
+		at := time.Now().AddDate(100, 0, 0)
+		if i := r.acts.invites[id]; i != nil && i.Expiry > 0 {
+			at = time.UnixMilli(int64(min(i.Expiry, math.MaxInt64)))
+		}
+		if at.After(until) {
+			until = at
+		}
+	}
+	return until
 }
 
 // historic tells whether who enters gets the secrets of what was said before. It is called with the turn.

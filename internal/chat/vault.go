@@ -44,8 +44,8 @@ CREATE TABLE chat_calls (                              -- rooms that were not of
 	PRIMARY KEY (room, peer)
 ) STRICT, WITHOUT ROWID`}
 
-// A vault keeps the secrets of a device in the database, sealed with a key that only the
-// holder of the device's has: a copy of the database alone opens no message.
+// A vault keeps the secrets of a device in the database, sealed with a key that only who has the user's
+// identity can work out: a copy of the database alone opens no message. The key of the device may change.
 type vault struct {
 	db      *store.DB
 	aead    cipher.AEAD
@@ -53,10 +53,10 @@ type vault struct {
 	prekeys map[[8]byte]*event.PrekeySecret
 }
 
-var errVault = errors.New("the database is of another device: its secrets cannot be opened with this key")
+var errVault = errors.New("the database is another one's: its secrets cannot be opened with this key")
 
-func (v *vault) open(ctx context.Context, db *store.DB, device *peer.Key) error {
-	key, err := hkdf.Key(sha256.New, device.SignAs(peer.ContextChatKeep, nil), nil, string(peer.ContextChatKeep), 32)
+func (v *vault) open(ctx context.Context, db *store.DB, identity, device *peer.Key) error {
+	key, err := hkdf.Key(sha256.New, identity.SignAs(peer.ContextChatKeep, nil), nil, string(peer.ContextChatKeep), 32)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (v *vault) open(ctx context.Context, db *store.DB, device *peer.Key) error 
 	if err := db.Migrate(ctx, "chat secrets", steps...); err != nil {
 		return err
 	}
-	if err := v.readPrekeys(ctx); err != nil || v.prekey != nil {
+	if err := v.readPrekeys(ctx); err != nil || v.prekey != nil && v.prekey.Device == event.Device(device.ID().Bytes()) {
 		return err
 	}
 	return v.newPrekey(ctx, device)

@@ -23,6 +23,7 @@ const (
 	nextFile     = "identity.key.next" // the key that a rotation is about to put in place
 	rotationFile = "identity.rotations"
 	lockFile     = "identity.lock" // the process that has the identity
+	personFile   = "person.key"    // PKCS #8 in PEM
 	maxFile      = 1 << 20         // bytes; who has changed the files may have made them huge
 )
 
@@ -180,6 +181,17 @@ func (i *Identity) Key() *Key { return i.key }
 
 // ID returns whose identity it is.
 func (i *Identity) ID() ID { return i.key.id }
+
+// Person returns the key that says who the user is to people, and makes it if there is none. It is
+// not the peer's, and stays when that is replaced: a person may have several devices.
+func (i *Identity) Person() (*Key, error) {
+	key, err := i.readKey(personFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		private := newPrivate()
+		key, err = keyFrom(private), i.writeKey(personFile, private)
+	}
+	return key, err
+}
 
 // Rotations returns the statements by which earlier keys named this one.
 func (i *Identity) Rotations() []Rotation { return append([]Rotation(nil), i.rotations...) }

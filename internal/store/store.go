@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 
 	_ "modernc.org/sqlite" // the driver called sqlite
 
@@ -41,7 +42,6 @@ var pragmas = []string{
 	"temp_store(memory)",
 	"cache_size(-1024)",
 	"journal_size_limit(4194304)",
-	fmt.Sprintf("max_page_count(%d)", MaxSize/pageSize),
 }
 
 // A DB is an open database. Its methods may be called at the same time; they take
@@ -57,7 +57,12 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, File)
+	return OpenFile(ctx, filepath.Join(dir, File), MaxSize)
+}
+
+// OpenFile opens a database that is not the node's one, in a directory that is there: for what
+// may become large, so that it cannot fill the other. It may have maxSize bytes.
+func OpenFile(ctx context.Context, path string, maxSize int64) (*DB, error) {
 	// The driver would make it with the permissions of the umask.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -66,7 +71,8 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	query := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	all := append(slices.Clip(pragmas), fmt.Sprintf("max_page_count(%d)", maxSize/pageSize))
+	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: query.Encode()}).String())
 	if err != nil {
 		return nil, err

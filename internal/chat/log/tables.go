@@ -77,7 +77,8 @@ CREATE TABLE chat_tips (                               -- how far the events of 
 	seq    INTEGER NOT NULL,
 	fork   INTEGER NOT NULL,
 	PRIMARY KEY (room, device)
-) STRICT, WITHOUT ROWID`}
+) STRICT, WITHOUT ROWID`, `
+CREATE INDEX chat_pins ON chat_events (room, time, id) WHERE kind = 133`}
 
 const roomShift = 40
 

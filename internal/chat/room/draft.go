@@ -61,6 +61,14 @@ func sortIDs(ids []event.ID) {
 	slices.SortFunc(ids, func(a, b event.ID) int { return event.Key{ID: a}.Compare(event.Key{ID: b}) })
 }
 
+// Tip returns the latest event of a device, zero if there is none.
+func (r *Room) Tip(d event.Device) event.ID {
+	if x := r.devices[d]; x != nil {
+		return x.tip
+	}
+	return event.ID{}
+}
+
 // Cuts returns the cuts of a removal that lets everything stand that is known now: the
 // latest events of the devices of somebody, at most [event.MaxCuts], ascending.
 func (r *Room) Cuts(who event.Identity) []event.ID {
