@@ -108,8 +108,12 @@ func (r *Room) sift(part []arrival) (candidates []candidate, unsure [][32]byte) 
 	index, now := r.Set.Index(), time.Now()
 	here := map[[32]byte]bool{}
 	for _, a := range part {
-		for _, b := range a.blobs {
+		for i := range a.blobs {
+			b := a.blobs[i]
 			if here[b.ID] || r.orphans.all[b.ID] != nil || index.Has(b.Key) {
+				if a.kind == framePush {
+					a.from.prune(&b, now)
+				}
 				continue
 			}
 			if until, ok := r.slots.take(&b, r.Rate, now); !ok {
@@ -193,7 +197,7 @@ func (r *Room) settle(part []arrival, ready []candidate) {
 		var news []Blob
 		for _, c := range fresh {
 			switch {
-			case c.from == x:
+			case c.from == x || !x.offers[c.Key].IsZero(): // it has it
 			case c.live || asked[c.from] <= live:
 				news = append(news, c.Blob)
 			default:

@@ -87,6 +87,11 @@ func frames() map[string]sending {
 		"no marks":                      {framed(frameMarks), true},
 		"an empty note":                 {framed(frameNote), true},
 		"a note that is too long":       {framed(frameNote, make([]byte, MaxNote+1)...), true},
+		"no keys":                       {framed(frameHave), true},
+		"half a key":                    {framed(frameHave, make([]byte, keySize+1)...), true},
+		"too many keys":                 {framed(frameHave, make([]byte, keySize*(maxHave+1))...), true},
+		"keys of what is not":           {framed(frameHave, make([]byte, keySize)...), false},
+		"a turn with more":              {framed(frameLazy, 1), true},
 		"an event without its parents":  {pushes(event(1<<41, "x", "child", lost.ID)), true},
 		"an event that is its own past": {pushes(event(5, "x", "early", lost.ID), lost), false},
 	}
@@ -100,6 +105,8 @@ func floods() map[string]sending {
 		deep = append(deep, pushes(b)...)
 	}
 	return map[string]sending{
+		"100,000 keys of what is not":    {haves(100_000), false},
+		"turns, 100,000 times":           {bytes.Repeat(append(framed(frameLazy), framed(frameEager)...), 50_000), false},
 		"too many questions":             {bytes.Repeat(framed(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
 		"many exchanges at once":         {bytes.Repeat(framed(frameSync, whole...), 100), true},
 		"20,000 notes":                   {bytes.Repeat(framed(frameNote, 1), 20_000), false},
@@ -108,6 +115,18 @@ func floods() map[string]sending {
 		"11,000 events without parents":  {pushes(strays(11_000, 100)...), false},
 		"events of 64 KiB without those": {pushes(strays(300, 64<<10)...), false},
 	}
+}
+
+func haves(n int) (p []byte) {
+	for n > 0 {
+		part := make([]byte, 0, maxHave*keySize)
+		for range min(n, maxHave) {
+			part = append(binary.BigEndian.AppendUint64(part, uint64(n)), make([]byte, 32)...)
+			n--
+		}
+		p = append(p, framed(frameHave, part...)...)
+	}
+	return p
 }
 
 // strays are events whose parents nobody has.

@@ -236,6 +236,9 @@ func (r *Room) leave(x *session) error {
 	r.unask(x, &want{ids: x.parents})
 	x.dropPushes()
 	for _, o := range r.sessions {
+		if !x.lazy {
+			o.graft()
+		}
 		if o.blocked = false; asked {
 			o.compare(soon)
 		}

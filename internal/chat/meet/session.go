@@ -52,7 +52,7 @@ type session struct {
 	heard   atomic.Int64  // when, in nanoseconds since 1970
 	held    account.Account
 
-	pushed, synced, noted, marked *rate.Limiter
+	pushed, synced, noted, marked, spare *rate.Limiter
 
 	// What write alone uses:
 
@@ -62,6 +62,7 @@ type session struct {
 
 	// What room.mu guards:
 
+	branch
 	began, equal time.Time
 	notes        [][]byte
 	pushes       []Blob
@@ -99,7 +100,7 @@ func newSession(r *Room, to, opener peer.ID, stream transport.Stream, in *bufio.
 		kicked: make(chan struct{}, 1), drained: make(chan struct{}, 1), asking: map[uint64]*want{},
 		held:   account.Account{Limit: maxPending, Parent: &r.held},
 		pushed: rate.NewLimiter(pushRate, pushBurst), synced: rate.NewLimiter(syncRate, syncBurst),
-		noted: rate.NewLimiter(noteRate, noteBurst), marked: rate.NewLimiter(markRate, markBurst)}
+		noted: rate.NewLimiter(noteRate, noteBurst), marked: rate.NewLimiter(markRate, markBurst), spare: rate.NewLimiter(spareRate, spareBurst)}
 	x.ctx, x.cancel = context.WithCancelCause(r.ctx)
 	x.heard.Store(time.Now().UnixNano())
 	return x
@@ -181,6 +182,10 @@ func (x *session) take(kind byte, p []byte) error {
 			x.room.Note(x.peer, p)
 		}
 		return nil
+	case frameHave:
+		return x.takeHave(p)
+	case frameLazy, frameEager:
+		return x.takeTurn(kind, p)
 	case frameHello, frameGone:
 		return errWire
 	default:

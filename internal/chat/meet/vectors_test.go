@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"flag"
 	"fmt"
@@ -48,6 +49,9 @@ func vectors(t *testing.T) string {
 	say("frame-end", framed(frameEnd, 0xac, 0x02))
 	say("frame-push", framed(framePush, rows([]byte("an event"))...))
 	say("frame-note", framed(frameNote, []byte("a note")...))
+	say("frame-have", framed(frameHave, append(binary.BigEndian.AppendUint64(nil, 1<<40), make([]byte, 32)...)...))
+	say("frame-lazy", framed(frameLazy))
+	say("frame-eager", framed(frameEager))
 	if got, err := parseWant(w.append(nil)); err != nil || got.number != w.number || len(got.ids) != 2 {
 		t.Errorf("a want is read as %v, %v", got, err)
 	}

@@ -23,6 +23,9 @@ const (
 	frameEnd               // of what was asked for
 	framePush              // events that are new
 	frameNote              // what is never kept
+	frameHave              // keys of events that are new
+	frameLazy              // HAVE is to come in place of PUSH from now on,
+	frameEager             // or PUSH again
 )
 
 const (

@@ -67,12 +67,19 @@ func (x *session) next(now time.Time) (say func() error, wait time.Duration) {
 		return x.answers(&x.theirs, 1), 0
 	case len(x.ours.came) > 0 && room:
 		return x.answers(&x.ours, 0), 0
+	case x.turn != 0:
+		kind := x.turn
+		x.turn = 0
+		return func() error { return x.frame(kind, slices.Clip[[]byte]) }, 0
 	case len(x.pushes) > 0:
 		return x.pushing(), 0
+	case len(x.haves) > 0 && !now.Before(x.at):
+		return x.tellHaves(), 0
 	case x.marks:
 		x.marks = false
 		return x.tellMarks, 0
 	}
+	x.ripen(now)
 	if ids := x.needed(now); len(ids) > 0 {
 		return x.asks(ids, false), 0
 	}
@@ -113,6 +120,12 @@ func (x *session) wait(now time.Time) time.Duration {
 		}
 		wait = left
 	}
+	if len(x.haves) > 0 {
+		wait = min(wait, x.at.Sub(now))
+	}
+	if len(x.offers) > 0 {
+		wait = min(wait, x.ripe.Sub(now))
+	}
 	return max(wait, time.Millisecond)
 }
 
@@ -128,10 +141,14 @@ func (x *session) compare(after time.Duration) {
 
 // push has events told that are new. If there are too many to wait, they are dropped, and compared for later.
 func (x *session) push(blobs []Blob) {
+	if x.behind {
+		return
+	}
+	if x.lazy {
+		x.have(blobs)
+		return
+	}
 	for i := range blobs {
-		if x.behind {
-			return
-		}
 		if x.pushBytes += len(blobs[i].Bytes); x.pushBytes > maxPushes {
 			x.dropPushes()
 			x.behind = true

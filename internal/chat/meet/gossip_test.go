@@ -1,0 +1,75 @@
+package meet
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var crowdFlag = flag.Int("crowd", 16, "how many members the room has in the test of gossip, at most")
+
+// What somebody says reaches all who are there, however many they are. While little is said it goes the fastest
+// way, and when much is said each gets about one copy.
+func TestGossip(t *testing.T) {
+	for n := 4; n <= *crowdFlag; n *= 4 {
+		t.Run(fmt.Sprint("members=", n, ",little"), func(t *testing.T) { gossip(t, n, 100, 12, 500*time.Millisecond) })
+		t.Run(fmt.Sprint("members=", n, ",much"), func(t *testing.T) { gossip(t, n, 16<<10, 2, 3*time.Second) })
+	}
+}
+
+func gossip(t *testing.T, members, size int, most float64, within time.Duration) {
+	const warm, said = 10, 50
+	virtually(t, func(t *testing.T, w *world) {
+		var copies atomic.Int64
+		counted := func(c *Config) {
+			c.Parse = func(b []byte) (Blob, error) {
+				copies.Add(1)
+				return parse(b)
+			}
+		}
+		for i := range members {
+			w.party(fmt.Sprint("member ", i), counted)
+		}
+		for i, a := range w.all {
+			for _, b := range w.all[:i] {
+				w.Delay(a.node, b.node, time.Duration(5+rand.IntN(95))*time.Millisecond)
+			}
+		}
+		time.Sleep(10 * time.Minute) // until they are connected
+		synctest.Wait()
+		degree := 0
+		for _, p := range w.all {
+			degree += len(p.Peers())
+		}
+		var took, slowest time.Duration
+		for i := range said + warm {
+			if i == warm {
+				copies.Store(0)
+			}
+			e := w.all[rand.IntN(members)].say(fmt.Sprint(i, strings.Repeat(" said", size/5)))
+			begin := time.Now()
+			for _, p := range w.all {
+				for !p.has(e) {
+					time.Sleep(10 * time.Millisecond) // virtual
+				}
+			}
+			took += time.Since(begin)
+			slowest = max(slowest, time.Since(begin))
+			time.Sleep(time.Second)
+		}
+		each := float64(copies.Load()) / float64(said*(members-1))
+		t.Logf("%d members with %.1f sessions each: %.2f copies a delivery, all have it after %v, %v at most (a hop takes 5 to 100 ms)",
+			members, float64(degree)/float64(members), each, took/(said+warm), slowest)
+		if each > most {
+			t.Errorf("%.2f copies of every message come", each)
+		}
+		if slowest > within {
+			t.Errorf("a message takes %v to reach all", slowest)
+		}
+	})
+}
