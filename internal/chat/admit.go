@@ -291,11 +291,12 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 		}
 	}
 	if acted || restated {
-		r.owing = true
+		r.owing, r.unready = true, true
 		r.changed()
 		r.tell(RoomChanged, event.Key{}, event.Identity{})
 	}
 	if len(items) > 0 {
+		r.post.add(items)
 		r.poke() // for the marks, and for who is about to enter
 	}
 	return r.refresh(ctx, targets)

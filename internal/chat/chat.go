@@ -53,6 +53,10 @@ type Config struct {
 	// Heir returns the key that a device has now that has, or had, this one; nil: it is the same.
 	Heir func(peer.ID) peer.ID
 
+	// Reach is called when a mailbox of a room is about to be used, so that the Network knows where it may be;
+	// the addresses are as an owner of the room has written them. nil: it knows. It must not block.
+	Reach func(Mailbox)
+
 	// Welcome tells whether a room that somebody offers is joined at once; nil: none is. It must not block.
 	Welcome func(Offer) bool
 }

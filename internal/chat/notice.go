@@ -17,6 +17,7 @@ const (
 	ReadChanged    NoticeKind = "read"      // the user has read more
 	Offered        NoticeKind = "offered"   // somebody offers a room: [Chat.Offers]
 	Typing         NoticeKind = "typing"    // Who is writing
+	MailboxChanged NoticeKind = "mailbox"   // one cannot be used any more, or can again: [Room.Mailboxes]
 	Connected      NoticeKind = "connected" // or not any more: [Room.Connected]
 )
 

@@ -31,21 +31,24 @@ type Room struct {
 	ctx    context.Context           //nolint:containedctx // it lives as long as the Room
 	stop   context.CancelFunc
 	tended chan struct{} // closed when tend has ended
+	post   *post
 
-	turn    chan struct{} // holds one token: whoever has taken it works on what follows
-	place   place
-	state   *room.Room
-	past    past
-	secrets map[event.ID]*event.Secret
-	acts    acts
-	read    event.Key // up to where the user has read
-	sealed  int       // messages since the epoch in use, as far as is known
-	sealing event.ID  // the epoch in use
-	broken  error     // the database has failed; what is in memory is more than what is kept
-	mended  bool      // and works again: sessions have ended with it
-	held    held
-	owing   bool      // somebody may lack a secret that we have
-	lacking time.Time // when those who have entered get secrets by us; zero: nobody lacks any
+	turn      chan struct{} // holds one token: whoever has taken it works on what follows
+	place     place
+	state     *room.Room
+	past      past
+	secrets   map[event.ID]*event.Secret
+	acts      acts
+	read      event.Key // up to where the user has read
+	sealed    int       // messages since the epoch in use, as far as is known
+	sealing   event.ID  // the epoch in use
+	broken    error     // the database has failed; what is in memory is more than what is kept
+	mended    bool      // and works again: sessions have ended with it
+	held      held
+	owing     bool      // somebody may lack a secret that we have
+	lacking   time.Time // when those who have entered get secrets by us; zero: nobody lacks any
+	unready   bool      // somebody may have no epoch in common with the others
+	preparing time.Time // when we make one; zero: that was not found out
 
 	mu    sync.Mutex // guards what follows
 	guest map[peer.ID]time.Time
@@ -82,12 +85,14 @@ type Info struct {
 	Receipts bool           // others are told how far the user has read
 	Vanish   time.Duration  // how long messages are kept; 0: for good
 	Inviter  event.Identity // who has offered the room; zero: nobody
+
+	Mailboxes []Mailbox // keep what is said for those who are away: [Room.SetMailboxes]
 }
 
 func newRoom(c *Chat, p place, l *log.Room) *Room {
 	r := &Room{chat: c, id: p.room, log: l, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), place: p,
-		guest: map[peer.ID]time.Time{}, acts: newActs(), owing: true}
-	r.past.room = r
+		guest: map[peer.ID]time.Time{}, acts: newActs(), owing: true, unready: true}
+	r.past.room, r.post = r, newPost(r)
 	r.ctx, r.stop = context.WithCancel(c.ctx)
 	r.tended = make(chan struct{})
 	r.turn <- struct{}{}
@@ -208,7 +213,7 @@ func (r *Room) changed() {
 		s.Name = string(v)
 	}
 	s.Topic = string(r.state.Property(event.PropertyTopic))
-	s.History, s.Vanish, s.opens = r.historic(), r.vanishing(), r.opens()
+	s.History, s.Vanish, s.opens, s.Mailboxes = r.historic(), r.vanishing(), r.opens(), r.mailboxes()
 	s.Direct = r.acts.created != nil && r.acts.created.Direct
 	for _, m := range r.state.Members() {
 		x := Member{Membership: m}

@@ -38,6 +38,7 @@ func (r *Room) tend() {
 		return
 	}
 	defer r.unmeet()
+	defer r.post.dismiss()
 	var ticked, marked, knocked time.Time
 	for {
 		now := time.Now()
@@ -57,7 +58,9 @@ func (r *Room) tend() {
 		}
 		next = earliest(next, r.acquaint(ctx, &knocked))
 		r.assemble(ctx)
+		r.post.employ()
 		next = earliest(next, r.greet(ctx))
+		next = earliest(next, r.prepare(ctx))
 		left, _ := r.clearOutbox(ctx) // what is not taken out is given once more
 		if state == Leaving && left == 0 {
 			r.leave(ctx) //nolint:errcheck // another try follows
@@ -267,8 +270,7 @@ func (r *Room) greet(ctx context.Context) time.Time {
 		return time.Time{}
 	}
 	if r.lacking.IsZero() {
-		before := slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
-		r.lacking = time.Now().Add(time.Duration(min(before, 30)) * time.Second)
+		r.lacking = time.Now().Add(r.patience())
 	}
 	if time.Now().Before(r.lacking) {
 		return r.lacking
@@ -302,6 +304,13 @@ func (r *Room) opens() (until time.Time) {
 		}
 	}
 	return until
+}
+
+// patience is how long this one waits for more senior ones to do what has to be done once. It is called with
+// the turn.
+func (r *Room) patience() time.Duration {
+	before := slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
+	return time.Duration(min(before, 30)) * time.Second
 }
 
 // historic tells whether who enters gets the secrets of what was said before. It is called with the turn.

@@ -20,7 +20,8 @@ import (
 type world struct {
 	peertest.World
 	*testing.T
-	all []*person
+	all  []*person
+	ends []func()
 }
 
 // A person has a device with a Chat.
@@ -42,6 +43,9 @@ func virtually(t *testing.T, f func(w *world)) {
 		defer func() {
 			for _, p := range w.all {
 				p.stop()
+			}
+			for _, end := range w.ends {
+				end()
 			}
 		}()
 		f(w)

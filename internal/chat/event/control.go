@@ -71,6 +71,8 @@ const (
 	PropertyTopic   Property = 2 // text
 	PropertyTTL     Property = 3 // for how many seconds what is written is kept: 8 bytes, big-endian
 	PropertyHistory Property = 4 // 1 byte, 1: who enters gets the secrets of earlier epochs
+
+	PropertyMailboxes Property = 5 // [FormatMailboxes]
 )
 
 // MaxValue is how many bytes the value of a property may have.

@@ -33,6 +33,14 @@ type named struct {
 	body Body
 }
 
+func mailboxes() []byte {
+	b, err := FormatMailboxes([]Mailbox{{Peer: [32]byte(keyOf(31).ID().Bytes()), Addresses: []string{"/ip4/192.0.2.1/tcp/4001"}}})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // bodies returns one body of every kind, and more where something may be left out.
 func bodies() []named {
 	wrap := func(s Suite) []Wrap { return []Wrap{{deviceOf(12), [8]byte{1}, make([]byte, s.sealed())}} }
@@ -60,6 +68,7 @@ func bodies() []named {
 		{"react: to 9 no more with U+1F44D", &React{idOf(9), "\U0001F44D", true}},
 		{"file: ticket \"tenon1x\", name \"a.txt\", size 5, type \"text/plain\", text \"look\"", &File{"tenon1x", "a.txt", 5, "text/plain", "look", ID{}}},
 		{"pin: 9", &Pin{idOf(9), false}},
+		{"meta: one mailbox, key 31, at /ip4/192.0.2.1/tcp/4001", &Meta{PropertyMailboxes, mailboxes()}},
 	}
 }
 

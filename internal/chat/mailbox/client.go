@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -67,12 +68,22 @@ func (s *Session) answer(kinds ...byte) (kind byte, p []byte, err error) {
 	return kind, nil, fmt.Errorf("%w: a frame of kind %d", ErrWire, kind)
 }
 
-// Open has all that follows be about the box of a key.
-func (s *Session) Open(box *peer.Key) error {
+// Open has all that follows be about the box of a key, and returns for how long the mailbox keeps what is put
+// there.
+func (s *Session) Open(box *peer.Key) (keep time.Duration, err error) {
 	b := append([]byte{version}, box.ID().Bytes()...)
-	_, err := s.ask(frameOpen, append(b, proof(box, s.self, s.at)...), frameOpened)
-	return err
+	p, err := s.ask(frameOpen, append(b, proof(box, s.self, s.at)...), frameOpened)
+	if err != nil {
+		return 0, err
+	}
+	if len(p) != 4 {
+		return 0, ErrWire
+	}
+	return min(time.Duration(binary.BigEndian.Uint32(p)), maxHours) * time.Hour, nil
 }
+
+// maxHours is what a mailbox is believed to keep at most.
+const maxHours = 100 * 365 * 24
 
 // Compare returns the IDs of what is in the box and not in the set, and some that are in the set and not in the
 // box: at most 512.

@@ -64,7 +64,7 @@ func TestFriendsOnly(t *testing.T) {
 	}}
 	at(t, config, func(p *place) {
 		s := p.dial("eve")
-		p.want("a stranger", s.Open(keyOf("box")), ErrNotForUs)
+		p.want("a stranger", open(s, "box"), ErrNotForUs)
 		s.Close()
 		s = p.in("friend", "box")
 		p.put(s, blob("b", 100))
@@ -129,7 +129,7 @@ func TestTooOften(t *testing.T) {
 		p.want("more blobs", s.Put(blobs("c", 10, 64)), ErrTooOften)
 		var err error
 		for n := 0; err == nil && n < 100; n++ {
-			err = s.Open(keyOf("box"))
+			err = open(s, "box")
 		}
 		p.want("many questions", err, ErrTooOften)
 		s.Close()
@@ -138,7 +138,7 @@ func TestTooOften(t *testing.T) {
 		p.put(s, blobs("d", 50, 64)...)
 		more := []*Session{p.in("a", "box"), p.in("a", "box")}
 		fourth := p.dial("a")
-		p.want("a fourth stream", fourth.Open(keyOf("box")), ErrBusy)
+		p.want("a fourth stream", open(fourth, "box"), ErrBusy)
 		other := p.in("b", "box") // others are not held up
 		for _, s := range append(more, s, fourth, other) {
 			s.Close()
@@ -231,7 +231,7 @@ func TestHostileMailbox(t *testing.T) {
 	answer := func(kind byte, content ...byte) []byte {
 		return frame.Close(append(frame.Begin(nil, kind), content...))
 	}
-	opened := answer(frameOpened)
+	opened := answer(frameOpened, 0, 0, 2, 0xd0)
 	var other rbsr.Set
 	other.Add(KeyOf(ID{1}))
 	_, begin := rbsr.Begin(&other, rbsr.Key{})
@@ -281,7 +281,7 @@ func TestHostileMailbox(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if err := s.Open(keyOf("box")); err != nil {
+					if err := open(s, "box"); err != nil {
 						t.Fatal(err)
 					}
 					begin := time.Now()

@@ -34,7 +34,7 @@ func TestKept(t *testing.T) {
 			t.Errorf("kept are %+v", s)
 		}
 		// Another box has nothing of it, and the same stream may turn to it.
-		if err := b.Open(keyOf("another")); err != nil {
+		if err := open(b, "another"); err != nil {
 			t.Fatal(err)
 		}
 		if n := p.has(b, all...); n != 0 {

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -114,7 +115,7 @@ func (c *call) open(p []byte) error {
 		return err
 	}
 	c.box, c.seen = b, c.news(b)
-	return c.write(frameOpened)
+	return c.write(frameOpened, binary.BigEndian.AppendUint32(nil, uint32(c.config.Keep/time.Hour))...)
 }
 
 // sync answers a message of an exchange, which always the other side begins.

@@ -41,7 +41,7 @@ func vectors(t *testing.T) string {
 	id := IDOf(blob)
 	say("id-of-blob", id[:])
 	framed("open", frameOpen, append(append([]byte{version}, box.ID().Bytes()...), sig...)...)
-	framed("opened", frameOpened)
+	framed("opened", frameOpened, 0, 0, 2, 0xd0)
 	_, begin := rbsr.Begin(holding(blob), rbsr.Key{})
 	framed("sync-that-begins", frameSync, begin...)
 	answer, err := rbsr.Join(new(rbsr.Set)).Take(begin)

@@ -25,7 +25,7 @@ const (
 // The frames. Whoever has opened the stream asks, and the mailbox answers, one after the other.
 const (
 	frameOpen    = 1 + iota // version, key of the box, proof
-	frameOpened             // nothing
+	frameOpened             // for how many hours blobs are kept, 4 bytes
 	frameSync               // a message of an exchange, or nothing; answered by the same
 	frameLacks              // nothing; answered by IDs that the mailbox lacks, by the last exchange
 	frameWant               // IDs; answered by BLOBS, as many as it takes, and END

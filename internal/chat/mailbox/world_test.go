@@ -99,10 +99,15 @@ func (p *place) dial(who string) *Session {
 func (p *place) in(who, box string) *Session {
 	p.Helper()
 	s := p.dial(who)
-	if err := s.Open(keyOf(box)); err != nil {
+	if err := open(s, box); err != nil {
 		p.Fatal(err)
 	}
 	return s
+}
+
+func open(s *Session, box string) error {
+	_, err := s.Open(keyOf(box))
+	return err
 }
 
 func keyOf(name string) *peer.Key { return peer.KeyFromSeed(sha256.Sum256([]byte(name))) }
