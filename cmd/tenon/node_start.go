@@ -35,7 +35,7 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 	l := &f.limits
 	flags := node.Settings{Name: f.as, Metrics: f.metrics, PeerRate: f.peerRate, PeerJoints: f.peerJoints, Network: node.Network{
 		Listen: f.listen, Announce: f.announce, Relays: f.relays, Bootstrap: f.bootstrap, Discovery: f.discovery,
-		LANOnly: f.lanOnly, NoMap: f.noMap, Relay: f.relay, Limits: node.Limits{
+		LANOnly: f.lanOnly, NoMap: f.noMap, Relay: f.relay, Mailbox: node.Mailbox{For: f.mailbox, Size: f.mailboxSize, Time: f.mailboxTime}, Limits: node.Limits{
 			Reservations: l.reservations, ReservationsPerHost: l.reservationsPerHost, Circuits: l.circuits, CircuitsPerPeer: l.circuitsPerPeer,
 			Time: l.time, Bytes: l.bytes, Rate: l.rate, Day: l.day}}}
 	return node.Config{Dir: dir, ConfigFile: file, Flags: flags, Version: programVersion(), Network: node.Connect}, nil

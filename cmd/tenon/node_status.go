@@ -114,6 +114,9 @@ func statusLines(s api.Status) []string {
 	if s.Relaying != "" {
 		say("a relay for %s, at ports %s", s.Relaying, strings.Join(s.Ports, ", "))
 	}
+	if m := s.Mailbox; m != nil {
+		say("a mailbox for rooms of %s, with %s in %s", m.For, size(m.Bytes), count(m.Blobs, "blob"))
+	}
 	for _, l := range s.Links {
 		text := fmt.Sprintf("link %s, %s: %s <-> %s", l.Name, l.State, l.From, l.To)
 		if l.Error != "" {

@@ -43,6 +43,9 @@ func runRelay(p *program, c *call) error {
 	}
 	f := &c.peer
 	f.relay = cmp.Or(f.relay, "anyone")
+	if f.withMailbox {
+		f.mailbox = f.relay
+	}
 	if len(f.listen) == 0 {
 		for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
 			f.listen = append(f.listen, ip+"/tcp/"+relayPort, ip+"/udp/"+relayPort+"/quic-v1")
@@ -60,6 +63,9 @@ func runRelay(p *program, c *call) error {
 		p.stdout.linef("relays = [%q]", contact.Text)
 		p.tell(c, "a firewall must let these ports in: %s", strings.Join(s.Ports, ", "))
 		p.tell(c, "relaying for %s; that line belongs into the tenon.toml of those who are to use it, or --relays on their command lines", f.relay)
+		if s.Mailbox != nil {
+			p.tell(c, "what is said in rooms that have this ticket as mailbox is kept here, sealed, for members who are away; rooms of %s", s.Mailbox.For)
+		}
 		return nil
 	})
 }

@@ -41,34 +41,36 @@ func peerCommands() []command {
 
 // peerFlags are those of the verbs about peers.
 type peerFlags struct {
-	dir       string
-	rotate    bool
-	qr        bool
-	invert    bool
-	name      string // what this user will call the other one
-	service   string
-	join      bool
-	yes       bool
-	to        []string
-	anyone    bool
-	replace   bool
-	expires   time.Duration
-	timeout   time.Duration
-	uses      int
-	only      string
-	printUnit bool
-	follow    bool
-	audit     bool
-	config    string
-	as        string // what this user suggests to be called
-	listen    []string
-	announce  []string
-	relays    []string
-	bootstrap []string
-	discovery []string
-	lanOnly   bool
-	noMap     bool
-	relay     string // for whom this node relays
+	dir                               string
+	rotate                            bool
+	qr                                bool
+	invert                            bool
+	name                              string // what this user will call the other one
+	service                           string
+	join                              bool
+	yes                               bool
+	to                                []string
+	anyone                            bool
+	replace                           bool
+	expires                           time.Duration
+	timeout                           time.Duration
+	uses                              int
+	only                              string
+	printUnit                         bool
+	follow                            bool
+	audit                             bool
+	config                            string
+	as                                string // what this user suggests to be called
+	listen                            []string
+	announce                          []string
+	relays                            []string
+	bootstrap                         []string
+	discovery                         []string
+	lanOnly                           bool
+	noMap                             bool
+	relay                             string // for whom this node relays
+	mailbox, mailboxSize, mailboxTime string
+	withMailbox                       bool // of a relay
 
 	share      shareFlags
 	send       sendFlags
@@ -143,13 +145,22 @@ func bindUp(c *call, s *opt.Set) {
 	s.Group("starting")
 	s.Bool(&c.peer.printUnit, "print-unit", "print a unit for systemd, and start nothing")
 	s.String(&c.peer.relay, "relay", "anyone|friends", "relay for others, too; otherwise for nobody")
+	s.String(&c.peer.mailbox, "mailbox", "anyone|friends", "keep what is said in rooms, sealed, for members who are away; otherwise for nobody")
+	bindMailbox(c, s)
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the node is up, and close it")
 }
 
 func bindRelay(c *call, s *opt.Set) {
 	s.Group("the relay")
 	s.Enum(&c.peer.relay, "for", "whom to relay for", "anyone", "friends")
+	s.Bool(&c.peer.withMailbox, "mailbox", "also keep what is said in rooms, sealed, for members who are away")
+	bindMailbox(c, s)
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the relay is up, and close it")
+}
+
+func bindMailbox(c *call, s *opt.Set) {
+	s.String(&c.peer.mailboxSize, "mailbox-size", "SIZE", "how much of it at most, up to 768MiB; otherwise 512MiB")
+	s.String(&c.peer.mailboxTime, "mailbox-time", "TIME", "for how long; otherwise 30d")
 }
 
 // bindNetwork binds what the configuration says under the same names, for a node that

@@ -44,6 +44,7 @@ type Network struct {
 	NoMap     bool     `toml:"no-map"` // do not ask the router to forward ports
 	Relay     string   `toml:"relay"`  // for whom this node relays: "" = nobody, "friends", "anyone"
 	Limits
+	Mailbox
 }
 
 // Limits are what strangers may have of a relay. Peers that are paired have none of these.
@@ -125,7 +126,7 @@ func (n *Node) readSettings() (*Settings, error) {
 		return nil, transport.Usage(fmt.Errorf("%s: %w", key, err))
 	}
 	if n.config.Passing {
-		s.Services, s.Links, s.Metrics, s.Relay = nil, nil, "", ""
+		s.Services, s.Links, s.Metrics, s.Relay, s.Mailbox.For = nil, nil, "", "", ""
 	}
 	return s, nil
 }

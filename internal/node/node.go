@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon"
+	"github.com/tenon-net/tenon/internal/chat/mailbox"
 	"github.com/tenon-net/tenon/internal/datagram"
 	"github.com/tenon-net/tenon/internal/event"
 	"github.com/tenon-net/tenon/internal/neutral"
@@ -169,9 +170,10 @@ type Node struct {
 
 	pmu       sync.RWMutex // guards what follows: held while it is replaced
 	presence  Presence
-	datagrams *datagram.Mux // nil if the presence carries no datagrams
-	stops     []func()      // of what is served
-	stopWatch func()        // of watchLinks
+	datagrams *datagram.Mux   // nil if the presence carries no datagrams
+	mailbox   *mailbox.Server // nil if there is none
+	stops     []func()        // of what is served
+	stopWatch func()          // of watchLinks
 
 	links   links
 	metrics exporter
@@ -269,7 +271,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 func (n *Node) appear(ctx context.Context) error {
 	n.mu.Lock()
 	admit := n.Admit
-	if n.settings.Network.Relay == "anyone" {
+	if n.settings.Network.Relay == "anyone" || n.settings.Mailbox.For == "anyone" {
 		admit = n.admitGuests
 	}
 	rotations, first := n.identity.Rotations(), n.identity.ID()
@@ -286,10 +288,18 @@ func (n *Node) appear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	box, closeBox, err := n.openMailbox(ctx, p.Self(), env.Settings.Mailbox)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
 	n.pmu.Lock()
 	defer n.pmu.Unlock()
 	n.presence = p
 	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear), p.Serve(share.Proto, n.takePart)}
+	if n.mailbox = box; box != nil {
+		n.stops = append(n.stops, p.Serve(mailbox.Proto, box.Handle))
+	}
+	n.stops = append(n.stops, closeBox)
 	if d, ok := p.(datagram.Network); ok {
 		mux := datagram.New(d, datagram.Options{})
 		n.datagrams = mux
@@ -312,7 +322,7 @@ func (n *Node) appear(ctx context.Context) error {
 func (n *Node) vanish(cause error) error {
 	n.pmu.Lock()
 	p, stops, stopWatch := n.presence, n.stops, n.stopWatch
-	n.presence, n.datagrams, n.stops, n.stopWatch = nil, nil, nil, nil
+	n.presence, n.datagrams, n.mailbox, n.stops, n.stopWatch = nil, nil, nil, nil, nil
 	n.pmu.Unlock()
 	if p == nil {
 		return nil

@@ -46,6 +46,9 @@ func (n *Node) fault(s *Settings) (key string, err error) {
 	if s.PeerJoints < 0 || s.PeerJoints > maxPeerJoints {
 		return "peer-joints", fmt.Errorf("peer-joints is from 1 to %d", maxPeerJoints)
 	}
+	if key, err := s.Mailbox.fault(); err != nil {
+		return key, err
+	}
 	return s.Limits.fault()
 }
 
@@ -109,6 +112,7 @@ func (s *Settings) override(f Settings) {
 	for _, o := range []struct{ to, from *string }{
 		{&s.Name, &f.Name}, {&s.Metrics, &f.Metrics}, {&s.PeerRate, &f.PeerRate}, {&s.Relay, &f.Relay},
 		{&s.Limits.Time, &f.Limits.Time}, {&s.Limits.Bytes, &f.Limits.Bytes}, {&s.Limits.Rate, &f.Limits.Rate}, {&s.Limits.Day, &f.Limits.Day},
+		{&s.Mailbox.For, &f.Mailbox.For}, {&s.Mailbox.Size, &f.Mailbox.Size}, {&s.Mailbox.Time, &f.Mailbox.Time},
 	} {
 		*o.to = cmp.Or(*o.from, *o.to)
 	}

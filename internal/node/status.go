@@ -25,6 +25,7 @@ func (n *Node) Status() api.Status {
 			s.Warnings = append(s.Warnings, neutral.Line(doubled(addr)+"; last seen "+when.Format(time.DateTime)))
 		}
 	}
+	s.Mailbox = n.mailboxStatus()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.Relaying = n.settings.Network.Relay

@@ -45,11 +45,33 @@ func (s *Session) Close() {
 // ask sends a frame and reads the answer, which is to be of a kind.
 func (s *Session) ask(kind byte, content []byte, answer byte) ([]byte, error) {
 	s.stream.SetDeadline(time.Now().Add(answerTime)) //nolint:errcheck // the read below shows it
-	if err := s.write(kind, content...); err != nil {
+	if err := s.send(kind, content...); err != nil {
 		return nil, err
 	}
 	_, p, err := s.answer(answer)
 	return p, err
+}
+
+// send sends a frame. If the mailbox takes none any more, it may have said why.
+func (s *Session) send(kind byte, content ...byte) error {
+	err := s.write(kind, content...)
+	if err == nil {
+		return nil
+	}
+	if _, _, why := s.answer(); refusal(why) {
+		return why
+	}
+	return err
+}
+
+// refusal tells whether a mailbox has said why it does not go on.
+func refusal(err error) bool {
+	for _, e := range reasons {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Session) answer(kinds ...byte) (kind byte, p []byte, err error) {
@@ -143,7 +165,7 @@ func (s *Session) Get(ids []ID, f func(id ID, blob []byte)) error {
 			left[id] = true
 		}
 		s.stream.SetDeadline(time.Now().Add(answerTime)) //nolint:errcheck // the read below shows it
-		if err := s.write(frameWant, appendIDs(nil, part)...); err != nil {
+		if err := s.send(frameWant, appendIDs(nil, part)...); err != nil {
 			return err
 		}
 		for {
@@ -201,7 +223,7 @@ func (s *Session) Put(blobs [][]byte) error {
 // Wait waits until something is new in the box since the last comparison, or for some minutes, and tells which.
 func (s *Session) Wait() (news bool, err error) {
 	s.stream.SetDeadline(time.Now().Add(waitTime + answerTime)) //nolint:errcheck // the read below shows it
-	if err := s.write(frameWait); err != nil {
+	if err := s.send(frameWait); err != nil {
 		return false, err
 	}
 	_, p, err := s.answer(frameNews)

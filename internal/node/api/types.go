@@ -19,25 +19,33 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Status is what a node says of itself.
 type Status struct {
-	Identity Identity     `json:"identity"`
-	Version  string       `json:"version,omitempty"`
-	Dir      string       `json:"dir"`
-	Config   string       `json:"config,omitempty"` // the file in use, if there is one
-	PID      int          `json:"pid"`
-	Since    time.Time    `json:"since"`
-	Addrs    []string     `json:"addrs,omitempty"` // where others may reach it
-	Relays   []string     `json:"relays,omitempty"`
-	Passing  bool         `json:"passing,omitempty"`  // it is there for one program only, and serves what that says
-	Relaying string       `json:"relaying,omitempty"` // for whom it is a relay: "friends", "anyone"
-	Ports    []string     `json:"ports,omitempty"`    // of a relay, which a firewall must let in: "tcp 4001"
-	Peers    int          `json:"peers"`
-	Online   int          `json:"online"` // of the peers
-	Services int          `json:"services"`
-	Joints   int          `json:"joints"`
-	Pairing  bool         `json:"pairing,omitempty"` // a code is being offered
-	Anyone   []string     `json:"anyone,omitempty"`  // services that anyone may use: to be said loudly
-	Links    []ConfigLink `json:"links,omitempty"`
-	Warnings []string     `json:"warnings,omitempty"`
+	Identity Identity       `json:"identity"`
+	Version  string         `json:"version,omitempty"`
+	Dir      string         `json:"dir"`
+	Config   string         `json:"config,omitempty"` // the file in use, if there is one
+	PID      int            `json:"pid"`
+	Since    time.Time      `json:"since"`
+	Addrs    []string       `json:"addrs,omitempty"` // where others may reach it
+	Relays   []string       `json:"relays,omitempty"`
+	Passing  bool           `json:"passing,omitempty"`  // it is there for one program only, and serves what that says
+	Relaying string         `json:"relaying,omitempty"` // for whom it is a relay: "friends", "anyone"
+	Ports    []string       `json:"ports,omitempty"`    // of a relay, which a firewall must let in: "tcp 4001"
+	Mailbox  *MailboxStatus `json:"mailbox,omitempty"`  // of rooms; nil: it has none
+	Peers    int            `json:"peers"`
+	Online   int            `json:"online"` // of the peers
+	Services int            `json:"services"`
+	Joints   int            `json:"joints"`
+	Pairing  bool           `json:"pairing,omitempty"` // a code is being offered
+	Anyone   []string       `json:"anyone,omitempty"`  // services that anyone may use: to be said loudly
+	Links    []ConfigLink   `json:"links,omitempty"`
+	Warnings []string       `json:"warnings,omitempty"`
+}
+
+// MailboxStatus is what a node keeps for rooms whose members are away.
+type MailboxStatus struct {
+	For   string `json:"for"` // "friends", "anyone"
+	Bytes int64  `json:"bytes"`
+	Blobs int    `json:"blobs"`
 }
 
 // Identity is who somebody is. ID is the whole text, which goes into a QR code, Short

@@ -8,9 +8,9 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// host returns where a stream comes from, for limits: an IPv4 address or an IPv6 network
+// Host returns where a stream comes from, for limits: an IPv4 address or an IPv6 network
 // of 56 bits, which one customer has. Where there is no such address it is the peer.
-func host(s transport.Stream) string {
+func Host(s transport.Stream) string {
 	a, ok := hostAddr(transport.PeerAddr(s))
 	if !ok {
 		return s.Info().Peer

@@ -78,7 +78,7 @@ type client struct {
 // closes it.
 func (s *Server) Handle(st transport.Stream) {
 	s.once.Do(s.init)
-	c := &client{st, host(st), s.Trusted != nil && s.Trusted(st)}
+	c := &client{st, Host(st), s.Trusted != nil && s.Trusted(st)}
 	err := s.enter(c)
 	if err == nil {
 		defer s.leave(c)

@@ -1,0 +1,90 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/chat/mailbox"
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+)
+
+// keeper returns the configuration of a node with a mailbox.
+func (w *world) keeper(t *testing.T, whose string) node.Config {
+	t.Helper()
+	c := w.config(stateDir(t), "keeper")
+	c.Flags.Network.Mailbox = node.Mailbox{For: whose, Size: "8MiB", Time: "7d"}
+	return c
+}
+
+// keep has a blob kept, and returns those that are there.
+func keep(t *testing.T, of *peertest.Node, at peer.ID, blob []byte) (there [][]byte, err error) {
+	t.Helper()
+	s, err := mailbox.Dial(within(t), of, at)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	if _, err := s.Open(peer.KeyFromSeed([32]byte{1})); err != nil {
+		return nil, err
+	}
+	if err := s.Put([][]byte{blob}); err != nil {
+		return nil, err
+	}
+	err = s.Get([]mailbox.ID{mailbox.IDOf(blob)}, func(_ mailbox.ID, b []byte) { there = append(there, b) })
+	return there, err
+}
+
+// A node keeps what strangers bring, if it is told to, over a restart, and says how much that is.
+func TestMailbox(t *testing.T) {
+	w := new(world)
+	c := w.keeper(t, "anyone")
+	n, err := node.New(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guest := w.Node("guest", nil)
+	defer guest.Close() //nolint:errcheck // it returns nil
+	blob := bytes.Repeat([]byte("sealed "), 100)
+	if there, err := keep(t, guest, n.ID(), blob); err != nil || len(there) != 1 || !bytes.Equal(there[0], blob) {
+		t.Errorf("there are %d blobs, %v", len(there), err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n = start(t, c)
+	if s := n.Status().Mailbox; s == nil || *s != (api.MailboxStatus{For: "anyone", Bytes: int64(len(blob)), Blobs: 1}) {
+		t.Errorf("after a restart its mailbox is %+v", s)
+	}
+	if err := n.Client().Block(within(t), guest.Self().String()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keep(t, guest, n.ID(), blob); err == nil {
+		t.Error("it keeps what somebody brings who is blocked")
+	}
+}
+
+// A mailbox for friends is for who is paired; without any, nobody has one.
+func TestMailboxForFriends(t *testing.T) {
+	w := new(world)
+	n := start(t, w.keeper(t, "friends"))
+	m := mallory(t, w, n) // a grant makes no friend
+	defer m.Close()       //nolint:errcheck // it returns nil
+	if _, err := keep(t, m, n.ID(), make([]byte, 100)); !errors.Is(err, mailbox.ErrNotForUs) {
+		t.Errorf("who is no friend hears %v", err)
+	}
+	bob := w.node(t, "bob")
+	pairUp(t, n, bob)
+	if there, err := keep(t, w.presences["bob"].Node, n.ID(), make([]byte, 100)); err != nil || len(there) != 1 {
+		t.Errorf("for a friend there are %d, %v", len(there), err)
+	}
+	if s := bob.Status().Mailbox; s != nil {
+		t.Errorf("who was not told to keep anything has a mailbox: %+v", s)
+	}
+	if _, err := keep(t, w.presences["keeper"].Node, bob.ID(), make([]byte, 100)); !errors.Is(err, peer.ErrNoProtocol) {
+		t.Errorf("without a mailbox: %v", err)
+	}
+}
