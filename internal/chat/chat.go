@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/log"
@@ -37,9 +38,10 @@ const (
 type Config struct {
 	Network  peer.Network
 	DB       *store.DB
-	Identity *peer.Key // who the user is: the same on all devices
-	Device   *peer.Key // that of the Network
-	Earlier  []peer.ID // keys that the device has had before: what they were, it is
+	Identity *peer.Key     // who the user is: the same on all devices
+	Device   *peer.Key     // that of the Network
+	Called   func() string // what the user suggests to be called; nil, or longer than event.MaxCalled: nothing
+	Earlier  []peer.ID     // keys that the device has had before: what they were, it is
 
 	Rate      int // events of one identity in ten seconds that are taken at once; 0 = [meet.DefaultRate]
 	MaxEvents int // of a room; no content of others is taken beyond. 0 = DefaultMaxEvents
@@ -145,6 +147,18 @@ func (c *Chat) Close() {
 	c.working.Wait()
 }
 
+// suggests returns what the user suggests to be called.
+func (c *Chat) suggests() string {
+	if c.Called == nil {
+		return ""
+	}
+	name := c.Called()
+	if len(name) > event.MaxCalled || !utf8.ValidString(name) {
+		return ""
+	}
+	return name
+}
+
 // Me returns who the user is.
 func (c *Chat) Me() event.Identity { return c.me }
 
@@ -183,7 +197,7 @@ func (c *Chat) Create(ctx context.Context, n Draft) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := &event.Create{Rules: 1, Salt: event.NewSecret().Reveal(), Direct: n.Direct, Cert: c.cert, Prekey: c.vault.prekey}
+	body := &event.Create{Rules: 1, Salt: event.NewSecret().Reveal(), Direct: n.Direct, Called: c.suggests(), Cert: c.cert, Prekey: c.vault.prekey}
 	e, err := event.Draft{Seq: 1, Time: at, Body: body}.Sign(c.Device)
 	if err != nil {
 		return nil, err

@@ -28,20 +28,36 @@ func (r *Room) Before(ctx context.Context, k event.Key, limit int) ([]Entry, err
 	if k == (event.Key{}) {
 		at = log.Last
 	}
-	rows, err := r.log.Before(ctx, at, limit)
-	if err != nil {
-		return nil, err
+	all := []Entry{}
+	for len(all) < limit {
+		rows, err := r.log.Before(ctx, at, limit-len(all))
+		if err != nil || len(rows) == 0 {
+			return all, err
+		}
+		part, err := r.show(ctx, rows)
+		if err != nil {
+			return nil, err
+		}
+		all, at = append(part, all...), rows[0].Key // what is not shown leaves room for more
 	}
-	return r.show(ctx, rows)
+	return all, nil
 }
 
 // After returns the first entries above a place in the order, at most limit.
 func (r *Room) After(ctx context.Context, k event.Key, limit int) ([]Entry, error) {
-	rows, err := r.log.After(ctx, logKey(k), limit)
-	if err != nil {
-		return nil, err
+	all := []Entry{}
+	for at := logKey(k); len(all) < limit; {
+		rows, err := r.log.After(ctx, at, limit-len(all))
+		if err != nil || len(rows) == 0 {
+			return all, err
+		}
+		part, err := r.show(ctx, rows)
+		if err != nil {
+			return nil, err
+		}
+		all, at = append(all, part...), rows[len(rows)-1].Key
 	}
-	return r.show(ctx, rows)
+	return all, nil
 }
 
 // Get returns an entry, or [ErrMessage].
@@ -159,7 +175,7 @@ func (r *Room) put(rows, about []log.Event) ([]Entry, error) {
 		if m, ok := messages[x.ID]; ok {
 			x.Message = m
 			if x.Waiting || x.Erased {
-				x.Message.Body = nil
+				x.Message.Body, x.Message.Mentions = nil, nil
 			}
 		}
 	}

@@ -17,6 +17,7 @@ const maxHosts = 4
 
 // An Invite is what somebody needs to enter a room. Whoever has it can.
 type Invite struct {
+	Event    event.ID // of a new one, to revoke it; it is not in the ticket
 	Room     event.ID
 	Seed     [32]byte  // of the key of the invite
 	Hosts    []peer.ID // who lets him in: any of them
@@ -107,9 +108,11 @@ func (r *Room) Invite(ctx context.Context, t Terms) (Invite, error) {
 	if !t.NotAfter.IsZero() {
 		body.Expiry = uint64(t.NotAfter.UnixMilli())
 	}
-	if _, err := r.act(ctx, event.Owner, func() (event.Body, error) { return body, nil }); err != nil {
+	e, err := r.act(ctx, event.Owner, func() (event.Body, error) { return body, nil })
+	if err != nil {
 		return Invite{}, err
 	}
+	i.Event = e.ID
 	s := r.now.Load()
 	i.Hosts = []peer.ID{r.chat.Network.Self()}
 	for _, p := range r.Connected() {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -86,29 +87,49 @@ func (r *Room) Pinned(ctx context.Context) (pinned []Entry, err error) {
 	return pinned, err
 }
 
-// Expects tells whether a device may come whom nobody else knows: it takes part in a room, offers one, or
-// may let us into one; or somebody has an invite, who may be anybody.
-func (c *Chat) Expects(id peer.ID) bool {
+// Meets tells whether a device takes part in a room, offers one, or may let this one into one.
+func (c *Chat) Meets(id peer.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	for _, r := range c.rooms {
 		s := r.now.Load()
-		if s.State == Left {
-			continue
-		}
-		if _, in := s.devices[event.Device(id.Bytes())]; in || now.Before(s.opens) || s.hosts[id] || r.isGuest(id, now) {
+		if _, in := s.devices[event.Device(id.Bytes())]; s.State != Left && (in || s.hosts[id] || r.isGuest(id, now)) {
 			return true
 		}
 	}
 	for _, o := range c.offers {
-		for _, at := range o.At {
-			if at == id {
-				return true
-			}
+		if slices.Contains(o.At, id) {
+			return true
 		}
 	}
 	return false
+}
+
+// Invites tells whether somebody has an invite, who may be anybody.
+func (c *Chat) Invites() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	for _, r := range c.rooms {
+		if now.Before(r.now.Load().opens) {
+			return true
+		}
+	}
+	return false
+}
+
+// Members returns the devices of others with whom there are rooms.
+func (c *Chat) Members() (all []peer.ID) {
+	seen := map[peer.ID]bool{c.Network.Self(): true}
+	for _, r := range c.Rooms() {
+		for _, id := range r.now.Load().meet {
+			if !seen[id] {
+				all, seen[id] = append(all, id), true
+			}
+		}
+	}
+	return all
 }
 
 func (r *Room) isGuest(id peer.ID, now time.Time) bool {

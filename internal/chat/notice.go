@@ -37,6 +37,9 @@ func (c *Chat) Notices(seq uint64, limit int) ([]Notice, uint64, error) {
 	return c.notices.Since(seq, limit)
 }
 
+// LastNotice returns the number of the latest one.
+func (c *Chat) LastNotice() uint64 { return c.notices.Last() }
+
 // NoticesChanged returns a channel that is closed at the next notice.
 func (c *Chat) NoticesChanged() <-chan struct{} { return c.notices.Changed() }
 

@@ -69,7 +69,8 @@ type snapshot struct {
 // A Member is somebody who is in a room.
 type Member struct {
 	room.Membership
-	Forked bool // a device has signed two events for one place: it shows different things to different people, or was copied
+	Called string // what he suggests to be called, which proves nothing; may be empty
+	Forked bool   // a device has signed two events for one place: it shows different things to different people, or was copied
 }
 
 // Info is what a room is now.
@@ -216,7 +217,7 @@ func (r *Room) changed() {
 	s.History, s.Vanish, s.opens, s.Mailboxes = r.historic(), r.vanishing(), r.opens(), r.mailboxes()
 	s.Direct = r.acts.created != nil && r.acts.created.Direct
 	for _, m := range r.state.Members() {
-		x := Member{Membership: m}
+		x := Member{Membership: m, Called: r.acts.called[m.Identity]}
 		for _, d := range m.Devices {
 			s.devices[d] = m.Identity
 			if r.state.Forked(d) > 0 {
@@ -289,6 +290,7 @@ type acts struct {
 	created *event.Create
 	ways    map[event.Identity][]event.ID // by which another device of somebody may enter
 	entries map[event.Device]event.ID     // where devices have entered
+	called  map[event.Identity]string     // what they suggest, the one that has come last
 	added   map[event.Identity]bool
 	entered map[event.ID]bool // by an invite
 	invites map[event.ID]*event.Invite
@@ -296,16 +298,18 @@ type acts struct {
 }
 
 func newActs() acts {
-	return acts{ways: map[event.Identity][]event.ID{}, entries: map[event.Device]event.ID{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
+	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]event.ID{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
 }
 
 func (a *acts) see(e *event.Event) {
 	switch b := e.Body.(type) {
 	case *event.Create:
 		a.created = b
+		a.called[b.Cert.Identity] = b.Called
 		a.entries[e.Device] = e.ID
 		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
 	case *event.Enter:
+		a.called[b.Cert.Identity] = b.Called
 		a.entries[e.Device] = e.ID
 		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
 		if b.Proof != [64]byte{} {

@@ -159,7 +159,7 @@ func (r *Room) enter(ctx context.Context) error {
 	if _, there := r.past.Node(p.via); !there || p.via.IsZero() {
 		return r.past.err
 	}
-	b := &event.Enter{Cert: r.chat.cert, Prekey: r.chat.vault.prekey, Via: p.via}
+	b := &event.Enter{Cert: r.chat.cert, Prekey: r.chat.vault.prekey, Via: p.via, Called: r.chat.suggests()}
 	if p.seed != [32]byte{} {
 		b.Proof = event.AcceptInvite(peer.KeyFromSeed(p.seed), r.id, p.via, r.chat.me, r.chat.self)
 	}

@@ -61,7 +61,7 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 	p.link = link.New(guests{p.swarm}, link.Options{})
 	if e.Settings.finds(findLAN) {
 		p.around = &sightings{until: time.Now().Add(lookAround)}
-		known := func() []peer.ID { return append(e.Paired(), e.Key.ID()) }
+		known := func() []peer.ID { return append(e.Sought(), e.Key.ID()) }
 		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: known, Found: p.found})
 		if err != nil {
 			p.around = nil

@@ -18,6 +18,7 @@ import (
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/internal/node/rooms"
 	"github.com/tenon-net/tenon/internal/node/shares"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
@@ -58,7 +59,7 @@ type Env struct {
 	Known    func(peer.ID) []string                          // where a peer was before
 	Remember func(peer.ID, []string)                         // where it has been reached
 	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
-	Paired   func() []peer.ID                                // whom to look for
+	Sought   func() []peer.ID                                // whom to look for
 	Tell     func(text string)                               // for the log
 	Warn     func(text string)                               // for the log, loudly
 
@@ -155,6 +156,7 @@ type Node struct {
 	access   atomic.Pointer[peer.Access]
 	expected atomic.Pointer[expectation]
 	shares   atomic.Pointer[shares.Shares] // nil until the node has appeared
+	rooms    atomic.Pointer[rooms.Rooms]   // nil until then, and of a node that is passing
 	waiting  atomic.Int32                  // offers of a code to pair by, for status
 	refusals atomic.Int64
 
@@ -258,7 +260,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 	if err := n.appear(ctx); err != nil {
 		return err
 	}
-	if err := n.openShares(ctx); err != nil {
+	if err := errors.Join(n.openShares(ctx), n.openRooms(ctx)); err != nil {
 		return err
 	}
 	n.links.set(n, n.settings.Links)
@@ -278,7 +280,7 @@ func (n *Node) appear(ctx context.Context) error {
 	if len(rotations) > 0 {
 		first = rotations[0].Old
 	}
-	env := Env{Paired: n.paired, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+	env := Env{Sought: n.sought, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Rotations: peer.MarshalRotations(rotations), Succeeds: n.succeed,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) },
 		Warn: func(text string) { n.tell(api.Event{Type: "warning", Text: text}) }}
@@ -365,7 +367,8 @@ func (n *Node) Close() error {
 		n.metrics.stop()
 		n.endOffers(errDown)
 		n.closeShares()
-		err := n.vanish(errDown)
+		n.endRooms()
+		err := errors.Join(n.vanish(errDown), n.closeRooms())
 		n.joints.wait()
 		if n.audit != nil {
 			n.audit.close()

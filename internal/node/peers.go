@@ -48,6 +48,9 @@ func (n *Node) knownAddrs(id peer.ID) []string {
 	if p := n.facts.people[id]; p != nil {
 		return slices.Clone(p.addrs)
 	}
+	if r := n.rooms.Load(); r != nil {
+		return r.Places(id)
+	}
 	return nil
 }
 
@@ -57,6 +60,9 @@ func (n *Node) remember(id peer.ID, addrs []string) {
 	defer n.mu.Unlock()
 	was := n.facts.people[id]
 	if was == nil {
+		if r := n.rooms.Load(); r != nil {
+			n.all.Go(func() { r.Remember(id, mergeAddrs(addrs, nil)) })
+		}
 		return
 	}
 	p := *was

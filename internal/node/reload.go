@@ -32,6 +32,7 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 	n.settings = next
 	n.mu.Unlock()
 	if !reflect.DeepEqual(was.Network, next.Network) {
+		n.endRooms()
 		err := n.vanish(errResettled)
 		if err == nil {
 			err = n.appear(ctx)
@@ -40,7 +41,11 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 			n.mu.Lock()
 			n.settings = was
 			n.mu.Unlock()
-			return api.Reloaded{}, errors.Join(err, n.appear(context.WithoutCancel(ctx)))
+			ctx := context.WithoutCancel(ctx)
+			return api.Reloaded{}, errors.Join(err, n.appear(ctx), n.beginRooms(ctx))
+		}
+		if err := n.beginRooms(ctx); err != nil {
+			return api.Reloaded{}, err
 		}
 	}
 	n.mu.Lock()

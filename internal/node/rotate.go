@@ -52,6 +52,7 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	if slices.Sort(away); len(away) > 0 {
 		n.tell(api.Event{Type: "network", Text: "they will see the new key when they meet this node again: " + strings.Join(away, ", ")})
 	}
+	n.endRooms()
 	if err := n.vanish(fmt.Errorf("this node has a new key")); err != nil {
 		n.tell(api.Event{Type: "warning", Text: err.Error()})
 	}
@@ -64,19 +65,24 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	if err := n.appear(ctx); err != nil {
 		return is, err
 	}
-	return is, n.openShares(ctx)
+	return is, errors.Join(n.openShares(ctx), n.beginRooms(ctx))
 }
 
 // succeed is told what somebody shows of the keys that he has had. It is asked before
 // [Node.Admit].
 func (n *Node) succeed(rotations []byte) {
 	a, expected := n.access.Load(), n.expected.Load()
+	r := n.rooms.Load()
 	old, now, err := peer.Succession(rotations, func(id peer.ID) bool {
 		_, awaited := expected.only[id]
-		return awaited || a.Knows(id)
+		return awaited || a.Knows(id) || r != nil && r.Meets(id)
 	})
-	if err == nil {
-		n.follow(old, now)
+	if err != nil {
+		return
+	}
+	n.follow(old, now)
+	if r != nil {
+		r.Succeed(old, now)
 	}
 }
 

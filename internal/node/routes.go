@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,7 +28,7 @@ type none struct{}
 
 // routes returns all.
 func (n *Node) routes() []route {
-	return append(n.shareRoutes(), []route{
+	return append(slices.Concat(n.shareRoutes(), n.roomRoutes()), []route{
 		{"GET /v1/status", do(func(*http.Request, none) (api.Status, error) { return n.Status(), nil })},
 		{"GET /v1/id", do(func(*http.Request, none) (api.Identity, error) { return n.Identity(), nil })},
 		{"POST /v1/rotate", do(func(r *http.Request, _ none) (api.Identity, error) { return n.Rotate(r.Context()) })},

@@ -95,9 +95,12 @@ func (n *Node) expectations() *expectation {
 	return e
 }
 
-// expects tells whether a peer that is not known may come: to show a ticket, or for a share.
+// expects tells whether a peer that is not known may come: to show a ticket, for a share, or for a room.
 func (n *Node) expects(id peer.ID) bool {
 	if s := n.shares.Load(); s != nil && s.Expects(id) {
+		return true
+	}
+	if r := n.rooms.Load(); r != nil && r.Expects(id) {
 		return true
 	}
 	e, now := n.expected.Load(), time.Now()

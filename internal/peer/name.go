@@ -93,6 +93,10 @@ func (n Name) Resembles(other Name) bool {
 	return n.Key() == other.Key() || n.skeleton() == other.skeleton()
 }
 
+// Looks returns two texts such that names resemble each other if they have one of them in common: for who has
+// many to compare.
+func (n Name) Looks() [2]string { return [2]string{"same " + n.Key(), "like " + n.skeleton()} }
+
 // skeleton is the name as it looks from afar.
 func (n Name) skeleton() string {
 	var b strings.Builder

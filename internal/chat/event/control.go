@@ -6,9 +6,13 @@ type Create struct {
 	Rules  uint8    // the version of the rules of package room that hold in it: 1
 	Salt   [32]byte // random: rooms are named by secrets of it
 	Direct bool     // it is a conversation of two
+	Called string   // what the identity suggests to be called, of at most MaxCalled bytes; nobody has to
 	Cert   Cert
 	Prekey *Prekey
 }
+
+// MaxCalled is how many bytes the name may have that somebody suggests to be called.
+const MaxCalled = 64
 
 // Enter is the first event of a device. Via says by what right.
 type Enter struct {
@@ -16,6 +20,7 @@ type Enter struct {
 	Prekey *Prekey
 	Via    ID       // an Invite; or an Add of its identity, or where another device of it has entered
 	Proof  [64]byte // [AcceptInvite], zero if Via is no Invite
+	Called string   // as of Create
 }
 
 // Add makes somebody a member.
@@ -99,7 +104,8 @@ func (c *Create) append(b []byte) []byte {
 	b = appendField(b, tagSalt, c.Salt[:])
 	b = appendField(b, tagCert, c.Cert.bytes())
 	b = appendField(b, tagPrekey, c.Prekey.Bytes())
-	return appendByte(b, tagDirect, bit(c.Direct))
+	b = appendByte(b, tagDirect, bit(c.Direct))
+	return appendField(b, tagCalled, []byte(c.Called))
 }
 
 func (c *Create) read(f *fields) {
@@ -107,17 +113,19 @@ func (c *Create) read(f *fields) {
 		f.fail("rules that this version does not know")
 	}
 	c.Salt, c.Cert, c.Prekey, c.Direct = f.id(tagSalt), f.cert(), f.prekey(), f.flag(tagDirect, 1) == 1
+	c.Called = f.text(tagCalled, MaxCalled)
 }
 
 func (e *Enter) append(b []byte) []byte {
 	b = appendField(b, tagCert, e.Cert.bytes())
 	b = appendField(b, tagPrekey, e.Prekey.Bytes())
 	b = appendField(b, tagVia, e.Via[:])
-	return appendProof(b, e.Proof)
+	return appendField(appendProof(b, e.Proof), tagCalled, []byte(e.Called))
 }
 
 func (e *Enter) read(f *fields) {
 	e.Cert, e.Prekey, e.Via, e.Proof = f.cert(), f.prekey(), f.id(tagVia), f.proof()
+	e.Called = f.text(tagCalled, MaxCalled)
 }
 
 func (a *Add) append(b []byte) []byte {

@@ -31,6 +31,7 @@ const (
 	tagWrap     = 16
 	tagProperty = 17
 	tagValue    = 18
+	tagCalled   = 19
 	tagTarget   = 32
 	tagText     = 33
 	tagReply    = 34

@@ -21,8 +21,9 @@ type Message struct {
 	Author    event.Identity
 	Body      event.Body // the *event.Text or *event.File; nil if it was deleted
 	Text      string     // as it was edited last
-	Edited    event.Key  // the last edit; zero: none
-	Deleted   bool       // by its author or an owner, for good
+	Mentions  []event.Identity
+	Edited    event.Key // the last edit; zero: none
+	Deleted   bool      // by its author or an owner, for good
 	Pinned    bool
 	Reactions map[string][]event.Identity // who has reacted, in the order of the bytes of identities
 }
@@ -104,13 +105,13 @@ func (x *target) message() Message {
 	m.Body = x.base.Body
 	switch b := m.Body.(type) {
 	case *event.Text:
-		m.Text = b.Text
+		m.Text, m.Mentions = b.Text, b.Mentions
 	case *event.File:
 		m.Text = b.Text
 	}
 	if e, ok := x.edits[m.Author]; ok {
 		if b, ok := e.Body.(*event.Edit); ok {
-			m.Text, m.Edited = b.Text, e.Key
+			m.Text, m.Mentions, m.Edited = b.Text, b.Mentions, e.Key
 		}
 	}
 	if b, ok := x.pin.Body.(*event.Pin); ok {

@@ -148,6 +148,7 @@ type RoomDelivery struct {
 type RoomPage struct {
 	Messages []RoomMessage `json:"messages"`
 	Older    string        `json:"older,omitempty"` // the Before, or the Older, of the next one; "" = there are no more
+	Last     int64         `json:"last"`            // the Arrived from which on what comes later is found
 }
 
 // A RoomQuery chooses some of a history: with none of the first five, the last ones.
@@ -155,10 +156,16 @@ type RoomQuery struct {
 	Before string    `json:"before,omitempty"` // the ID of a message: those before it
 	After  string    `json:"after,omitempty"`  // those after it
 	Since  time.Time `json:"since,omitzero"`   // the first ones at that time or later
-	Search string    `json:"search,omitempty"` // words: "in quotes", begin*
-	From   string    `json:"from,omitempty"`   // of a search, who has written it
-	Older  string    `json:"older,omitempty"`  // of a search, how it goes on
-	Limit  int       `json:"limit,omitempty"`  // 0 = 50; at most 500
+
+	// Arrived is the Last of a page before: what has come since, in the order in which it came, however old it
+	// is, and what was edited, deleted or reacted to since. Who follows it misses nothing, and gets
+	// nothing twice, whatever happens to the node. A page that has no messages may have a Last that is greater.
+	Arrived int64 `json:"arrived,omitempty"`
+
+	Search string `json:"search,omitempty"` // words: "in quotes", begin*
+	From   string `json:"from,omitempty"`   // of a search, who has written it
+	Older  string `json:"older,omitempty"`  // of a search, how it goes on
+	Limit  int    `json:"limit,omitempty"`  // 0 = 50; at most 500
 }
 
 // A RoomSay is something to say.
@@ -187,8 +194,8 @@ const (
 type RoomEvent struct {
 	Seq     uint64       `json:"seq"`
 	Type    string       `json:"type"`
-	Room    string       `json:"room,omitempty"` // its ID
-	Name    string       `json:"name,omitempty"` // and its name
-	Who     string       `json:"who,omitempty"`  // a name, or a short ID
-	Message *RoomMessage `json:"message,omitempty"`
+	Room    string       `json:"room,omitempty"`    // its ID
+	Name    string       `json:"name,omitempty"`    // and its name
+	Who     string       `json:"who,omitempty"`     // a name, or a short ID
+	Message *RoomMessage `json:"message,omitempty"` // of a change, nil: several have disappeared
 }

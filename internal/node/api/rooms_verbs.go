@@ -103,6 +103,9 @@ func (c *Client) RoomMessages(ctx context.Context, room string, q RoomQuery) (Ro
 	if !q.Since.IsZero() {
 		v.Set("since", q.Since.Format(time.RFC3339Nano))
 	}
+	if q.Arrived > 0 {
+		v.Set("arrived", strconv.FormatInt(q.Arrived, 10))
+	}
 	if q.Limit > 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}

@@ -1,0 +1,154 @@
+package rooms
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tenon-net/tenon/internal/chat"
+	"github.com/tenon-net/tenon/internal/chat/event"
+	"github.com/tenon-net/tenon/internal/neutral"
+	"github.com/tenon-net/tenon/internal/peer"
+)
+
+// personID returns the text of a person's ID: a key like a peer's.
+func personID(who event.Identity) string {
+	id, err := peer.NewID(who[:])
+	if err != nil {
+		return ""
+	}
+	return id.String()
+}
+
+func short(who event.Identity) string {
+	id, err := peer.NewID(who[:])
+	if err != nil {
+		return "nobody"
+	}
+	return id.Short()
+}
+
+// names are what people are called in a room, each differently: as this user calls a device of theirs, or as they
+// suggest, if that is a name and nobody's, or by a short ID. A suggestion that could be taken for somebody
+// else has the beginning of the ID behind it: alice~k3f9.
+type names struct {
+	r         *Rooms
+	of        map[event.Identity]string
+	taken     map[string]bool // what names look like
+	suggested map[event.Identity]string
+}
+
+// names works out those of a room's members.
+func (r *Rooms) names(i *chat.Info) *names {
+	n := &names{r: r, of: map[event.Identity]string{}, taken: map[string]bool{}, suggested: map[event.Identity]string{}}
+	n.take(r.me, r.Host.Self())
+	var rest []event.Identity
+	if i != nil {
+		for _, m := range i.Members {
+			n.suggested[m.Identity] = m.Called
+			if m.Identity == r.me {
+				continue
+			}
+			if name, _ := r.called(m.Identity); name != "" && !n.looksTaken(name) {
+				n.take(m.Identity, name)
+			} else {
+				rest = append(rest, m.Identity)
+			}
+		}
+	}
+	for _, who := range rest {
+		n.call(who)
+	}
+	return n
+}
+
+// call returns what to call somebody.
+func (n *names) call(who event.Identity) string {
+	if name, ok := n.of[who]; ok {
+		return name
+	}
+	name, said := n.r.called(who)
+	pet := name != ""
+	if !pet {
+		name = suggested(said, n.suggested[who])
+	}
+	switch {
+	case name == "":
+		name = short(who)
+	case n.looksTaken(name) || !pet && n.r.Host.Resembles(name):
+		name += "~" + short(who)[:4]
+	}
+	n.take(who, name)
+	return name
+}
+
+// suggested returns the first of which something is left that can be a name.
+func suggested(all ...string) string {
+	for _, text := range all {
+		if name, ok := peer.Suggested(text); ok {
+			return string(name)
+		}
+	}
+	return ""
+}
+
+func (n *names) take(who event.Identity, name string) {
+	n.of[who] = neutral.Line(name)
+	for _, look := range peer.Name(name).Looks() {
+		n.taken[look] = true
+	}
+}
+
+// looksTaken tells whether a name could be taken for that of somebody else.
+func (n *names) looksTaken(name string) bool {
+	looks := peer.Name(name).Looks()
+	return n.taken[looks[0]] || n.taken[looks[1]]
+}
+
+// called returns what this user calls somebody, by one of his devices, and what these say of themselves.
+func (r *Rooms) called(who event.Identity) (name, said string) {
+	r.mu.Lock()
+	devices := slices.Clone(r.devices[who])
+	r.mu.Unlock()
+	for _, id := range devices {
+		called, says := r.Host.Called(r.heir(id))
+		if called != "" && (name == "" || called < name) {
+			name = called
+		}
+		if says != "" && (said == "" || says < said) {
+			said = says
+		}
+	}
+	return name, said
+}
+
+// roomName returns what to call a room: a conversation of two like the other one.
+func (r *Rooms) roomName(i *chat.Info) string {
+	if i.Name != "" {
+		return neutral.Line(i.Name)
+	}
+	if who := r.other(i); who != (event.Identity{}) {
+		return r.names(i).call(who)
+	}
+	return i.ID.String()[:8]
+}
+
+// other returns with whom one talks in a room that has no name; zero: with nobody in particular.
+func (r *Rooms) other(i *chat.Info) event.Identity {
+	if s := r.setting(i.ID); s.other != (event.Identity{}) {
+		return s.other
+	}
+	if i.Direct {
+		for _, m := range i.Members {
+			if m.Identity != r.me {
+				return m.Identity
+			}
+		}
+	}
+	if i.Inviter != r.me {
+		return i.Inviter
+	}
+	return event.Identity{}
+}
+
+// same tells whether two texts are the same to who types them.
+func same(a, b string) bool { return strings.EqualFold(a, b) }

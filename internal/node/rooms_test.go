@@ -1,0 +1,123 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// hear follows what happens in rooms, until a message with that text is there.
+func hear(t *testing.T, n *node.Node, room, text string) api.RoomMessage {
+	t.Helper()
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	for e, err := range n.Client().RoomEvents(ctx, 0) {
+		if err != nil {
+			t.Fatalf("%q is not heard: %v", text, err)
+		}
+		if e.Type != api.RoomsReady && e.Message == nil && e.Type != api.RoomItself && e.Type != api.RoomsLost {
+			continue
+		}
+		page, err := n.Client().RoomMessages(ctx, room, api.RoomQuery{})
+		if errors.Is(err, api.ErrNotFound) {
+			continue // it is not there yet
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.Messages {
+			if m.Text == text {
+				return m
+			}
+		}
+	}
+	t.Fatalf("%q is not heard", text)
+	return api.RoomMessage{}
+}
+
+func say(t *testing.T, n *node.Node, room, text string) api.RoomMessage {
+	t.Helper()
+	m, err := n.Client().SayInRoom(within(t), room, api.RoomSay{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Who is paired talks at once, with the names that this user gives; and goes on when a node has ended, or has a new key.
+func TestRoomOfTwo(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	alice, bob := w.node(t, "alice"), start(t, w.config(dir, "bob"))
+	pairUp(t, alice, bob)
+	r, err := alice.Client().DirectRoom(within(t), "bob")
+	if err != nil || r.Name != "bob" || !r.Direct || r.State != api.RoomInside {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if _, err := bob.Client().Room(within(t), "nobody"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("who is not there: %v", err)
+	}
+	say(t, alice, "bob", "hello @bob")
+	if m := hear(t, bob, "alice", "hello @bob"); m.From != "alice" || !m.MentionMe || m.Mine {
+		t.Errorf("bob hears %+v", m)
+	}
+	if r, err := bob.Client().Room(within(t), "alice"); err != nil || r.Unread != 1 || r.Mentions != 1 || r.Last == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := bob.Client().ReadRoom(within(t), "alice", ""); err != nil {
+		t.Error(err)
+	}
+	if r, err := bob.Client().Room(within(t), "alice"); err != nil || r.Unread != 0 || r.Mentions != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "bob", "while you are away")
+	bob = start(t, w.config(dir, "bob"))
+	hear(t, bob, "alice", "while you are away")
+	if _, err := alice.Rotate(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "bob", "by a new key")
+	hear(t, bob, "alice", "by a new key")
+	say(t, bob, "alice", "heard")
+	hear(t, alice, "bob", "heard")
+}
+
+// By a ticket strangers come into a room, and out of it again.
+func TestRoomByTicket(t *testing.T) {
+	w := new(world)
+	alice, bob, carl := w.node(t, "alice"), w.node(t, "bob"), w.node(t, "carl")
+	if _, err := alice.Client().CreateRoom(within(t), api.NewRoom{Name: "#plans", Topic: "what to do", History: true}); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "plans", "before")
+	in, err := alice.Client().InviteToRoom(within(t), "plans", api.RoomInvite{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*node.Node{bob, carl} {
+		if _, err := n.Client().JoinRoom(within(t), in.Ticket); err != nil {
+			t.Fatal(err)
+		}
+		say(t, n, "plans", "here is "+n.Identity().Name)
+	}
+	hear(t, bob, "#plans", "here is carl")
+	hear(t, carl, "#plans", "before")
+	if m := hear(t, alice, "#plans", "here is bob"); m.From != "bob" {
+		t.Errorf("bob is called %s", m.From)
+	}
+	if err := alice.Client().RemoveFromRoom(within(t), "plans", "carl"); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "plans", "without carl")
+	hear(t, bob, "plans", "without carl")
+	if _, err := bob.Client().InviteToRoom(within(t), "plans", api.RoomInvite{}); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("a member invites: %v", err)
+	}
+}
