@@ -7,6 +7,7 @@ require (
 	filippo.io/edwards25519 v1.1.0
 	github.com/anacrolix/torrent v1.61.0
 	github.com/creack/pty v1.1.24
+	github.com/ergochat/irc-go v0.5.0
 	github.com/gorilla/websocket v1.5.3
 	github.com/gtank/ristretto255 v0.2.0
 	github.com/ipfs/go-log/v2 v2.9.2
