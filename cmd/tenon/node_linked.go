@@ -61,6 +61,8 @@ func linked(name string) func(*program, *call) error {
 		return runSend
 	case "receive":
 		return runReceive
+	case "irc":
+		return runIRC
 	case "up":
 		return runUp
 	case "down":

@@ -28,6 +28,7 @@ func peerCommands() []command {
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
 	}, shareCommands(verb), sendCommands(verb), []command{
+		verb("irc", "", "serve the rooms of the node that runs to IRC clients of this computer, such as irssi, WeeChat or HexChat", bindIRC),
 		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork, bindKept, bindLimits),
 		verb("down", "", "end the node that runs"),
 		verb("status", "", "say what the node does: services, links, joints, peers"),
@@ -74,6 +75,7 @@ type peerFlags struct {
 
 	share      shareFlags
 	send       sendFlags
+	irc        ircFlags
 	metrics    string
 	peerRate   string
 	peerJoints int
@@ -190,6 +192,9 @@ func bindShare(c *call, s *opt.Set) {
 func bindKept(c *call, s *opt.Set) {
 	s.Lookup("as").Alias("name")
 	bindShare(c, s)
+	s.Group("rooms")
+	s.String(&c.peer.irc.at, "irc", "ADDRESS", "serve the rooms to IRC clients of this computer, such as 127.0.0.1:6667; otherwise to none")
+	s.String(&c.peer.irc.passwordFile, "irc-password-file", "FILE", "their password is the first line of it; otherwise that which tenon irc --show-password shows")
 	s.Group("looking on")
 	s.String(&c.peer.metrics, "metrics", "ADDRESS", "an address that listens, for Prometheus, such as tcp-listen:9464")
 }

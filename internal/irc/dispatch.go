@@ -72,8 +72,8 @@ func (s *session) dispatch(ctx context.Context, m *ircmsg.Message) error {
 		if len(m.Command) <= 32 {
 			s.numeric(errUnknownCommand, m.Command, "there is no such command, or it was not negotiated")
 		}
-	case m.Command == "BATCH" || s.batch != nil && s.inBatch(m):
-		return s.batchCmd(ctx, m.Params, m)
+	case s.batch != nil && s.inBatch(m):
+		s.addLine(m.Params, m)
 	case len(m.Params) < c.min:
 		s.numeric(errNeedMore, m.Command, "parameters are missing")
 	default:

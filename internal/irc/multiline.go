@@ -27,11 +27,9 @@ func (s *session) inBatch(m *ircmsg.Message) bool {
 	return ref == s.batch.ref && (m.Command == "PRIVMSG" || m.Command == "NOTICE")
 }
 
-// batchCmd begins, goes on with and ends a message.
+// batchCmd begins and ends a message.
 func (s *session) batchCmd(ctx context.Context, p []string, m *ircmsg.Message) error {
 	switch {
-	case m.Command != "BATCH":
-		s.addLine(p, m)
 	case strings.HasPrefix(p[0], "+"):
 		s.beginBatch(p, m)
 	case strings.HasPrefix(p[0], "-") && s.batch != nil && p[0][1:] == s.batch.ref:
@@ -60,6 +58,7 @@ func (s *session) beginBatch(p []string, m *ircmsg.Message) {
 	s.label = "" // it is answered when it ends
 }
 
+// addLine goes on with a message.
 func (s *session) addLine(p []string, m *ircmsg.Message) {
 	b := s.batch
 	if b.failed {

@@ -28,6 +28,7 @@ type Settings struct {
 	PeerRate   string `toml:"peer-rate"`   // bytes a second, each way: "1MiB"; "" = as many as there are
 	PeerJoints int    `toml:"peer-joints"` // at once; 0 = 4096
 
+	IRC
 	Network
 	Services map[string]ServiceSettings `toml:"services"`
 	Links    map[string]LinkSettings    `toml:"links"`
@@ -126,7 +127,7 @@ func (n *Node) readSettings() (*Settings, error) {
 		return nil, transport.Usage(fmt.Errorf("%s: %w", key, err))
 	}
 	if n.config.Passing {
-		s.Services, s.Links, s.Metrics, s.Relay, s.Mailbox.For = nil, nil, "", "", ""
+		s.Services, s.Links, s.Metrics, s.IRC, s.Relay, s.Mailbox.For = nil, nil, "", IRC{}, "", ""
 	}
 	return s, nil
 }

@@ -179,6 +179,7 @@ type Node struct {
 
 	links   links
 	metrics exporter
+	gateway gateway
 	offers  offers
 	held    remoteOffer // what programs have dialed and not fetched; see hold
 
@@ -265,6 +266,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 	}
 	n.links.set(n, n.settings.Links)
 	n.metrics.set(n, n.settings.Metrics)
+	n.gateway.set(n, n.settings.IRC)
 	n.tell(api.Event{Type: "network", Text: "this is " + n.identity.ID().Short()})
 	return nil
 }
@@ -365,6 +367,7 @@ func (n *Node) Close() error {
 		n.cancel(errDown)
 		n.links.stop()
 		n.metrics.stop()
+		n.gateway.stop(n)
 		n.endOffers(errDown)
 		n.closeShares()
 		n.endRooms()

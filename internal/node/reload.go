@@ -57,6 +57,7 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 		out.Changes = append(out.Changes, fmt.Sprintf("%d joints were cut", cut))
 	}
 	n.metrics.set(n, next.Metrics)
+	n.gateway.set(n, next.IRC)
 	n.tell(api.Event{Type: "config", Text: fmt.Sprintf("the configuration was read again: %d changes", len(out.Changes))})
 	return out, nil
 }
@@ -68,6 +69,9 @@ func changes(was, is *Settings) (all []string) {
 	}
 	if was.Metrics != is.Metrics {
 		all = append(all, "metrics: "+is.Metrics)
+	}
+	if was.IRC != is.IRC {
+		all = append(all, "irc: "+is.IRC.At)
 	}
 	if !reflect.DeepEqual(was.Network, is.Network) {
 		all = append(all, "network: connected anew")

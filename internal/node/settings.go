@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tenon-net/tenon/internal/irc"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/opt"
 )
@@ -28,6 +29,11 @@ func (n *Node) fault(s *Settings) (key string, err error) {
 	if s.Metrics != "" {
 		if err := n.mustListen(s.Metrics); err != nil {
 			return "metrics", err
+		}
+	}
+	if s.IRC.At != "" {
+		if _, err := irc.ParseAddress(s.IRC.At); err != nil {
+			return "irc", err
 		}
 	}
 	for _, d := range s.Discovery {
@@ -110,7 +116,7 @@ func (s *Settings) override(f Settings) {
 		}
 	}
 	for _, o := range []struct{ to, from *string }{
-		{&s.Name, &f.Name}, {&s.Metrics, &f.Metrics}, {&s.PeerRate, &f.PeerRate}, {&s.Relay, &f.Relay},
+		{&s.Name, &f.Name}, {&s.Metrics, &f.Metrics}, {&s.IRC.At, &f.IRC.At}, {&s.PasswordFile, &f.PasswordFile}, {&s.PeerRate, &f.PeerRate}, {&s.Relay, &f.Relay},
 		{&s.Limits.Time, &f.Limits.Time}, {&s.Limits.Bytes, &f.Limits.Bytes}, {&s.Limits.Rate, &f.Limits.Rate}, {&s.Limits.Day, &f.Limits.Day},
 		{&s.Mailbox.For, &f.Mailbox.For}, {&s.Mailbox.Size, &f.Mailbox.Size}, {&s.Mailbox.Time, &f.Mailbox.Time},
 	} {
