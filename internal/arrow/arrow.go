@@ -98,7 +98,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.

@@ -286,7 +286,7 @@ func TestHosts(t *testing.T) {
 		strings.Repeat("/ip4/", 10000): "the peer",
 	} {
 		s := &client{Stream: elsewhere{in}}
-		if got := host(s); got != want {
+		if got := Host(s); got != want {
 			t.Errorf("%q is at %s, want %s", in, got, want)
 		}
 	}
