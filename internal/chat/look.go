@@ -87,14 +87,17 @@ func (r *Room) Pinned(ctx context.Context) (pinned []Entry, err error) {
 	return pinned, err
 }
 
-// Meets tells whether a device takes part in a room, offers one, or may let this one into one.
+// Meets tells whether a device takes part in a room, offers one, may let this one into one, or is a mailbox of one.
 func (c *Chat) Meets(id peer.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	for _, r := range c.rooms {
 		s := r.now.Load()
-		if _, in := s.devices[event.Device(id.Bytes())]; s.State != Left && (in || s.hosts[id] || r.isGuest(id, now)) {
+		if s.State == Left {
+			continue
+		}
+		if _, in := s.devices[event.Device(id.Bytes())]; in || s.hosts[id] || s.postsTo(id) || r.isGuest(id, now) {
 			return true
 		}
 	}

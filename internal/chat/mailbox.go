@@ -66,17 +66,14 @@ func (r *Room) Mailboxes() (all []MailboxState) {
 	return all
 }
 
-// UsesMailbox tells whether a peer is a mailbox of one of the rooms.
-func (c *Chat) UsesMailbox(id peer.ID) bool {
-	return slices.ContainsFunc(c.Rooms(), func(r *Room) bool {
-		s := r.now.Load()
-		return s.posts() && slices.ContainsFunc(s.Mailboxes, func(m Mailbox) bool { return m.Peer == id })
-	})
-}
-
 // posts tells whether mailboxes are used: by who is in the room, or has to tell that he is not any more.
 func (s *snapshot) posts() bool {
 	return len(s.Mailboxes) > 0 && (s.State == Inside && s.Role > event.Nobody || s.State == Leaving)
+}
+
+// postsTo tells whether a peer is a mailbox that is used.
+func (s *snapshot) postsTo(id peer.ID) bool {
+	return s.posts() && slices.ContainsFunc(s.Mailboxes, func(m Mailbox) bool { return m.Peer == id })
 }
 
 // prepare makes an epoch for those who have none in common, where mailboxes are used: who is away can read there

@@ -172,12 +172,12 @@ func TestMailboxOff(t *testing.T) {
 			t.Errorf("who is no owner sets mailboxes: %v", err)
 		}
 		time.Sleep(time.Hour)
-		if s := b.Stats(); s != (mailbox.Stats{}) || anna.UsesMailbox(b.node.Self()) {
+		if s := b.Stats(); s != (mailbox.Stats{}) || anna.Meets(b.node.Self()) {
 			t.Errorf("there is %+v", s)
 		}
 		w.uses(r, b)
 		bert.kept(r)
-		if !bert.UsesMailbox(b.node.Self()) || bert.UsesMailbox(anna.node.Self()) {
+		if !bert.Meets(b.node.Self()) || bert.Meets(w.box("other", mailbox.Limits{}).node.Self()) {
 			t.Error("which mailbox is used is not known")
 		}
 		w.uses(r)
@@ -185,7 +185,7 @@ func TestMailboxOff(t *testing.T) {
 		n := b.Stats().Blobs
 		anna.say(r, "not for mailboxes either")
 		time.Sleep(time.Hour)
-		if got := b.Stats(); n == 0 || got.Blobs != n || bert.UsesMailbox(b.node.Self()) {
+		if got := b.Stats(); n == 0 || got.Blobs != n || bert.Meets(b.node.Self()) {
 			t.Errorf("there were %d blobs and is %+v", n, got)
 		}
 	})
@@ -204,7 +204,7 @@ func TestMailboxRemoved(t *testing.T) {
 		bert.hears(r, "without carl")
 		w.until("carl knows that he was removed", func() bool { return carl.in(r).Info().Role == event.Nobody })
 		time.Sleep(time.Hour)
-		if len(carl.in(r).Mailboxes()) != 0 || carl.UsesMailbox(b.node.Self()) {
+		if len(carl.in(r).Mailboxes()) != 0 || carl.Meets(b.node.Self()) {
 			t.Error("he goes on using the mailbox")
 		}
 		// He looks into all that he has a key to.
