@@ -36,10 +36,11 @@ func Dial(ctx context.Context, network peer.Network, at peer.ID) (*Session, erro
 	return s, nil
 }
 
-// Close ends the Session.
+// Close ends the Session at once, from any goroutine: what was asked has been answered, or nobody waits for it any
+// more.
 func (s *Session) Close() {
 	s.release()
-	s.stream.Close() //nolint:errcheck // nothing is under way
+	transport.Abort(s.stream, context.Canceled)
 }
 
 // ask sends a frame and reads the answer, which is to be of a kind.
