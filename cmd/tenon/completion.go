@@ -88,7 +88,7 @@ func (p *program) candidates(before []string, last string) []string {
 		}
 	}
 	if w := wantedFor(cmd, words, last); w != nothing {
-		return p.peerCandidates(w, last)
+		return p.peerCandidates(w, words, last)
 	}
 	switch {
 	case strings.HasPrefix(last, "-") && last != "-":

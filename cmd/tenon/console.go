@@ -75,16 +75,29 @@ func harmlessLines(text string) string {
 
 // json prints v as one line of JSON. The strings in it are made harmless, too,
 // because the next program may print them.
-func (c *console) json(v any) error {
+func (c *console) json(v any) error { return c.jsonBy(v, neutral.Line) }
+
+// jsonText is json for what people have written at length: line feeds and tabs in strings stay.
+func (c *console) jsonText(v any) error {
+	return c.jsonBy(v, func(s string) string {
+		lines := strings.Split(s, "\n")
+		for i, line := range lines {
+			lines[i] = neutral.Text(line)
+		}
+		return strings.Join(lines, "\n")
+	})
+}
+
+func (c *console) jsonBy(v any, harmless func(string) string) error {
 	b, err := json.Marshal(v)
 	if err == nil {
-		c.line(string(harmlessJSON(b)))
+		c.line(string(harmlessJSON(b, harmless)))
 	}
 	return err
 }
 
-// harmlessJSON applies [neutral.Line] to each string in b, which is valid JSON.
-func harmlessJSON(b []byte) []byte {
+// harmlessJSON makes each string in b, which is valid JSON, harmless.
+func harmlessJSON(b []byte, harmless func(string) string) []byte {
 	out := make([]byte, 0, len(b))
 	for {
 		i := bytes.IndexByte(b, '"')
@@ -100,8 +113,8 @@ func harmlessJSON(b []byte) []byte {
 		}
 		literal := b[i : end+1]
 		var s string
-		if json.Unmarshal(literal, &s) == nil && neutral.Line(s) != s {
-			literal, _ = json.Marshal(neutral.Line(s)) // a string is always JSON
+		if json.Unmarshal(literal, &s) == nil && harmless(s) != s {
+			literal, _ = json.Marshal(harmless(s)) // a string is always JSON
 		}
 		out = append(append(out, b[:i]...), literal...)
 		b = b[end+1:]

@@ -202,7 +202,7 @@ func (p *program) unknownPeers(*call, []string) []tenon.Event { return nil }
 
 // peerCandidates has the other image complete, and returns only if there is none:
 // nobody waits for it to be built.
-func (p *program) peerCandidates(wanted, string) []string {
+func (p *program) peerCandidates(wanted, []string, string) []string {
 	_ = p.becomeNode("") // nothing is to be said now
 	return nil
 }

@@ -3,7 +3,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +17,17 @@ const completeTime = time.Second
 
 // peerCandidates returns what the node that runs knows of what is wanted. No node is
 // started for it.
-func (p *program) peerCandidates(w wanted, last string) (found []string) {
-	if w == oneOf {
+func (p *program) peerCandidates(w wanted, words []string, last string) (found []string) {
+	switch w {
+	case oneOf:
 		return []string{"rename", "forget", "block", "unblock"}
+	case roomWord:
+		for _, w := range roomWords {
+			found = append(found, w.word)
+		}
+		return found
+	case aRole:
+		return []string{"owner", "member", "reader"}
 	}
 	t, err := p.talkRunning(&call{})
 	if err != nil {
@@ -32,6 +42,28 @@ func (p *program) peerCandidates(w wanted, last string) (found []string) {
 			if s.State != api.ShareGetting {
 				found = append(found, shareWord(s))
 			}
+		}
+		return found
+	}
+	switch w {
+	case inRooms, roomOrPeer:
+		rooms, _ := t.Rooms(ctx) //nolint:errcheck // then there are none
+		for _, r := range rooms {
+			found = append(found, r.Name)
+		}
+		if w == inRooms {
+			return found
+		}
+	case inRoom:
+		members, _ := t.RoomMembers(ctx, words[len(words)-1]) //nolint:errcheck // then there are none
+		for _, m := range members {
+			found = append(found, m.Name)
+		}
+		return found
+	case offered:
+		offers, _ := t.RoomOffers(ctx) //nolint:errcheck // then there are none
+		for _, o := range offers {
+			found = append(found, cmp.Or(o.Name, shortID(o.ID)))
 		}
 		return found
 	}
@@ -51,7 +83,9 @@ func (p *program) peerCandidates(w wanted, last string) (found []string) {
 	}
 	peers, _ := t.Peers(ctx) //nolint:errcheck // then there are none
 	for _, peer := range peers {
-		found = append(found, peerWord(w, peer))
+		if word := peerWord(w, peer); !slices.Contains(found, word) {
+			found = append(found, word)
+		}
 	}
 	return found
 }

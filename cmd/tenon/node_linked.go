@@ -63,6 +63,12 @@ func linked(name string) func(*program, *call) error {
 		return runReceive
 	case "irc":
 		return runIRC
+	case "room":
+		return runRoom
+	case "say":
+		return runSay
+	case "tail":
+		return runTail
 	case "up":
 		return runUp
 	case "down":

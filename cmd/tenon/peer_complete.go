@@ -11,12 +11,18 @@ const peerKind = "peer"
 type wanted int
 
 const (
-	nothing  wanted = iota
-	anyPeer         // names of peers
-	ours            // names of services of this node
-	peerEnds        // addresses of services of peers
-	oneOf           // the words of tenon peers
-	shared          // what is shared here
+	nothing    wanted = iota
+	anyPeer           // names of peers
+	ours              // names of services of this node
+	peerEnds          // addresses of services of peers
+	oneOf             // the words of tenon peers
+	shared            // what is shared here
+	roomWord            // the words of tenon room
+	inRooms           // names of rooms
+	roomOrPeer        // those, and of peers
+	inRoom            // members of the room that stands before
+	offered           // rooms that are offered
+	aRole             // the roles of members
 )
 
 // wantedFor finds what may stand behind the words of a command.
@@ -34,6 +40,16 @@ func wantedFor(cmd command, words []string, last string) wanted {
 		return anyPeer
 	case cmd.name == "unshare" && n == 0:
 		return shared
+	case cmd.name == "say" || cmd.name == "tail":
+		switch {
+		case n > 0:
+			return nothing
+		case cmd.name == "say":
+			return roomOrPeer
+		}
+		return inRooms
+	case cmd.name == "room":
+		return wantedInRoom(words, n)
 	case strings.HasPrefix(last, peerKind+":") && !strings.Contains(last, ","):
 		return peerEnds
 	case cmd.name == "peers" && n == 0:
@@ -47,6 +63,26 @@ func wantedFor(cmd command, words []string, last string) wanted {
 		return anyPeer
 	case (cmd.name == "unserve" || cmd.name == "ticket") && n == 0:
 		return ours
+	}
+	return nothing
+}
+
+// wantedInRoom is wantedFor behind "tenon room".
+func wantedInRoom(words []string, n int) wanted {
+	if n == 0 {
+		return roomWord
+	}
+	switch word := words[0]; {
+	case n == 1 && (word == "join" || word == "decline"):
+		return offered
+	case n == 1 && word != "new" && word != "offers" && word != "import":
+		return inRooms
+	case n == 2 && (word == "remove" || word == "role"):
+		return inRoom
+	case n == 2 && word == "invite":
+		return anyPeer
+	case n == 3 && word == "role":
+		return aRole
 	}
 	return nothing
 }

@@ -25,6 +25,6 @@ const nothing wanted = 0
 
 func wantedFor(command, []string, string) wanted { return nothing }
 
-func (p *program) peerCandidates(wanted, string) []string { return nil }
+func (p *program) peerCandidates(wanted, []string, string) []string { return nil }
 
 func (p *program) unknownPeers(*call, []string) []tenon.Event { return nil }

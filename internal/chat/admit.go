@@ -244,7 +244,7 @@ func (r *Room) describe(x *item, own bool) {
 		row.Status = log.Void
 	case hidden(e.Kind):
 		row.Status = log.Hidden
-	case !own && author != r.chat.me && room.Late(e.Key(), time.Now(), r.read):
+	case !own && !r.importing && author != r.chat.me && room.Late(e.Key(), time.Now(), r.read):
 		row.Status = log.Late
 	default:
 		row.Status = log.Valid

@@ -45,6 +45,7 @@ type Room struct {
 	broken    error     // the database has failed; what is in memory is more than what is kept
 	mended    bool      // and works again: sessions have ended with it
 	held      held
+	importing bool      // what comes is no news
 	owing     bool      // somebody may lack a secret that we have
 	lacking   time.Time // when those who have entered get secrets by us; zero: nobody lacks any
 	unready   bool      // somebody may have no epoch in common with the others

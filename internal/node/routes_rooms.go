@@ -30,6 +30,9 @@ type (
 	toPin struct {
 		Off bool `json:"off,omitempty"`
 	}
+	toImport struct {
+		Path string `json:"path"`
+	}
 	toRead struct {
 		Message string `json:"message,omitempty"` // "" = all
 	}
@@ -127,6 +130,22 @@ func (n *Node) roomRoutes() []route {
 			return none{}, all.Typing(name(r))
 		})},
 		{"GET /v1/room-events", n.serveRoomEvents},
+		{"POST /v1/room-import", inRooms(n, func(all *rooms.Rooms, r *http.Request, in toImport) (api.Room, error) {
+			return all.Import(r.Context(), in.Path)
+		})},
+		{"GET /v1/rooms/{room}/export", func(w http.ResponseWriter, r *http.Request) {
+			all, err := n.theRooms()
+			to := api.NewStreamWriter(w)
+			if err == nil {
+				err = all.Export(r.Context(), name(r), to)
+			}
+			switch {
+			case err != nil && to.Begun:
+				to.Fail(err)
+			case err != nil:
+				fail(w, err)
+			}
+		}},
 	}
 }
 

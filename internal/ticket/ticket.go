@@ -42,7 +42,7 @@ const (
 var kinds = map[Kind]struct{ name, use string }{
 	Service: {"service", "tenon add TICKET, or the address peer:TICKET"},
 	Share:   {"share", "tenon get TICKET"},
-	Room:    {"room", "tenon chat TICKET"},
+	Room:    {"room", "tenon room join TICKET"},
 	Contact: {"contact", "tenon add TICKET"},
 	Relay:   {"relay", "tenon up --relays TICKET"},
 }

@@ -11,13 +11,15 @@ import (
 	"time"
 )
 
-// A heading is the first line of an export.
-type heading struct {
-	Version int    `json:"tenon-room"`
-	Room    string `json:"room"` // in hexadecimal digits
+// A Heading is the first line of an export.
+type Heading struct {
+	Version int               `json:"tenon-room"`
+	Room    string            `json:"room"` // in hexadecimal digits
+	Name    string            `json:"name,omitempty"`
+	Secrets map[string][]byte `json:"secrets,omitempty"` // of what is sealed, by the IDs of what they belong to: whoever has the file can read it
 }
 
-// A line is one event in an export. Import believes Bytes and Payload alone; the rest is for people.
+// A line is one event in an export. ReadExport believes Bytes and Payload alone; the rest is for people.
 type line struct {
 	Time    time.Time `json:"time"`
 	ID      string    `json:"id"`
@@ -30,19 +32,20 @@ type line struct {
 
 const (
 	exportVersion = 1
-	maxLine       = 1 << 20 // bytes
-	importBatch   = 2000    // events
+	maxLine       = 16 << 20 // bytes; the first one has all secrets
+	importBatch   = 2000     // events
 )
 
 // ErrExport: what is read is not an export of a room, or not of this one.
 var ErrExport = errors.New("that is not an export of the room")
 
-// Export writes all events of the room, one a line, in JSON, in their order.
-func (r *Room) Export(ctx context.Context, w io.Writer) error {
+// Export writes all events of the room, one a line, in JSON, in their order. Of the heading it fills in Version and Room.
+func (r *Room) Export(ctx context.Context, w io.Writer, h Heading) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(heading{exportVersion, hex.EncodeToString(r.id[:])}); err != nil {
+	h.Version, h.Room = exportVersion, hex.EncodeToString(r.id[:])
+	if err := enc.Encode(h); err != nil {
 		return err
 	}
 	for after := (Key{}); ; {
@@ -63,39 +66,33 @@ func (r *Room) Export(ctx context.Context, w io.Writer) error {
 	}
 }
 
-// Import adds what Export has written. Each event is made of its bytes and its payload, which is nil if it was
-// erased, by verify; that an event is not good ends the import, with what came before it in
-// the room.
-func (r *Room) Import(ctx context.Context, from io.Reader, verify func(bytes, payload []byte) (Event, error)) (added int, err error) {
+// An Exported is an event of an export, of which nothing was checked. Payload is nil if it was erased.
+type Exported struct{ Bytes, Payload []byte }
+
+// ReadExport reads what Export has written: it calls begin with the heading, and then add with the events, in parts. What
+// comes before a mistake is added.
+func ReadExport(from io.Reader, begin func(Heading) error, add func([]Exported) error) error {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	var h heading
-	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Version != exportVersion || h.Room != hex.EncodeToString(r.id[:]) {
-		return 0, errors.Join(ErrExport, lines.Err())
+	var h Heading
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Version != exportVersion {
+		return errors.Join(ErrExport, lines.Err())
 	}
-	var batch []Event
-	add := func() error {
-		fresh, err := r.Add(ctx, batch...)
-		added, batch = added+len(fresh), nil
+	if err := begin(h); err != nil {
 		return err
 	}
+	var batch []Exported
 	for n := 2; lines.Scan(); n++ {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			err = errors.Join(add(), fmt.Errorf("%w: line %d: %w", ErrExport, n, err))
-			return added, err
+			return errors.Join(add(batch), fmt.Errorf("%w: line %d: %w", ErrExport, n, err))
 		}
-		e, err := verify(l.Bytes, l.Payload)
-		if err != nil {
-			err = errors.Join(add(), fmt.Errorf("line %d: %w", n, err))
-			return added, err
-		}
-		if batch = append(batch, e); len(batch) == importBatch {
-			if err := add(); err != nil {
-				return added, err
+		if batch = append(batch, Exported{l.Bytes, l.Payload}); len(batch) == importBatch {
+			if err := add(batch); err != nil {
+				return err
 			}
+			batch = nil
 		}
 	}
-	err = add()
-	return added, errors.Join(err, lines.Err())
+	return errors.Join(add(batch), lines.Err())
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -152,6 +153,18 @@ func (c *Client) TypingInRoom(ctx context.Context, room string) error {
 // not kept any more. They are hints: what is true, the other calls tell.
 func (c *Client) RoomEvents(ctx context.Context, after uint64) iter.Seq2[RoomEvent, error] {
 	return stream[RoomEvent](ctx, c, http.MethodGet, "/v1/room-events?after="+strconv.FormatUint(after, 10), nil)
+}
+
+// ExportRoom writes all that there is of a room. Whoever has it can read what the user can. An error says that not all
+// of it was written.
+func (c *Client) ExportRoom(ctx context.Context, room string, to io.Writer) error {
+	return c.copyTo(ctx, http.MethodGet, roomPath(room, "export"), nil, to)
+}
+
+// ImportRoom adds what is in a file, absolute, that ExportRoom has written. A room that was not there can be read then;
+// if the user is a member of it, it goes on.
+func (c *Client) ImportRoom(ctx context.Context, path string) (Room, error) {
+	return post[Room](ctx, c, "/v1/room-import", map[string]string{"path": path})
 }
 
 func roomPath(room string, more ...string) string {

@@ -183,7 +183,12 @@ const streamError = "Tenon-Error"
 // FetchTo fetches the only file that is wanted of a share, and writes it, in order, as it comes. An error says that
 // not all of it was written.
 func (c *Client) FetchTo(ctx context.Context, r FetchRequest, to io.Writer) error {
-	resp, err := c.request(ctx, http.MethodPost, "/v1/fetch/file", r, nil)
+	return c.copyTo(ctx, http.MethodPost, "/v1/fetch/file", r, to)
+}
+
+// copyTo writes what a [StreamWriter] has sent.
+func (c *Client) copyTo(ctx context.Context, method, path string, in any, to io.Writer) error {
+	resp, err := c.request(ctx, method, path, in, nil)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,93 @@
+//go:build !nopeer
+
+package main
+
+import (
+	"time"
+
+	"github.com/tenon-net/tenon/opt"
+)
+
+// roomCommands are the verbs by which people talk.
+func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
+	return []command{
+		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|search|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
+		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input", bindSay),
+		verb("tail", "ROOM|PEER", "show what was said in a room last, and with -f what is said, over restarts of the node", bindTail),
+	}
+}
+
+// roomWords are what tenon room does, with what follows.
+var roomWords = []struct{ word, syntax string }{
+	{"new", "NAME [--topic TEXT] [--history]"},
+	{"invite", "ROOM [PEER] [--role ROLE] [--uses N] [--expires TIME] [--qr]"},
+	{"join", "[TICKET|OFFER]"},
+	{"leave", "ROOM"},
+	{"forget", "ROOM"},
+	{"members", "ROOM"},
+	{"remove", "ROOM WHO"},
+	{"role", "ROOM WHO owner|member|reader"},
+	{"name", "ROOM NAME"},
+	{"topic", "ROOM [TEXT]"},
+	{"offers", ""},
+	{"decline", "OFFER"},
+	{"mute", "ROOM"},
+	{"unmute", "ROOM"},
+	{"vanish", "ROOM TIME|0"},
+	{"search", "ROOM WORD..."},
+	{"export", "ROOM [FILE]"},
+	{"import", "FILE"},
+}
+
+// roomFlags are those of the verbs about rooms.
+type roomFlags struct {
+	topic   string
+	history bool
+	role    string
+	uses    int
+	expires time.Duration
+	from    string
+
+	reply string
+	edit  string
+
+	follow bool
+	lines  int
+	since  string
+	ids    bool
+	read   bool
+}
+
+// inviteLife is how long an invite is good if nothing else is said.
+const inviteLife = 7 * 24 * time.Hour
+
+func bindRoom(c *call, s *opt.Set) {
+	f := &c.peer.room
+	s.Group("tenon room new")
+	s.String(&f.topic, "topic", "TEXT", "what it is about")
+	s.Bool(&f.history, "history", "who enters can read what was said before")
+	s.Group("tenon room invite")
+	s.String(&f.role, "role", "owner|member|reader", "what who comes may do; otherwise member: write, but not invite and remove")
+	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many may come by the ticket; otherwise any number")
+	s.Duration(&f.expires, "expires", inviteLife, -1, "the ticket is good for so long, such as 2h or 7d")
+	bindQR(c, s)
+	s.Group("tenon room search")
+	s.String(&f.from, "from", "WHO", "only what WHO has written")
+}
+
+func bindSay(c *call, s *opt.Set) {
+	f := &c.peer.room
+	s.Group("what is said")
+	s.String(&f.reply, "reply", "ID", "it answers this message; tenon tail --ids shows IDs, whose beginning is enough")
+	s.String(&f.edit, "edit", "ID", "it replaces this message of one's own")
+}
+
+func bindTail(c *call, s *opt.Set) {
+	f := &c.peer.room
+	s.Group("what is shown")
+	s.Bool(&f.follow, "follow", "go on with what is said, until this program is ended").Alias("f")
+	s.Int(&f.lines, "lines", 20, 0, 1<<30, "so many of the last messages").Alias("n")
+	s.String(&f.since, "since", "TIME", "all since then: so long ago, such as 2h or 7d, or a time, such as 2026-11-30 or 2026-11-30T12:00 or 12:00")
+	s.Bool(&f.ids, "ids", "begin each message with the beginning of its ID")
+	s.Bool(&f.read, "read", "note that they were read, also where no terminal is")
+}
