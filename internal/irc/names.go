@@ -31,15 +31,16 @@ func fold(s string) string {
 // alike maps names that a person may take for each other to the same.
 func alike(s string) string { return strings.ToLower(s) }
 
-// safeNick makes a nick of a name: letters, digits, "-" and "_", and no digit or "-" in front. A "~" is for [distinct].
+// safeNick makes a nick of a name: letters, digits, "-" and "_", and no digit or "-" in front. A "~" is what a node puts between a
+// name and an ID when two look the same; nobody can call himself so.
 func safeNick(name string) string {
 	s := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r) || r == '-' || r == '_' {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.M, r) || r == '-' || r == '_' || r == '~' {
 			return r
 		}
 		return '_'
 	}, strings.ToValidUTF8(name, "_"))
-	if first, _ := utf8.DecodeRuneInString(s); s == "" || first == '-' || unicode.IsDigit(first) || unicode.Is(unicode.M, first) {
+	if first, _ := utf8.DecodeRuneInString(s); s == "" || first == '-' || first == '~' || unicode.IsDigit(first) || unicode.Is(unicode.M, first) {
 		s = "_" + s
 	}
 	return ircmsg.TruncateUTF8Safe(s, maxNick-maxSuffix)
@@ -80,23 +81,27 @@ func distinct(all []named) map[string]string {
 	for _, n := range all {
 		groups[alike(n.name)] = append(groups[alike(n.name)], n)
 	}
-	out := make(map[string]string, len(all))
+	out, used := make(map[string]string, len(all)), map[string]bool{}
+	var rest []named
 	for _, g := range groups {
-		slices.SortFunc(g, func(a, b named) int { return cmp.Compare(a.id, b.id) })
 		firsts := 0
 		for _, n := range g {
 			if n.first {
 				firsts++
 			}
 		}
-		used := map[string]bool{}
 		for _, n := range g {
-			name := n.name
-			if len(g) > 1 && !(n.first && firsts == 1) {
-				name = suffixed(n.name, n.id, func(s string) bool { return used[alike(s)] })
+			if len(g) == 1 || n.first && firsts == 1 {
+				out[n.id], used[alike(n.name)] = n.name, true
+			} else {
+				rest = append(rest, n)
 			}
-			out[n.id], used[alike(name)] = name, true
 		}
+	}
+	slices.SortFunc(rest, func(a, b named) int { return cmp.Compare(a.id, b.id) })
+	for _, n := range rest {
+		name := suffixed(n.name, n.id, func(s string) bool { return used[alike(s)] })
+		out[n.id], used[alike(name)] = name, true
 	}
 	return out
 }
