@@ -60,6 +60,7 @@ var Rules = []Rule{
 	{"internal/share/manifest", []string{"internal/neutral"}, "what is in a share, without a file or a socket"},
 	{"internal/chat/event", []string{"internal/peer"}, "what a room is made of; keys are checked and sign in one place"},
 	{"internal/chat/room", []string{"internal/chat/event"}, "what a set of events means, whoever keeps and carries them"},
+	{"internal/screen", []string{"internal/neutral", "internal/node/api", "opt", "transport"}, "rooms on a terminal; what there is a node tells"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
 	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
@@ -102,6 +103,7 @@ var Rules = []Rule{
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
 	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/screen", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.
@@ -127,6 +129,7 @@ var Homes = []Home{
 	{"github.com/pelletier/go-toml/v2", []string{"internal/node"}, "one file is in TOML"},
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
+	{"charm.land/bubbletea", []string{"cmd/tenon", "internal/screen"}, "whole screens are drawn in two places"},
 	{"flag", []string{"internal/fuzzall"}, "flags of people are bound with package opt"},
 }
 
