@@ -69,6 +69,8 @@ func linked(name string) func(*program, *call) error {
 		return runSay
 	case "tail":
 		return runTail
+	case "chat":
+		return runChat
 	case "up":
 		return runUp
 	case "down":

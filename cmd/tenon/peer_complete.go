@@ -17,7 +17,7 @@ const (
 	peerEnds          // addresses of services of peers
 	oneOf             // the words of tenon peers
 	shared            // what is shared here
-	roomWord            // the words of tenon room
+	roomWord          // the words of tenon room
 	inRooms           // names of rooms
 	roomOrPeer        // those, and of peers
 	inRoom            // members of the room that stands before
@@ -48,6 +48,8 @@ func wantedFor(cmd command, words []string, last string) wanted {
 			return roomOrPeer
 		}
 		return inRooms
+	case cmd.name == "chat" && n == 0:
+		return roomOrPeer
 	case cmd.name == "room":
 		return wantedInRoom(words, n)
 	case strings.HasPrefix(last, peerKind+":") && !strings.Contains(last, ","):

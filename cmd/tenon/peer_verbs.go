@@ -27,7 +27,7 @@ func peerCommands() []command {
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
 		verb("add", "[TICKET]", "take a ticket that a peer has made, for use by name", bindAdd),
-	}, shareCommands(verb), sendCommands(verb), roomCommands(verb), []command{
+	}, shareCommands(verb), sendCommands(verb), roomCommands(verb), chatCommands(verb), []command{
 		verb("irc", "", "serve the rooms of the node that runs to IRC clients of this computer, such as irssi, WeeChat or HexChat", bindIRC),
 		verb("up", "", "run the node: what is served, and the links that the configuration names", bindUp, bindNetwork, bindKept, bindLimits),
 		verb("down", "", "end the node that runs"),
@@ -77,6 +77,7 @@ type peerFlags struct {
 	send       sendFlags
 	irc        ircFlags
 	room       roomFlags
+	chat       chatFlags
 	metrics    string
 	peerRate   string
 	peerJoints int

@@ -77,8 +77,6 @@ var Rules = []Rule{
 	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
 	{"internal/chat/meet", []string{"internal/account", "internal/chat/frame", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
 	{"internal/chat", []string{"internal/chat/event", "internal/chat/log", "internal/chat/mailbox", "internal/chat/meet", "internal/chat/rbsr", "internal/chat/room", "internal/event", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk over any network; it puts the parts of a chat together"},
-	{"internal/chat/meet", []string{"internal/account", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
-	{"internal/chat", []string{"internal/chat/event", "internal/chat/log", "internal/chat/meet", "internal/chat/rbsr", "internal/chat/room", "internal/event", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk over any network; it puts the parts of a chat together"},
 	{"internal/irc/irctest", nil, "real clients for tests"},
 	{"internal/irc", []string{"internal/neutral", "internal/node/api", "transport"}, "rooms for IRC clients, of any node that tells of them"},
 	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
@@ -102,8 +100,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/screen", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/screen", "internal/share/drop", "internal/share/stage", "internal/site", "internal/torrent", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.
