@@ -17,11 +17,12 @@ func (w *world) apply(all []seen, why []api.RoomMessage) {
 			w.meet(&s.members[i])
 		}
 	}
+	w.name()
 	var come []*channel
 	gone := map[*channel][]member{}
 	for _, s := range all {
 		c := w.channels[s.room.ID]
-		if s.room.State != api.RoomInside && s.room.State != api.RoomJoining {
+		if s.room.State != api.RoomInside { // or not yet: who has not been let in knows of nobody
 			if c != nil {
 				w.drop(c, why)
 			}
@@ -29,7 +30,7 @@ func (w *world) apply(all []seen, why []api.RoomMessage) {
 		}
 		if c == nil {
 			c = &channel{id: s.room.ID, members: map[string]member{}, shown: newShown()}
-			if s.room.Last != nil {
+			if s.room.Last != nil && !(w.loaded && s.room.Direct) { // a conversation that somebody else has begun is news
 				c.last = s.room.Last.ID
 			}
 			w.channels[c.id] = c

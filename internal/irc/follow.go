@@ -64,7 +64,7 @@ func (s *Server) happens(e *api.RoomEvent, presence *stale) error {
 		if err := w.load(ctx); err != nil {
 			return err
 		}
-		return w.catchUp(ctx)
+		return w.catchUp(ctx, "")
 	case api.RoomNewMessage:
 		if e.Message != nil {
 			return s.said(ctx, e.Message)
@@ -116,20 +116,23 @@ func (s *Server) said(ctx context.Context, m *api.RoomMessage) error {
 	return nil
 }
 
-// catchUp tells of what was said while events were lost.
-func (w *world) catchUp(ctx context.Context) error {
+// catchUp tells of what was said in all rooms while events were lost, or in one before it was known; "" = in all.
+func (w *world) catchUp(ctx context.Context, room string) error {
 	w.mu.Lock()
 	last := map[string]string{}
 	for _, c := range w.channels {
-		if c.room.Last != nil && c.last != c.room.Last.ID {
+		if c.room.Last != nil && c.last != c.room.Last.ID && (room == "" || c.id == room && c.last == "") {
 			last[c.id] = c.last
 		}
 	}
 	w.mu.Unlock()
-	const pages = 10
 	for id, after := range last {
-		for range pages {
-			page, err := w.node.RoomMessages(ctx, id, api.RoomQuery{After: after, Limit: maxHistory})
+		for range maxPages {
+			q := api.RoomQuery{After: after, Limit: maxHistory}
+			if after == "" {
+				q.Limit = played
+			}
+			page, err := w.node.RoomMessages(ctx, id, q)
 			if err != nil {
 				return err
 			}
@@ -140,7 +143,7 @@ func (w *world) catchUp(ctx context.Context) error {
 				}
 			}
 			w.mu.Unlock()
-			if len(page.Messages) < maxHistory {
+			if after == "" || len(page.Messages) < maxHistory {
 				break
 			}
 			after = page.Messages[len(page.Messages)-1].ID

@@ -58,7 +58,8 @@ func (s *session) accept(ctx context.Context, o api.RoomOffer) error {
 	c := s.world.channels[r.ID]
 	s.world.mu.Unlock()
 	if c == nil {
-		return nil // it was left at the same time
+		s.reply(&msg{cmd: "NOTICE", params: []string{s.me(), "the room is shown as soon as somebody of it is met, who lets you in"}})
+		return nil
 	}
 	return s.enter(ctx, c)
 }
@@ -137,11 +138,7 @@ func (s *session) welcomeTo(c *channel) []*msg {
 
 // topic is what a channel is about, as much of it as there is room for.
 func (c *channel) topic() string {
-	t := c.room.Topic
-	if c.room.State == api.RoomJoining {
-		t = "waiting until somebody of this room is met who lets you in. " + t
-	}
-	return ircmsg.TruncateUTF8Safe(t, maxTopic)
+	return ircmsg.TruncateUTF8Safe(c.room.Topic, maxTopic)
 }
 
 // nameOf is what a channel is called now.

@@ -166,6 +166,9 @@ func (s *session) inviteCmd(ctx context.Context, p []string, _ *ircmsg.Message) 
 	if c == nil {
 		return nil
 	}
+	if err := w.meetPeers(ctx, p[0]); err != nil {
+		return s.lost(err)
+	}
 	w.mu.Lock()
 	who := w.byNick[fold(p[0])]
 	name, nick, peer, inside := c.name, "", "", false

@@ -152,6 +152,9 @@ func (s *session) say(ctx context.Context, target string, say api.RoomSay) {
 // so, and returns nil.
 func (s *session) place(ctx context.Context, target string) (*channel, error) {
 	w := s.world
+	if err := w.meetPeers(ctx, target); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	c, p := w.target(target)
 	peer := ""

@@ -264,3 +264,19 @@ func TestClashes(t *testing.T) {
 		c.match("* PART #dev :it is called #dev~room now", "* JOIN #dev~room", "*", "*", "* JOIN #DEV~room0", "...")
 	})
 }
+
+// What somebody says before the node is in the conversation that he has begun is told when it is.
+func TestConversationBegunByTheOther(t *testing.T) {
+	bubble(t, func(f *fake) { f.room("dev", "bob") }, func(s *testServer) {
+		c, modern := s.register("alice", ""), s.register("alice", "draft/chathistory batch")
+		d := s.f.room("bob", "bob")
+		s.f.mu.Lock()
+		d.Direct, d.State = true, api.RoomJoining
+		s.f.mu.Unlock()
+		s.f.say(d, "bob", "hello?")
+		c.match()
+		s.f.alter(d, "bob", "", "", func() { d.State = api.RoomInside })
+		c.match(":bob!* PRIVMSG alice :hello?")
+		modern.match(":bob!* PRIVMSG alice :hello?")
+	})
+}

@@ -84,9 +84,12 @@ func (s *session) row(channel string, p *person, sign string) row {
 	return r
 }
 
-func (s *session) whoisCmd(_ context.Context, p []string, _ *ircmsg.Message) error {
+func (s *session) whoisCmd(ctx context.Context, p []string, _ *ircmsg.Message) error {
 	w := s.world
 	for nick := range strings.SplitSeq(p[len(p)-1], ",") {
+		if err := w.meetPeers(ctx, nick); err != nil {
+			return s.lost(err)
+		}
 		w.mu.Lock()
 		who := w.byNick[fold(nick)]
 		if who == nil {

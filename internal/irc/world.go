@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,6 +103,7 @@ type world struct {
 	byName   map[string]*channel // by folded name of the channel
 	byNick   map[string]*person  // by folded nick
 	petnames map[string]bool     // IDs of peers that have a name that the user has given them
+	loaded   bool                // clients may be there
 	offers   []api.RoomOffer
 	sessions map[*session]struct{} // those that are registered
 }
@@ -168,11 +170,19 @@ func (w *world) load(ctx context.Context) error {
 	w.applyPeers(peers)
 	w.apply(all, nil)
 	w.applyOffers(offers)
+	w.loaded = true
 	return nil
 }
 
 // refresh looks at one room anew.
 func (w *world) refresh(ctx context.Context, room string) error {
+	if err := w.lookRoom(ctx, room); err != nil {
+		return err
+	}
+	return w.catchUp(ctx, room)
+}
+
+func (w *world) lookRoom(ctx context.Context, room string) error {
 	w.loading.Lock()
 	defer w.loading.Unlock()
 	r, err := w.node.Room(ctx, room)
@@ -223,6 +233,17 @@ func (w *world) lookOffers(ctx context.Context) error {
 	defer w.mu.Unlock()
 	w.applyOffers(offers)
 	return nil
+}
+
+// meetPeers looks at the peers anew if nobody has a nick: he may have been paired since.
+func (w *world) meetPeers(ctx context.Context, nick string) error {
+	w.mu.Lock()
+	c, p := w.target(nick)
+	w.mu.Unlock()
+	if c != nil || p != nil || strings.HasPrefix(nick, "#") {
+		return nil
+	}
+	return w.lookPeers(ctx)
 }
 
 // lookPeers looks at the peers anew.

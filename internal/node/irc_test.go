@@ -106,11 +106,12 @@ func TestIRC(t *testing.T) {
 	if _, err := bob.Client().InviteToRoom(within(t), "plans", api.RoomInvite{Peer: "alice"}); err != nil {
 		t.Fatal(err)
 	}
-	c.wait(":bob!", " INVITE alice :#plans")
+	c.wait(":bob!", " INVITE alice #plans")
 	c.say("JOIN #plans")
 	c.wait(":alice!", " JOIN #plans")
 	c.wait(" 332 alice #plans :what to do")
 	c.wait(" 353 alice = #plans :", "@bob", "+alice")
+	c.wait(":bob!", " PRIVMSG #plans :before alice came")
 	c.say("PRIVMSG #plans :hello from IRC", "PRIVMSG bob :and a whisper")
 	hear(t, bob, "plans", "hello from IRC")
 	hear(t, bob, "alice", "and a whisper")
@@ -187,6 +188,9 @@ func testRealClient(t *testing.T, client func(*testing.T, int, string) *irctest.
 	c.Enter("what alice says")
 	hear(t, bob, "plans", "what alice says")
 	c.Enter(c.Query + "bob")
+	if _, err := bob.Client().DirectRoom(within(t), "alice"); err != nil {
+		t.Fatal(err)
+	}
 	say(t, bob, "alice", "a whisper")
 	c.Wait("a whisper")
 	c.Enter("an answer")
