@@ -41,7 +41,7 @@ func commands() []command {
 		{"help", []string{"h", "?"}, "[COMMAND]", "explain keys, signs and commands", aCommand, runHelp},
 		{"join", []string{"j", "go"}, "ROOM|TICKET", "show a room; enter one by a ticket, or one that was offered", aRoom, runJoin},
 		{"new", []string{"create"}, "NAME [TOPIC]", "make a room, whose owner you are", nothing, runNew},
-		{"part", []string{"leave"}, "[REASON]", "leave this room, after a question", nothing, runPart},
+		{"part", []string{"leave"}, "", "leave this room, after a question", nothing, runPart},
 		{"forget", nil, "", "leave this room, and forget all that was said in it, after a question", nothing, runForget},
 		{"msg", []string{"m", "query", "dm"}, "PEER [TEXT]", "talk to a peer alone", aPeer, runMsg},
 		{"me", []string{"action"}, "TEXT", "say what you do: * alice waves", nothing, runMe},

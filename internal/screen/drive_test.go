@@ -17,7 +17,7 @@ import (
 // A desk is a model in front of which somebody sits. What is asked is answered at once, and time passes when it is
 // told to.
 type desk struct {
-	t     *testing.T
+	t     testing.TB
 	m     *model
 	node  *fake
 	time  time.Time
@@ -31,7 +31,7 @@ type due struct {
 	answer answer
 }
 
-func sit(t *testing.T, f *fake, width, height int, open string) *desk {
+func sit(t testing.TB, f *fake, width, height int, open string) *desk {
 	d := &desk{t: t, node: f, time: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
 	w := world{
 		ask: func(q func(context.Context) answer) tea.Cmd {

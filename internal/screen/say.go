@@ -80,7 +80,7 @@ func (m *model) said(t *talk, e api.RoomMessage) tea.Cmd {
 		return m.loadEnd(t, false)
 	}
 	t.end()
-	if t.take(e) && !inOrder(t) {
+	if t.take(e, true) && !inOrder(t) {
 		return m.synchronize(t)
 	}
 	return nil

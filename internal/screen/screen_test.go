@@ -144,6 +144,7 @@ func TestUnread(t *testing.T) {
 	}
 	d.send(tea.FocusMsg{})
 	d.pass(time.Second)
+	d.sees("── new ──")
 	if r.Unread != 0 {
 		t.Errorf("what is looked at was not read")
 	}

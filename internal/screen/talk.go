@@ -40,8 +40,9 @@ type about struct {
 // gone tells whether nothing can be said there any more.
 func (t *talk) gone() bool { return t.room.State == api.RoomLeaving || t.room.State == api.RoomLeft }
 
-// take takes over an entry that was said or has changed. It returns whether it is new.
-func (t *talk) take(e api.RoomMessage) bool {
+// take takes over an entry that was said or has changed. It returns whether it is new. What comes where the user
+// does not look is under the line "new".
+func (t *talk) take(e api.RoomMessage, looked bool) bool {
 	if !t.loaded {
 		return false
 	}
@@ -49,7 +50,7 @@ func (t *talk) take(e api.RoomMessage) bool {
 		t.newest = false // what the user looks at is not to be pushed out
 		return false
 	}
-	if n := len(t.entries); t.mark == "" && n > 0 && t.newest && !e.Mine && !t.follows() {
+	if n := len(t.entries); t.mark == "" && n > 0 && t.newest && !e.Mine && !(looked && t.follows()) && t.find(e.ID) < 0 {
 		t.mark = t.entries[n-1].ID
 	}
 	delete(t.typing, e.From)

@@ -29,7 +29,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.FocusMsg:
 		m.focused = true
 	case tea.BlurMsg:
-		m.focused = false
+		if m.focused = false; m.open.follows() {
+			m.open.mark = "" // the next one that comes is new
+		}
 	case tea.KeyPressMsg:
 		cmd = m.key(msg)
 	case tea.PasteMsg:
@@ -78,7 +80,7 @@ func (m *model) event(e api.RoomEvent) (cmd tea.Cmd, bell bool) {
 			break
 		}
 		if t != nil {
-			if t.take(*e.Message) && t == m.open && !inOrder(t) {
+			if t.take(*e.Message, t == m.open && m.focused) && t == m.open && !inOrder(t) {
 				cmd = m.synchronize(t)
 			}
 		}
