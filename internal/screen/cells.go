@@ -96,9 +96,16 @@ func (l line) clip(columns int) line {
 
 // pad fills a line up to so many columns, with the style of what is filled, and cuts what is longer.
 func (l line) pad(columns int, st style) line {
-	l = l.clip(columns)
-	out := append(make(line, 0, columns), l...)
-	for n := l.width(); n < columns; n++ {
+	n := l.width()
+	if n > columns {
+		l = l.clip(columns)
+		n = l.width()
+	}
+	if n == columns {
+		return l[:len(l):len(l)]
+	}
+	out := append(make(line, 0, len(l)+columns-n), l...)
+	for ; n < columns; n++ {
 		out = append(out, cell{" ", 1, st})
 	}
 	return out

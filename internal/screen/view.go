@@ -191,9 +191,9 @@ func (m *model) middle(l layout) []line {
 	}
 	out := make([]line, l.height)
 	for i := range out {
-		var whole line
+		whole := make(line, 0, m.width)
 		if l.rooms > 0 {
-			whole = append(row(rooms, i).pad(l.rooms, style{}), bar)
+			whole = append(append(whole, row(rooms, i).pad(l.rooms, style{})...), bar)
 		}
 		whole = append(whole, row(text, i).pad(l.text, style{})...)
 		if l.members > 0 {
