@@ -25,7 +25,10 @@ var hostileText = "x\x1b[2J\r\nforged: all is well\u202e\u0085\x07\xff" + string
 // hostileVerbs ask a node and show what it says.
 var hostileVerbs = []string{"status", "id", "peers", "services", "services mallory", "tickets", "log", "log --audit", "doctor mallory",
 	"add tenon1x", "services eve", "peers block eve", "grant db eve", "revoke db eve", "ticket db", "serve x echo:", "unserve x", "reload", "down",
-	"pair 7-cactus-violin-walnut", "share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x", "send hostile.txt", "receive 7-cactus-violin-walnut"}
+	"pair 7-cactus-violin-walnut", "share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x", "send hostile.txt", "receive 7-cactus-violin-walnut",
+	"room", "room new plans", "room invite plans", "room invite plans mallory", "room join tenon1x", "room join eve", "room leave plans", "room forget plans", "room members plans",
+	"room remove plans eve", "room role plans eve owner", "room name plans ideas", "room topic plans", "room topic plans new", "room offers", "room decline plans", "room mute plans",
+	"room unmute plans", "room vanish plans 7d", "room search plans words", "room export plans x", "room import hostile.txt", "say plans hello", "say eve hello", "tail plans", "tail --since 1h --ids plans"}
 
 // notAsked are the verbs that show nothing of what a node says, and why.
 var notAsked = map[string]string{
@@ -85,6 +88,32 @@ func hostileFetch(w http.ResponseWriter, _ *http.Request) {
 	e.End(&api.Error{Message: hostileText, Hint: hostileText}) //nolint:errcheck // the client shows it
 }
 
+// hostileMessage has it wherever there is room, and is shown.
+func hostileMessage() (m api.RoomMessage) {
+	m.Reply, m.File = new(api.RoomQuote), new(api.RoomFile)
+	for _, v := range []any{&m, m.Reply, m.File} {
+		fillHostile(reflect.ValueOf(v).Elem())
+	}
+	m.Deleted, m.Waiting, m.Erased = false, false, false
+	return m
+}
+
+func hostileRooms(w http.ResponseWriter, _ *http.Request) {
+	var r api.Room
+	fillHostile(reflect.ValueOf(&r).Elem())
+	r.Last = new(hostileMessage())
+	json.NewEncoder(w).Encode([]api.Room{r}) //nolint:errcheck // the client shows it
+}
+
+// hostileMessages are one of each sort.
+func hostileMessages(w http.ResponseWriter, _ *http.Request) {
+	text, done, deleted := hostileMessage(), hostileMessage(), hostileMessage()
+	text.ID, text.File = "1"+text.ID, nil
+	done.ID, done.Kind = "2"+done.ID, "control"
+	deleted.ID, deleted.Deleted = "3"+deleted.ID, true
+	json.NewEncoder(w).Encode(api.RoomPage{Messages: []api.RoomMessage{hostileMessage(), text, done, deleted}, Last: 1}) //nolint:errcheck // the client shows it
+}
+
 // fakeNode answers for a node, and returns where its state would be. It is the one that
 // verbs find.
 func fakeNode(t *testing.T, answers map[string]http.HandlerFunc) (dir string) {
@@ -123,6 +152,12 @@ func TestNodePrintsNothingHostile(t *testing.T) {
 		"GET /v1/shares/{share}/watch":   hostileEvents[api.Share],
 		"POST /v1/fetch":                 hostileFetch,
 		"GET /v1/events":                 hostileEvents[api.Event],
+		"GET /v1/rooms":                  hostileRooms,
+		"GET /v1/rooms/{room}":           answersHostile[api.Room](),
+		"GET /v1/rooms/{room}/members":   answersHostile[[]api.RoomMember](),
+		"GET /v1/rooms/{room}/messages":  hostileMessages,
+		"GET /v1/offers":                 answersHostile[[]api.RoomOffer](),
+		"POST /v1/rooms/plans/invites":   answersHostile[api.RoomInvited](),
 		"GET /v1/doctor":                 hostileEvents[api.Step],
 		"/": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
@@ -143,6 +178,9 @@ func TestNodePrintsNothingHostile(t *testing.T) {
 			}
 			for line := range strings.Lines(out.String() + errs.String()) {
 				line = strings.TrimSuffix(line, "\n")
+				if rest, ok := strings.CutPrefix(line, "    "); ok && (strings.HasPrefix(verb, "tail") || strings.HasPrefix(verb, "room search")) {
+					line = "indented: " + rest // a message may have lines, which are told from others so
+				}
 				if neutral.Line(line) != line || strings.HasPrefix(strings.TrimSpace(line), "forged") {
 					t.Errorf("tenon %s prints %q", verb, line)
 				}

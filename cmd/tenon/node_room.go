@@ -224,7 +224,7 @@ func roomNew(p *program, c *call, t *talk, words []string) error {
 
 func roomInvite(p *program, c *call, t *talk, words []string) error {
 	f := &c.peer.room
-	in := api.RoomInvite{Role: f.role, Uses: f.uses, Expires: api.Duration(max(f.expires, 0))}
+	in := api.RoomInvite{Role: f.role, Uses: f.uses, Expires: api.Duration(max(cmp.Or(f.expires, inviteLife), 0))}
 	if len(words) == 2 {
 		for _, flag := range []string{"uses", "expires", "qr"} {
 			if d := c.set.Lookup(flag); d != nil && d.Given() {

@@ -32,8 +32,12 @@ func runTail(p *program, c *call) error {
 		if err != nil {
 			return err
 		}
+		lines := tailLines
+		if c.set.Lookup("lines").Given() {
+			lines = f.lines
+		}
 		s := p.newTailer(c, t, r.ID)
-		if err := s.begin(p.ctx, f.lines, since); err != nil || !f.follow {
+		if err := s.begin(p.ctx, lines, since); err != nil || !f.follow {
 			return err
 		}
 		return s.follow(p.ctx)

@@ -61,6 +61,9 @@ type roomFlags struct {
 // inviteLife is how long an invite is good if nothing else is said.
 const inviteLife = 7 * 24 * time.Hour
 
+// tailLines is how many messages are shown if nothing else is said.
+const tailLines = 20
+
 func bindRoom(c *call, s *opt.Set) {
 	f := &c.peer.room
 	s.Group("tenon room new")
@@ -86,7 +89,7 @@ func bindTail(c *call, s *opt.Set) {
 	f := &c.peer.room
 	s.Group("what is shown")
 	s.Bool(&f.follow, "follow", "go on with what is said, until this program is ended").Alias("f")
-	s.Int(&f.lines, "lines", 20, 0, 1<<30, "so many of the last messages").Alias("n")
+	s.Int(&f.lines, "lines", tailLines, 0, 1<<30, "so many of the last messages").Alias("n")
 	s.String(&f.since, "since", "TIME", "all since then: so long ago, such as 2h or 7d, or a time, such as 2026-11-30 or 2026-11-30T12:00 or 12:00")
 	s.Bool(&f.ids, "ids", "begin each message with the beginning of its ID")
 	s.Bool(&f.read, "read", "note that they were read, also where no terminal is")

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -70,8 +71,7 @@ type snapshot struct {
 // A Member is somebody who is in a room.
 type Member struct {
 	room.Membership
-	Called string // what he suggests to be called, which proves nothing; may be empty
-	Forked bool   // a device has signed two events for one place: it shows different things to different people, or was copied
+	Forked bool // a device has signed two events for one place: it shows different things to different people, or was copied
 }
 
 // Info is what a room is now.
@@ -81,12 +81,13 @@ type Info struct {
 	Name     string
 	Topic    string
 	Direct   bool
-	History  bool           // who enters can read what was said before
-	Role     event.Role     // of the user; Nobody: not in the room, or not any more
-	Members  []Member       // the most senior first
-	Receipts bool           // others are told how far the user has read
-	Vanish   time.Duration  // how long messages are kept; 0: for good
-	Inviter  event.Identity // who has offered the room; zero: nobody
+	History  bool                      // who enters can read what was said before
+	Role     event.Role                // of the user; Nobody: not in the room, or not any more
+	Members  []Member                  // the most senior first
+	Receipts bool                      // others are told how far the user has read
+	Vanish   time.Duration             // how long messages are kept; 0: for good
+	Inviter  event.Identity            // who has offered the room; zero: nobody
+	Called   map[event.Identity]string // what all who were ever in it suggest to be called, which proves nothing
 
 	Mailboxes []Mailbox // keep what is said for those who are away: [Room.SetMailboxes]
 }
@@ -215,10 +216,11 @@ func (r *Room) changed() {
 		s.Name = string(v)
 	}
 	s.Topic = string(r.state.Property(event.PropertyTopic))
+	s.Called = maps.Clone(r.acts.called)
 	s.History, s.Vanish, s.opens, s.Mailboxes = r.historic(), r.vanishing(), r.opens(), r.mailboxes()
 	s.Direct = r.acts.created != nil && r.acts.created.Direct
 	for _, m := range r.state.Members() {
-		x := Member{Membership: m, Called: r.acts.called[m.Identity]}
+		x := Member{Membership: m}
 		for _, d := range m.Devices {
 			s.devices[d] = m.Identity
 			if r.state.Forked(d) > 0 {

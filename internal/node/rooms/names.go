@@ -39,12 +39,12 @@ type names struct {
 
 // names works out those of a room's members.
 func (r *Rooms) names(i *chat.Info) *names {
-	n := &names{r: r, of: map[event.Identity]string{}, taken: map[string]bool{}, suggested: map[event.Identity]string{}}
+	n := &names{r: r, of: map[event.Identity]string{}, taken: map[string]bool{}}
 	n.take(r.me, r.Host.Self())
 	var rest []event.Identity
 	if i != nil {
+		n.suggested = i.Called
 		for _, m := range i.Members {
-			n.suggested[m.Identity] = m.Called
 			if m.Identity == r.me {
 				continue
 			}
