@@ -87,6 +87,8 @@ func (m *model) toggle(p mode) {
 // the program.
 func (m *model) interrupt() tea.Cmd {
 	switch t := m.open; {
+	case m.quit:
+		m.turning = turning{} // whatever is still to be said
 	case m.ending:
 		m.quit = true
 	case m.mode != nil:

@@ -41,7 +41,7 @@ type model struct {
 	notice      notice
 
 	listing, offering renewal
-	quit              bool
+	quit              bool // as soon as all is said
 }
 
 // A world is what the model has from outside.

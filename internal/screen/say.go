@@ -57,6 +57,7 @@ func (m *model) send(t *talk, typed, s string, paths []string) tea.Cmd {
 		said, err := m.node.SayInRoom(ctx, id, say)
 		return func(m *model) tea.Cmd {
 			if err != nil {
+				m.quit = false
 				if t.input.empty() {
 					t.input.set(typed)
 					t.about = a

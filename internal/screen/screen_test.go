@@ -94,6 +94,11 @@ func TestOrderOfWhatIsSaid(t *testing.T) {
 		d.m.open.input.set(fmt.Sprint("line ", i))
 		d.press("enter")
 	}
+	d.m.open.input.set("/quit")
+	d.press("enter")
+	if d.ended {
+		t.Error("it has ended, and not all was said")
+	}
 	for len(waiting) > 0 {
 		cmd := waiting[len(waiting)-1] // the last that was asked is answered first
 		waiting = waiting[:len(waiting)-1]
@@ -107,6 +112,9 @@ func TestOrderOfWhatIsSaid(t *testing.T) {
 	}
 	if got := strings.Join(said, "; "); got != "say id-lobby line 0; say id-lobby line 1; say id-lobby line 2" {
 		t.Errorf("said: %s", got)
+	}
+	if !d.ended {
+		t.Error("it has not ended when all was said")
 	}
 }
 

@@ -45,7 +45,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case happened:
 		cmd = tea.Batch(m.happen(msg), m.world.next)
 	}
-	if m.quit {
+	if m.quit && !m.turning.busy { // what was typed is said before
 		return m, tea.Quit
 	}
 	return m, tea.Batch(cmd, m.settle())
@@ -92,8 +92,14 @@ func (m *model) event(e api.RoomEvent) (cmd tea.Cmd, bell bool) {
 		}
 		return cmd, m.rings(e)
 	case api.RoomChanged:
-		if t != nil && e.Message != nil {
+		switch {
+		case t == nil:
+		case e.Message != nil:
 			t.change([]api.RoomMessage{*e.Message})
+		default: // some have disappeared
+			if t.stale = true; t == m.open {
+				return m.synchronize(t), false
+			}
 		}
 	case api.RoomItself, api.RoomPresence:
 		if t != nil && t == m.open {
