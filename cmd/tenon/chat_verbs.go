@@ -7,7 +7,7 @@ import "github.com/tenon-net/tenon/opt"
 // chatCommands is the verb that shows rooms on a whole terminal.
 func chatCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
-		verb("chat", "[ROOM|PEER]", "talk in rooms, and with peers, on the whole terminal", bindChat, bindNetwork),
+		verb("chat", "[ROOM|PEER]", "talk in rooms, and with peers, on the whole terminal", bindChat),
 	}
 }
 

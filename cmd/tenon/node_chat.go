@@ -12,7 +12,7 @@ import (
 )
 
 // runChat is "tenon chat [ROOM|PEER]". It draws on a terminal and nowhere else: programs have tenon say and
-// tenon tail.
+// tenon tail. Rooms are at a node that stays, which goes on when the screen has ended.
 func runChat(p *program, c *call) error {
 	if len(c.args) > 1 {
 		return usageError("chat takes one room, or one peer", "tenon say ROOM TEXT says something without a screen")
@@ -25,7 +25,7 @@ func runChat(p *program, c *call) error {
 		return err
 	}
 	f := &c.peer.chat
-	return p.with(c, func(t *talk) error {
+	return p.withRunning(c, func(t *talk) error {
 		return screen.Run(p.ctx, t, screen.Options{Open: room, Bell: screen.Bell(f.bell), NoMouse: f.noMouse})
 	})
 }

@@ -23,11 +23,38 @@ type chatting struct {
 	raw strings.Builder
 }
 
-// startChat starts it, with a node of its own that reaches nobody.
+// chatEnv is the environment of a node in dir, and of what talks to it.
+func chatEnv(dir string) []string {
+	return append(os.Environ(), "TENON_DIR="+filepath.Join(dir, "state"), "XDG_CONFIG_HOME="+dir, "TERM=xterm-256color")
+}
+
+// upForChat starts a node that reaches nobody, until the end of the test.
+func upForChat(t *testing.T, dir string) {
+	t.Helper()
+	node := exec.Command("tenon", "up", "--lan-only", "--discovery=none", "--ready-fd=3")
+	node.Env = chatEnv(dir)
+	ready, says, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.ExtraFiles = []*os.File{says}
+	if err := errors.Join(node.Start(), says.Close()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		node.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it has ended, then
+		node.Wait()                          //nolint:errcheck // by that signal
+	})
+	if line, err := io.ReadAll(ready); err != nil || len(line) == 0 {
+		t.Fatalf("the node is not up: %q, %v", line, err)
+	}
+}
+
+// startChat starts it.
 func startChat(t *testing.T, dir string, args ...string) *chatting {
 	t.Helper()
-	c := &chatting{cmd: exec.Command("tenon", append([]string{"chat", "--lan-only", "--discovery=none"}, args...)...)}
-	c.cmd.Env = append(os.Environ(), "TENON_DIR="+filepath.Join(dir, "state"), "XDG_CONFIG_HOME="+dir, "TERM=xterm-256color")
+	c := &chatting{cmd: exec.Command("tenon", append([]string{"chat"}, args...)...)}
+	c.cmd.Env = chatEnv(dir)
 	tty, err := pty.StartWithSize(c.cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +111,7 @@ func (c *chatting) ends(t *testing.T, status int) {
 // and leaves the terminal as it was.
 func TestNodeChatOnATerminal(t *testing.T) {
 	dir := t.TempDir()
+	upForChat(t, dir)
 	c := startChat(t, dir)
 	c.sees(t, "No room is here yet.")
 	c.types(t, "/new lobby\r")

@@ -36,6 +36,10 @@ type Options struct {
 	size [2]int // of a terminal that cannot be asked; for tests
 }
 
+// framesPerSecond is how often it is looked whether something is to be drawn: enough for people, and half of what an
+// idle screen would cost otherwise.
+const framesPerSecond = 30
+
 // answerTime is how long a node may think about a question.
 const answerTime = 30 * time.Second
 
@@ -57,7 +61,7 @@ func Run(ctx context.Context, node Node, o Options) error {
 	pumping.Go(func() { p.run(within) })
 	m := newModel(node, realWorld(within, p), o)
 	m.openFirst(first)
-	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}
+	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
 	if o.In != nil {
 		options = append(options, tea.WithInput(o.In))
 	}
@@ -77,7 +81,8 @@ func Run(ctx context.Context, node Node, o Options) error {
 // find returns the room that was asked for by name.
 func find(ctx context.Context, node Node, name string) (r api.Room, err error) {
 	if name == "" {
-		return r, nil
+		_, err = node.Rooms(ctx) // one that has none is told of, too
+		return r, err
 	}
 	r, err = node.Room(ctx, name)
 	if errors.Is(err, api.ErrNotFound) && !strings.HasPrefix(name, "#") {
