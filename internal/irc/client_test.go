@@ -14,7 +14,7 @@ import (
 	"github.com/ergochat/irc-go/ircmsg"
 )
 
-const testPassword = "correct horse"
+const testPassword = "correct-horse"
 
 // A testServer is a Server with a fake Node, inside a bubble of synctest.
 type testServer struct {

@@ -178,7 +178,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Add(uint64(allCaps), true, "BATCH")
 	f.Add(uint64(0), false, "CAP LS 302\nJOIN :\nNICK a\nUSER a 0 * :b\nCAP REQ :sasl batch\nAUTHENTICATE PLAIN\nAUTHENTICATE "+plainOf("a@b", testPassword)+"\nCAP END\nJOIN #dev")
-	f.Add(uint64(capSASL), false, "PASS :correct horse\nAUTHENTICATE *\nCAP END\nUSER a b c d\nNICK \xff\nNICK a")
+	f.Add(uint64(capSASL), false, "PASS :correct-horse\nAUTHENTICATE *\nCAP END\nUSER a b c d\nNICK \xff\nNICK a")
 	f.Fuzz(func(t *testing.T, set uint64, registered bool, text string) {
 		node := newFake()
 		prepareAll(node)

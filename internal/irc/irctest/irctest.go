@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -112,17 +111,38 @@ type Client struct {
 	Query string // the one that shows the conversation with somebody, whose nick follows
 }
 
-// Irssi starts irssi, which logs in with SASL as alice@irssi at a port of this computer. It returns when the first room is there.
+// documented are the commands that docs/irc.md has people type in a client.
+func documented(t *testing.T, client string, port int, password string) (commands []string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/irc.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := bytes.Cut(text, []byte("\n**"+client+"**"))
+	if !ok {
+		t.Fatalf("docs/irc.md has nothing about %s", client)
+	}
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "    ")
+		if !ok && commands != nil {
+			break
+		} else if ok {
+			commands = append(commands, strings.NewReplacer("PASSWORD", password, "6667", fmt.Sprint(port), "\n", "").Replace(command))
+		}
+	}
+	return commands
+}
+
+// Irssi starts irssi, which logs in with SASL at a port of this computer, as docs/irc.md says. It returns when the first room is there. The
+// password has no spaces.
 func Irssi(t *testing.T, port int, password string) *Client {
 	t.Helper()
 	home := t.TempDir()
-	config := fmt.Sprintf(`servers = ( { address = "127.0.0.1"; chatnet = "tenon"; port = "%d"; autoconnect = "yes"; } );
-chatnets = { tenon = { type = "IRC"; sasl_mechanism = "PLAIN"; sasl_username = "alice@irssi"; sasl_password = "%s"; }; };
-`, port, password)
-	if err := os.WriteFile(filepath.Join(home, "config"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+	s := onScreen(t, home, "irssi", "--home="+home, "--noconnect")
+	s.Wait("[(status)]")
+	for _, command := range documented(t, "irssi", port, password) {
+		s.Enter(command)
 	}
-	s := onScreen(t, home, "irssi", "--home="+home)
 	s.Wait("[Act: 2")
 	c := &Client{s, "/window 2", "/query "}
 	c.Enter(c.Room)
@@ -133,10 +153,11 @@ chatnets = { tenon = { type = "IRC"; sasl_mechanism = "PLAIN"; sasl_username = "
 func WeeChat(t *testing.T, port int, password string) *Client {
 	t.Helper()
 	home := t.TempDir()
-	s := onScreen(t, home, "weechat", "-d", home,
-		"-r", fmt.Sprintf("/server add tenon 127.0.0.1/%d -notls -sasl_mechanism=plain -sasl_username=alice@weechat", port),
-		"-r", "/set irc.server.tenon.sasl_password "+password,
-		"-r", "/connect tenon")
+	args := []string{"-d", home}
+	for _, command := range documented(t, "WeeChat", port, password) {
+		args = append(args, "-r", command)
+	}
+	s := onScreen(t, home, "weechat", args...)
 	s.Wait("2.  #")
 	c := &Client{s, "/buffer 2", "/query "}
 	c.Enter(c.Room)
