@@ -100,7 +100,8 @@ func (f *fake) addLocked(r *fakeRoom, who string, m api.RoomMessage) api.RoomMes
 	if m.Time.IsZero() {
 		m.Time = time.Now().Add(time.Duration(f.ids) * time.Millisecond)
 	}
-	r.messages = append(r.messages, m)
+	i, _ := slices.BinarySearchFunc(r.messages, m.Time, func(a api.RoomMessage, at time.Time) int { return cmp.Or(a.Time.Compare(at), -1) })
+	r.messages = slices.Insert(r.messages, i, m)
 	f.publish(api.RoomEvent{Type: api.RoomNewMessage, Room: r.ID, Name: r.Name, Message: &m})
 	return m
 }
@@ -296,6 +297,10 @@ func (f *fake) RoomMessages(_ context.Context, room string, q api.RoomQuery) (ap
 	}
 	limit := cmp.Or(q.Limit, 50)
 	switch {
+	case q.Arrived > 0:
+		all = slices.Clone(all)
+		slices.SortFunc(all, func(a, b api.RoomMessage) int { return cmp.Compare(a.ID, b.ID) }) // they are numbered as they come
+		all = slices.DeleteFunc(all, func(m api.RoomMessage) bool { return m.ID <= fmt.Sprintf("msg%04d", q.Arrived) })
 	case q.Before != "":
 		i := index(q.Before)
 		if i < 0 {
@@ -317,7 +322,7 @@ func (f *fake) RoomMessages(_ context.Context, room string, q api.RoomQuery) (ap
 	default:
 		all = all[max(0, len(all)-limit):]
 	}
-	return api.RoomPage{Messages: slices.Clone(all)}, nil
+	return api.RoomPage{Messages: slices.Clone(all), Last: int64(f.ids)}, nil
 }
 
 func (f *fake) RoomMessage(_ context.Context, room, message string) (api.RoomMessage, error) {

@@ -204,3 +204,34 @@ func TestLostEvents(t *testing.T) {
 		c.match()
 	})
 }
+
+// What comes late, dated before what a client has got, is played to it all the same, once.
+func TestMissedLate(t *testing.T) {
+	bubble(t, func(f *fake) { f.say(f.room("dev", "bob"), "bob", "first") }, func(s *testServer) {
+		r := s.f.rooms[0]
+		c := s.connect()
+		c.login("alice@laptop", "server-time")
+		c.match("...", "* 366 *", "*:first", "PING got-1")
+		late := func(text string) {
+			s.f.add(r, "bob", api.RoomMessage{Text: text, Late: true, Time: time.Now().Add(-time.Hour)})
+		}
+		c.say("PONG got-1")
+		late("late one")
+		c.match("*:late one", "PING got-2")
+		c.say("PONG got-2", "QUIT")
+		c.got()
+		late("late two")
+		s.f.react(r, "msg0001", "bob", "x", false)
+		for _, want := range []string{"*:late two", ""} {
+			c = s.connect()
+			c.login("alice@laptop", "server-time")
+			if lines := []string{"...", "* 366 *", want, "PING got-1"}; want != "" {
+				c.match(lines...)
+			} else {
+				c.match("...", "* 366 *", "PING got-1")
+			}
+			c.say("PONG got-1", "QUIT")
+			c.got()
+		}
+	})
+}

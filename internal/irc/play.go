@@ -3,6 +3,8 @@ package irc
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -14,32 +16,86 @@ const (
 	missed = 500 // at most, to one that was there before
 )
 
-// A received is the last message of a room that a client has got.
+// A received is what of a room a client has got.
 type received struct {
-	ID   string    `json:"id"`
-	Time time.Time `json:"time"`
+	ID      string    `json:"id"` // of the last message
+	Time    time.Time `json:"time"`
+	Arrived int64     `json:"arrived,omitempty"` // the Last of a page that was played: what comes late is among what arrives from there on
+	Late    string    `json:"late,omitempty"`    // IDs of such messages that it has got, with spaces between them
 }
+
+// maxLate is how many bytes of IDs are remembered of messages that came late.
+const maxLate = 64 * 65
 
 // play plays what was said in a room: to a client that was there before, what it has missed. Who knows CHATHISTORY asks for it.
 func (s *session) play(ctx context.Context, c *channel) error {
 	if s.caps.has(capHistory) {
 		return s.prime(ctx, c)
 	}
-	last, back := s.server.config.Seen.last(s.client, c.id)
-	limit := missed
-	if last == (received{}) {
-		limit, back = played, false // the client, or the room, is new
-	}
-	page, err := s.world.node.RoomMessages(ctx, c.id, api.RoomQuery{Limit: limit})
+	all, err := s.unseen(ctx, c.id, played)
 	if err != nil {
 		return s.lost(err)
 	}
-	all := page.Messages
-	if back {
-		all = after(all, last)
-	}
 	s.show(c, all, "")
 	return nil
+}
+
+// unseen returns what is played of a room: what the client has not got; if it, or the room, is new, the last messages.
+func (s *session) unseen(ctx context.Context, room string, fresh int) ([]api.RoomMessage, error) {
+	last, back := s.server.config.Seen.last(s.client, room)
+	limit := missed
+	switch {
+	case last != (received{}):
+	case back:
+		limit = played
+	default:
+		limit = fresh
+	}
+	page, err := s.world.node.RoomMessages(ctx, room, api.RoomQuery{Limit: max(limit, 1)})
+	if err != nil {
+		return nil, err
+	}
+	all := page.Messages
+	if n := len(all); n > 0 && limit == 0 {
+		last, all = received{ID: all[n-1].ID, Time: all[n-1].Time}, nil // it was read elsewhere
+	} else if last != (received{}) {
+		late, err := s.late(ctx, room, last)
+		if err != nil {
+			return nil, err
+		}
+		all = append(late, after(all, last)...)
+	}
+	if s.client != "" {
+		s.world.mu.Lock()
+		defer s.world.mu.Unlock()
+		g := s.got[room]
+		if g.Time.Before(last.Time) {
+			g.ID, g.Time = last.ID, last.Time
+		}
+		g.Arrived, g.Late = page.Last, ""
+		s.got[room] = g
+	}
+	return all, nil
+}
+
+// late returns what has come late since the client was here: it is dated before what the client has got.
+func (s *session) late(ctx context.Context, room string, last received) (all []api.RoomMessage, err error) {
+	for at, n := last.Arrived, 0; at > 0 && n < maxPages; n++ {
+		page, err := s.world.node.RoomMessages(ctx, room, api.RoomQuery{Arrived: at, Limit: maxHistory})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.Messages {
+			if m.Late && !m.Time.After(last.Time) && m.ID != last.ID && !slices.Contains(strings.Fields(last.Late), m.ID) {
+				all = append(all, m)
+			}
+		}
+		if len(page.Messages) < maxHistory || page.Last <= at {
+			break
+		}
+		at = page.Last
+	}
+	return all, nil
 }
 
 // after is what comes after the last one that was received.
@@ -122,27 +178,15 @@ func (s *session) playDirect(ctx context.Context) error {
 		return s.lost(err)
 	}
 	for _, r := range rooms {
-		last, back := s.server.config.Seen.last(s.client, r.ID)
-		if !r.Direct || r.Last == nil || r.Last.ID == last.ID {
+		if !r.Direct || r.Last == nil {
 			continue
 		}
-		limit := missed
-		if !back {
-			if limit = min(r.Unread, played); limit == 0 {
-				s.skip(r)
-				continue
-			}
-		}
-		page, err := s.world.node.RoomMessages(ctx, r.ID, api.RoomQuery{Limit: limit})
+		all, err := s.unseen(ctx, r.ID, min(r.Unread, played))
 		if errors.Is(err, api.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return s.lost(err)
-		}
-		all := page.Messages
-		if back {
-			all = after(all, last)
 		}
 		s.world.mu.Lock()
 		c := s.world.channels[r.ID]
@@ -152,14 +196,4 @@ func (s *session) playDirect(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// skip notes that a new client needs nothing of a conversation.
-func (s *session) skip(r api.Room) {
-	if s.client == "" {
-		return
-	}
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	s.got[r.ID] = received{r.Last.ID, r.Last.Time}
 }

@@ -18,7 +18,7 @@ func TestJoin(t *testing.T) {
 		c := s.connect()
 		c.login("alice@laptop", "extended-join userhost-in-names multi-prefix")
 		c.match("...", "* 376 *", ":alice!* JOIN #Café--bar aliceqaliceq alice", "* 353 alice = #Café--bar :@alice!*@* +bob!*@*", "* 366 *",
-			":alice!* JOIN #dev aliceqaliceq alice", `* 332 alice #dev :what\nit is`, "* 353 alice = #dev :@alice!*@* +bob!*@* carol!*@*", "* 366 *")
+			":alice!* JOIN #dev aliceqaliceq alice", `* 332 alice #dev :what\nit is`, "* 353 alice = #dev :@alice!*@* +bob!*@* carol!*@*", "* 366 *", "PING got-1")
 		c.say("JOIN #DEV", "JOIN #nothing", "JOIN nothing", "PART #nothing", "PART #Dev", "PART #dev", "JOIN #dev")
 		c.match("* 403 alice #nothing :*tenon room new NAME*tenon room join TICKET*", "* 403 alice nothing :*", "* 403 *", ":alice!* PART :#dev", "* 442 alice #dev :*",
 			":alice!* JOIN #dev *", "* 332 *", "* 353 *", "* 366 *")

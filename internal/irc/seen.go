@@ -151,7 +151,14 @@ func (x *Seen) save() error {
 
 // has notes what was sent to the client. It is called with the lock of the world held.
 func (s *session) has(c *channel, m *api.RoomMessage) {
-	if s.client != "" && !m.Time.Before(s.got[c.id].Time) {
-		s.got[c.id] = received{m.ID, m.Time}
+	if s.client == "" {
+		return
 	}
+	g := s.got[c.id]
+	if !m.Time.Before(g.Time) {
+		g.ID, g.Time = m.ID, m.Time
+	} else if m.Late && len(g.Late)+1+len(m.ID) <= maxLate {
+		g.Late += " " + m.ID
+	}
+	s.got[c.id] = g
 }

@@ -18,9 +18,10 @@ func TestSay(t *testing.T) {
 	}, func(s *testServer) {
 		c := s.register("alice", "")
 		echo, other := s.register("alice", "echo-message message-tags server-time"), s.register("alice@laptop", "")
+		other.say("PONG got-1")
 		c.say("PRIVMSG #dev :hello there", "NOTICE #dev :a bot", "PRIVMSG #dev :\x01ACTION waves\x01", "PRIVMSG #dev :\x02bold\x0f \x0304,12red\x03 \x04ff0000hex \x16\x1d\x1f\x11", "PRIVMSG dev")
 		c.match("* 412 *")
-		other.match(":alice!* PRIVMSG #dev :hello there", "PING got-1", ":alice!* PRIVMSG #dev :a bot", ":alice!* PRIVMSG #dev :\x01ACTION waves\x01", ":alice!* PRIVMSG #dev :bold red hex ")
+		other.match(":alice!* PRIVMSG #dev :hello there", "PING got-2", ":alice!* PRIVMSG #dev :a bot", ":alice!* PRIVMSG #dev :\x01ACTION waves\x01", ":alice!* PRIVMSG #dev :bold red hex ")
 		echo.match("@msgid=msg0001;time=* :alice!* PRIVMSG #dev :hello there", "*", "*", "*")
 		echo.say("PRIVMSG #dev :me too")
 		echo.match("@msgid=msg0005;time=* :alice!* PRIVMSG #dev :me too")
