@@ -115,3 +115,9 @@ func TestWeeChat(t *testing.T) {
 	f := populated()
 	talkTo(t, f, irctest.WeeChat(t, onLoopback(t, f), testPassword))
 }
+
+func TestHexChat(t *testing.T) {
+	t.Parallel()
+	f := populated()
+	talkTo(t, f, irctest.HexChat(t, onLoopback(t, f), testPassword, "#dev"))
+}

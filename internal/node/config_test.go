@@ -25,6 +25,7 @@ relays = ["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWx"]
 discovery = ["lan"]
 lan-only = true
 metrics = "tcp-listen:9464"
+irc = "127.0.0.1:6667"
 
 [services.db]
 address = "tcp:localhost:5432"
@@ -63,6 +64,7 @@ func TestConfigMistakes(t *testing.T) {
 		"relay-time = \"soon\"":                               "tenon.toml:1: relay-time is a time",
 		"relay-circuits = -1":                                 "tenon.toml:1: relay-circuits is a number",
 		"name = \"a b\"":                                      "tenon.toml:1: not a name",
+		"irc = \"0.0.0.0:6667\"":                              "tenon.toml:1: \"0.0.0.0:6667\" is not an address of this computer alone",
 		"metrics = \"tcp:h:1\"":                               "tenon.toml:1: tcp:h:1 does not listen",
 		"[services.db]\n":                                     "tenon.toml:1: the address of the service is missing",
 		"[services.db]\naddress=\"tpc:h:1\"":                  `tenon.toml:2: "tpc": unknown kind`,

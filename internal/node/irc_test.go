@@ -199,3 +199,8 @@ func testRealClient(t *testing.T, client func(*testing.T, int, string) *irctest.
 
 func TestIrssi(t *testing.T)   { testRealClient(t, irctest.Irssi) }
 func TestWeeChat(t *testing.T) { testRealClient(t, irctest.WeeChat) }
+func TestHexChat(t *testing.T) {
+	testRealClient(t, func(t *testing.T, port int, password string) *irctest.Client {
+		return irctest.HexChat(t, port, password, "#plans")
+	})
+}

@@ -1,11 +1,13 @@
 //go:build unix
 
-// Package irctest has real IRC clients for tests: irssi and WeeChat, each on a terminal of its own, driven by what a person types.
+// Package irctest has real IRC clients for tests: irssi and WeeChat, each on a terminal of its own, and HexChat on a
+// display, driven by what a person types.
 package irctest
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -23,8 +25,9 @@ const Patience = time.Minute
 
 // A Screen is what a program has written to its terminal.
 type Screen struct {
-	t   *testing.T
-	tty *os.File
+	t     *testing.T
+	keys  *os.File // where what is typed goes
+	enter string   // the key at the end of a line
 
 	mu   sync.Mutex // guards text
 	text bytes.Buffer
@@ -44,9 +47,9 @@ func onScreen(t *testing.T, home string, name string, args ...string) *Screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Screen{t: t, tty: tty, more: make(chan struct{}, 1)}
+	s := &Screen{t: t, keys: tty, enter: "\r", more: make(chan struct{}, 1)}
 	done := make(chan struct{})
-	go s.read(done)
+	go s.read(tty, done)
 	t.Cleanup(func() {
 		cmd.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may be over
 		cmd.Wait()                          //nolint:errcheck // it was killed
@@ -56,11 +59,11 @@ func onScreen(t *testing.T, home string, name string, args ...string) *Screen {
 	return s
 }
 
-func (s *Screen) read(done chan<- struct{}) {
+func (s *Screen) read(from io.Reader, done chan<- struct{}) {
 	defer close(done)
 	b := make([]byte, 4096)
 	for {
-		n, err := s.tty.Read(b)
+		n, err := from.Read(b)
 		s.mu.Lock()
 		s.text.Write(b[:n])
 		s.mu.Unlock()
@@ -99,7 +102,7 @@ func (s *Screen) Wait(text string) {
 // Enter types a line.
 func (s *Screen) Enter(line string) {
 	s.t.Helper()
-	if _, err := s.tty.WriteString(line + "\r"); err != nil {
+	if _, err := s.keys.WriteString(line + s.enter); err != nil {
 		s.t.Fatal(err)
 	}
 }
