@@ -31,7 +31,7 @@ func (w *world) apply(all []seen, why []api.RoomMessage) {
 		if c == nil {
 			c = &channel{id: s.room.ID, members: map[string]member{}, shown: newShown()}
 			if s.room.Last != nil && !(w.loaded && s.room.Direct) { // a conversation that somebody else has begun is news
-				c.last = s.room.Last.ID
+				c.last, c.lastTime = s.room.Last.ID, s.room.Last.Time
 			}
 			w.channels[c.id] = c
 			come = append(come, c)
@@ -58,7 +58,7 @@ func (w *world) apply(all []seen, why []api.RoomMessage) {
 }
 
 // meet takes over what a member of a room is.
-func (w *world) meet(m *api.RoomMember) *person {
+func (w *world) meet(m *api.RoomMember) {
 	p := w.people[m.ID]
 	if m.Me {
 		p = w.me
@@ -71,7 +71,6 @@ func (w *world) meet(m *api.RoomMember) *person {
 	}
 	p.forked = m.Forked
 	if !p.me {
-		p.name = neutral.Line(m.Name)
 		w.setOnline(p, m.Online)
 	}
 	p.known = p.me
@@ -87,7 +86,9 @@ func (w *world) meet(m *api.RoomMember) *person {
 	if p.peer == "" {
 		p.peer = m.ID
 	}
-	return p
+	if name := neutral.Line(m.Name); p.known || name+p.mark() != p.name { // who has a mark in one room keeps it in others
+		p.name = name
+	}
 }
 
 // applyPeers takes over which peers there are.
@@ -126,7 +127,7 @@ func (w *world) setRoom(c *channel, r api.Room, why []api.RoomMessage) {
 	if was.ID == "" || was.Topic == c.room.Topic || r.Direct {
 		return
 	}
-	m := &msg{cmd: "TOPIC", params: []string{c.name, c.topic()}, from: w.who(why, "topic", "", c)}
+	m := &msg{cmd: "TOPIC", params: []string{c.name, c.topic()}, from: w.who(why, "topic", nil, c)}
 	w.tellChannel(c, m)
 }
 
@@ -173,12 +174,12 @@ func (w *world) tellMode(c *channel, was, is member, why []api.RoomMessage) {
 	if mode := is.mode(); mode != "" {
 		change, nicks = change+"+"+mode, append(nicks, is.nick)
 	}
-	w.tellChannel(c, &msg{cmd: "MODE", from: w.who(why, "role", is.name, c), params: append([]string{c.name, change}, nicks...)})
+	w.tellChannel(c, &msg{cmd: "MODE", from: w.who(why, "role", is.person, c), params: append([]string{c.name, change}, nicks...)})
 }
 
 // tellGone tells that somebody is not in a room any more.
 func (w *world) tellGone(c *channel, m member, why []api.RoomMessage) {
-	if by := w.who(why, "remove", m.name, c); by != nil {
+	if by := w.who(why, "remove", m.person, c); by != nil {
 		w.tellChannel(c, &msg{cmd: "KICK", from: by, params: []string{c.name, m.nick, "removed"}})
 		return
 	}
@@ -209,10 +210,10 @@ func (w *world) drop(c *channel, why []api.RoomMessage) {
 	}
 }
 
-// who finds in the latest entries who has done something; whom is "" if it was not done to somebody.
-func (w *world) who(why []api.RoomMessage, done, whom string, c *channel) *person {
+// who finds in the latest entries who has done something; whom is nil if it was not done to somebody.
+func (w *world) who(why []api.RoomMessage, done string, whom *person, c *channel) *person {
 	for _, e := range slices.Backward(why) {
-		if e.Kind == "control" && e.Done == done && (whom == "" || neutral.Line(e.Whom) == whom) && e.Room == c.id {
+		if e.Kind == "control" && e.Done == done && (whom == nil || whom.is(neutral.Line(e.Whom))) && e.Room == c.id {
 			return w.author(&e)
 		}
 	}

@@ -52,7 +52,9 @@ func (x *shown) note(m *api.RoomMessage) (was told, known bool) {
 // deliver tells of a new message.
 func (w *world) deliver(c *channel, m *api.RoomMessage) {
 	c.shown.note(m)
-	c.last = m.ID
+	if !m.Time.Before(c.lastTime) {
+		c.last, c.lastTime = m.ID, m.Time
+	}
 	if m.Waiting || m.Deleted || m.Erased {
 		return
 	}

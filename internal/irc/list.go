@@ -102,7 +102,7 @@ func (s *session) listCmd(context.Context, []string, *ircmsg.Message) error {
 // tellOffer tells of a room that is offered. It is called with the lock of the world held.
 func (s *session) tellOffer(o api.RoomOffer) {
 	w := s.world
-	p := w.called(o.From, nil)
+	p := w.with(o.Peer)
 	if p == nil {
 		p = w.stranger(o.Peer, o.From)
 	}

@@ -93,7 +93,7 @@ func prepareAll(f *fake) {
 	f.say(d, "bob", "unread")
 	d.Unread = 1
 	f.peers = []api.Peer{{ID: peerID("bob"), Name: "bob", State: api.Direct}, {ID: peerID("dave"), Name: "dave", State: api.Direct}}
-	f.offers = []api.RoomOffer{{ID: "offer1", Name: "offered", From: "bob"}}
+	f.offers = []api.RoomOffer{{ID: "offer1", Name: "offered", From: "bob", Peer: peerID("bob")}}
 }
 
 // happens has everything happen; settle waits until it is told.

@@ -24,8 +24,12 @@ func (w *world) name() {
 	}
 	nicks := distinct(all)
 	clear(w.byNick)
-	for _, p := range w.people {
-		w.setNick(p, nicks[p.id])
+	for _, longer := range []bool{true, false} { // who gets a mark is told first, so that nobody has the nick of another one meanwhile
+		for _, p := range w.people {
+			if nick := nicks[p.id]; (len(nick) > len(p.nick)) == longer {
+				w.setNick(p, nick)
+			}
+		}
 	}
 	w.setNick(w.me, nicks[w.me.id])
 	w.nameRooms()
@@ -122,18 +126,24 @@ func (w *world) stranger(id, name string) *person {
 	return p
 }
 
-// called finds who is meant by a name that the node has used; in a room, if there are several, who is in it. It is nil if nobody is.
-func (w *world) called(name string, c *channel) *person {
+// called finds who is meant by a name that the node has used in a room. It is nil if nobody is.
+func (w *world) called(name string, c *channel) (found *person) {
 	name = neutral.Line(name)
-	if c != nil {
-		for _, m := range c.members {
-			if m.name == name {
-				return m.person
-			}
+	for _, m := range c.members {
+		if m.name == name {
+			return m.person
+		}
+		if m.is(name) {
+			found = m.person
 		}
 	}
+	return found
+}
+
+// with finds whose a device is. It is nil if nobody's is.
+func (w *world) with(peer string) *person {
 	for _, p := range w.people {
-		if p.name == name {
+		if p.peer == peer || p.id == peer {
 			return p
 		}
 	}

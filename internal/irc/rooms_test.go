@@ -98,11 +98,11 @@ func TestRoomOffered(t *testing.T) {
 		c.login("alice", "")
 		c.match("...", "* 376 *", ":bob!* INVITE alice #party", "* JOIN #dev", "...")
 		s.f.mu.Lock()
-		s.f.offers = append(s.f.offers, api.RoomOffer{ID: "offer1111", Name: "dev", From: "stranger", Peer: peerID("mallory")})
+		s.f.offers = append(s.f.offers, api.RoomOffer{ID: "offer1111", Name: "dev", From: "bob", Peer: peerID("mallory")})
 		s.f.mu.Unlock()
 		s.f.tell(api.RoomEvent{Type: api.RoomOffered})
 		// It is called like a room that is there, and must not be taken for it.
-		c.match(":stranger!* INVITE alice #dev~offe")
+		c.match(":bob~mall!* INVITE alice #dev~offe")
 		c.say("INVITE", "LIST")
 		c.match("* 336 alice :#party", "* 336 alice :#dev~offe", "* 337 *", "* 321 *", "* 322 alice #dev 2 :", "* 322 alice #dev~offe 0 :*/join #dev~offe*", "* 322 alice #party 0 :bob offers*", "* 323 *")
 		c.say("JOIN #party")

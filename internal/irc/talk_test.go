@@ -281,3 +281,20 @@ func TestConversationBegunByTheOther(t *testing.T) {
 		modern.match(":bob!* PRIVMSG alice :hello?")
 	})
 }
+
+// A node calls somebody differently from room to room if there is one who looks the same in one of them. A client has one nick for him.
+func TestNamesOfRooms(t *testing.T) {
+	bubble(t, func(f *fake) { f.room("dev", "bob"); f.room("work", "bob") }, func(s *testServer) {
+		c := s.register("alice", "message-tags draft/chathistory")
+		dev, work := s.f.rooms[0], s.f.rooms[1]
+		s.f.alter(dev, "alice", "", "", func() { dev.members[1].Name = "bob~bobq" })
+		c.match(":bob!* NICK bob~bobq")
+		s.f.alter(work, "alice", "", "", func() {})
+		s.f.alter(dev, "alice", "", "", func() {})
+		c.match()
+		s.f.tell(api.RoomEvent{Type: api.RoomTyping, Room: work.ID, Who: "bob"})
+		c.match("* :bob~bobq!* TAGMSG #work")
+		s.f.alter(work, "alice", "remove", "bobq-bobq-bobq", func() { work.drop("bob") })
+		c.match(":alice!* KICK #work bob~bobq :removed")
+	})
+}

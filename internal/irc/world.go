@@ -32,6 +32,15 @@ func (p *person) source() string { return p.nick + "!" + p.user + "@" + p.host }
 // account names the key.
 func (p *person) account() string { return head(p.id, 12) }
 
+// is tells whether the node means that person by a name. Which name somebody has may depend on the room: where two look the same
+// they have the beginning of their IDs behind them, and who is in it no more may be called by his ID.
+func (p *person) is(name string) bool {
+	return name == p.name || name+p.mark() == p.name || name == p.name+p.mark() || strings.ReplaceAll(name, "-", "") == head(p.id, 12)
+}
+
+// mark is what a node puts behind the name of somebody who looks like somebody else.
+func (p *person) mark() string { return "~" + head(p.id, 4) }
+
 // A member is a person in a channel.
 type member struct {
 	*person
@@ -61,12 +70,13 @@ func (m member) sign() string {
 
 // A channel is a room in which the user is, or a conversation of two.
 type channel struct {
-	id      string // of the room
-	room    api.Room
-	name    string            // "#name", or the nick of the other one
-	members map[string]member // by ID of the person
-	last    string            // the ID of the last message that clients were told of
-	shown   *shown            // what clients were told of messages
+	id       string // of the room
+	room     api.Room
+	name     string            // "#name", or the nick of the other one
+	members  map[string]member // by ID of the person
+	last     string            // the ID of the latest message that clients were told of
+	lastTime time.Time
+	shown    *shown // what clients were told of messages
 }
 
 // other is whom one talks to in a conversation of two; nil if he is not known.
