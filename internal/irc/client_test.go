@@ -167,7 +167,7 @@ func (s *testServer) register(user, caps string) *client {
 
 func (c *client) login(user, request string) {
 	c.t.Helper()
-	granted, ok := allCaps&(capNotify|capSASL)|0, true
+	granted, ok := capNotify|capSASL, true
 	if request != "" {
 		granted, ok = granted.applied(request)
 	}
