@@ -77,20 +77,21 @@ func (s *session) wakeUp() {
 	}
 }
 
-// enterNew joins the rooms that have come, and plays the conversations of a client that has just registered.
+// enterNew joins one of the rooms that have come, and has itself called again while there are more; at the end it plays the
+// conversations of a client that has just registered.
 func (s *session) enterNew(ctx context.Context) error {
 	s.world.mu.Lock()
-	all := s.entering
-	s.entering = nil
-	slices.SortFunc(all, func(a, b *channel) int { return strings.Compare(fold(a.name), fold(b.name)) })
+	slices.SortFunc(s.entering, func(a, b *channel) int { return strings.Compare(fold(a.name), fold(b.name)) })
+	if len(s.entering) > 0 {
+		c := s.entering[0]
+		s.entering = s.entering[1:]
+		s.wakeUp()
+		s.world.mu.Unlock()
+		return s.enter(ctx, c)
+	}
 	greeting := s.greeting
 	s.greeting = false
 	s.world.mu.Unlock()
-	for _, c := range all {
-		if err := s.enter(ctx, c); err != nil {
-			return err
-		}
-	}
 	if greeting {
 		return s.playDirect(ctx)
 	}
@@ -109,8 +110,7 @@ func (s *session) enter(ctx context.Context, c *channel) error {
 	lines := s.welcomeTo(c)
 	room := c.room
 	w.mu.Unlock()
-	s.reply(lines[0])
-	for _, l := range lines[1:] {
+	for _, l := range lines {
 		s.reply(l)
 	}
 	if s.caps.has(capReadMarker) {

@@ -16,7 +16,7 @@ import (
 // askLocked asks a client that has a name for a sign that it has got what was sent: a PING, as soju does it. It is called with the
 // lock of the world held.
 func (s *session) askLocked() {
-	if s.busy || s.asking || s.client == "" || maps.Equal(s.got, s.asked) {
+	if s.busy || s.asking || s.client == "" || len(s.entering) > 0 || s.greeting || maps.Equal(s.got, s.asked) {
 		return
 	}
 	s.pings++
