@@ -222,6 +222,7 @@ func TestMissedLate(t *testing.T) {
 		c.got()
 		late("late two")
 		s.f.react(r, "msg0001", "bob", "x", false)
+		synctest.Wait()
 		for _, want := range []string{"*:late two", ""} {
 			c = s.connect()
 			c.login("alice@laptop", "server-time")
