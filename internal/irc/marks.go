@@ -68,7 +68,7 @@ func (s *session) tellRead(c *channel, at time.Time) {
 		return
 	}
 	s.marks[c.id] = stamp(at)
-	s.tell(&msg{cmd: "MARKREAD", params: []string{c.name, stamp(at)}})
+	s.tellMessage(c.id+stamp(at), &msg{cmd: "MARKREAD", params: []string{c.name, stamp(at)}})
 }
 
 // markreadCmd is MARKREAD (https://ircv3.net/specs/extensions/read-marker).
@@ -106,6 +106,7 @@ func (s *session) markreadCmd(ctx context.Context, p []string, _ *ircmsg.Message
 	}
 	s.world.mu.Lock()
 	s.marks[c.id] = stamp(at)
+	s.sent.add(c.id + stamp(at)) // what the node has told of it meanwhile is the same
 	s.world.mu.Unlock()
 	s.reply(&msg{cmd: "MARKREAD", params: []string{oneWord(p[0]), stamp(at)}})
 	return nil
