@@ -109,14 +109,14 @@ func TestPatch(t *testing.T) {
 		groups int64 // that may come at most
 		nodes  int64
 	}{
-		{"nothing", func(was []byte) []byte { return was }, 0, 200},
-		{"a byte", func(was []byte) []byte { was[300*group+9] ^= 1; return was }, 1, 200},
-		{"16 groups, not at the border of any", func(was []byte) []byte { clear(was[100*group+700:][:16*group]); return was }, 17, 200},
 		{"at both ends", func(was []byte) []byte { was[0] ^= 1; was[len(was)-1] ^= 1; return was }, 2, 200},
 		{"it was shorter", func(was []byte) []byte { return was[:400*group+17] }, 140, 250},
 		{"it was longer", func(was []byte) []byte { return append(was, was[:90*group]...) }, 1, 300},
+		{"nothing", func(was []byte) []byte { return was }, 0, 200},
+		{"a byte", func(was []byte) []byte { was[300*group+9] ^= 1; return was }, 1, 200},
+		{"16 groups, not at the border of any", func(was []byte) []byte { clear(was[100*group+700:][:16*group]); return was }, 17, 200},
 		{"everything", func(was []byte) []byte { return bytes.Repeat([]byte{1}, len(was)) }, 501, 501},
-	} {
+	}[:fewer(t, 7, 3)] {
 		t.Run(test.name, func(t *testing.T) {
 			virtually(t, func(t *testing.T, w *world) {
 				a := w.share(5, 500*group+77, 40*group)

@@ -53,7 +53,7 @@ func TestOtherVersion(t *testing.T) {
 	first = append(first, 30*group)
 	second := append([]int64{7 * group}, first...)
 	end := slices.Concat(first, []int64{3, 4}) // the first blocks of the manifest differ, too: data does
-	for _, known := range []int{1, all} {
+	for _, known := range []int{1, all}[:fewer(t, 2, 1)] {
 		for name, sizes := range map[string][]int64{"more": second, "longer": end, "less": {20 * group}} {
 			for _, blocks := range []int{0, 1, all} {
 				t.Run(fmt.Sprint(known, name, blocks), func(t *testing.T) {
