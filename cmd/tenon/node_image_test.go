@@ -26,7 +26,7 @@ var nodeImage = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(filepath.Dir(tenon), nodeName)
-	args := []string{"test", "-c", "-tags", "node", "-o", path}
+	args := []string{"test", "-c", "-tags", "node", "-ldflags=-w", "-o", path}
 	if raceDetector {
 		args = append(args, "-race")
 	}
