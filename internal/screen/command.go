@@ -97,13 +97,6 @@ func split(s string) (name, args string) {
 	return strings.ToLower(s), ""
 }
 
-// isCommand tells whether a text is a command that there is.
-func isCommand(s string) bool {
-	name, _ := split(s)
-	_, ok := lookUp(name)
-	return ok && strings.HasPrefix(s, "/")
-}
-
 // command does what was typed with a slash. What is not known is an error and nothing that is said.
 func (m *model) command(t *talk, s string) tea.Cmd {
 	name, args := split(s)

@@ -90,7 +90,7 @@ func (m *model) askDelete(t *talk, e *entry) tea.Cmd {
 		said = append(said[:30], '…')
 	}
 	return m.question(what+": "+string(said)+"?", func(m *model) tea.Cmd {
-		return m.tell(func(ctx context.Context) error { return m.node.DeleteRoomMessage(ctx, t.room.ID, id) })
+		return m.tell(func(ctx context.Context) error { return m.node.DeleteRoomMessage(ctx, t.id, id) })
 	})
 }
 
@@ -123,7 +123,7 @@ func (m *model) react(t *talk, e *entry, emoji string) tea.Cmd {
 		off = off || r.Mine && r.Emoji == emoji
 	}
 	id := e.ID
-	return m.tell(func(ctx context.Context) error { return m.node.ReactInRoom(ctx, t.room.ID, id, emoji, off) })
+	return m.tell(func(ctx context.Context) error { return m.node.ReactInRoom(ctx, t.id, id, emoji, off) })
 }
 
 func runPin(m *model, t *talk, _ string) tea.Cmd {

@@ -231,7 +231,7 @@ func (m *model) write(t *talk, s string) tea.Cmd {
 	}
 	t.told = now
 	return m.ask(func(ctx context.Context) answer {
-		_ = m.node.TypingInRoom(ctx, t.room.ID) // nobody misses it
+		_ = m.node.TypingInRoom(ctx, t.id) // nobody misses it
 		return func(*model) tea.Cmd { return nil }
 	})
 }

@@ -13,6 +13,7 @@ import (
 const (
 	pageSize   = 100 // entries of a page
 	syncSize   = 200 // of the last page, when it is looked at again
+	maxPage    = 500 // that a node gives at once
 	manyUnread = 50  // with more, a room is opened where they begin
 )
 
@@ -26,29 +27,33 @@ func (m *model) renewAll() tea.Cmd {
 
 // list asks for the rooms.
 func (m *model) list() tea.Cmd {
-	return m.renew(&m.listing, func(ctx context.Context) answer {
-		rooms, err := m.node.Rooms(ctx)
-		return func(m *model) tea.Cmd {
-			if err != nil {
-				return m.fail(err)
+	return m.renew(&m.listing, func() func(context.Context) answer {
+		return func(ctx context.Context) answer {
+			rooms, err := m.node.Rooms(ctx)
+			return func(m *model) tea.Cmd {
+				if err != nil {
+					return m.fail(err)
+				}
+				m.arrange(rooms)
+				if m.open.room.ID == "" {
+					return m.openSome()
+				}
+				return nil
 			}
-			m.arrange(rooms)
-			if m.open.room.ID == "" {
-				return m.openSome()
-			}
-			return nil
 		}
 	})
 }
 
 func (m *model) listOffers() tea.Cmd {
-	return m.renew(&m.offering, func(ctx context.Context) answer {
-		offers, err := m.node.RoomOffers(ctx)
-		return func(m *model) tea.Cmd {
-			if err == nil {
-				m.offers = offers
+	return m.renew(&m.offering, func() func(context.Context) answer {
+		return func(ctx context.Context) answer {
+			offers, err := m.node.RoomOffers(ctx)
+			return func(m *model) tea.Cmd {
+				if err == nil {
+					m.offers = offers
+				}
+				return nil
 			}
-			return nil
 		}
 	})
 }
@@ -99,18 +104,19 @@ func (m *model) arrange(rooms []api.Room) {
 
 // describe asks what a room is, and who is in it.
 func (m *model) describe(t *talk) tea.Cmd {
-	id := t.room.ID
-	return m.renew(&t.describing, func(ctx context.Context) answer {
-		r, err := m.node.Room(ctx, id)
-		members, failed := m.node.RoomMembers(ctx, id)
-		return func(m *model) tea.Cmd {
-			if err == nil {
-				t.room = r
+	return m.renew(&t.describing, func() func(context.Context) answer {
+		return func(ctx context.Context) answer {
+			r, err := m.node.Room(ctx, t.id)
+			members, failed := m.node.RoomMembers(ctx, t.id)
+			return func(m *model) tea.Cmd {
+				if err == nil {
+					t.room = r
+				}
+				if failed == nil {
+					t.members = members
+				}
+				return nil
 			}
-			if failed == nil {
-				t.members = members
-			}
-			return nil
 		}
 	})
 }
@@ -241,19 +247,21 @@ func (m *model) synchronize(t *talk) tea.Cmd {
 	if !t.loaded {
 		return nil
 	}
-	id, size := t.room.ID, syncSize
-	if t.stale {
-		size = min(max(len(t.entries), syncSize), 500)
-	}
-	return m.renew(&t.syncing, func(ctx context.Context) answer {
-		p, err := m.node.RoomMessages(ctx, id, api.RoomQuery{Limit: size})
-		return func(m *model) tea.Cmd {
-			if err != nil {
-				return m.fail(err)
+	return m.renew(&t.syncing, func() func(context.Context) answer {
+		size := syncSize
+		if t.stale {
+			size = min(max(len(t.entries), syncSize), maxPage)
+		}
+		return func(ctx context.Context) answer {
+			p, err := m.node.RoomMessages(ctx, t.id, api.RoomQuery{Limit: size})
+			return func(m *model) tea.Cmd {
+				if err != nil {
+					return m.fail(err)
+				}
+				t.stale = false
+				t.sync(p)
+				return nil
 			}
-			t.stale = false
-			t.sync(p)
-			return nil
 		}
 	})
 }
@@ -261,14 +269,17 @@ func (m *model) synchronize(t *talk) tea.Cmd {
 // markRead tells the node how far the user has read.
 func (m *model) markRead(t *talk, id string) tea.Cmd {
 	t.read = id
-	return m.renew(&t.reading, func(ctx context.Context) answer {
-		err := m.node.ReadRoom(ctx, t.room.ID, t.read)
-		return func(m *model) tea.Cmd {
-			if err != nil {
-				t.read = ""
-				return nil
+	return m.renew(&t.reading, func() func(context.Context) answer {
+		id := t.read
+		return func(ctx context.Context) answer {
+			err := m.node.ReadRoom(ctx, t.id, id)
+			return func(m *model) tea.Cmd {
+				if err != nil {
+					t.read = ""
+					return nil
+				}
+				return m.list()
 			}
-			return m.list()
 		}
 	})
 }

@@ -46,8 +46,10 @@ type model struct {
 
 // A world is what the model has from outside.
 type world struct {
-	ask   func(func(context.Context) answer) tea.Cmd // has the answer of a question given to Update
-	after func(time.Duration, answer) tea.Cmd        // gives an answer later
+	// ask has the answer of a question given to Update. The question is asked beside the model: it has values, and
+	// reads nothing that may change.
+	ask   func(func(context.Context) answer) tea.Cmd
+	after func(time.Duration, answer) tea.Cmd // gives an answer later
 	now   func() time.Time
 	next  tea.Cmd // waits for what happens
 }
@@ -106,12 +108,14 @@ type renewal struct{ asking, again bool }
 // pause is the time between two questions for the same thing.
 const pause = 200 * time.Millisecond
 
-func (m *model) renew(r *renewal, f func(context.Context) answer) tea.Cmd {
+// renew asks the question that makes returns, which has what is true when it is asked.
+func (m *model) renew(r *renewal, makes func() func(context.Context) answer) tea.Cmd {
 	if r.asking {
 		r.again = true
 		return nil
 	}
 	r.asking = true
+	f := makes()
 	return m.ask(func(ctx context.Context) answer {
 		done := f(ctx)
 		return func(m *model) tea.Cmd {
@@ -119,7 +123,7 @@ func (m *model) renew(r *renewal, f func(context.Context) answer) tea.Cmd {
 				r.asking = false
 				if r.again {
 					r.again = false
-					return m.renew(r, f)
+					return m.renew(r, makes)
 				}
 				return nil
 			}))

@@ -15,7 +15,7 @@ const maxTalks = 8
 func (m *model) talk(id string) *talk {
 	t := m.talks[id]
 	if t == nil {
-		t = &talk{input: editor{goal: -1}}
+		t = &talk{id: id, input: editor{goal: -1}}
 		t.surface = &m.surface
 		t.room.ID = id
 		m.talks[id] = t

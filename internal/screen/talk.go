@@ -8,6 +8,7 @@ import (
 
 // A talk is a room as it is shown. It is kept while the screen shows others, with what was typed and not sent.
 type talk struct {
+	id      string // of the room; it never changes
 	room    api.Room
 	members []api.RoomMember
 	window
@@ -70,14 +71,6 @@ func (t *talk) sync(p api.RoomPage) {
 			t.late = append(t.late, e.ID)
 		}
 	}
-}
-
-// last returns the last entry that is here; nil if there is none.
-func (t *talk) last() *entry {
-	if len(t.entries) == 0 {
-		return nil
-	}
-	return &t.entries[len(t.entries)-1]
 }
 
 // lastSaid returns the last message of the user's, or of others.
