@@ -46,6 +46,32 @@ func TestAnIdentityIsMadeOnceAndKept(t *testing.T) {
 	}
 }
 
+// Who the user is stays when the peer has another key, and is no business of others.
+func TestAPersonIsMadeOnceAndKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tenon")
+	i := open(t, dir)
+	person, err := i.Person()
+	if err != nil || person.ID() == i.ID() {
+		t.Fatalf("%v, %v", person, err)
+	}
+	if _, err := i.Rotate(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := i.Person(); err != nil || again.ID() != person.ID() {
+		t.Errorf("%v became %v, %v", person, again, err)
+	}
+	path := filepath.Join(dir, personFile)
+	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+	if err := os.WriteFile(path, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Person(); err == nil {
+		t.Error("what is no key is one, or was replaced")
+	}
+}
+
 func TestWhatOthersCouldReadIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
 		"key":       func(dir string) error { return os.Chmod(filepath.Join(dir, keyFile), 0o640) },

@@ -3,6 +3,7 @@ package rooms
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tenon-net/tenon/internal/chat"
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -32,14 +33,40 @@ func short(who event.Identity) string {
 // else has the beginning of the ID behind it: alice~k3f9.
 type names struct {
 	r         *Rooms
-	of        map[event.Identity]string
-	taken     map[string]bool // what names look like
+	as        namesAs
 	suggested map[event.Identity]string
+
+	mu    sync.Mutex // guards what follows
+	of    map[event.Identity]string
+	taken map[string]bool // what names look like
 }
 
-// names works out those of a room's members.
+// namesAs is what names depend on: they are kept until that is different.
+type namesAs struct {
+	members *chat.Member // the first one: what a room says of its members is made anew when it changes
+	access  *peer.Access // and so is this, when the user calls a peer something else
+	learned int
+}
+
+// names returns those of a room's members; nil is no room.
 func (r *Rooms) names(i *chat.Info) *names {
-	n := &names{r: r, of: map[event.Identity]string{}, taken: map[string]bool{}}
+	if i == nil || len(i.Members) == 0 {
+		return r.makeNames(i, namesAs{})
+	}
+	r.mu.Lock()
+	as, n := namesAs{&i.Members[0], r.Host.Access(), r.learned}, r.namings[i.ID]
+	r.mu.Unlock()
+	if n == nil || n.as != as {
+		n = r.makeNames(i, as)
+		r.mu.Lock()
+		r.namings[i.ID] = n
+		r.mu.Unlock()
+	}
+	return n
+}
+
+func (r *Rooms) makeNames(i *chat.Info, as namesAs) *names {
+	n := &names{r: r, as: as, of: map[event.Identity]string{}, taken: map[string]bool{}}
 	n.take(r.me, r.Host.Self())
 	var rest []event.Identity
 	if i != nil {
@@ -56,13 +83,19 @@ func (r *Rooms) names(i *chat.Info) *names {
 		}
 	}
 	for _, who := range rest {
-		n.call(who)
+		n.find(who)
 	}
 	return n
 }
 
 // call returns what to call somebody.
 func (n *names) call(who event.Identity) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.find(who)
+}
+
+func (n *names) find(who event.Identity) string {
 	if name, ok := n.of[who]; ok {
 		return name
 	}

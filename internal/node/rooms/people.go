@@ -100,6 +100,7 @@ func each(ctx context.Context, tx *sql.Tx, query string, f func(scan func(...any
 func (r *Rooms) own(who event.Identity, device peer.ID) {
 	r.devices[who] = append(r.devices[who], device)
 	r.owners[device] = append(r.owners[device], who)
+	r.learned++
 }
 
 // known notes that a device is somebody's, and returns true.
@@ -191,6 +192,7 @@ func (r *Rooms) drop(ctx context.Context, room event.ID) error {
 	r.mu.Lock()
 	delete(r.settings, room)
 	delete(r.mentions, room)
+	delete(r.namings, room)
 	r.mu.Unlock()
 	return r.db.Update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM rooms_settings WHERE room = ?`, room[:])
@@ -217,6 +219,7 @@ func (r *Rooms) Succeed(old, now peer.ID) bool {
 	defer r.mu.Unlock()
 	if len(r.heirs) < maxHeirs {
 		r.heirs[old] = now
+		r.learned++
 	}
 	return true
 }

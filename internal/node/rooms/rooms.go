@@ -69,6 +69,8 @@ type Rooms struct {
 	settings map[event.ID]setting
 	mentions map[event.ID]mentioned
 	heirs    map[peer.ID]peer.ID
+	learned  int // how often something was noted of people
+	namings  map[event.ID]*names
 	places   map[peer.ID][]string // where others were reached
 }
 
@@ -76,7 +78,7 @@ type Rooms struct {
 func New(ctx context.Context, c Config) (*Rooms, error) {
 	r := &Rooms{Config: c, me: event.Identity(c.Identity.ID().Bytes()), changed: make(chan struct{}),
 		owners: map[peer.ID][]event.Identity{}, devices: map[event.Identity][]peer.ID{},
-		settings: map[event.ID]setting{}, mentions: map[event.ID]mentioned{}, heirs: map[peer.ID]peer.ID{}, places: map[peer.ID][]string{}}
+		settings: map[event.ID]setting{}, mentions: map[event.ID]mentioned{}, heirs: map[peer.ID]peer.ID{}, namings: map[event.ID]*names{}, places: map[peer.ID][]string{}}
 	var err error
 	if r.db, err = store.OpenFile(ctx, c.Path, MaxSize); err != nil {
 		return nil, err
