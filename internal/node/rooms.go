@@ -54,7 +54,7 @@ func (h roomHost) Resembles(name string) bool {
 }
 
 func (h roomHost) Ticket() (addrs, via []string, err error) {
-	addrs, via, _, err = host{h.n}.Ticket()
+	addrs, via, _, err = host(h).Ticket()
 	return addrs, via, err
 }
 
