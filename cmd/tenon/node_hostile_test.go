@@ -32,7 +32,7 @@ var hostileVerbs = []string{"status", "id", "peers", "services", "services mallo
 
 // notAsked are the verbs that show nothing of what a node says, and why.
 var notAsked = map[string]string{
-	"up": "is the node; what it tells are events, as log has them", "relay": "is a node, too", "top": "is a screen of its own: TestTopIsHarmless", "chat": "is one, too: FuzzFrame of internal/screen",
+	"up": "is the node; what it tells are events, as log has them", "relay": "is a node, too", "top": "is a screen of its own: TestTopIsHarmless", "chat": "is one, too: FuzzFrame of internal/screen", "irc": "says what the node says to IRC clients, who are tried in internal/irc",
 }
 
 // fillHostile puts it wherever there is room for text.
