@@ -77,17 +77,6 @@ func harmlessLines(text string) string {
 // because the next program may print them.
 func (c *console) json(v any) error { return c.jsonBy(v, neutral.Line) }
 
-// jsonText is json for what people have written at length: line feeds and tabs in strings stay.
-func (c *console) jsonText(v any) error {
-	return c.jsonBy(v, func(s string) string {
-		lines := strings.Split(s, "\n")
-		for i, line := range lines {
-			lines[i] = neutral.Text(line)
-		}
-		return strings.Join(lines, "\n")
-	})
-}
-
 func (c *console) jsonBy(v any, harmless func(string) string) error {
 	b, err := json.Marshal(v)
 	if err == nil {

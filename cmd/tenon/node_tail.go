@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/opt"
 )
@@ -324,4 +325,15 @@ func (s *tailer) unread(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// jsonText is json for what people have written at length: line feeds and tabs in strings stay.
+func (c *console) jsonText(v any) error {
+	return c.jsonBy(v, func(s string) string {
+		lines := strings.Split(s, "\n")
+		for i, line := range lines {
+			lines[i] = neutral.Text(line)
+		}
+		return strings.Join(lines, "\n")
+	})
 }

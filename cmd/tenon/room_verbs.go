@@ -17,28 +17,6 @@ func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) comman
 	}
 }
 
-// roomWords are what tenon room does, with what follows.
-var roomWords = []struct{ word, syntax string }{
-	{"new", "NAME [--topic TEXT] [--history]"},
-	{"invite", "ROOM [PEER] [--role ROLE] [--uses N] [--expires TIME] [--qr]"},
-	{"join", "[TICKET|OFFER]"},
-	{"leave", "ROOM"},
-	{"forget", "ROOM"},
-	{"members", "ROOM"},
-	{"remove", "ROOM WHO"},
-	{"role", "ROOM WHO owner|member|reader"},
-	{"name", "ROOM NAME"},
-	{"topic", "ROOM [TEXT]"},
-	{"offers", ""},
-	{"decline", "OFFER"},
-	{"mute", "ROOM"},
-	{"unmute", "ROOM"},
-	{"vanish", "ROOM TIME|0"},
-	{"search", "ROOM WORD..."},
-	{"export", "ROOM [FILE]"},
-	{"import", "FILE"},
-}
-
 // roomFlags are those of the verbs about rooms.
 type roomFlags struct {
 	topic   string

@@ -179,13 +179,12 @@ func TestMalformed(t *testing.T) {
 // What is compared takes bounded memory, and an exchange that is never ended holds it for a while only.
 func TestExchangesAreBounded(t *testing.T) {
 	at(t, Config{}, func(p *place) {
-		message := make([]byte, 0, rbsr.MaxMessage)
 		var large rbsr.Set
 		for _, b := range blobs("b", 20000, 64) {
 			large.Add(KeyOf(IDOf(b)))
 		}
 		s := p.in("eve", "box")
-		_, message = rbsr.Begin(&large, rbsr.Key{})
+		_, message := rbsr.Begin(&large, rbsr.Key{})
 		if _, err := s.ask(frameSync, message, frameSync); err != nil {
 			t.Fatal(err)
 		}

@@ -25,8 +25,7 @@ const (
 
 // A branch is how what is new goes between the two of a session. Room.mu guards it.
 type branch struct {
-	lazy   bool                   // the other side has asked for keys in place of events,
-	calm   bool                   // and this one of it
+	lazy   bool                   // keys are told, both ways, and no events pushed
 	turn   byte                   // frameLazy or frameEager, which is to be sent; 0 = none
 	haves  []rbsr.Key             // to be told
 	at     time.Time              // when
