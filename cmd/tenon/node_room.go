@@ -59,7 +59,7 @@ func roomSyntax(word string) string {
 
 // checkRoomFlags refuses flags of tenon room that are for something else than word.
 func (c *call) checkRoomFlags(word string) error {
-	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search"}
+	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search", "off": "mailbox"}
 	for flag, is := range of {
 		if d := c.set.Lookup(flag); d != nil && d.Given() && is != word {
 			return usageError(fmt.Sprintf("--%s is for tenon room %s", flag, is), "tenon room "+is+" "+roomSyntax(is))
@@ -110,6 +110,7 @@ var roomActs = []roomAct{
 		return p.changeRoom(c, t, words[0], api.RoomChange{Muted: new(false)}, "everything that is said is told of")
 	}},
 	{"vanish", 2, 2, "tenon room vanish plans 7d", roomVanish},
+	{"mailbox", 1, 5, "tenon room mailbox plans TICKET", roomMailbox},
 	{"search", 2, -1, "tenon room search plans 'the bill' mark*", roomSearch},
 	{"export", 1, 2, "tenon room export plans plans.room", roomExport},
 	{"import", 1, 1, "tenon room import plans.room", roomImport},
@@ -362,6 +363,40 @@ func roomVanish(p *program, c *call, t *talk, words []string) error {
 	return p.changeRoom(c, t, words[0], api.RoomChange{Vanish: new(api.Duration(after))}, told)
 }
 
+// roomMailbox names the mailboxes of a room, or shows them.
+func roomMailbox(p *program, c *call, t *talk, words []string) error {
+	switch names := words[1:]; {
+	case c.peer.room.off && len(names) > 0:
+		return usageError("--off goes with no mailbox", "tenon room mailbox "+words[0]+" --off")
+	case c.peer.room.off:
+		return p.changeRoom(c, t, words[0], api.RoomChange{Mailboxes: &[]string{}}, "nobody keeps what is said for those who are away")
+	case len(names) > 0:
+		return p.changeRoom(c, t, words[0], api.RoomChange{Mailboxes: &names}, "what is said is kept there from now on, sealed, for those who are away")
+	}
+	r, err := t.Room(p.ctx, words[0])
+	if err != nil {
+		return err
+	}
+	return list(p, r.Mailboxes, "the room has no mailbox: tenon room mailbox "+words[0]+" TICKET names one; tenon relay --mailbox runs one",
+		[]string{"MAILBOX", "STATE"}, func(m api.RoomMailbox) []string { return []string{cmp.Or(m.Name, m.Peer), mailboxState(m)} })
+}
+
+func mailboxState(m api.RoomMailbox) string {
+	var all []string
+	switch {
+	case m.Error != "":
+		all = append(all, m.Error)
+	case m.Synced.IsZero():
+		all = append(all, "not reached yet")
+	default:
+		all = append(all, "has all that was said, as of "+m.Synced.Local().Format(time.TimeOnly))
+	}
+	if m.Missing > 0 {
+		all = append(all, fmt.Sprintf("%d events wait for others that it does not give", m.Missing))
+	}
+	return strings.Join(all, "; ")
+}
+
 func roomSearch(p *program, c *call, t *talk, words []string) error {
 	q := api.RoomQuery{Search: strings.Join(words[1:], " "), From: c.peer.room.from, Limit: 100}
 	page, err := t.RoomMessages(p.ctx, words[0], q)
@@ -414,6 +449,7 @@ var roomWords = []struct{ word, syntax string }{
 	{"mute", "ROOM"},
 	{"unmute", "ROOM"},
 	{"vanish", "ROOM TIME|0"},
+	{"mailbox", "ROOM [PEER|TICKET... | --off]"},
 	{"search", "ROOM WORD..."},
 	{"export", "ROOM [FILE]"},
 	{"import", "FILE"},

@@ -11,7 +11,7 @@ import (
 // roomCommands are the verbs by which people talk.
 func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
-		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|search|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
+		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
 		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input", bindSay),
 		verb("tail", "ROOM|PEER", "show what was said in a room last, and with -f what is said, over restarts of the node", bindTail),
 	}
@@ -25,6 +25,7 @@ type roomFlags struct {
 	uses    int
 	expires time.Duration
 	from    string
+	off     bool
 
 	reply string
 	edit  string
@@ -52,6 +53,8 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many may come by the ticket; otherwise any number")
 	s.Duration(&f.expires, "expires", inviteLife, -1, "the ticket is good for so long, such as 2h or 7d")
 	bindQR(c, s)
+	s.Group("tenon room mailbox")
+	s.Bool(&f.off, "off", "nobody keeps what is said for those who are away")
 	s.Group("tenon room search")
 	s.String(&f.from, "from", "WHO", "only what WHO has written")
 }

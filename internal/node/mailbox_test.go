@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // keeper returns the configuration of a node with a mailbox.
@@ -87,4 +89,79 @@ func TestMailboxForFriends(t *testing.T) {
 	if _, err := keep(t, w.presences["keeper"].Node, bob.ID(), make([]byte, 100)); !errors.Is(err, peer.ErrNoProtocol) {
 		t.Errorf("without a mailbox: %v", err)
 	}
+}
+
+// Two who are never there together talk by a mailbox that neither knows but by its ticket.
+func TestRoomMailbox(t *testing.T) {
+	w := new(world)
+	keeper := start(t, w.keeper(t, "anyone"))
+	ticket, err := keeper.Client().Ticket(within(t), api.TicketRequest{Expires: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := w.config(stateDir(t), "alice"), w.config(stateDir(t), "bob")
+	alice, bob := start(t, a), start(t, b)
+	if _, err := alice.Client().CreateRoom(within(t), api.NewRoom{Name: "letters"}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := alice.Client().InviteToRoom(within(t), "letters", api.RoomInvite{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.Client().JoinRoom(within(t), in.Ticket); err != nil {
+		t.Fatal(err)
+	}
+	roomChanges(t, alice, "letters", "bob is there", func(r api.Room) bool { return r.Members == 2 })
+	set := func(n *node.Node, names ...string) (api.Room, error) {
+		names = append([]string{}, names...) // none is not nothing
+		return n.Client().ChangeRoom(within(t), "letters", api.RoomChange{Mailboxes: &names})
+	}
+	if _, err := set(bob, ticket.Text); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("who is no owner sets mailboxes: %v", err)
+	}
+	for _, wrong := range [][]string{{"nobody"}, {"tenon1xyz"}, {ticket.Text, keeper.ID().String()}, {"a", "b", "c", "d", "e"}} {
+		if _, err := set(alice, wrong...); err == nil {
+			t.Errorf("mailboxes are %q", wrong)
+		}
+	}
+	r, err := set(alice, ticket.Text)
+	if err != nil || len(r.Mailboxes) != 1 || r.Mailboxes[0].Peer != keeper.ID().String() {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	say(t, alice, "letters", "with a mailbox")
+	hear(t, bob, "letters", "with a mailbox")
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "letters", "by letter")
+	roomChanges(t, alice, "letters", "the mailbox has it", func(r api.Room) bool { return r.Last.Delivery.State == "sent" })
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bob = start(t, b)
+	hear(t, bob, "letters", "by letter")
+	alice = start(t, a)
+	if r, err := set(alice); err != nil || len(r.Mailboxes) != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// roomChanges waits until a room is as it should be.
+func roomChanges(t *testing.T, n *node.Node, name, what string, is func(api.Room) bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	for _, err := range n.Client().RoomEvents(ctx, 0) {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		r, err := n.Client().Room(ctx, name)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if is(r) {
+			return
+		}
+	}
+	t.Fatalf("%s: the events have ended", what)
 }

@@ -64,6 +64,11 @@ func (h roomHost) Reach(id peer.ID, addrs, via []string) []string {
 	return all
 }
 
+func (h roomHost) Places(id peer.ID) []string { return h.n.knownAddrs(id) }
+
+// Learnt has nobody turn to addresses that are nearer than everybody's: it is not known from whom they are.
+func (h roomHost) Learnt(id peer.ID, addrs []string) { host(h).Learnt(peer.ID{}, id, addrs) }
+
 // openRooms opens the database of the rooms, and begins to meet in them. A node that is there for one program has
 // none.
 func (n *Node) openRooms(ctx context.Context) error {

@@ -10,7 +10,7 @@ import (
 const (
 	MaxMailboxes        = 4
 	MaxMailboxAddresses = 8
-	maxMailboxAddress   = 255 // bytes
+	MaxMailboxAddress   = 255 // bytes
 )
 
 // A Mailbox is a node that keeps for a room what is said in it, sealed.
@@ -37,7 +37,7 @@ func FormatMailboxes(all []Mailbox) ([]byte, error) {
 		}
 		b = append(append(b, m.Peer[:]...), byte(len(m.Addresses)))
 		for _, a := range m.Addresses {
-			if len(a) == 0 || len(a) > maxMailboxAddress {
+			if len(a) == 0 || len(a) > MaxMailboxAddress {
 				return nil, malformed("an address of %d bytes", len(a))
 			}
 			b = append(append(b, byte(len(a))), a...)

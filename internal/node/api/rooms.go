@@ -32,6 +32,17 @@ type Room struct {
 	Muted    bool          `json:"muted,omitempty"`    // no notifications, but of what names the user
 	Vanish   Duration      `json:"vanish,omitempty"`   // how long messages are there; 0 = for good
 	Pinned   []RoomMessage `json:"pinned,omitempty"`   // only of one room
+
+	Mailboxes []RoomMailbox `json:"mailboxes,omitempty"` // only of one room
+}
+
+// A RoomMailbox is a node that keeps what is said in a room, sealed, for those who are away.
+type RoomMailbox struct {
+	Peer    string    `json:"peer"`
+	Name    string    `json:"name,omitempty"`    // as the user calls it
+	Synced  time.Time `json:"synced,omitzero"`   // when it last had all that is here
+	Error   string    `json:"error,omitempty"`   // why not now
+	Missing int       `json:"missing,omitempty"` // events from it that wait for others, which have not come
 }
 
 // NewRoom says what a room is to be.
@@ -44,11 +55,15 @@ type NewRoom struct {
 
 // RoomChange says what is to be different; nil = nothing about that.
 type RoomChange struct {
-	Name     *string   `json:"name,omitempty"`
-	Topic    *string   `json:"topic,omitempty"`
-	Vanish   *Duration `json:"vanish,omitempty"`
-	Receipts *bool     `json:"receipts,omitempty"` // the user's own, as Muted
-	Muted    *bool     `json:"muted,omitempty"`
+	Name   *string   `json:"name,omitempty"`
+	Topic  *string   `json:"topic,omitempty"`
+	Vanish *Duration `json:"vanish,omitempty"`
+
+	// Peers, or tickets of tenon relay, that keep what is said for those who are away; none = nobody does.
+	Mailboxes *[]string `json:"mailboxes,omitempty"`
+
+	Receipts *bool `json:"receipts,omitempty"` // the user's own, as Muted
+	Muted    *bool `json:"muted,omitempty"`
 }
 
 // A RoomMember is somebody in a room.

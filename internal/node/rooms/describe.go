@@ -57,6 +57,7 @@ func (r *Rooms) describeWhole(ctx context.Context, room *chat.Room) (api.Room, e
 	if err != nil {
 		return x, explain(err)
 	}
+	x.Mailboxes = r.mailboxes(room)
 	pinned, err := room.Pinned(ctx)
 	if err == nil {
 		x.Pinned, err = r.teller(room).tell(ctx, pinned)

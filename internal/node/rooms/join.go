@@ -274,6 +274,11 @@ func (r *Rooms) changeRoom(ctx context.Context, room *chat.Room, x api.RoomChang
 			return err
 		}
 	}
+	if x.Mailboxes != nil {
+		if err := r.setMailboxes(ctx, room, *x.Mailboxes); err != nil {
+			return err
+		}
+	}
 	if x.Receipts != nil {
 		if err := room.SetReceipts(ctx, *x.Receipts); err != nil {
 			return err

@@ -216,6 +216,14 @@ func (t *teller) meta(b *event.Meta, say func(done string, whom event.Identity, 
 			return say("history", event.Identity{}, "lets who enters read what was said before")
 		}
 		return say("history", event.Identity{}, "lets nobody who enters read what was said before")
+	case event.PropertyMailboxes:
+		switch all, err := event.ParseMailboxes(b.Value); {
+		case err == nil && len(all) == 1:
+			return say("mailbox", event.Identity{}, "has a mailbox keep what is said for those who are away")
+		case err == nil && len(all) > 1:
+			return say("mailbox", event.Identity{}, "has %d mailboxes keep what is said for those who are away", len(all))
+		}
+		return say("mailbox", event.Identity{}, "has no mailbox keep what is said")
 	}
 	return say("other", event.Identity{}, "has changed what the room is")
 }

@@ -37,6 +37,11 @@ type Host interface {
 	Ticket() (addrs, via []string, err error)
 	Reach(id peer.ID, addrs, via []string) []string
 
+	// Places returns where a peer was reached before; Learnt takes note of where somebody says that one is, whom
+	// this user need not trust.
+	Places(id peer.ID) []string
+	Learnt(id peer.ID, addrs []string)
+
 	// Expect is called, without a lock held, when others may come than before.
 	Expect()
 
@@ -94,7 +99,7 @@ func New(ctx context.Context, c Config) (*Rooms, error) {
 // bounds the call.
 func (r *Rooms) Begin(ctx context.Context, network peer.Network, device *peer.Key, earlier []peer.ID) error {
 	c, err := chat.Open(ctx, chat.Config{Network: network, DB: r.db, Identity: r.Identity, Device: device, Earlier: earlier, Called: r.Host.Self,
-		Blocked: r.blocked, Heir: r.heir, Welcome: r.welcome})
+		Blocked: r.blocked, Heir: r.heir, Welcome: r.welcome, Reach: r.reachMailbox})
 	if err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
