@@ -2,6 +2,7 @@ package chat
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -68,11 +69,11 @@ func TestNewKeyOfADevice(t *testing.T) {
 // Both of a conversation may have a new key, if they hear of each other's.
 func TestNewKeysOfBoth(t *testing.T) {
 	virtually(t, func(w *world) {
-		heirs := map[peer.ID]peer.ID{}
+		var heirs sync.Map // asked while it is changed
 		heir := func(c *Config) {
 			c.Heir = func(id peer.ID) peer.ID {
-				if now, ok := heirs[id]; ok {
-					return now
+				if now, ok := heirs.Load(id); ok {
+					return now.(peer.ID)
 				}
 				return id
 			}
@@ -89,7 +90,8 @@ func TestNewKeysOfBoth(t *testing.T) {
 		}
 		bert.name = "bert anew"
 		bert.start()
-		heirs[was[0]], heirs[was[1]] = anna.node.Self(), bert.node.Self()
+		heirs.Store(was[0], anna.node.Self())
+		heirs.Store(was[1], bert.node.Self())
 		bert.hears(r, "nobody is there")
 		bert.say(r, "here I am")
 		anna.hears(r, "here I am")
