@@ -28,8 +28,8 @@ func TestPeersAreInstalled(t *testing.T) {
 	if loop == nil {
 		t.Fatal("./check does not list the programs any more")
 	}
-	for _, pair := range strings.Fields(strings.ReplaceAll(loop[1], "\\\n", " ")) {
-		name, _, _ := strings.Cut(pair, ":")
+	for line := range strings.SplitSeq(loop[1], "\\\n") {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if strings.HasPrefix(name, "/") {
 			continue // a header
 		}
