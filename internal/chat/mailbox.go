@@ -92,13 +92,9 @@ func (r *Room) prepare(ctx context.Context) time.Time {
 		r.unready, r.preparing = false, time.Time{}
 		return time.Time{}
 	}
-	if r.preparing.IsZero() {
-		r.preparing = time.Now().Add(r.patience())
-	}
-	if time.Now().Before(r.preparing) {
+	if !r.due(&r.preparing) {
 		return r.preparing
 	}
-	r.preparing = time.Time{}
 	r.epoch(ctx) //nolint:errcheck // another try follows
 	return time.Time{}
 }

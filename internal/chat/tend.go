@@ -269,13 +269,9 @@ func (r *Room) greet(ctx context.Context) time.Time {
 		r.lacking, r.owing = time.Time{}, false
 		return time.Time{}
 	}
-	if r.lacking.IsZero() {
-		r.lacking = time.Now().Add(r.patience())
-	}
-	if time.Now().Before(r.lacking) {
+	if !r.due(&r.lacking) {
 		return r.lacking
 	}
-	r.lacking = time.Time{}
 	r.shareAll(ctx) //nolint:errcheck // another try follows
 	return time.Time{}
 }
@@ -306,11 +302,19 @@ func (r *Room) opens() (until time.Time) {
 	return until
 }
 
-// patience is how long this one waits for more senior ones to do what has to be done once. It is called with
-// the turn.
-func (r *Room) patience() time.Duration {
-	before := slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
-	return time.Duration(min(before, 30)) * time.Second
+// due tells whether this one is to do now what has to be done once: the most senior does it at once, the others a
+// second later each. At is when it is this one's turn, and zero before it is known and after it has come. It is called
+// with the turn of the room.
+func (r *Room) due(at *time.Time) bool {
+	if at.IsZero() {
+		before := slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
+		*at = time.Now().Add(time.Duration(min(before, 30)) * time.Second)
+	}
+	if time.Now().Before(*at) {
+		return false
+	}
+	*at = time.Time{}
+	return true
 }
 
 // historic tells whether who enters gets the secrets of what was said before. It is called with the turn.
