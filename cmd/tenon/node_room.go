@@ -403,7 +403,7 @@ func roomSearch(p *program, c *call, t *talk, words []string) error {
 	if err != nil {
 		return err
 	}
-	shown := p.newTailer(c, t, words[0])
+	shown := p.newTailer(c, t)
 	shown.ids = true
 	for _, m := range page.Messages {
 		if err := shown.print(m); err != nil {

@@ -29,15 +29,14 @@ func runTail(p *program, c *call) error {
 		return usageError("--since and --lines cannot both be", "--since shows all from a time on, --lines so many of the last")
 	}
 	err = p.withRunning(c, func(t *talk) error {
-		r, err := t.Room(p.ctx, c.args[0])
-		if err != nil {
-			return err
-		}
 		lines := tailLines
 		if c.set.Lookup("lines").Given() {
 			lines = f.lines
 		}
-		s := p.newTailer(c, t, r.ID)
+		s := p.newTailer(c, t)
+		if err := s.enter(p.ctx, c.args[0], f.follow); err != nil {
+			return err
+		}
 		if err := s.begin(p.ctx, lines, since); err != nil || !f.follow {
 			return err
 		}
@@ -88,9 +87,46 @@ type tailer struct {
 	away    bool              // the node is not there
 }
 
-func (p *program) newTailer(c *call, t *talk, room string) *tailer {
+func (p *program) newTailer(c *call, t *talk) *tailer {
 	f := &c.peer.room
-	return &tailer{p: p, c: c, t: t, room: room, ids: f.ids, read: f.read || p.stdout.terminal() && c.name == "tail", shown: map[string]string{}}
+	return &tailer{p: p, c: c, t: t, ids: f.ids, read: f.read || p.stdout.terminal() && c.name == "tail", shown: map[string]string{}}
+}
+
+// enter finds the room. Who follows a peer with whom nobody has talked yet waits for that.
+func (s *tailer) enter(ctx context.Context, name string, follow bool) error {
+	for waits := false; ; waits = true {
+		r, err := s.t.Room(ctx, name)
+		if err == nil {
+			s.room = r.ID
+			return nil
+		}
+		if !follow || !errors.Is(err, api.ErrNotFound) || !waits && !isPeer(s.p, s.t, name) {
+			return err
+		}
+		if !waits {
+			s.p.tell(s.c, "nobody has said anything yet; waiting for it")
+		}
+		if err := s.begun(ctx, name); err != nil && !passes(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// begun returns when there is such a room, or no node any more.
+func (s *tailer) begun(ctx context.Context, name string) error {
+	for _, err := range s.t.RoomEvents(ctx, 0) {
+		if err != nil {
+			s.again(ctx)
+			return err
+		}
+		if _, err := s.t.Room(ctx, name); !errors.Is(err, api.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin shows what was said.
