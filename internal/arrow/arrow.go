@@ -80,6 +80,8 @@ var Rules = []Rule{
 	{"internal/irc/irctest", nil, "real clients for tests"},
 	{"internal/irc", []string{"internal/neutral", "internal/node/api", "transport"}, "rooms for IRC clients, of any node that tells of them"},
 	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
+	{"internal/golden", nil, "files that tests compare with"},
+	{"internal/store/storetest", nil, "what keepers have in common, for tests"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},
 	{"internal/tlsconf", []string{"address", "opt", "transport", "internal/neutral"}, "TLS options, for the families that speak TLS"},
 	{"transport", []string{"address", "opt", "internal/neutral"}, "the contracts"},
@@ -127,7 +129,7 @@ var Homes = []Home{
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
 	{"charm.land/bubbletea", []string{"cmd/tenon", "internal/screen"}, "whole screens are drawn in two places"},
-	{"flag", []string{"internal/fuzzall"}, "flags of people are bound with package opt"},
+	{"flag", []string{"internal/fuzzall", "internal/golden"}, "flags of people are bound with package opt"},
 }
 
 // A Ban names something that a package must not import, though nothing else of this

@@ -56,3 +56,29 @@ func TestDocumentsNameTestsThatThereAre(t *testing.T) {
 		t.Errorf("%d tests are named, which can't be all", found)
 	}
 }
+
+// No package has two rows in the table of docs/architecture.md, and each of our own is named there.
+func TestArchitectureNamesEachPackage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if cell, ok := strings.CutPrefix(line, "| `"); ok {
+			name, _, _ := strings.Cut(cell, "`")
+			rows[name]++
+		}
+	}
+	for name, n := range rows {
+		if n > 1 {
+			t.Errorf("%s has %d rows", name, n)
+		}
+	}
+	for _, r := range Rules {
+		last := r.Package[strings.LastIndex(r.Package, "/")+1:]
+		if last != "" && last != "*" && !strings.Contains(string(text), "`"+r.Package+"`") && !strings.Contains(string(text), "`"+last+"`") {
+			t.Errorf("%s is not named", r.Package)
+		}
+	}
+}

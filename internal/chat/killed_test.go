@@ -1,43 +1,21 @@
 package chat
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/internal/store/storetest"
 )
 
 // A child talks, and is killed in the middle, again and again. All that it has said yes to is there, and the
 // room means what it meant.
 func TestKilled(t *testing.T) {
-	if dir := os.Getenv("CHAT_TEST_DIR"); dir != "" {
-		child(dir)
-	}
-	dir, told := t.TempDir(), map[string]bool{}
-	for range 3 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "CHAT_TEST_DIR="+dir)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines, n := bufio.NewScanner(out), 0; lines.Scan(); n++ {
-			if told[lines.Text()] = true; n == 10 {
-				cmd.Process.Kill() //nolint:errcheck // the loop ends then
-			}
-		}
-		cmd.Wait() //nolint:errcheck // it was killed
-	}
+	dir, told := storetest.Killed(t, 3, child)
 	c, end := alone(dir)
 	defer end()
 	r := c.Rooms()[0]
@@ -49,7 +27,7 @@ func TestKilled(t *testing.T) {
 	for _, x := range page {
 		texts[x.Message.Text] = true
 	}
-	for text := range told {
+	for _, text := range told {
 		if !texts[text] {
 			t.Errorf("%q was told of and is not there", text)
 		}
@@ -87,7 +65,7 @@ func alone(dir string) (*Chat, func()) {
 	}
 }
 
-func child(dir string) {
+func child(dir, _ string) {
 	c, _ := alone(dir)
 	ctx := context.Background()
 	rooms := c.Rooms()

@@ -4,17 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 )
-
-var update = flag.Bool("update", false, "write testdata/vectors.txt")
 
 // vectors makes every frame of docs/protocol/link.md.
 func vectors(t *testing.T) string {
@@ -70,22 +67,6 @@ func vectors(t *testing.T) string {
 }
 
 func TestVectors(t *testing.T) {
-	const path = "testdata/vectors.txt"
-	got := "# Links: docs/protocol/link.md. A name and a frame, or a key, in hexadecimal. The keys of the peers have\n" +
-		"# as seeds the SHA-256 of \"opener\" and \"other\".\n" + vectors(t)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the vectors are\n%s, and were\n%s", got, want)
-	}
+	golden.Check(t, "testdata/vectors.txt", "# Links: docs/protocol/link.md. A name and a frame, or a key, in hexadecimal. The keys of the peers have\n"+
+		"# as seeds the SHA-256 of \"opener\" and \"other\".\n"+vectors(t))
 }

@@ -1,17 +1,13 @@
 package screen
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/node/api"
 )
-
-var update = flag.Bool("update", false, "write testdata/*.txt anew; read the difference")
 
 // Frames as they are seen, at some sizes. What colors say, the text says, too, so it is enough.
 func TestGoldenFrames(t *testing.T) {
@@ -43,21 +39,7 @@ func TestGoldenFrames(t *testing.T) {
 		r.Read, r.Unread, r.Mentions = "c1", 3, 1
 		d := sit(t, f, g.width, g.height, "lobby")
 		d.press(g.keys...)
-		got := d.frame() + "\n"
-		path := filepath.Join("testdata", g.name+".txt")
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got != string(want) {
-			t.Errorf("%s is\n%s\nnot\n%s", path, got, want)
-		}
+		golden.Check(t, "testdata/"+g.name+".txt", d.frame()+"\n")
 	}
 }
 

@@ -3,17 +3,15 @@ package share
 import (
 	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
-
-var update = flag.Bool("update", false, "write testdata/frames.txt")
 
 const framesHead = `# Frames of /tenon/share/1: docs/protocol/share.md, chapter "Wire". The share has the ID 01 and 15 zeros; its sharer has the key
 # whose seed is 01 and 31 zeros, another who takes part the one of 02 and 31 zeros. The secret is "sixteen bytes...".
@@ -89,18 +87,7 @@ func TestFrames(t *testing.T) {
 	for _, f := range frames() {
 		fmt.Fprintf(&b, "\n%s\n  %s\n", f.name, f.hex)
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != b.String() {
-		t.Errorf("%s differs; -update writes it", path)
-	}
+	golden.Check(t, path, b.String())
 }
 
 // What is in the file is read, written again as it was, and believed; or refused.

@@ -1,44 +1,23 @@
 package log
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/internal/store/storetest"
 )
 
 // A child adds batches and says each once it is there; it is killed in the middle, again and again. Every batch
 // that it has told of is there, whole, with what is searched and counted.
 func TestKilled(t *testing.T) {
-	if dir := os.Getenv("CHAT_LOG_TEST_DIR"); dir != "" {
-		child(dir)
-	}
-	dir, told := t.TempDir(), 0
-	for range 4 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "CHAT_LOG_TEST_DIR="+dir)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines, n := bufio.NewScanner(out), 0; lines.Scan(); n++ {
-			if told, err = strconv.Atoi(lines.Text()); err != nil {
-				t.Fatal(err)
-			}
-			if n == 10 {
-				cmd.Process.Kill() //nolint:errcheck // the loop ends then
-			}
-		}
-		cmd.Wait() //nolint:errcheck // it was killed
+	dir, lines := storetest.Killed(t, 4, child)
+	told, err := strconv.Atoi(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
 	}
 	l := open(t, dir) // and looks at the end whether all agrees
 	r := room(t, l, "room")
@@ -58,7 +37,7 @@ func TestKilled(t *testing.T) {
 
 const batch = 20
 
-func child(dir string) {
+func child(dir, _ string) {
 	ctx := context.Background()
 	fail := func(err error) {
 		if err != nil {

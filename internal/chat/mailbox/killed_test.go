@@ -1,44 +1,23 @@
 package mailbox
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/internal/store/storetest"
 )
 
 // A mailbox is killed in the middle of keeping, again and again. All that it has said to keep is there.
 func TestKilled(t *testing.T) {
-	if dir := os.Getenv("MAILBOX_TEST_DIR"); dir != "" {
-		child(dir)
-	}
-	dir, told := t.TempDir(), 0
-	for range 3 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "MAILBOX_TEST_DIR="+dir, "MAILBOX_TEST_FROM="+strconv.Itoa(told))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines, n := bufio.NewScanner(out), 0; lines.Scan(); n++ {
-			if told, err = strconv.Atoi(lines.Text()); err != nil {
-				t.Error(err)
-			}
-			if n == 10 {
-				cmd.Process.Kill() //nolint:errcheck // the loop ends then
-			}
-		}
-		cmd.Wait() //nolint:errcheck // it was killed
+	dir, lines := storetest.Killed(t, 3, child)
+	told, err := strconv.Atoi(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
 	}
 	if told < 30*perPut {
 		t.Fatalf("%d were told of", told)
@@ -84,12 +63,12 @@ func killed(dir string) (*Server, ID, func()) {
 	}
 }
 
-func child(dir string) {
+func child(dir, last string) {
 	s, box, _ := killed(dir)
 	var w peertest.World
 	id := w.Node("a", nil).Self()
 	b, err := s.use(box)
-	from, _ := strconv.Atoi(os.Getenv("MAILBOX_TEST_FROM")) //nolint:errcheck // it is a number
+	from, _ := strconv.Atoi(last) //nolint:errcheck // it is a number, or there is none yet
 	for n := from; err == nil; n += perPut {
 		var more [][]byte
 		for i := range perPut {

@@ -4,18 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 )
-
-var update = flag.Bool("update", false, "write testdata/frames.txt")
 
 // vectors makes testdata/frames.txt: a proof, and a frame of every kind.
 func vectors(t *testing.T) string {
@@ -62,25 +59,7 @@ func vectors(t *testing.T) string {
 	return out.String()
 }
 
-func TestVectors(t *testing.T) {
-	const file = "testdata/frames.txt"
-	got := vectors(t)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Error("the frames are not those of testdata/frames.txt; -update writes it")
-	}
-}
+func TestVectors(t *testing.T) { golden.Check(t, "testdata/frames.txt", vectors(t)) }
 
 // Whatever the content of a frame is, it is read as what it was written as, or refused.
 func FuzzContent(f *testing.F) {

@@ -6,18 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 )
-
-var update = flag.Bool("update", false, "write testdata/frames.txt")
 
 // vectors makes testdata/frames.txt: the tags of two peers, and a frame of every kind.
 func vectors(t *testing.T) string {
@@ -58,22 +55,4 @@ func vectors(t *testing.T) string {
 	return out.String()
 }
 
-func TestVectors(t *testing.T) {
-	const file = "testdata/frames.txt"
-	got := vectors(t)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Error("the frames are not those of testdata/frames.txt; -update writes it")
-	}
-}
+func TestVectors(t *testing.T) { golden.Check(t, "testdata/frames.txt", vectors(t)) }

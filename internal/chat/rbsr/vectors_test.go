@@ -3,16 +3,14 @@ package rbsr
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write testdata/vectors.txt")
+	"github.com/tenon-net/tenon/internal/golden"
+)
 
 // vectors makes testdata/vectors.txt: two exchanges, message by message, and what is refused.
 func vectors(t *testing.T) string {
@@ -73,22 +71,4 @@ func vectors(t *testing.T) string {
 	return out.String()
 }
 
-func TestVectors(t *testing.T) {
-	const file = "testdata/vectors.txt"
-	got := vectors(t)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Error("the messages are not those of testdata/vectors.txt; -update writes it")
-	}
-}
+func TestVectors(t *testing.T) { golden.Check(t, "testdata/vectors.txt", vectors(t)) }

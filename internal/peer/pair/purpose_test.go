@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/cpace"
 	"github.com/tenon-net/tenon/transport"
@@ -283,6 +284,6 @@ func givenVectors(t *testing.T) string {
 }
 
 func TestGivenVectors(t *testing.T) {
-	compare(t, "testdata/given.txt", "# Codes that are for sending: docs/protocol/pairing.md. As in vectors.txt, with other roles. What is\n"+
+	golden.Check(t, "testdata/given.txt", "# Codes that are for sending: docs/protocol/pairing.md. As in vectors.txt, with other roles. What is\n"+
 		"# given is the text \"a gift\".\n"+givenVectors(t))
 }

@@ -3,16 +3,13 @@ package pair
 import (
 	"bytes"
 	"encoding/hex"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
 )
-
-var update = flag.Bool("update", false, "write the vectors")
 
 // vectors computes all that docs/protocol/pairing.md has vectors for: what follows from
 // a key of CPace, which has vectors of its own.
@@ -70,23 +67,6 @@ func vectors(t *testing.T) string {
 }
 
 func TestVectors(t *testing.T) {
-	compare(t, "testdata/vectors.txt", "# Pairing: docs/protocol/pairing.md. Values are in hexadecimal, but for code, words and names. The keys of\n"+
+	golden.Check(t, "testdata/vectors.txt", "# Pairing: docs/protocol/pairing.md. Values are in hexadecimal, but for code, words and names. The keys of\n"+
 		"# the joiner and the offerer have the seeds 02 00... and 01 00...\n"+vectors(t))
-}
-
-// compare compares what was computed with what is on record.
-func compare(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("the vectors are\n%s, and were\n%s", got, want)
-	}
 }

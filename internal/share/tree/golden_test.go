@@ -2,14 +2,12 @@ package tree
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write testdata/proofs.txt")
+	"github.com/tenon-net/tenon/internal/golden"
+)
 
 const goldenHead = `# Trees and proofs: docs/protocol/share.md. The content of a file is the bytes 0 to 250, again and again.
 #
@@ -28,7 +26,7 @@ type goldenProof struct {
 	flip []int
 }
 
-func golden() []goldenProof {
+func goldenProofs() []goldenProof {
 	const node, group = 8 * NodeSize, 8 * Group
 	return []goldenProof{
 		{0, Run{0, 0}, 0, nil},
@@ -57,7 +55,7 @@ func TestGolden(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(goldenHead)
 	size := -1
-	for _, g := range golden() {
+	for _, g := range goldenProofs() {
 		p := pattern(g.size)
 		f := hashed(t, p)
 		if g.size != size {
@@ -66,18 +64,7 @@ func TestGolden(t *testing.T) {
 		}
 		describeProof(t, &b, f, p, g)
 	}
-	if *update {
-		if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(file) != b.String() {
-		t.Errorf("%s says something else; go test -update writes it:\n%s", path, b.String())
-	}
+	golden.Check(t, path, b.String())
 }
 
 func describeTree(b *strings.Builder, f File, p []byte) {
