@@ -15,7 +15,7 @@ import (
 // A child talks, and is killed in the middle, again and again. All that it has said yes to is there, and the
 // room means what it meant.
 func TestKilled(t *testing.T) {
-	dir, told := storetest.Killed(t, 3, child)
+	dir, told := storetest.Killed(t, 3, 10, child)
 	c, end := alone(dir)
 	defer end()
 	r := c.Rooms()[0]

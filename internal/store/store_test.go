@@ -1,19 +1,18 @@
 package store_test
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/internal/store/storetest"
 )
 
 const table = `CREATE TABLE t (n INTEGER PRIMARY KEY) STRICT`
@@ -105,31 +104,10 @@ func TestOnlyTheUserReads(t *testing.T) {
 // A child adds rows and says each number once the row is there; it is killed in the
 // middle, again and again. Every row it has told must be there.
 func TestKilled(t *testing.T) {
-	if dir := os.Getenv("STORE_TEST_DIR"); dir != "" {
-		child(dir)
-	}
-	dir := t.TempDir()
-	told := 0
-	for range 5 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "STORE_TEST_DIR="+dir)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines, n := bufio.NewScanner(out), 0; lines.Scan(); n++ {
-			if told, err = strconv.Atoi(lines.Text()); err != nil {
-				t.Fatal(err)
-			}
-			if n == 50 {
-				cmd.Process.Kill() //nolint:errcheck // the loop ends then
-			}
-		}
-		cmd.Wait() //nolint:errcheck // it was killed
+	dir, lines := storetest.Killed(t, 5, 50, child)
+	told, err := strconv.Atoi(lines[len(lines)-1])
+	if err != nil {
+		t.Fatal(err)
 	}
 	d := open(t, dir)
 	if got := count(t, d); got < told || told < 250 {
@@ -137,7 +115,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-func child(dir string) {
+func child(dir, _ string) {
 	ctx := context.Background()
 	d, err := store.Open(ctx, dir)
 	if err == nil {

@@ -14,7 +14,7 @@ import (
 // A child adds batches and says each once it is there; it is killed in the middle, again and again. Every batch
 // that it has told of is there, whole, with what is searched and counted.
 func TestKilled(t *testing.T) {
-	dir, lines := storetest.Killed(t, 4, child)
+	dir, lines := storetest.Killed(t, 4, 10, child)
 	told, err := strconv.Atoi(lines[len(lines)-1])
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 // A mailbox is killed in the middle of keeping, again and again. All that it has said to keep is there.
 func TestKilled(t *testing.T) {
-	dir, lines := storetest.Killed(t, 3, child)
+	dir, lines := storetest.Killed(t, 3, 10, child)
 	told, err := strconv.Atoi(lines[len(lines)-1])
 	if err != nil {
 		t.Fatal(err)

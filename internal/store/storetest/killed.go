@@ -10,12 +10,12 @@ import (
 
 const dirVar, lastVar = "STORETEST_DIR", "STORETEST_LAST"
 
-// Killed has a process of its own run child in a directory, and kills it after it has told of some of what it keeps, a line
-// each on standard output; that so many times, in the same directory. It returns the directory and all lines.
+// Killed has a process of its own run child in a directory, and kills it when it has told of what it keeps in more than so
+// many lines on standard output; that so many times, in the same directory. It returns the directory and all lines.
 //
 // The process is the test that calls Killed, run again. The child is given the last line that was told before, and does
 // not return; what it says on standard error is shown.
-func Killed(t *testing.T, times int, child func(dir, last string)) (dir string, told []string) {
+func Killed(t *testing.T, times, lines int, child func(dir, last string)) (dir string, told []string) {
 	t.Helper()
 	if dir := os.Getenv(dirVar); dir != "" {
 		child(dir, os.Getenv(lastVar))
@@ -34,16 +34,16 @@ func Killed(t *testing.T, times int, child func(dir, last string)) (dir string, 
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		lines, n := bufio.NewScanner(out), 0
-		for ; lines.Scan(); n++ {
-			last = lines.Text()
+		in, n := bufio.NewScanner(out), 0
+		for ; in.Scan(); n++ {
+			last = in.Text()
 			told = append(told, last)
-			if n == 10 {
+			if n == lines {
 				cmd.Process.Kill() //nolint:errcheck // the loop ends then
 			}
 		}
 		cmd.Wait() //nolint:errcheck // it was killed
-		if n <= 10 {
+		if n <= lines {
 			t.Fatalf("it has ended by itself, after %d lines", n)
 		}
 	}
