@@ -8,7 +8,6 @@ package rooms
 
 import (
 	"context"
-
 	"fmt"
 	"sync"
 
