@@ -48,10 +48,14 @@ func waitFor(ctx context.Context, o *tenon.Opener, addr, name string, interval t
 	if interval == 0 {
 		interval = defaultWaitInterval
 	}
+	var last error // of the tries that were not cut short
 	for {
 		conn, err := o.Dial(ctx, addr)
 		if err == nil {
 			return conn.Close()
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		if errors.Is(err, tenon.ErrUsage) || errors.Is(err, tenon.ErrDenied) {
 			return err
@@ -62,13 +66,13 @@ func waitFor(ctx context.Context, o *tenon.Opener, addr, name string, interval t
 			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
 				return cause
 			}
-			return transport.Mark(&tenon.Error{Op: "wait", End: name, Err: lastError(err)}, tenon.ErrTimeout)
+			return transport.Mark(&tenon.Error{Op: "wait", End: name, Err: innermost(last)}, tenon.ErrTimeout)
 		}
 	}
 }
 
-// lastError is what the last try came to.
-func lastError(err error) error {
+// innermost is what a try came to, without to which end.
+func innermost(err error) error {
 	if e := (*tenon.Error)(nil); errors.As(err, &e) {
 		return e.Err
 	}
