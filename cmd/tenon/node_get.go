@@ -151,8 +151,7 @@ func (g *getter) see(now time.Time, e api.FetchEvent) error {
 	defer func() { g.done = g.done || done }()
 	if g.p.json {
 		if e.Share != nil {
-			e.Share = new(*e.Share)
-			e.Share.Ticket = "" // a secret
+			e.Share = new(e.Share.WithoutTickets())
 		}
 		return g.p.stdout.json(e)
 	}

@@ -145,8 +145,7 @@ func (s *sender) meet(t *talk, r api.SendRequest, tell func(api.SendEvent)) erro
 // withoutTicket leaves out what is secret.
 func withoutTicket(e api.SendEvent) api.SendEvent {
 	if e.Share != nil {
-		e.Share = new(*e.Share)
-		e.Share.Ticket = ""
+		e.Share = new(e.Share.WithoutTickets())
 	}
 	if e.Given != nil {
 		e.Given = new(*e.Given)

@@ -60,6 +60,10 @@ func (c *call) shareRequest() (r api.ShareRequest, err error) {
 
 // showTicket prints the ticket of a share, for whoever is to have it.
 func (p *program) showTicket(c *call, s api.Share) error {
+	if c.peer.share.wait {
+		s.Ticket = s.Fixed
+	}
+	s.Fixed = "" // one is enough
 	if p.json {
 		return p.stdout.json(s)
 	}

@@ -135,12 +135,11 @@ func (w *shareWatch) until(ctx context.Context, t *talk, enough func(api.Share) 
 func (w *shareWatch) see(now time.Time, s api.Share) error {
 	was := w.last
 	if s.Ticket == "" {
-		s.Ticket = was.Ticket
+		s.Ticket, s.Fixed = was.Ticket, was.Fixed
 	}
 	w.last = s
 	if w.p.json {
-		s.Ticket = "" // a secret, which is told once
-		return w.p.stdout.json(s)
+		return w.p.stdout.json(s.WithoutTickets()) // which are told once
 	}
 	w.tellNotes(s.Notes)
 	if !w.ready && s.State == api.ShareReady {

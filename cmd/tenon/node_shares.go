@@ -28,7 +28,7 @@ func runShares(p *program, c *call) error {
 			return err
 		}
 		for i := range shares {
-			shares[i].Ticket = "" // a secret: sharing the same again prints it
+			shares[i] = shares[i].WithoutTickets() // sharing the same again prints them
 		}
 		err = list(p, shares, "nothing is shared: tenon share PATH",
 			[]string{"NAME", "SHARE", "STATE", "SIZE", "FILES", "FOR", "SENDS", "GETS", "PEERS"}, shareCells)

@@ -43,7 +43,8 @@ type Share struct {
 	ID     string   `json:"id"`
 	Name   string   `json:"name"`
 	Paths  []string `json:"paths,omitempty"`  // what is shared; of one that is fetched, where it goes
-	Ticket string   `json:"ticket,omitempty"` // a secret
+	Ticket string   `json:"ticket,omitempty"` // of what is shared now and whatever that becomes; a secret
+	Fixed  string   `json:"fixed,omitempty"`  // a ticket of what is shared now and nothing else; a secret. Empty until all is hashed
 	Links  []string `json:"links,omitempty"`  // for browsers; secrets, too
 
 	// Fingerprint is what browsers show of a certificate that was made for the links: the
@@ -73,6 +74,12 @@ type Share struct {
 	Peers    []SharePeer `json:"peers,omitempty"` // who takes part now
 	Path     string      `json:"path,omitempty"`  // what is being hashed
 	Banned   []ShareBan  `json:"banned,omitempty"`
+}
+
+// WithoutTickets returns the share without its tickets: whoever may know of it need not be able to fetch it.
+func (s Share) WithoutTickets() Share {
+	s.Ticket, s.Fixed = "", ""
+	return s
 }
 
 // A ShareNote is something that a person should know of a share.

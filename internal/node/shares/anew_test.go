@@ -9,6 +9,8 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/internal/share/tree"
 )
 
 // large makes a directory with a file of so many bytes that are nothing else's, and a small one.
@@ -64,7 +66,13 @@ func TestSharedAnew(t *testing.T) {
 	must(t, err)
 	target := t.TempDir()
 	must(t, bob.get(first.Ticket, target))
-	root := alice.ready(first.ID).Root
+	hashed := alice.ready(first.ID)
+	root := hashed.Root
+	for text, want := range map[string]string{first.Ticket: tree.Hash{}.String(), hashed.Ticket: tree.Hash{}.String(), hashed.Fixed: root} {
+		if ticket, err := share.ParseTicket(text); err != nil || ticket.Root.String() != want {
+			t.Errorf("the ticket is for %v, %v, and should be for %v", ticket.Root, err, want)
+		}
+	}
 
 	again, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
 	must(t, err)

@@ -42,7 +42,7 @@ func (x *sharing) describe() api.Share {
 		d.Root = "" // it may be that of what was shared before
 	}
 	if d.Root != "" {
-		t.Root, d.Path = root, ""
+		d.Path = ""
 	}
 	if name := d.Name; len(name) <= 64 {
 		t.Name = name
@@ -50,6 +50,10 @@ func (x *sharing) describe() api.Share {
 	var err error
 	if t.Addresses, t.Via, t.Called, err = x.of.Host.Ticket(); err == nil {
 		d.Ticket, err = t.Encode()
+	}
+	if err == nil && d.Root != "" {
+		t.Root = root
+		d.Fixed, err = t.Encode()
 	}
 	if d.State = state; failed != nil {
 		err = failed
