@@ -88,6 +88,9 @@ func (p *program) newDropper(c *call) (*dropper, error) {
 	return d, nil
 }
 
+// farewellTime is how long the answers to the last requests may take when enough files have come.
+const farewellTime = 5 * time.Second
+
 // A dropEvent is what --json tells.
 type dropEvent struct {
 	Type        string   `json:"type"` // "link", "progress", "begun", "landed", "given up", "refused"
@@ -167,7 +170,14 @@ func (d *dropper) stop() {
 
 func (d *dropper) close(done chan<- struct{}) {
 	defer close(done)
-	d.server.Close()
+	select {
+	case <-d.drop.Over(): // whoever has sent the last file is told that it is there
+		ctx, stop := context.WithTimeout(context.Background(), farewellTime)
+		defer stop()
+		d.server.Finish(ctx)
+	default:
+		d.server.Close()
+	}
 }
 
 // rest tells what has happened and was not told yet.

@@ -4,6 +4,7 @@
 package site
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -122,6 +123,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.serving.Done()
 	s.page.ServeHTTP(w, r)
+}
+
+// Finish has nobody come any more, lets those have their answers who have asked, for as long as ctx lasts, and closes.
+func (s *Server) Finish(ctx context.Context) {
+	s.server.Shutdown(ctx) //nolint:errcheck // who is not done by then is cut
+	s.Close()
 }
 
 // Close ends it, whatever is being sent, and returns when the page is asked for nothing any more.

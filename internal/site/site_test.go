@@ -1,11 +1,13 @@
 package site
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -99,5 +101,68 @@ func TestCertificate(t *testing.T) {
 	must(t, os.Chtimes(file, time.Now(), time.Now().Add(time.Hour))) // whatever the clock of the disk is
 	if _, second := look(t, link); text != "/secret/ true" || first == second {
 		t.Errorf("%q; the certificate before: %v", text, first == second)
+	}
+}
+
+// Who has asked before the end is answered, and nobody comes after it.
+func TestFinish(t *testing.T) {
+	asked, end := make(chan struct{}), make(chan struct{})
+	s, err := Listen(Config{At: "127.0.0.1:0"}, "/secret/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-end
+		fmt.Fprint(w, "the answer")
+	}))
+	must(t, err)
+	go s.Serve()
+	t.Cleanup(s.Close)
+	link, text := s.Links()[0], make(chan string)
+	go func() {
+		resp, err := http.Get(link) //nolint:noctx // the test ends it
+		if err != nil {
+			text <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		b, _ := io.ReadAll(resp.Body)
+		text <- string(b)
+	}()
+	<-asked
+	finished := make(chan struct{})
+	go func() { defer close(finished); s.Finish(t.Context()) }()
+	for {
+		if c, err := net.Dial("tcp", s.listener.Addr().String()); err != nil {
+			break // it does not listen any more, so Finish has begun
+		} else {
+			c.Close()
+		}
+	}
+	close(end)
+	if got := <-text; got != "the answer" {
+		t.Errorf("whoever has asked gets %q", got)
+	}
+	<-finished
+}
+
+// Who takes for ever is cut when the time for it is over.
+func TestFinishIsBounded(t *testing.T) {
+	asked := make(chan struct{})
+	s, err := Listen(Config{At: "127.0.0.1:0"}, "/secret/", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	}))
+	must(t, err)
+	go s.Serve()
+	t.Cleanup(s.Close)
+	failed := make(chan error)
+	go func() {
+		_, err := http.Get(s.Links()[0]) //nolint:bodyclose,noctx // there is none
+		failed <- err
+	}()
+	<-asked
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	s.Finish(ctx)
+	if err := <-failed; err == nil {
+		t.Error("it was answered")
 	}
 }
