@@ -93,6 +93,7 @@ func setupScript(env *testscript.Env) error {
 			r.end(syscall.SIGKILL)
 		}
 	})
+	hurry(env)
 	return ownSandbox()
 }
 
