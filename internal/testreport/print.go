@@ -92,7 +92,7 @@ func (r *report) failure(p *pkg) {
 		case "":
 			fmt.Fprintf(r.out, "--- DID NOT END: %s\n", t.name)
 		default:
-			fmt.Fprintf(r.out, "--- RACE DURING: %s\n", t.name)
+			fmt.Fprintf(r.out, "--- %s DURING: %s\n", t.alarm(), t.name)
 		}
 		r.text(t.output.String())
 	}

@@ -48,6 +48,7 @@ type test struct {
 	name   string
 	result string // as in pkg
 	took   float64
+	paused bool // it waits for its turn among the parallel ones
 	output strings.Builder
 }
 
@@ -120,13 +121,15 @@ func (p *pkg) take(e event) {
 		p.order = append(p.order, t)
 	}
 	switch e.Action {
+	case "pause", "cont":
+		t.paused = e.Action == "pause"
 	case "output":
 		if !isFrame(e.Output) {
 			t.output.WriteString(e.Output)
 		}
 	case "pass", "fail", "skip":
 		t.result, t.took = e.Action, e.Elapsed
-		if e.Action == "pass" && !t.raced() {
+		if e.Action == "pass" && t.alarm() == "" {
 			t.output = strings.Builder{} // nobody will ask for it
 		}
 	}
@@ -137,13 +140,27 @@ var frame = regexp.MustCompile(`^(=== (RUN|PAUSE|CONT|NAME) |\s*--- (PASS|FAIL|S
 // isFrame tells the lines that go test puts around the output of a test.
 func isFrame(line string) bool { return frame.MatchString(line) }
 
-// raced tells whether the race detector spoke while the test ran. It may have meant
-// another one that ran at the same time.
-func (t *test) raced() bool { return strings.Contains(t.output.String(), "WARNING: DATA RACE") }
+// alarms are what the runtime says, by what it means. It says it under the name of any test that ran at that time,
+// and that may pass.
+var alarms = []struct{ name, text string }{
+	{"RACE", "WARNING: DATA RACE"},
+	{"TIMEOUT", "panic: test timed out after "},
+	{"PANIC", "\ngoroutine "}, // a dump of them
+}
+
+// alarm returns the name of what the runtime said while the test ran, or "".
+func (t *test) alarm() string {
+	for _, a := range alarms {
+		if strings.Contains(t.output.String(), a.text) {
+			return a.name
+		}
+	}
+	return ""
+}
 
 // wrong returns the tests that a person has to look at: those that failed by
 // themselves and not because a subtest did, those that had not ended when the
-// package did, and those during which the race detector spoke.
+// package did, and those during which the runtime spoke.
 func (p *pkg) wrong() []*test {
 	if p.result == "pass" || p.result == "skip" {
 		return nil
@@ -152,18 +169,19 @@ func (p *pkg) wrong() []*test {
 	for _, t := range p.order {
 		printed := t.output.Len() > 0
 		switch {
-		case t.result == "fail" && (printed || !p.failedBelow(t)),
-			t.result == "" && printed,
-			t.result != "fail" && t.raced():
+		case t.result == "fail" && (printed || !p.below(t, "fail")),
+			t.result == "" && (printed || !t.paused && !p.below(t, "")),
+			t.result != "fail" && t.alarm() != "":
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-func (p *pkg) failedBelow(t *test) bool {
+// below tells whether a subtest of a test has such a result.
+func (p *pkg) below(t *test, result string) bool {
 	for _, sub := range p.order {
-		if sub.result == "fail" && strings.HasPrefix(sub.name, t.name+"/") {
+		if sub.result == result && strings.HasPrefix(sub.name, t.name+"/") {
 			return true
 		}
 	}

@@ -87,6 +87,28 @@ func TestRaceUnderAnotherName(t *testing.T) {
 	}
 }
 
+// What the runtime says when the time is over may be under the name of a test that passes, and who did not end may
+// have printed nothing. Those that had not begun are no news.
+func TestTimeoutUnderAnotherName(t *testing.T) {
+	got := reportOf(t, stream(t,
+		event{Action: "run", Package: "p", Test: "TestAll"},
+		event{Action: "run", Package: "p", Test: "TestAll/hangs"},
+		event{Action: "pause", Package: "p", Test: "TestAll/hangs"},
+		event{Action: "run", Package: "p", Test: "TestAll/waits"},
+		event{Action: "pause", Package: "p", Test: "TestAll/waits"},
+		event{Action: "cont", Package: "p", Test: "TestAll/hangs"},
+		event{Action: "run", Package: "p", Test: "TestInnocent"},
+		event{Action: "output", Package: "p", Test: "TestInnocent", Output: "panic: test timed out after 1s\n"},
+		event{Action: "pass", Package: "p", Test: "TestInnocent"},
+		event{Action: "output", Package: "p", Output: "FAIL\tp\t1s\n"},
+		event{Action: "fail", Package: "p"}))
+	for _, want := range []string{"p 1s: TestAll/hangs, TestInnocent\n", "--- DID NOT END: TestAll/hangs\n", "--- TIMEOUT DURING: TestInnocent\npanic: test timed out after 1s\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 // A dump of all goroutines is long, and so may be a line; both are bounded, and the
 // beginning and the end are there.
 func TestLongOutput(t *testing.T) {
