@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -153,5 +154,48 @@ func converse(t *testing.T, near, far *Network, what string) {
 	}
 	if err := <-got; err != nil {
 		t.Errorf("%s: far: %v", what, err)
+	}
+}
+
+// Who aborts while something is being sent says so on the stream that there is: another one may not be had before the
+// program ends.
+func TestAbortAtEveryOperation(t *testing.T) {
+	for at := 1; at <= 100; at++ {
+		virtually(t, 3*time.Millisecond, Options{Buffer: 64 << 10}, func(p *pair) {
+			var taken *Stream
+			aborted := false
+			c := &counter{at: at, do: func() {
+				if aborted = taken != nil; aborted {
+					taken.Abort(nil) //nolint:errcheck // it returns nil
+				}
+			}}
+			p.far.stop()
+			far := New(counted{p.b, c}, Options{Buffer: 64 << 10})
+			defer far.Close() //nolint:errcheck // it returns nil
+			far.Serve("test", func(s transport.Stream) {
+				taken = s.(*Stream)
+				io.Copy(io.Discard, s) //nolint:errcheck // it is aborted
+			})
+			s, err := p.near.Open(p.t.Context(), p.b.Self(), "test")
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			begin := time.Now()
+			for range 200 {
+				if _, err = s.Write(make([]byte, 10_000)); err != nil {
+					break
+				}
+			}
+			near := s.(*Stream)
+			near.mu.Lock()
+			resumed := near.resumed
+			near.mu.Unlock()
+			if errors.Is(err, ErrReset) != aborted || resumed > 0 {
+				p.t.Errorf("at operation %d: %v after %v, with %d streams more", at, err, time.Since(begin), resumed)
+			}
+		})
+		if t.Failed() {
+			break
+		}
 	}
 }

@@ -291,9 +291,7 @@ func (s *Stream) fail(err error) {
 	s.owed = owed{abort: true}
 	s.beat.progress()
 	s.dropAll()
-	if s.writing && s.cur != nil {
-		s.lost(s.cur, err) // what is in the way there may never get through
-	}
+	s.cutWriter(func() bool { return s.writing && s.owed.abort }, err) // what is in the way may never get through
 	s.flushSoon()
 	s.listen()
 }
@@ -363,9 +361,7 @@ func (s *Stream) Close() error {
 		s.interrupt()
 		s.settleAccount()
 		s.changed.Broadcast()
-		if s.userWriting {
-			s.cutWriter(s.cur)
-		}
+		s.cutWriter(func() bool { return s.userWriting }, net.ErrClosed)
 		s.flush(false)
 	}
 	for !s.ended && !s.aborting && !s.finAcked {

@@ -213,19 +213,20 @@ func (s *Stream) control(c *carrier) (b []byte) {
 	return b
 }
 
-// cutGrace is how long a Write that is under way may take when the stream is closed.
+// cutGrace is how long a write that is under way may take when the stream is closed or aborted.
 const cutGrace = 100 * time.Millisecond
 
-// cutWriter ends a Write that does not come back, by giving its carrier up.
-func (s *Stream) cutWriter(c *carrier) {
-	if c == nil {
+// cutWriter gives the carrier up, with a reason, if it is still in the way after that time.
+func (s *Stream) cutWriter(inTheWay func() bool, why error) {
+	c := s.cur
+	if c == nil || !inTheWay() {
 		return
 	}
 	time.AfterFunc(cutGrace, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.userWriting && s.cur == c {
-			s.lost(c, net.ErrClosed)
+		if s.cur == c && inTheWay() {
+			s.lost(c, why)
 		}
 	})
 }
