@@ -85,11 +85,12 @@ type tailer struct {
 	last    string            // the last message that was shown
 	noted   string            // up to where it was noted that it was read
 	away    bool              // the node is not there
+	forked  map[string]bool   // members of whom that was told
 }
 
 func (p *program) newTailer(c *call, t *talk) *tailer {
 	f := &c.peer.room
-	return &tailer{p: p, c: c, t: t, ids: f.ids, read: f.read || p.stdout.terminal() && c.name == "tail", shown: map[string]string{}}
+	return &tailer{p: p, c: c, t: t, ids: f.ids, read: f.read || p.stdout.terminal() && c.name == "tail", shown: map[string]string{}, forked: map[string]bool{}}
 }
 
 // enter finds the room. Who follows a peer with whom nobody has talked yet waits for that.
@@ -132,6 +133,9 @@ func (s *tailer) begun(ctx context.Context, name string) error {
 // begin shows what was said.
 func (s *tailer) begin(ctx context.Context, lines int, since time.Time) error {
 	page, err := s.t.RoomMessages(ctx, s.room, api.RoomQuery{Limit: 1})
+	if err == nil {
+		err = s.forks(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -311,11 +315,13 @@ func (s *tailer) watch(ctx context.Context) error {
 		switch {
 		case e.Type == api.RoomsReady, e.Type == api.RoomsLost:
 			s.away = false
-			err = errors.Join(s.pump(ctx), s.unread(ctx))
+			err = errors.Join(s.forks(ctx), s.pump(ctx), s.unread(ctx))
 		case e.Room != s.room:
 		case e.Type == api.RoomChanged && e.Message != nil:
 			err = errors.Join(s.pump(ctx), s.printAll(ctx, []api.RoomMessage{*e.Message}))
-		case e.Type == api.RoomNewMessage, e.Type == api.RoomItself:
+		case e.Type == api.RoomItself:
+			err = errors.Join(s.forks(ctx), s.pump(ctx))
+		case e.Type == api.RoomNewMessage:
 			err = s.pump(ctx)
 		}
 		if err != nil {
@@ -337,6 +343,22 @@ func (s *tailer) pump(ctx context.Context) error {
 		}
 		s.arrived = page.Last
 	}
+}
+
+// forks tells once of each member with a device that was copied, or shows different things to different people:
+// what he says here may not be what others read.
+func (s *tailer) forks(ctx context.Context) error {
+	members, err := s.t.RoomMembers(ctx, s.room)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if m.Forked && !s.forked[m.ID] {
+			s.forked[m.ID] = true
+			s.p.tell(s.c, "%s shows different things to different people, or a device of theirs was copied", m.Name)
+		}
+	}
+	return nil
 }
 
 // maxTried is how many messages that cannot be read are looked at again.
