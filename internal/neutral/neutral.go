@@ -1,7 +1,8 @@
 // Package neutral makes text that somebody else wrote harmless before a person, a
 // terminal or a log meets it: what a peer says of itself, a name in a certificate,
 // the bytes in an error. All lines that the program prints, all errors and all
-// events go through [Line], dumps and chats through [Text].
+// events go through [Line], dumps through [Text], and what people say to each other
+// through [Prose], which has more of what their languages need. Names go through Line.
 package neutral
 
 import (
@@ -28,18 +29,24 @@ func escape(s string, but rune) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1, r < ' ' && r != '\n' && r != '\r' && r != '\t':
-			b.WriteString(`\x` + hex(s[0]))
-		case harmless(r), r == but:
+		if harmless(r) && (r != utf8.RuneError || n > 1) || r == but {
 			b.WriteString(s[:n])
-		default:
-			q := strconv.QuoteRuneToASCII(r)
-			b.WriteString(q[1 : len(q)-1])
+		} else {
+			b.WriteString(quoted(s[:n]))
 		}
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// quoted is the escape for one character.
+func quoted(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && n == 1 || r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+		return `\x` + hex(s[0])
+	}
+	q := strconv.QuoteRuneToASCII(r)
+	return q[1 : len(q)-1]
 }
 
 func clean(s string) bool {
