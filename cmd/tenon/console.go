@@ -57,8 +57,13 @@ func (c *console) linef(format string, args ...any) {
 }
 
 // line prints one line.
-func (c *console) line(text string) {
-	_ = c.put(neutral.Line(text)+"\n", false) // failed tells
+func (c *console) line(text string) { c.lineBy(text, neutral.Line) }
+
+// prose prints one line of what people have written.
+func (c *console) prose(text string) { c.lineBy(text, neutral.Prose) }
+
+func (c *console) lineBy(text string, harmless func(string) string) {
+	_ = c.put(harmless(text)+"\n", false) // failed tells
 }
 
 // text prints lines of the program's own.
@@ -80,7 +85,7 @@ func (c *console) json(v any) error { return c.jsonBy(v, neutral.Line) }
 func (c *console) jsonBy(v any, harmless func(string) string) error {
 	b, err := json.Marshal(v)
 	if err == nil {
-		c.line(string(harmlessJSON(b, harmless)))
+		c.lineBy(string(harmlessJSON(b, harmless)), harmless)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/ticket"
 	"github.com/tenon-net/tenon/opt"
@@ -202,7 +203,7 @@ func shortID(id string) string { return id[:min(len(id), 12)] }
 func shortened(text string, most int) string {
 	line, _, more := strings.Cut(text, "\n")
 	if runes := []rune(line); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+		return neutral.Cut(line, len(string(runes[:most-1]))) + "…"
 	}
 	if more {
 		return line + " …"

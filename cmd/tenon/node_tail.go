@@ -229,7 +229,7 @@ func (s *tailer) print(m api.RoomMessage) error {
 		if i > 0 {
 			line, head = "    "+line, ""
 		}
-		s.p.stdout.line(head + line)
+		s.p.stdout.prose(head + line)
 	}
 	return s.p.stdout.failed()
 }
@@ -390,7 +390,7 @@ func (c *console) jsonText(v any) error {
 	return c.jsonBy(v, func(s string) string {
 		lines := strings.Split(s, "\n")
 		for i, line := range lines {
-			lines[i] = neutral.Text(line)
+			lines[i] = neutral.Prose(line)
 		}
 		return strings.Join(lines, "\n")
 	})

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -39,5 +40,24 @@ func TestTailTellsOfForks(t *testing.T) {
 		if strings.Join(told, " ") != strings.Join(want, " ") || out.Len() > 0 {
 			t.Errorf("tenon %s tells of %q, want %q: %q %q", args, told, want, &out, &errs)
 		}
+	}
+}
+
+// What people write in their languages is printed as they wrote it, as text and in JSON; what could do harm is not.
+func TestTailPrintsProse(t *testing.T) {
+	const said, harm = "👨\u200d👩\u200d👧 می\u200cخواهم \U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "x\u200dy\u202e\x1b\U000e0067"
+	fakeNode(t, map[string]http.HandlerFunc{
+		"GET /v1/rooms/{room}":          answers(api.Room{ID: "r", Name: "plans"}),
+		"GET /v1/rooms/{room}/messages": answers(api.RoomPage{Messages: []api.RoomMessage{{ID: "m", Kind: "text", From: "anna", Text: said + harm}}}),
+		"GET /v1/rooms/{room}/members":  answers([]api.RoomMember{}),
+	})
+	_, out, errs := ran(t.Context(), "tail", "plans")
+	if !strings.HasSuffix(out, ` anna: `+said+`x\u200dy\u202e\x1b\U000e0067`+"\n") {
+		t.Errorf("%q %q", out, errs)
+	}
+	_, out, errs = ran(t.Context(), "--json", "tail", "plans")
+	var m api.RoomMessage
+	if err := json.Unmarshal([]byte(out), &m); err != nil || m.Text != said+`x\u200dy\u202e\x1b\U000e0067` {
+		t.Errorf("%v: %q %q", err, out, errs)
 	}
 }

@@ -169,7 +169,7 @@ func (w *world) tellReaction(c *channel, m *api.RoomMessage, name, emoji string,
 		if s.modern() {
 			s.tell(&msg{cmd: "TAGMSG", from: p, params: []string{s.targetOf(c, p)}, time: time.Now(), tags: map[string]string{tag: emoji, "+draft/reply": m.ID}})
 		} else if !off {
-			s.tell(&msg{cmd: "NOTICE", from: p, params: []string{s.targetOf(c, p), "reacted with " + neutral.Line(emoji) + " to “" + begins(textOf(m)) + "”"}})
+			s.tell(&msg{cmd: "NOTICE", from: p, params: []string{s.targetOf(c, p), "reacted with " + neutral.Prose(emoji) + " to “" + begins(textOf(m)) + "”"}})
 		}
 	}
 }

@@ -114,8 +114,8 @@ func (s *session) shape(m *msg) []string {
 func harmless(p string) string {
 	if inner, ok := strings.CutPrefix(p, "\x01"); ok {
 		if inner, ok := strings.CutSuffix(inner, "\x01"); ok {
-			return "\x01" + neutral.Text(inner) + "\x01"
+			return "\x01" + neutral.Prose(inner) + "\x01"
 		}
 	}
-	return neutral.Text(p)
+	return neutral.Prose(p)
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ergochat/irc-go/ircmsg"
-
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 )
@@ -53,7 +51,7 @@ func (s *session) render(c *channel, m *api.RoomMessage, how manner) []*msg {
 		text = m.Time.Local().Format(timePrefix) + text
 	}
 	if action, ok := strings.CutPrefix(text, "/me "); ok && !strings.Contains(action, "\n") {
-		return []*msg{base.with("\x01ACTION " + ircmsg.TruncateUTF8Safe(action, s.room(&base)-9) + "\x01")}
+		return []*msg{base.with("\x01ACTION " + neutral.Cut(action, s.room(&base)-9) + "\x01")}
 	}
 	return s.split(&base, text)
 }
@@ -122,10 +120,10 @@ type piece struct {
 // within a character.
 func cut(text string, size int) (all []piece) {
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		line = neutral.Text(line)
+		line = neutral.Prose(line)
 		goesOn := false
 		for len(line) > size {
-			n := len(ircmsg.TruncateUTF8Safe(line, size))
+			n := len(neutral.Cut(line, size))
 			if i := strings.LastIndexByte(line[:n], ' '); i > n/2 {
 				n = i + 1
 			}
@@ -174,7 +172,7 @@ func size(n int64) string {
 // begins is how a text begins.
 func begins(text string) string {
 	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
-	short := ircmsg.TruncateUTF8Safe(line, maxBegins)
+	short := neutral.Cut(line, maxBegins)
 	if more || short != line {
 		short += "…"
 	}

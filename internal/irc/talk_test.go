@@ -116,6 +116,19 @@ func TestLongTexts(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 		multi.got()
+		family := strings.Repeat("👨\u200d👩\u200d👧", 60) // is not taken apart where a line ends
+		s.f.say(s.f.rooms[0], "bob", family)
+		text = ""
+		for _, line := range c.got() {
+			_, said, _ := strings.Cut(line, "#dev :")
+			if text += said; !strings.HasPrefix(said, "👨") || !strings.HasSuffix(said, "👧") {
+				t.Errorf("%q", said)
+			}
+		}
+		if text != family {
+			t.Errorf("%q", text)
+		}
+		multi.got()
 		s.f.say(s.f.rooms[0], "bob", strings.TrimSpace(strings.Repeat("line\n", 2000)))
 		if lines := c.got(); len(lines) != maxLines+1 || !strings.HasSuffix(lines[maxLines], "1960 lines more: tenon tail shows them") {
 			t.Errorf("%d lines, the last %q", len(lines), lines[len(lines)-1])

@@ -30,7 +30,7 @@ const tab = "    "
 // add appends text. This is where all text becomes cells: what is not harmless is shown as an escape, so nothing
 // in a line moves a cursor or changes the direction of writing, whoever has written it.
 func (l line) add(m ansi.Method, s string, st style) line {
-	s = neutral.Line(strings.ReplaceAll(s, "\t", tab))
+	s = neutral.Prose(strings.ReplaceAll(s, "\t", tab))
 	for len(s) > 0 {
 		if s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf) {
 			l = append(l, cell{s[:1], 1, st})

@@ -20,7 +20,7 @@ import (
 func text(s string) string {
 	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
 	for i, l := range lines {
-		lines[i] = neutral.Text(l)
+		lines[i] = neutral.Prose(l)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -121,16 +121,16 @@ func (t *teller) quote(ctx context.Context, id event.ID) *api.RoomQuote {
 	if !x.Message.Deleted && !x.Waiting && !x.Erased {
 		line, _, _ := strings.Cut(strings.TrimSpace(x.Message.Text), "\n")
 		if utf8.RuneCountInString(line) > maxQuote {
-			line = string([]rune(line)[:maxQuote]) + "…"
+			line = neutral.Cut(line, len(string([]rune(line)[:maxQuote]))) + "…"
 		}
-		q.Text = neutral.Line(strings.TrimSpace(line))
+		q.Text = neutral.Prose(strings.TrimSpace(line))
 	}
 	return q
 }
 
 func (t *teller) reactions(all map[string][]event.Identity) (told []api.RoomReaction) {
 	for _, emoji := range slices.Sorted(maps.Keys(all)) {
-		x := api.RoomReaction{Emoji: neutral.Line(emoji)}
+		x := api.RoomReaction{Emoji: neutral.Prose(emoji)}
 		for _, who := range all[emoji] {
 			x.From = append(x.From, t.names.call(who))
 			x.Mine = x.Mine || who == t.r.me

@@ -205,6 +205,16 @@ func TestNamesAndTextsOfOthers(t *testing.T) {
 	if m := anna.hears(r.ID, "\\x1b[2J\nsecond\tline\\u202e\\u0085"); strings.ContainsAny(m.From, "\x1b\n") {
 		t.Errorf("it is from %q", m.From)
 	}
+	// Emoji of several parts and scripts with joiners are what they were; names are stricter.
+	for _, text := range []string{"👨\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 1\ufe0f\u20e3", "می\u200cخواهم", "क्\u200dष"} {
+		anna.says(r.ID, text)
+		if m := bert.hears(r.ID, text); m.Text != text {
+			t.Errorf("%q becomes %q", text, m.Text)
+		}
+	}
+	if _, err := anna.Create(t.Context(), api.NewRoom{Name: "👨\u200d👩"}); !errors.Is(err, transport.ErrUsage) {
+		t.Errorf("a room with a joiner in its name: %v", err)
+	}
 	for _, text := range []string{"", " \n", "\xff", strings.Repeat("x", 70_000)} {
 		if _, err := anna.Say(t.Context(), r.ID, api.RoomSay{Text: text}); !errors.Is(err, transport.ErrUsage) {
 			t.Errorf("%.10q: %v", text, err)
