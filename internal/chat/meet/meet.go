@@ -43,8 +43,9 @@ type Set interface {
 	// means that nothing can be kept any more; it ends all sessions.
 	Take(ctx context.Context, blobs []Blob) error
 
-	// Marks returns what is known of how far devices have got and came after a number, at
-	// most so many rows, each at most MaxRow bytes, and the number of the last.
+	// Marks returns what devices say of themselves, such as how far they have got, and came after a
+	// number, at most so many rows, each at most MaxRow bytes, and the number of the last. The slice
+	// is the caller's.
 	Marks(ctx context.Context, after int64, limit int) (rows [][]byte, last int64, err error)
 
 	// TakeMarks adds rows as Marks returns them, from a member. An error means that no honest

@@ -68,6 +68,7 @@ type memory struct {
 	rows   [][]byte
 	got    map[string]int64 // rows, and their numbers
 	takes  int
+	told   int // rows that came, with those that were there
 	refuse func(Blob) bool
 	full   bool // nothing can be kept
 }
@@ -128,12 +129,13 @@ func (m *memory) Marks(_ context.Context, after int64, limit int) (rows [][]byte
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	to := min(after+int64(limit), int64(len(m.rows)))
-	return m.rows[after:to], to, nil
+	return slices.Clone(m.rows[after:to]), to, nil
 }
 
 func (m *memory) TakeMarks(_ context.Context, _ peer.ID, rows [][]byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.told += len(rows)
 	for _, row := range rows {
 		if string(row) == "invalid" {
 			return errEvent
@@ -434,6 +436,31 @@ func TestMissingParents(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if !b.has(e) {
 			t.Errorf("b has %d events of 507", b.set.index.Len())
+		}
+	})
+}
+
+// Rows that both have are not told when they meet again, however many they are; what one lacks is.
+func TestKnownRows(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		w.Break(a.node, b.node)
+		for i := range 500 {
+			row := fmt.Appendf(nil, "row %d", i)
+			a.set.TakeMarks(t.Context(), peer.ID{}, [][]byte{row}) //nolint:errcheck // it returns nil
+			if i%100 != 0 {
+				b.set.TakeMarks(t.Context(), peer.ID{}, [][]byte{row}) //nolint:errcheck // it returns nil
+			}
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		a.set.told, b.set.told = 0, 0
+		w.Heal(a.node, b.node)
+		w.equal(time.Hour)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if len(b.set.rows) != 500 || b.set.told != 5 || a.set.told != 0 {
+			t.Errorf("b has %d rows and was told %d of 5, a %d", len(b.set.rows), b.set.told, a.set.told)
 		}
 	})
 }

@@ -57,7 +57,7 @@ type session struct {
 	// What write alone uses:
 
 	out     []byte
-	told    int64 // up to which number marks were told
+	told    int64 // up to which number rows were told
 	serving *want
 
 	// What room.mu guards:
@@ -67,9 +67,11 @@ type session struct {
 	notes        [][]byte
 	pushes       []Blob
 	pushBytes    int
-	behind       bool // what is new is not pushed until they are compared
-	marks        bool // there may be some to be told
-	check        bool // they are to be compared,
+	behind       bool           // what is new is not pushed until they are compared
+	greeted      bool           // the rows that are there were named
+	known        map[known]bool // what the other side has named; nil: nothing yet, and then no rows are told
+	marks        bool           // there may be rows to be told
+	check        bool           // they are to be compared,
 	checkAt      time.Time
 	more         bool // an exchange has not come to the end:
 	from         rbsr.Key
@@ -174,6 +176,8 @@ func (x *session) take(kind byte, p []byte) error {
 			return fmt.Errorf("%w: %w", errInvalid, err)
 		}
 		return nil
+	case frameKnown:
+		return x.takeKnown(p)
 	case frameNote:
 		if len(p) == 0 || len(p) > MaxNote {
 			return errWire
@@ -191,6 +195,22 @@ func (x *session) take(kind byte, p []byte) error {
 	default:
 		return nil // of a later version
 	}
+}
+
+// takeKnown takes what the other side has, once.
+func (x *session) takeKnown(p []byte) error {
+	all, err := parseKnown(p)
+	if err != nil {
+		return err
+	}
+	x.room.mu.Lock()
+	defer x.room.mu.Unlock()
+	if x.known != nil {
+		return fmt.Errorf("%w: known twice", errWire)
+	}
+	x.known = all
+	x.kick()
+	return nil
 }
 
 func (x *session) takeSync(p []byte) error {

@@ -49,6 +49,8 @@ func vectors(t *testing.T) string {
 	say("frame-have", framed(frameHave, append(binary.BigEndian.AppendUint64(nil, 1<<40), make([]byte, 32)...)...))
 	say("frame-lazy", framed(frameLazy))
 	say("frame-eager", framed(frameEager))
+	mark := knownAs([]byte("a mark"))
+	say("frame-known", framed(frameKnown, mark[:]...))
 	if got, err := parseWant(w.append(nil)); err != nil || got.number != w.number || len(got.ids) != 2 {
 		t.Errorf("a want is read as %v, %v", got, err)
 	}

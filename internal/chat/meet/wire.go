@@ -2,7 +2,9 @@ package meet
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
@@ -16,7 +18,7 @@ const Proto = "/tenon/room/1"
 const (
 	frameHello  = 1 + iota // version, tag
 	frameGone              // no room has that tag; the last frame
-	frameMarks             // how far devices have got
+	frameMarks             // rows about devices
 	frameSync              // of whose exchange, a message of it
 	frameWant              // events are asked for
 	frameEvents            // some of them
@@ -26,6 +28,7 @@ const (
 	frameHave              // keys of events that are new
 	frameLazy              // HAVE is to come in place of PUSH from now on,
 	frameEager             // or PUSH again
+	frameKnown             // of rows that are there: what MARKS need not have
 )
 
 const (
@@ -34,8 +37,8 @@ const (
 	// MaxEvent is how many bytes an event has at most.
 	MaxEvent = 68 << 10
 
-	// MaxRow is how many bytes a mark has at most, as it is sent.
-	MaxRow = 1 << 10
+	// MaxRow is how many bytes a row about a device has at most.
+	MaxRow = 2 << 10
 
 	// MaxNote is how many bytes a note has at most.
 	MaxNote = 1 << 10
@@ -46,6 +49,8 @@ const (
 	maxAsked  = 512 // events, by a WANT
 	maxWants  = 8   // that are not answered yet
 	wantedIDs = 32
+	knownSize = 8    // bytes for a row that is known
+	maxNamed  = 8192 // rows
 )
 
 // errWire: the other side has sent what nobody sends who follows the protocol.
@@ -58,6 +63,25 @@ func readFrame(r *bufio.Reader) (kind byte, content []byte, err error) {
 		}
 		return maxFrame
 	})
+}
+
+// A known is by what a row is known: the first bytes of its SHA-256.
+type known [knownSize]byte
+
+func knownAs(row []byte) known {
+	sum := sha256.Sum256(row)
+	return known(sum[:])
+}
+
+func parseKnown(p []byte) (map[known]bool, error) {
+	if len(p)%knownSize != 0 || len(p) > maxNamed*knownSize {
+		return nil, errWire
+	}
+	all := make(map[known]bool, len(p)/knownSize)
+	for k := range slices.Chunk(p, knownSize) {
+		all[known(k)] = true
+	}
+	return all, nil
 }
 
 // A want is a question for events, of us or of the other side.

@@ -16,7 +16,7 @@ const (
 	maxNeeds   = 16 << 10        // keys; with more of them messages of exchanges have to wait
 	ownWants   = maxWants - 1    // for needs; the last is for parents
 	getEvents  = 128             // that are read at once for an answer
-	marksAt    = 60              // rows of marks in a frame: they are less than 64 KiB
+	marksAt    = 30              // rows in a frame: they are less than 64 KiB
 )
 
 // write says what there is to say, until the session ends.
@@ -75,9 +75,13 @@ func (x *session) next(now time.Time) (say func() error, wait time.Duration) {
 		return x.pushing(), 0
 	case len(x.haves) > 0 && !now.Before(x.at):
 		return x.tellHaves(), 0
-	case x.marks:
+	case !x.greeted:
+		x.greeted = true
+		return x.tellKnown, 0
+	case x.marks && x.known != nil:
 		x.marks = false
-		return x.tellMarks, 0
+		known := x.known
+		return func() error { return x.tellMarks(known) }, 0
 	}
 	x.ripen(now)
 	if ids := x.needed(now); len(ids) > 0 {
@@ -191,12 +195,37 @@ func appendBlobs(b []byte, blobs []Blob) []byte {
 	return b
 }
 
-// tellMarks tells marks that came since the last time.
-func (x *session) tellMarks() error {
+// tellKnown names the rows that are there, so that they are not told.
+func (x *session) tellKnown() error {
+	var all []byte
+	for last := int64(0); len(all) < maxNamed*knownSize; {
+		rows, next, err := x.room.Set.Marks(x.ctx, last, min(marksAt, maxNamed-len(all)/knownSize))
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		for _, row := range rows {
+			k := knownAs(row)
+			all = append(all, k[:]...)
+		}
+		last = next
+	}
+	return x.frame(frameKnown, func(b []byte) []byte { return append(b, all...) })
+}
+
+// tellMarks tells rows that came since the last time, but those that the other side has named.
+func (x *session) tellMarks(known map[known]bool) error {
 	for {
 		rows, last, err := x.room.Set.Marks(x.ctx, x.told, marksAt)
 		if err != nil || len(rows) == 0 {
 			return err
+		}
+		x.told = last
+		rows = slices.DeleteFunc(rows, func(row []byte) bool { return known[knownAs(row)] })
+		if len(rows) == 0 {
+			continue
 		}
 		err = x.frame(frameMarks, func(b []byte) []byte {
 			for _, row := range rows {
@@ -207,7 +236,6 @@ func (x *session) tellMarks() error {
 		if err != nil {
 			return err
 		}
-		x.told = last
 	}
 }
 
