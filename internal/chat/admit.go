@@ -113,7 +113,7 @@ func (r *Room) unwrap(ctx context.Context) error {
 			if r.secrets[w.Epoch] != nil || found[w.Epoch] != nil {
 				continue
 			}
-			key := r.chat.vault.prekeys[w.Prekey]
+			key := r.chat.vault.private(w.Prekey)
 			if key == nil {
 				continue
 			}

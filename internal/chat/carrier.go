@@ -242,6 +242,10 @@ func (c *carrier) exchange(ctx context.Context, s *mailbox.Session, l *letters) 
 			err := s.Get(part, func(id mailbox.ID, blob []byte) {
 				e, err := l.secret.OpenOuter(blob)
 				p.saw(l, id)
+				if k, err := l.secret.OpenOuterPrekey(blob); err == nil {
+					p.room.takePrekeys(ctx, [][]byte{k.Bytes()}) //nolint:errcheck // it comes again in a later box
+					return
+				}
 				if err != nil || e.Room != p.room.id {
 					garbage++
 					return

@@ -111,7 +111,10 @@ func Open(ctx context.Context, config Config) (*Chat, error) {
 	if c.log, err = log.Open(ctx, config.DB); err != nil {
 		return nil, err
 	}
-	if err := c.vault.open(ctx, config.DB, config.Identity, config.Device); err != nil {
+	if err := c.vault.open(ctx, config.DB, config.Identity); err != nil {
+		return nil, err
+	}
+	if err := c.renew(ctx, PrekeyAge); err != nil {
 		return nil, err
 	}
 	all, err := c.vault.places(ctx)
@@ -197,7 +200,7 @@ func (c *Chat) Create(ctx context.Context, n Draft) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := &event.Create{Rules: 1, Salt: event.NewSecret().Reveal(), Direct: n.Direct, Called: c.suggests(), Cert: c.cert, Prekey: c.vault.prekey}
+	body := &event.Create{Rules: 1, Salt: event.NewSecret().Reveal(), Direct: n.Direct, Called: c.suggests(), Cert: c.cert, Prekey: c.prekey()}
 	e, err := event.Draft{Seq: 1, Time: at, Body: body}.Sign(c.Device)
 	if err != nil {
 		return nil, err

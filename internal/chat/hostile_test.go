@@ -91,13 +91,13 @@ func TestHostileMember(t *testing.T) {
 func TestBadPrekey(t *testing.T) {
 	virtually(t, func(w *world) {
 		anna, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
-		bad := *carl.vault.prekey
+		bad := *carl.prekey()
 		for i := range bad.Hybrid {
 			bad.Hybrid[i] = 0xff
 		}
 		b := bad.Bytes()
 		bad.Sig = [64]byte(carl.node.Key().SignAs(peer.ContextChatPrekey, b[:len(b)-64]))
-		carl.vault.prekey = &bad
+		carl.vault.prekeys[0].public = &bad
 		r := must[*Room](w)(anna.Create(w.Context(), Draft{}))
 		w.do(r.Add(w.Context(), bert.Me(), event.Member, bert.node.Self()))
 		w.do(r.Add(w.Context(), carl.Me(), event.Member, carl.node.Self()))

@@ -46,6 +46,8 @@ type letters struct {
 	index  rbsr.Set // of the blobs of our events
 
 	// The post's mu guards these.
+	prekey mailbox.ID // of this device: what is in the blob
+	given  []byte     // the blob
 	events map[mailbox.ID]event.ID
 	seen   map[mailbox.ID]bool // blobs that have come: of events that wait, or that we have in another form, or of nothing
 }
@@ -74,6 +76,15 @@ func (p *post) add(items []item) {
 	}
 }
 
+// poke has all carriers look what is new here.
+func (p *post) poke() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.carriers {
+		c.poke()
+	}
+}
+
 // index brings up to date what is for which box.
 func (p *post) index(ctx context.Context) error {
 	select {
@@ -93,6 +104,7 @@ func (p *post) index(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.addPrekey()
 	for _, e := range queue {
 		p.sort(e)
 	}
@@ -197,6 +209,29 @@ func (p *post) sort(e *event.Event) {
 	}
 }
 
+// addPrekey has the prekey of this device be in the latest boxes, if it is not the one with which it has entered: those
+// who meet nobody would not be told of it.
+func (p *post) addPrekey() {
+	own := p.room.ownPrekey()
+	if own == nil {
+		return
+	}
+	for _, l := range p.latest(2) {
+		blob := l.secret.OuterPrekey(own)
+		id := mailbox.IDOf(blob)
+		p.mu.Lock()
+		if l.prekey != id {
+			if l.given != nil {
+				l.index.Remove(mailbox.KeyOf(l.prekey))
+				l.seen[l.prekey] = true
+			}
+			l.index.Add(mailbox.KeyOf(id))
+			l.prekey, l.given = id, blob
+		}
+		p.mu.Unlock()
+	}
+}
+
 // latest returns the last boxes.
 func (p *post) latest(n int) []*letters {
 	p.mu.Lock()
@@ -241,6 +276,10 @@ func (p *post) blobs(ctx context.Context, l *letters, ids []mailbox.ID, keep tim
 		return nil, nil, err
 	}
 	made := map[mailbox.ID]bool{}
+	if p.mu.Lock(); slices.Contains(ids, l.prekey) && l.given != nil {
+		blobs, made[l.prekey] = append(blobs, l.given), true
+	}
+	p.mu.Unlock()
 	for i := range rows {
 		e, err := event.Read(whole(&rows[i]))
 		if err != nil {

@@ -51,11 +51,13 @@ type Room struct {
 	lacking   time.Time // when those who have entered get secrets by us; zero: nobody lacks any
 	unready   bool      // somebody may have no epoch in common with the others
 	preparing time.Time // when we make one; zero: that was not found out
+	forgot    time.Time // when secrets were looked at that are to be forgotten
 
 	mu    sync.Mutex // guards what follows
 	guest map[peer.ID]time.Time
 	sent  sent
 	mark  marking
+	keys  prekeys
 }
 
 // A snapshot is what is known of a room at a time. It is not changed.
@@ -165,6 +167,10 @@ func (r *Room) restore(ctx context.Context) error {
 		r.chat.clock.See(n.Time)
 	}
 	if r.state, err = room.Restore(r.id, &r.past, pairs, known, keys); err != nil {
+		return err
+	}
+	r.state.Gone = r.gone
+	if err := r.restorePrekeys(ctx); err != nil {
 		return err
 	}
 	if err := r.unwrap(ctx); err != nil {

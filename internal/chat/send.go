@@ -220,6 +220,9 @@ func (r *Room) epoch(ctx context.Context) (event.ID, error) {
 	switch {
 	case ok && !old && len(s.Missing) == 0:
 	case ok && !old && r.historic():
+		if err := r.share(ctx, s.Epoch, r.prekeysOf(s.Missing)); err != nil {
+			return s.Epoch, err
+		}
 		if err := r.shareAll(ctx); err != nil {
 			return s.Epoch, err
 		}
@@ -237,11 +240,12 @@ func (r *Room) epoch(ctx context.Context) (event.ID, error) {
 
 // newEpoch makes a secret for all devices that are in the room.
 func (r *Room) newEpoch(ctx context.Context) (event.ID, error) {
+	if err := r.chat.renew(ctx, prekeyRest); err != nil {
+		return event.ID{}, err
+	}
 	var to []*event.Prekey
 	for _, m := range r.state.Members() {
-		for _, d := range m.Devices {
-			to = append(to, r.state.Prekey(d))
-		}
+		to = append(to, r.prekeysOf(m.Devices)...)
 	}
 	secret := event.NewSecret()
 	first, rest := to[:min(len(to), event.MaxWraps)], to[min(len(to), event.MaxWraps):]
@@ -275,7 +279,7 @@ func (r *Room) wrap(secret *event.Secret, suite event.Suite, to []*event.Prekey)
 	if wraps, err := secret.WrapAll(suite, r.id, r.chat.self, to); err == nil {
 		return wraps, nil
 	}
-	own, err := secret.WrapAll(suite, r.id, r.chat.self, []*event.Prekey{r.chat.vault.prekey})
+	own, err := secret.WrapAll(suite, r.id, r.chat.self, []*event.Prekey{r.chat.prekey()})
 	if err != nil {
 		return nil, err
 	}
@@ -313,11 +317,7 @@ const maxShared = 16
 // shareAll wraps the secrets of the latest epochs for devices that do not have them.
 func (r *Room) shareAll(ctx context.Context) error {
 	for _, x := range r.state.Lacking(maxShared, r.knows) {
-		var to []*event.Prekey
-		for _, d := range x.Missing {
-			to = append(to, r.state.Prekey(d))
-		}
-		if err := r.share(ctx, x.Epoch, to); err != nil {
+		if err := r.share(ctx, x.Epoch, r.prekeysOf(x.Missing)); err != nil {
 			return err
 		}
 	}

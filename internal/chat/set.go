@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/log"
@@ -80,15 +81,22 @@ func (r *Room) parse(b []byte) (meet.Blob, error) {
 }
 
 func (s set) Marks(ctx context.Context, after int64, limit int) (rows [][]byte, last int64, err error) {
-	marks, last, err := s.log.Marks(ctx, after, limit)
-	for _, m := range marks {
-		rows = append(rows, m.Bytes)
-	}
-	return rows, last, err
+	return s.log.Rows(ctx, after, limit)
 }
 
 // TakeMarks looks first whether a mark is newer than what is known: most come by several ways.
 func (s set) TakeMarks(ctx context.Context, _ peer.ID, rows [][]byte) error {
+	isPrekey := func(row []byte) bool { return len(row) == event.PrekeySize }
+	var keys [][]byte
+	for _, row := range rows {
+		if isPrekey(row) {
+			keys = append(keys, row)
+		}
+	}
+	if err := s.takePrekeys(ctx, keys); err != nil {
+		return err
+	}
+	rows = slices.DeleteFunc(rows, isPrekey)
 	devices := s.now.Load().devices
 	var marks []log.Mark
 	for _, row := range rows {

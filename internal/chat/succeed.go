@@ -29,7 +29,7 @@ func (r *Room) succeed(ctx context.Context) error {
 	if !ok {
 		return r.past.err
 	}
-	if _, err := r.control(ctx, &event.Enter{Cert: c.cert, Prekey: c.vault.prekey, Via: via, Called: c.suggests()}); err != nil {
+	if _, err := r.control(ctx, &event.Enter{Cert: c.cert, Prekey: c.prekey(), Via: via, Called: c.suggests()}); err != nil {
 		return err
 	}
 	for _, d := range c.selves[1:] {

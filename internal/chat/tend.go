@@ -58,6 +58,7 @@ func (r *Room) tend() {
 		}
 		next = earliest(next, r.acquaint(ctx, &knocked))
 		r.assemble(ctx)
+		r.tendPrekeys(ctx) //nolint:errcheck // another try follows
 		r.post.employ()
 		next = earliest(next, r.greet(ctx))
 		next = earliest(next, r.prepare(ctx))
@@ -159,7 +160,7 @@ func (r *Room) enter(ctx context.Context) error {
 	if _, there := r.past.Node(p.via); !there || p.via.IsZero() {
 		return r.past.err
 	}
-	b := &event.Enter{Cert: r.chat.cert, Prekey: r.chat.vault.prekey, Via: p.via, Called: r.chat.suggests()}
+	b := &event.Enter{Cert: r.chat.cert, Prekey: r.chat.prekey(), Via: p.via, Called: r.chat.suggests()}
 	if p.seed != [32]byte{} {
 		b.Proof = event.AcceptInvite(peer.KeyFromSeed(p.seed), r.id, p.via, r.chat.me, r.chat.self)
 	}
@@ -210,6 +211,12 @@ func (r *Room) tick(ctx context.Context) error {
 		if n, err := r.log.EraseDue(ctx, uint64(time.Now().UnixMilli())); err != nil || n > 0 {
 			r.tell(MessageChanged, event.Key{}, event.Identity{})
 		}
+	}
+	if err := r.chat.renew(ctx, PrekeyAge); err != nil {
+		return err
+	}
+	if err := r.forgetSecrets(ctx); err != nil {
+		return err
 	}
 	if r.may(event.Owner) != nil {
 		return nil

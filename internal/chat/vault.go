@@ -9,7 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"time"
+	"sync"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -47,15 +47,16 @@ CREATE TABLE chat_calls (                              -- rooms that were not of
 // A vault keeps the secrets of a device in the database, sealed with a key that only who has the user's
 // identity can work out: a copy of the database alone opens no message. The key of the device may change.
 type vault struct {
-	db      *store.DB
-	aead    cipher.AEAD
-	prekey  *event.Prekey
-	prekeys map[[8]byte]*event.PrekeySecret
+	db   *store.DB
+	aead cipher.AEAD
+
+	mu      sync.Mutex  // guards what follows
+	prekeys []ownPrekey // in the order of their times
 }
 
 var errVault = errors.New("the database is another one's: its secrets cannot be opened with this key")
 
-func (v *vault) open(ctx context.Context, db *store.DB, identity, device *peer.Key) error {
+func (v *vault) open(ctx context.Context, db *store.DB, identity *peer.Key) error {
 	key, err := hkdf.Key(sha256.New, identity.SignAs(peer.ContextChatKeep, nil), nil, string(peer.ContextChatKeep), 32)
 	if err != nil {
 		return err
@@ -67,14 +68,11 @@ func (v *vault) open(ctx context.Context, db *store.DB, identity, device *peer.K
 	if v.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
 		return err
 	}
-	v.db, v.prekeys = db, map[[8]byte]*event.PrekeySecret{}
+	v.db = db
 	if err := db.Migrate(ctx, "chat secrets", steps...); err != nil {
 		return err
 	}
-	if err := v.readPrekeys(ctx); err != nil || v.prekey != nil && v.prekey.Device == event.Device(device.ID().Bytes()) {
-		return err
-	}
-	return v.newPrekey(ctx, device)
+	return v.readPrekeys(ctx)
 }
 
 func (v *vault) seal(plain, about []byte) []byte { return v.aead.Seal(nil, nil, plain, about) }
@@ -85,44 +83,6 @@ func (v *vault) unseal(b, about []byte) ([]byte, error) {
 		return nil, errVault
 	}
 	return plain, nil
-}
-
-func (v *vault) readPrekeys(ctx context.Context) error {
-	return v.each(ctx, `SELECT prekey, secret FROM chat_prekeys ORDER BY time`, func(scan func(...any) error) error {
-		var public, sealed []byte
-		if err := scan(&public, &sealed); err != nil {
-			return err
-		}
-		p, err := event.ParsePrekey(public)
-		if err != nil {
-			return err
-		}
-		plain, err := v.unseal(sealed, public)
-		if err != nil {
-			return err
-		}
-		s, err := event.ReadPrekeySecret(plain)
-		v.prekey, v.prekeys[p.Tag()] = p, s
-		return err
-	})
-}
-
-// newPrekey makes the device's prekey. There is one; that it is replaced by later ones is left to do.
-func (v *vault) newPrekey(ctx context.Context, device *peer.Key) error {
-	s, err := event.NewPrekeySecret()
-	if err != nil {
-		return err
-	}
-	p, err := event.NewPrekey(device, uint64(time.Now().UnixMilli()), s)
-	if err != nil {
-		return err
-	}
-	plain, err := s.Reveal()
-	if err != nil {
-		return err
-	}
-	v.prekey, v.prekeys[p.Tag()] = &p, s
-	return v.exec(ctx, `INSERT INTO chat_prekeys VALUES (?, ?, ?)`, int64(p.Time), p.Bytes(), v.seal(plain, p.Bytes()))
 }
 
 // keep keeps the secret of an epoch.

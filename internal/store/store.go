@@ -42,6 +42,7 @@ var pragmas = []string{
 	"temp_store(memory)",
 	"cache_size(-1024)",
 	"journal_size_limit(4194304)",
+	"secure_delete(on)", // keys that were forgotten, and what has disappeared, are
 }
 
 // A DB is an open database. Its methods may be called at the same time; they take

@@ -71,6 +71,9 @@ type Prekey struct {
 	Sig     [64]byte
 }
 
+// PrekeySize is how many bytes a prekey has.
+const PrekeySize = prekeySize
+
 const prekeySize = 32 + 8 + ClassicKeySize + HybridKeySize + 64
 
 // NewPrekey signs the public keys.
@@ -107,6 +110,9 @@ func ParsePrekey(b []byte) (*Prekey, error) {
 	}
 	return p, nil
 }
+
+// ReadPrekey reads what [ParsePrekey] has verified before.
+func ReadPrekey(b []byte) (*Prekey, error) { return readPrekey(b) }
 
 func readPrekey(b []byte) (*Prekey, error) {
 	if len(b) != prekeySize {

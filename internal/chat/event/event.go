@@ -85,6 +85,9 @@ func (e *Event) Blob() Blob { return Blob{e.Key(), e.Links(), e.Bytes()} }
 
 // appendPrefix appends the header up to the size of the payload, which the payload is sealed
 // for.
+// EpochAt is where the epoch is in the bytes of an event.
+const EpochAt = 2 + 32 + 32 + 8 + 8
+
 func (e *Event) appendPrefix(b []byte) []byte {
 	room := e.Room
 	if e.Kind == KindCreate {

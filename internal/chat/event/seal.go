@@ -118,8 +118,18 @@ func (s *Secret) OuterTag() [outerTag]byte {
 
 // Outer seals a whole event for those who carry it and may not see who has written
 // what to whom: all who do it get the same bytes.
-func (s *Secret) Outer(e *Event) []byte {
-	tag, plain := s.OuterTag(), e.Bytes()
+func (s *Secret) Outer(e *Event) []byte { return s.sealOuter(e.Bytes()) }
+
+// outerPrekey is what the blob of a prekey has in front of it: no event begins so.
+const outerPrekey = 0xff
+
+// OuterPrekey is Outer for a prekey, which is no event.
+func (s *Secret) OuterPrekey(p *Prekey) []byte {
+	return s.sealOuter(append([]byte{outerPrekey}, p.Bytes()...))
+}
+
+func (s *Secret) sealOuter(plain []byte) []byte {
+	tag := s.OuterTag()
 	nonce := s.outerNonce(plain)
 	b := append(tag[:], nonce...)
 	return s.outer().Seal(b, nonce, plain, tag[:])
@@ -128,6 +138,27 @@ func (s *Secret) Outer(e *Event) []byte {
 // OpenOuter opens what Outer has made, and reads it as [Parse] does. The error matches
 // [ErrSealed] or [ErrMalformed].
 func (s *Secret) OpenOuter(b []byte) (*Event, error) {
+	plain, err := s.openOuter(b)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(plain)
+}
+
+// OpenOuterPrekey opens what OuterPrekey has made, and verifies it as [ParsePrekey] does. The errors are those of
+// OpenOuter.
+func (s *Secret) OpenOuterPrekey(b []byte) (*Prekey, error) {
+	plain, err := s.openOuter(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) == 0 || plain[0] != outerPrekey {
+		return nil, malformed("no prekey")
+	}
+	return ParsePrekey(plain[1:])
+}
+
+func (s *Secret) openOuter(b []byte) ([]byte, error) {
 	const n = outerTag + chacha20poly1305.NonceSizeX
 	if len(b) < n || len(b) > MaxOuter || [outerTag]byte(b) != s.OuterTag() {
 		return nil, ErrSealed
@@ -137,7 +168,7 @@ func (s *Secret) OpenOuter(b []byte) (*Event, error) {
 	if err != nil || !hmac.Equal(b[outerTag:n], s.outerNonce(plain)) {
 		return nil, ErrSealed
 	}
-	return Parse(plain)
+	return plain, nil
 }
 
 func (s *Secret) outer() aead {

@@ -80,9 +80,33 @@ func TestOuter(t *testing.T) {
 	}
 }
 
+// A prekey travels as an event does, and neither is taken for the other.
+func TestOuterPrekey(t *testing.T) {
+	p, s := prekeyOf(12), secretOf(8)
+	blob := s.OuterPrekey(p)
+	if back, err := s.OpenOuterPrekey(blob); err != nil || *back != *p {
+		t.Fatalf("%v, %v", back, err)
+	}
+	if e, err := s.OpenOuter(blob); !errors.Is(err, ErrMalformed) {
+		t.Errorf("as an event it is %v, %v", e, err)
+	}
+	if p, err := s.OpenOuterPrekey(s.Outer(text())); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an event is the prekey %v, %v", p, err)
+	}
+	forged := *p
+	forged.Time++
+	if _, err := s.OpenOuterPrekey(s.OuterPrekey(&forged)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("with another time: %v", err)
+	}
+}
+
 func FuzzOpenOuter(f *testing.F) {
 	f.Add(secretOf(8).Outer(text()))
+	f.Add(secretOf(8).OuterPrekey(prekeyOf(12)))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if p, err := secretOf(8).OpenOuterPrekey(b); err == nil && !bytes.Equal(secretOf(8).OuterPrekey(p), b) {
+			t.Fatal("one prekey has two blobs")
+		}
 		if e, err := secretOf(8).OpenOuter(b); err == nil && !bytes.Equal(secretOf(8).Outer(e), b) {
 			t.Fatal("one event has two blobs")
 		}

@@ -23,6 +23,8 @@ const (
 #	  its ID, its bytes, and of content: the body in clear, the outer blob by secret 8
 #	wrap NAME: a secret, wrapped by device 11 in room 1 for device 12. HPKE is not deterministic: who wraps it again gets other bytes
 #	  the commitment, the wrap
+#	prekey
+#	  its bytes, its tag, the outer blob by secret 8
 #	refused NAME: why
 #	  the bytes
 `
@@ -101,6 +103,8 @@ func vectors() string {
 		w := must(secretOf(8).wrap(s.suite, idOf(1), deviceOf(11), prekeyOf(12)))
 		fmt.Fprintf(&b, "\nwrap %s: secret 8\n  %x\n  %x%x%x\n", s.name, secretOf(8).Commit(), w.Device, w.Prekey, w.Sealed)
 	}
+	p := prekeyOf(12)
+	fmt.Fprintf(&b, "\nprekey of device 12\n  %x\n  %x\n  %x\n", p.Bytes(), p.Tag(), secretOf(8).OuterPrekey(p))
 	for _, r := range refusals() {
 		fmt.Fprintf(&b, "\nrefused %s\n  %x\n", r.name, r.bytes)
 	}
@@ -219,13 +223,21 @@ func TestReadVectors(t *testing.T) {
 			if s, err := prekeysOf(12).Unwrap(suite, idOf(1), deviceOf(11), [32]byte(b[0]), w); err != nil || s.Reveal() != secretOf(8).Reveal() {
 				t.Errorf("%s: %v", lines[0], err)
 			}
+		case "prekey":
+			p, err := ParsePrekey(b[0])
+			if err != nil || !bytes.Equal(p.Bytes(), b[0]) || p.Tag() != [8]byte(b[1]) {
+				t.Errorf("%s: %v", lines[0], err)
+			}
+			if back, err := secretOf(8).OpenOuterPrekey(b[2]); err != nil || *back != *p {
+				t.Errorf("%s: its outer blob: %v", lines[0], err)
+			}
 		case "refused":
 			if _, err := Parse(b[0]); err == nil {
 				t.Errorf("%s: it is taken", lines[0])
 			}
 		}
 	}
-	if count["event"] < 26 || count["wrap"] != 2 || count["refused"] < 13 {
+	if count["event"] < 26 || count["wrap"] != 2 || count["refused"] < 13 || count["prekey"] != 1 {
 		t.Errorf("the file has %v", count)
 	}
 }

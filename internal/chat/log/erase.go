@@ -75,3 +75,18 @@ func (r *Room) inParts(ctx context.Context, which string, args ...any) (erased i
 		}
 	}
 }
+
+// Sealed returns the 32 bytes at a place of those events, of kinds from one on, whose payloads are there.
+func (r *Room) Sealed(ctx context.Context, at int, from byte) (map[ID]bool, error) {
+	all := map[ID]bool{}
+	return all, r.log.db.View(ctx, func(tx *sql.Tx) error {
+		return each(ctx, tx, `SELECT DISTINCT substr(bytes, ?, 32) FROM chat_events WHERE n BETWEEN ? AND ? AND kind >= ? AND payload IS NOT NULL`, func(scan func(...any) error) error {
+			var b []byte
+			err := scan(&b)
+			if len(b) == 32 {
+				all[ID(b)] = true
+			}
+			return err
+		}, at+1, r.first(), r.last(), from)
+	})
+}

@@ -151,6 +151,7 @@ func (r *Room) Drop(ctx context.Context) error {
 			`DELETE FROM chat_outbox WHERE n BETWEEN ?1 AND ?2`,
 			`DELETE FROM chat_heads WHERE room = ?3`,
 			`DELETE FROM chat_marks WHERE room = ?3`,
+			`DELETE FROM chat_device_prekeys WHERE room = ?3`,
 			`DELETE FROM chat_tips WHERE room = ?3`,
 			`DELETE FROM chat_rooms WHERE n = ?3`,
 		} {

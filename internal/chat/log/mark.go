@@ -24,7 +24,7 @@ func (r *Room) PutMarks(ctx context.Context, marks ...Mark) (newer []Mark, err e
 			if m.Stamp > Last.Time || m.Read.Time > Last.Time || m.Delivered.Time > Last.Time {
 				continue
 			}
-			res, err := tx.ExecContext(ctx, `INSERT INTO chat_marks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT coalesce(max(n), 0) + 1 FROM chat_marks WHERE room = ?1))
+			res, err := tx.ExecContext(ctx, `INSERT INTO chat_marks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, `+nextRow+`)
 				ON CONFLICT (room, device) DO UPDATE SET stamp = excluded.stamp, read_time = excluded.read_time, read_id = excluded.read_id,
 				delivered_time = excluded.delivered_time, delivered_id = excluded.delivered_id, bytes = excluded.bytes, n = excluded.n
 				WHERE excluded.stamp > stamp`,

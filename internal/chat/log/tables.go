@@ -78,7 +78,16 @@ CREATE TABLE chat_tips (                               -- how far the events of 
 	fork   INTEGER NOT NULL,
 	PRIMARY KEY (room, device)
 ) STRICT, WITHOUT ROWID`, `
-CREATE INDEX chat_pins ON chat_events (room, time, id) WHERE kind = 133`}
+CREATE INDEX chat_pins ON chat_events (room, time, id) WHERE kind = 133`, `
+CREATE TABLE chat_device_prekeys (                               -- prekeys of devices
+	room   INTEGER NOT NULL,
+	device BLOB NOT NULL,
+	time   INTEGER NOT NULL,
+	bytes  BLOB NOT NULL,
+	n      INTEGER NOT NULL,                       -- when it came, in the room; marks and these are counted together
+	PRIMARY KEY (room, device, time)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX chat_device_prekeys_by_number ON chat_device_prekeys (room, n)`}
 
 const roomShift = 40
 

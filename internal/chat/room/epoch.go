@@ -1,8 +1,11 @@
 package room
 
 import (
+	"bytes"
 	"cmp"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -27,7 +30,7 @@ func newer(a, b *light) int {
 }
 
 // Sending returns the epoch to send with, of those whose secret the sender has: have tells, and
-// nil stands for all. It is the newest that counts, that nobody lacks who is in the room, and that nobody has been
+// nil stands for all. A secret that was wrapped to a prekey that is Gone was not given. It is the newest that counts, that nobody lacks who is in the room, and that nobody has been
 // given who is not; if there is none, the newest that somebody lacks, and then, or if ok is
 // false, the sender makes one first. So a member who makes an epoch for himself alone, or one
 // that others cannot open, gains nothing by it.
@@ -39,7 +42,9 @@ func (r *Room) Sending(have func(event.ID) bool) (s Sending, ok bool) {
 		}
 		has, fits := map[event.Device]bool{}, true
 		for w := range r.wraps(l, true) {
-			has[w.Device] = true
+			if r.Gone == nil || !r.Gone(w.Device, w.Prekey) {
+				has[w.Device] = true
+			}
 			_, in := live[w.Device]
 			fits = fits && in
 		}
@@ -72,6 +77,37 @@ func (r *Room) Lacking(n int, have func(event.ID) bool) (all []Sending) {
 		}
 		if missing := r.missing(has); len(missing) > 0 {
 			all = append(all, Sending{Epoch: l.e.ID, Time: l.e.Time, Missing: missing})
+		}
+	}
+	return all
+}
+
+// Unopened returns, of the newest n epochs that a device has made and that count, those whose secret some devices of
+// the room were given only by prekeys that are Gone, with these devices.
+func (r *Room) Unopened(n int, maker event.Device) (all []Sending) {
+	live := r.now().live
+	for _, l := range r.epochs {
+		if n == 0 {
+			break
+		}
+		if l.e.Device != maker || !r.Counts(l.e.ID, l.node) {
+			continue
+		}
+		n--
+		opens := map[event.Device]bool{}
+		for w := range r.wraps(l, true) {
+			if _, in := live[w.Device]; in {
+				opens[w.Device] = opens[w.Device] || !r.Gone(w.Device, w.Prekey)
+			}
+		}
+		s := Sending{Epoch: l.e.ID, Time: l.e.Time}
+		for _, d := range slices.SortedFunc(maps.Keys(opens), func(a, b event.Device) int { return bytes.Compare(a[:], b[:]) }) {
+			if !opens[d] {
+				s.Missing = append(s.Missing, d)
+			}
+		}
+		if len(s.Missing) > 0 {
+			all = append(all, s)
 		}
 	}
 	return all

@@ -38,6 +38,10 @@ type Room struct {
 	changed map[event.Identity]struct{} // since Changed was called
 	shares  map[event.ID][]*light       // of the secret of an epoch
 	metas   map[event.Property][]*light
+
+	// Gone tells whether a device has forgotten a prekey, by what its tag is, so that it cannot open what is wrapped to it;
+	// nil: none has.
+	Gone func(d event.Device, tag [8]byte) bool
 }
 
 // An act is a control event on which rights depend.
