@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,7 @@ const OpenTimeout = 10 * time.Second
 type World struct {
 	mu    sync.Mutex // guards all that the nodes, wires and pipes of this World hold
 	nodes map[peer.ID]*Node
-	heirs map[peer.ID]*Node  // who is where a key was that nobody has any more
-	wires map[[2]*Node]*wire // under both orders of the two
+	heirs map[peer.ID]*Node // who is where a key was that nobody has any more
 }
 
 // A Node is a Network in memory.
@@ -41,7 +41,8 @@ type Node struct {
 	succeeds  func([]byte)
 
 	handlers  map[string]func(transport.Stream)
-	changed   chan struct{} // closed at the next change of the links
+	wires     map[*Node]*wire // those that there is something to say of; both ends have each
+	changed   chan struct{}   // closed at the next change of the links
 	closed    bool
 	working   sync.WaitGroup // handlers, and datagrams on their way to this node
 	datagrams datagrams
@@ -75,14 +76,14 @@ func (w *World) Node(name string, admit func(peer.ID) bool) *Node {
 // gives way to it.
 func (w *World) NodeWith(key *peer.Key, name string, admit func(peer.ID) bool) *Node {
 	n := &Node{world: w, name: name, key: key, admit: admit,
-		handlers: map[string]func(transport.Stream){}, changed: make(chan struct{})}
+		handlers: map[string]func(transport.Stream){}, wires: map[*Node]*wire{}, changed: make(chan struct{})}
 	if n.admit == nil {
 		n.admit = func(peer.ID) bool { return true }
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.nodes == nil {
-		w.nodes, w.wires = map[peer.ID]*Node{}, map[[2]*Node]*wire{}
+		w.nodes = map[peer.ID]*Node{}
 	}
 	if old := w.nodes[n.Self()]; old != nil && !old.closed {
 		panic("peertest: two nodes are called " + name)
@@ -125,10 +126,10 @@ func shake(a, b *Node) {
 
 // wire returns the wire between two nodes. It is called with mu held.
 func (w *World) wire(a, b *Node) *wire {
-	x := w.wires[[2]*Node{a, b}]
+	x := a.wires[b]
 	if x == nil {
 		x = &wire{pipes: map[*pipe]bool{}, link: peer.Link{Path: peer.Direct}}
-		w.wires[[2]*Node{a, b}], w.wires[[2]*Node{b, a}] = x, x
+		a.wires[b], b.wires[a] = x, x
 	}
 	return x
 }
@@ -327,10 +328,10 @@ func (n *Node) Links() iter.Seq[peer.Link] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var links []peer.Link
-	for ends, x := range w.wires {
-		if ends[0] == n && x.up {
+	for far, x := range n.wires {
+		if x.up {
 			l := x.link
-			l.Peer, l.Addr = ends[1].Self(), ends[1].name
+			l.Peer, l.Addr = far.Self(), far.name
 			links = append(links, l)
 		}
 	}
@@ -352,12 +353,7 @@ func (n *Node) LinksChanged() <-chan struct{} {
 func (n *Node) Close() error {
 	w := n.world
 	w.mu.Lock()
-	var others []*Node
-	for ends := range w.wires {
-		if ends[0] == n {
-			others = append(others, ends[1])
-		}
-	}
+	others := slices.Collect(maps.Keys(n.wires))
 	n.closed = true
 	w.mu.Unlock()
 	for _, other := range others {
