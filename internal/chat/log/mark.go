@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 )
 
 // A Mark says how far a device has got in a room. Of two of one device the one with the greater
@@ -159,8 +160,9 @@ func number(b bool) int {
 // Given takes events out of the outbox.
 func (r *Room) Given(ctx context.Context, ids ...ID) error {
 	return r.log.db.Update(ctx, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM chat_outbox WHERE n IN (SELECT n FROM chat_events WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2)`, id[:], r.n); err != nil {
+		for part := range slices.Chunk(ids, idsPart) {
+			where, args := r.byIDs("id", part)
+			if _, err := tx.ExecContext(ctx, `DELETE FROM chat_outbox WHERE n IN (SELECT n FROM chat_events INDEXED BY chat_by_id WHERE `+where+`)`, args...); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 func (r *Room) Nodes(ctx context.Context, f func(id ID, node []byte, parents []ID) error, ids ...ID) error {
 	return r.log.db.View(ctx, func(tx *sql.Tx) error {
 		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs(part)
+			where, args := r.byIDs("id", part)
 			err := each(ctx, tx, `SELECT id, node, parents FROM chat_events INDEXED BY chat_by_id WHERE `+where, func(scan func(...any) error) error {
 				var id, node, parents []byte
 				if err := scan(&id, &node, &parents); err != nil {
@@ -73,9 +73,9 @@ func (r *Room) inOrder(ctx context.Context, index, where string, f func([]Event)
 // About returns all events whose Target is one of these, in the order of their keys.
 func (r *Room) About(ctx context.Context, ids ...ID) (events []Event, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e WHERE substr(target, 1, 8) = substr(?1, 1, 8) AND target = ?1 AND room = ?2
-				ORDER BY time, id`, id[:], r.n)
+		for part := range slices.Chunk(ids, idsPart) {
+			where, args := r.byIDs("target", part)
+			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_about WHERE target IS NOT NULL AND `+where, args...)
 			if err != nil {
 				return err
 			}
@@ -83,6 +83,7 @@ func (r *Room) About(ctx context.Context, ids ...ID) (events []Event, err error)
 		}
 		return nil
 	})
+	slices.SortFunc(events, func(a, b Event) int { return a.Compare(b.Key) })
 	return events, err
 }
 

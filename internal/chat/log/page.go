@@ -103,8 +103,9 @@ func (r *Room) Outbox(ctx context.Context, limit int) ([]Event, error) {
 // idsPart is how many IDs are looked up by a statement.
 const idsPart = 128
 
-// byIDs is a condition on events of the room ?1, which have one of so many IDs, and the arguments of it.
-func (r *Room) byIDs(ids []ID) (string, []any) {
+// byIDs is a condition on events of the room ?1, which have one of so many IDs in a column, and the arguments of it. The index
+// has to be named where it is used: else SQLite, which counts on few events in a room, may look at all of them.
+func (r *Room) byIDs(column string, ids []ID) (string, []any) {
 	args := []any{r.n}
 	var short, whole strings.Builder
 	for i := range ids {
@@ -112,14 +113,14 @@ func (r *Room) byIDs(ids []ID) (string, []any) {
 		fmt.Fprintf(&short, ",substr(?%d, 1, 8)", i+2)
 		fmt.Fprintf(&whole, ",?%d", i+2)
 	}
-	return `room = ?1 AND substr(id, 1, 8) IN (` + short.String()[1:] + `) AND id IN (` + whole.String()[1:] + `)`, args
+	return `room = ?1 AND substr(` + column + `, 1, 8) IN (` + short.String()[1:] + `) AND ` + column + ` IN (` + whole.String()[1:] + `)`, args
 }
 
 // Get returns those of the events that are there, in the order asked for.
 func (r *Room) Get(ctx context.Context, ids ...ID) (events []Event, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
 		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs(part)
+			where, args := r.byIDs("id", part)
 			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_by_id WHERE `+where, args...)
 			if err != nil {
 				return err
@@ -144,7 +145,7 @@ func (r *Room) Lacks(ctx context.Context, ids ...ID) (lacking []ID, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
 		for part := range slices.Chunk(ids, idsPart) {
 			there := map[ID]bool{}
-			where, args := r.byIDs(part)
+			where, args := r.byIDs("id", part)
 			err := each(ctx, tx, `SELECT id FROM chat_events INDEXED BY chat_by_id WHERE `+where, func(scan func(...any) error) error {
 				var b []byte
 				if err := scan(&b); err != nil {
@@ -169,7 +170,7 @@ func (r *Room) Lacks(ctx context.Context, ids ...ID) (lacking []ID, err error) {
 
 // number returns an event's, or [sql.ErrNoRows].
 func (r *Room) number(ctx context.Context, tx *sql.Tx, id ID) (n int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT n FROM chat_events WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2`, id[:], r.n).Scan(&n)
+	err = tx.QueryRowContext(ctx, `SELECT n FROM chat_events INDEXED BY chat_by_id WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2`, id[:], r.n).Scan(&n)
 	return n, err
 }
 
