@@ -31,15 +31,21 @@ func (r *Room) admit(ctx context.Context, events []*event.Event, own bool) ([]it
 	if r.past.err != nil {
 		return nil, r.fail(r.past.err)
 	}
+	return items, r.settle(ctx, items, acted, own)
+}
+
+// settle keeps events that were added to what the room means, at once, with all that changes by them. It is called with
+// the turn.
+func (r *Room) settle(ctx context.Context, items []item, acted, own bool) error {
 	if acted {
 		if err := r.unwrap(ctx); err != nil {
-			return nil, r.fail(err)
+			return r.fail(err)
 		}
 	}
 	batch := log.Batch{Statuses: map[log.ID]log.Status{}}
 	for _, who := range r.state.Changed() {
 		if err := r.restatus(ctx, who, batch.Statuses); err != nil {
-			return nil, r.fail(err)
+			return r.fail(err)
 		}
 	}
 	devices := map[event.Device]bool{}
@@ -58,16 +64,16 @@ func (r *Room) admit(ctx context.Context, events []*event.Event, own bool) ([]it
 		}
 	}
 	if r.past.err != nil {
-		return nil, r.fail(r.past.err)
+		return r.fail(r.past.err)
 	}
 	if _, err := r.log.Put(ctx, batch); err != nil {
-		return nil, r.fail(err)
+		return r.fail(err)
 	}
 	r.past.end()
 	for i := range items {
 		r.index.Add(meetKey(items[i].e.Key()))
 	}
-	return items, r.follow(ctx, items, acted, len(batch.Statuses) > 0)
+	return r.follow(ctx, items, acted, len(batch.Statuses) > 0)
 }
 
 // fail notes that what is in memory is more than what is kept: who has the next turn begins with what is.

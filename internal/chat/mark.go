@@ -182,6 +182,8 @@ type sent struct {
 	given  map[event.ID]map[peer.ID]bool
 	order  []event.ID // of given
 	taken  []log.ID   // to be taken out of the outbox
+
+	cleared time.Time // when that was done last
 }
 
 const maxGiven = 1000
@@ -224,17 +226,26 @@ func (r *Room) given(to peer.ID, keys []rbsr.Key) {
 	}
 }
 
-// clearOutbox takes what was given out of the outbox, and returns how much is left.
-func (r *Room) clearOutbox(ctx context.Context) (left int, err error) {
+// clearEvery is how long what was given may stay in the outbox: to take it out costs as much as to say something.
+const clearEvery = 250 * time.Millisecond
+
+// clearOutbox takes what was given out of the outbox, with what has been given meanwhile, and returns how much is left, and when it
+// is to be called again.
+func (r *Room) clearOutbox(ctx context.Context, now time.Time) (left int, next time.Time) {
 	r.mu.Lock()
 	taken := r.sent.taken
-	r.sent.taken, left = nil, len(r.sent.queued)
+	left = len(r.sent.queued)
+	if at := r.sent.cleared.Add(clearEvery); len(taken) > 0 && now.Before(at) {
+		r.mu.Unlock()
+		return left + len(taken), at
+	}
+	r.sent.taken, r.sent.cleared = nil, now
 	r.mu.Unlock()
 	if len(taken) > 0 {
-		err = r.log.Given(ctx, taken...)
+		r.log.Given(ctx, taken...) //nolint:errcheck // what is not taken out is given once more
 		r.tell(MarksChanged, event.Key{}, event.Identity{})
 	}
-	return left, err
+	return left, next
 }
 
 // Delivery returns what has become of a message of the user's.

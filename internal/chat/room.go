@@ -53,11 +53,12 @@ type Room struct {
 	preparing time.Time // when we make one; zero: that was not found out
 	forgot    time.Time // when secrets were looked at that are to be forgotten
 
-	mu    sync.Mutex // guards what follows
-	guest map[peer.ID]time.Time
-	sent  sent
-	mark  marking
-	keys  prekeys
+	mu     sync.Mutex // guards what follows
+	guest  map[peer.ID]time.Time
+	sent   sent
+	mark   marking
+	keys   prekeys
+	saying []*saying // what is to be said, in order
 }
 
 // A snapshot is what is known of a room at a time. It is not changed.
@@ -184,9 +185,17 @@ func (r *Room) restore(ctx context.Context) error {
 }
 
 // take takes the turn. Who has it gives it back by calling the function.
-func (r *Room) take(ctx context.Context) (give func(), err error) {
+func (r *Room) take(ctx context.Context) (give func(), err error) { return r.takeUnless(ctx, nil) }
+
+// errDone: what the turn was wanted for has been done by others.
+var errDone = errors.New("it is done")
+
+// takeUnless is take for somebody who does not need the turn any more when a channel is closed.
+func (r *Room) takeUnless(ctx context.Context, done <-chan struct{}) (give func(), err error) {
 	select {
 	case <-r.turn:
+	case <-done:
+		return nil, errDone
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-r.ctx.Done():

@@ -23,7 +23,11 @@ type Message struct {
 
 // Say says something. When it returns, the message is kept, and goes to others as they are met.
 func (r *Room) Say(ctx context.Context, m Message) (event.Key, error) {
-	return r.content(ctx, &event.Text{Text: m.Text, Reply: m.Reply, Mentions: ascending(m.Mentions)})
+	return r.content(ctx, m.body())
+}
+
+func (m *Message) body() event.Body {
+	return &event.Text{Text: m.Text, Reply: m.Reply, Mentions: ascending(m.Mentions)}
 }
 
 // Edit replaces the text of a message of the user's. Reply does not matter.
@@ -53,37 +57,6 @@ func ascending(ids []event.Identity) []event.Identity {
 	ids = slices.Clone(ids)
 	slices.SortFunc(ids, func(a, b event.Identity) int { return bytes.Compare(a[:], b[:]) })
 	return slices.Compact(ids)
-}
-
-// content makes an event that is sealed, with a new epoch before it if one is needed.
-func (r *Room) content(ctx context.Context, body event.Body) (event.Key, error) {
-	give, err := r.take(ctx)
-	if err != nil {
-		return event.Key{}, err
-	}
-	defer give()
-	if err := r.may(event.Member); err != nil {
-		return event.Key{}, err
-	}
-	if id := targetOf(body); !id.IsZero() {
-		if err := r.mayChange(ctx, body, id); err != nil {
-			return event.Key{}, err
-		}
-	}
-	epoch, err := r.epoch(ctx)
-	if err != nil {
-		return event.Key{}, err
-	}
-	d, err := r.draft(body)
-	if err != nil {
-		return event.Key{}, err
-	}
-	d.Epoch = epoch
-	e, err := d.Seal(r.chat.Device, r.secrets[epoch])
-	if err != nil {
-		return event.Key{}, err
-	}
-	return e.Key(), r.made(ctx, e)
 }
 
 // may tells whether the user has a role.

@@ -62,7 +62,8 @@ func (r *Room) tend() {
 		r.post.employ()
 		next = earliest(next, r.greet(ctx))
 		next = earliest(next, r.prepare(ctx))
-		left, _ := r.clearOutbox(ctx) // what is not taken out is given once more
+		left, again := r.clearOutbox(ctx, now)
+		next = earliest(next, again)
 		if state == Leaving && left == 0 {
 			r.leave(ctx) //nolint:errcheck // another try follows
 		}
