@@ -32,6 +32,8 @@ type bench struct {
 	tenonErr error // why there is no tenon to run
 	node     string
 	nodeErr  error // the same of the image that knows peers
+	crowd    string
+	crowdErr error // the same of internal/crowd
 	absent   map[string]bool
 	progress io.Writer
 
@@ -159,10 +161,12 @@ func costs(l *lane, client *load.Remote) (c cost, err error) {
 		return c, err
 	}
 	c.client = d.Seconds()
-	if d, err = l.server.CPU(); err != nil {
-		return c, err
+	if l.server != nil {
+		if d, err = l.server.CPU(); err != nil {
+			return c, err
+		}
+		c.server = d.Seconds()
 	}
-	c.server = d.Seconds()
 	if l.relay != nil {
 		d, err = l.relay.CPU()
 		c.relay = d.Seconds()

@@ -97,14 +97,19 @@ func (m missing) install(ctx context.Context) error {
 
 // buildTenon builds the program as it is released, or with other tags.
 func buildTenon(ctx context.Context, dir string, tags ...string) (string, error) {
-	program := filepath.Join(dir, tenon+strings.Join(tags, ""))
+	return build(ctx, dir, "cmd/tenon", tags...)
+}
+
+// build builds a program of the module above.
+func build(ctx context.Context, dir, what string, tags ...string) (string, error) {
+	program := filepath.Join(dir, filepath.Base(what)+strings.Join(tags, ""))
 	linked := program + ".linked"
 	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", linked}, tags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "./cmd/tenon")...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./"+what)...)
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build ../cmd/tenon: %w: %s", err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("go build ../%s: %w: %s", what, err, strings.TrimSpace(string(out)))
 	}
 	return program, copyProgram(linked, program)
 }

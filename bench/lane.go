@@ -96,7 +96,7 @@ func (b *bench) startRelay(ctx context.Context, l *lane, p peer, to string, s se
 		if s.list == inUDP {
 			return nil // the client waits for an echo
 		}
-		err = l.relay.Await(ctx, readyTime, func() error { return probe(l.addr) })
+		err = l.relay.Await(ctx, max(p.ready, readyTime), func() error { return probe(l.addr) })
 		if err == nil {
 			return nil
 		}
@@ -125,6 +125,9 @@ func (b *bench) command(p peer, to string, c *cert) (cmd *exec.Cmd, listen strin
 	if strings.Contains(text, "{tenon}") && b.tenonErr != nil {
 		return nil, "", b.tenonErr
 	}
+	if strings.Contains(text, "{crowd}") && b.crowdErr != nil {
+		return nil, "", b.crowdErr
+	}
 	if strings.Contains(text, "{node}") && b.nodeErr != nil {
 		return nil, "", b.nodeErr
 	}
@@ -147,7 +150,7 @@ func (b *bench) command(p peer, to string, c *cert) (cmd *exec.Cmd, listen strin
 	conf := filepath.Join(dir, "conf")
 	pairs := []string{"{listen}", listen, "{port}", port, "{to}", to, "{toport}", toPort,
 		"{conf}", conf, "{dir}", dir, "{tenon}", b.tenon, "{node}", b.node, "{between}", between, "{betweenport}", betweenPort,
-		"{joints}", strconv.Itoa(b.idle + spareJoints), "{files}", strconv.Itoa(b.maxFiles), "{self}", b.self}
+		"{joints}", strconv.Itoa(b.idle + spareJoints), "{files}", strconv.Itoa(b.maxFiles), "{self}", b.self, "{crowd}", b.crowd}
 	if c != nil {
 		pairs = append(pairs, "{cert}", c.cert, "{key}", c.key, "{pem}", c.pem)
 	}

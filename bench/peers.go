@@ -1,12 +1,14 @@
 package main
 
+import "time"
+
 // peer is a program that relays. Everything that is particular to one is in this table.
 //
 // In command and config these stand for what is known only at run time: {listen} is the address to
 // listen on and {port} its port; {to} is the address to relay to and {toport} its port; {cert}, {key} and {pem} are files with
 // the certificate, its key, and both; {conf} is a file with config; {dir} is a directory to write to;
 // {joints} is how many joints it must carry and {files} how many descriptors it may have; {tenon} and
-// {self} are Tenon's program and this one.
+// {self} are Tenon's program and this one, {crowd} is internal/crowd.
 type peer struct {
 	name    string
 	in      []string // the scenarios' lists that it is in
@@ -14,9 +16,11 @@ type peer struct {
 	debian  string   // the packages that have them
 	command string   // split at spaces, then filled in
 	config  string
-	program string // the name of the source in C that {program} stands for
-	library string // what it is linked with
-	idle    int    // how many idle joints to try, if fewer than asked for
+	program string        // the name of the source in C that {program} stands for
+	library string        // what it is linked with
+	idle    int           // how many idle joints to try, if fewer than asked for
+	speaks  string        // the protocol of a chat
+	ready   time.Duration // how long it may take until it listens, if that is long
 }
 
 // The lists that a peer may be in.

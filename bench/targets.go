@@ -128,4 +128,10 @@ var targets = []figures.Target{
 	{Promise: "a file before all that seal or verify", Case: fileCase, Metric: fileTime.Name, Against: []string{"scp", "rsync over ssh", "croc"}, Op: figures.LessThan, Limit: 1},
 	{Promise: "a tree before the rsync daemon", Case: treeCase, Metric: treeTime.Name, Against: []string{"rsync daemon"}, Op: figures.LessThan, Limit: 1},
 	{Promise: "the CPU of tar | TLS | tar", Case: treeCase, Metric: treeCPU.Name, Against: []string{tlsTar}, Op: figures.AtMost, Limit: 1},
+
+	{Promise: "as many deliveries as ngircd", Case: chatFlatCase, Metric: chatRate.Name, Against: []string{ngircd}, Op: figures.AtLeast, Limit: 1},
+	{Promise: "20,000 messages/s after an absence", Case: catchUpCase, Metric: caughtRate.Name, Op: figures.AtLeast, Limit: 20},
+	{Promise: "open within 200 ms", Case: longCase, Metric: longOpen.Name, Op: figures.LessThan, Limit: 200},
+	{Promise: "search within 100 ms", Case: longCase, Metric: longWorst.Name, Op: figures.LessThan, Limit: 100},
+	{Promise: "p99 below 20 ms", Case: chatRateCase, Metric: chatP99.Name, Op: figures.LessThan, Limit: 20},
 }

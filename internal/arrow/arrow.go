@@ -77,6 +77,7 @@ var Rules = []Rule{
 	{"internal/chat/log", []string{"internal/store"}, "events are kept whatever they mean"},
 	{"internal/chat/meet", []string{"internal/account", "internal/chat/frame", "internal/chat/rbsr", "internal/peer", "transport"}, "members meet over any network, and keep events in any set"},
 	{"internal/chat", []string{"internal/chat/event", "internal/chat/log", "internal/chat/mailbox", "internal/chat/meet", "internal/chat/rbsr", "internal/chat/room", "internal/event", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk over any network; it puts the parts of a chat together"},
+	{"internal/crowd", []string{"internal/chat", "internal/chat/event", "internal/peer", "internal/peer/swarm", "internal/store"}, "members of a room on one machine, for bench"},
 	{"internal/irc/irctest", nil, "real clients for tests"},
 	{"internal/irc", []string{"internal/neutral", "internal/node/api", "transport"}, "rooms for IRC clients, of any node that tells of them"},
 	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
@@ -129,7 +130,7 @@ var Homes = []Home{
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
 	{"charm.land/bubbletea", []string{"cmd/tenon", "internal/screen"}, "whole screens are drawn in two places"},
-	{"flag", []string{"internal/fuzzall", "internal/golden"}, "flags of people are bound with package opt"},
+	{"flag", []string{"internal/crowd", "internal/fuzzall", "internal/golden"}, "flags of people are bound with package opt"},
 }
 
 // A Ban names something that a package must not import, though nothing else of this

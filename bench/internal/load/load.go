@@ -60,6 +60,10 @@ type options struct {
 	pause    time.Duration // pingpong: between two round trips
 	silent   bool          // hold: send nothing
 
+	speaks    string // deliver: the protocol
+	receivers int    // deliver: connections that get all
+	rate      int    // deliver: messages a second; 0: as many as arrive
+
 	in  *bufio.Reader
 	out *json.Encoder
 }
@@ -70,7 +74,7 @@ func roles() map[string]func(*options) error {
 		"sink": serveSink, "echo": serveEcho, "keep": serveKeep, "mixed": serveMixed, "udp": serveUDP,
 		"blast": blast, "pingpong": pingPong, "beside": beside, "connect": connect, "hold": hold,
 		"flood": flood, "window": window,
-		"copy-relay": copyRelay,
+		"copy-relay": copyRelay, "deliver": deliver,
 	}
 }
 
@@ -103,6 +107,9 @@ func Main(args []string) (status int, ran bool) {
 	f.IntVar(&o.block, "block", blockSize, "bytes in a write")
 	f.DurationVar(&o.pause, "pause", 0, "time between two round trips")
 	f.BoolVar(&o.silent, "silent", false, "send nothing")
+	f.StringVar(&o.speaks, "speaks", "lines", "protocol of a chat")
+	f.IntVar(&o.receivers, "receivers", 1, "who get all messages")
+	f.IntVar(&o.rate, "rate", 0, "messages a second; 0: as many as arrive")
 	_ = f.Parse(args[1:])
 	if _, ok := ways()[o.way]; !ok {
 		fmt.Fprintln(os.Stderr, "bench: no such way:", o.way)

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/tenon-net/tenon/internal/chat"
+	"github.com/tenon-net/tenon/internal/chat/event"
+)
+
+// A long is what million has measured, in seconds.
+type long struct {
+	Messages, Made float64
+	Rounds         []used
+}
+
+// A used is how long it took to use the room.
+type used struct {
+	Open   float64 // all rooms, with the last page of this one
+	Page   float64 // in the middle
+	Search float64 // for a word that many messages have
+	Worst  float64 // the slowest of several
+}
+
+// million makes a long room, and then opens it, and searches, again and again.
+func million(ctx context.Context, o *options) (any, error) {
+	m, err := newMember(ctx, o.dir, 0)
+	if err != nil {
+		return nil, err
+	}
+	r, err := room(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	l := long{Messages: float64(o.messages)}
+	begin := time.Now()
+	if _, err := say(ctx, r, o.messages); err != nil {
+		return nil, err
+	}
+	l.Made = time.Since(begin).Seconds()
+	if err := m.close(); err != nil {
+		return nil, err
+	}
+	for range o.rounds {
+		var u used
+		if err := u.use(ctx, o.dir, r.ID()); err != nil {
+			return nil, err
+		}
+		l.Rounds = append(l.Rounds, u)
+	}
+	return l, nil
+}
+
+// use opens the room, as a node does that starts, and looks for something.
+func (u *used) use(ctx context.Context, dir string, id event.ID) error {
+	m, err := newMember(ctx, dir, 0)
+	if err != nil {
+		return err
+	}
+	defer m.close() //nolint:errcheck // the measurement is over
+	m.Close()
+	took := func(f func() error) (seconds float64, err error) {
+		begin := time.Now()
+		err = f()
+		return time.Since(begin).Seconds(), err
+	}
+	var r *chat.Room
+	u.Open, err = took(func() error {
+		if m.Chat, err = chat.Open(ctx, m.config); err != nil {
+			return err
+		}
+		if r, err = m.Room(id); err != nil {
+			return err
+		}
+		_, err = r.Before(ctx, event.Key{}, 50)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	first, err := r.After(ctx, event.Key{}, 1)
+	if err != nil {
+		return err
+	}
+	last, err := r.Before(ctx, event.Key{}, 1)
+	if err != nil {
+		return err
+	}
+	up := event.Key{Time: first[0].Time/2 + last[0].Time/2}
+	if u.Page, err = took(func() error { _, err := r.Before(ctx, up, 50); return err }); err != nil {
+		return err
+	}
+	// A word that is in many messages, one that is in few, several, the beginning of many, and none.
+	for i, text := range []string{word(7), "w0000 w0001", word(12) + " " + word(100) + " " + word(7), "w0*", "nowhere"} {
+		t, err := took(func() error { _, _, err := r.Search(ctx, chat.Query{Text: text, Limit: 50}); return err })
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			u.Search = t
+		}
+		u.Worst = max(u.Worst, t)
+	}
+	return nil
+}
