@@ -25,6 +25,7 @@ fuzz: ## every fuzz target for a minute
 rooms: ## thousands of rooms whose members act at random, and must agree
 	go test -run TestConvergence -timeout 60m -v ./internal/chat/room -seeds 5000 | grep -v seed=
 	go test -run TestMany -timeout 30m -v ./internal/chat -simulate -rounds 3
+	go test -run TestGossip -timeout 30m -v ./internal/chat/meet -crowd 1024 | grep -v -e RUN -e seed
 
 soak: ## ten thousand joints with faults, for five minutes
 	go test -run TestSoak -timeout 20m -v ./internal/soak -soak 5m

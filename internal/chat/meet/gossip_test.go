@@ -13,17 +13,29 @@ import (
 
 var crowdFlag = flag.Int("crowd", 16, "how many members the room has in the test of gossip, at most")
 
+// branched is how many copies of a message come at most when much is said. Among 64 they are 1.07 to 1.71 with 30 seeds, 2.01 were seen
+// once: how good the tree is that is left depends on who was slow when. Where none is left, or it is not kept to, all push to all, and 9 or
+// more come.
+const branched = 3
+
 // What somebody says reaches all who are there, however many they are. While little is said it goes the fastest
 // way, and when much is said each gets about one copy.
 func TestGossip(t *testing.T) {
 	for n := 4; n <= *crowdFlag; n *= 4 {
 		t.Run(fmt.Sprint("members=", n, ",little"), func(t *testing.T) { gossip(t, n, 100, 12, 500*time.Millisecond) })
-		t.Run(fmt.Sprint("members=", n, ",much"), func(t *testing.T) { gossip(t, n, 16<<10, 2, 3*time.Second) })
+		t.Run(fmt.Sprint("members=", n, ",much"), func(t *testing.T) { gossip(t, n, 16<<10, branched, 3*time.Second) })
 	}
 }
 
 func gossip(t *testing.T, members, size int, most float64, within time.Duration) {
 	const warm, said = 10, 50
+	seed := uint64(time.Now().UnixNano())
+	if s := *seedFlag; s != 0 {
+		seed = s
+	}
+	// Who opens streams to whom is for each member to choose, and not the test: with one seed the figures vary less, and are not the same.
+	t.Logf("-seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
 	virtually(t, func(t *testing.T, w *world) {
 		var copies atomic.Int64
 		counted := func(c *Config) {
@@ -37,7 +49,7 @@ func gossip(t *testing.T, members, size int, most float64, within time.Duration)
 		}
 		for i, a := range w.all {
 			for _, b := range w.all[:i] {
-				w.Delay(a.node, b.node, time.Duration(5+rand.IntN(95))*time.Millisecond)
+				w.Delay(a.node, b.node, time.Duration(5+rnd.IntN(95))*time.Millisecond)
 			}
 		}
 		time.Sleep(10 * time.Minute) // until they are connected
@@ -51,7 +63,7 @@ func gossip(t *testing.T, members, size int, most float64, within time.Duration)
 			if i == warm {
 				copies.Store(0)
 			}
-			e := w.all[rand.IntN(members)].say(fmt.Sprint(i, strings.Repeat(" said", size/5)))
+			e := w.all[rnd.IntN(members)].say(fmt.Sprint(i, strings.Repeat(" said", size/5)))
 			begin := time.Now()
 			for _, p := range w.all {
 				for !p.has(e) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-var seedFlag = flag.Uint64("seed", 0, "of the simulation of a hundred members; 0 = another one each time")
+var seedFlag = flag.Uint64("seed", 0, "of the simulation of a hundred members, and of gossip; 0 = another one each time")
 
 // A hundred members, parted at random again and again, end with the same.
 func TestHundredMembers(t *testing.T) {
