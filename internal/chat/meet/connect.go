@@ -16,6 +16,7 @@ const (
 	shunTime  = 10 * time.Minute // or if it has sent what nobody honest sends
 	stayed    = time.Minute      // a session that lasted so long was good
 	yield     = time.Second      // until one opens who would rather be asked
+	settled   = 10 * time.Second // until a session may have to give way to another one
 )
 
 // A trial is how it went with somebody.

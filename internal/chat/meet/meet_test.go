@@ -622,3 +622,26 @@ func TestSlowReader(t *testing.T) {
 		w.equal(time.Minute)
 	})
 }
+
+// Many who know nobody but one all get what there is, though he is connected with fewer at once, and all the others stay.
+func TestManyNewcomers(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		first := chain("first", 1<<40, 10)
+		host := w.party("host", with(first...))
+		for i := range 3 * maxSessions {
+			w.party(fmt.Sprint("newcomer ", i), func(c *Config) {
+				index := c.Set.Index()
+				c.Members = func() []peer.ID {
+					if index.Len() < len(first) {
+						return []peer.ID{host.node.Self()}
+					}
+					return w.members()
+				}
+			})
+		}
+		w.equal(5 * time.Minute)
+		if n := len(host.Peers()); n > maxSessions {
+			t.Errorf("the host is connected with %d at once", n)
+		}
+	})
+}

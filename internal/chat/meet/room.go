@@ -207,7 +207,7 @@ func (r *Room) join(x *session) error {
 		return errClosed
 	case r.shunned(x.peer):
 		return errShunned
-	case old == nil && len(r.sessions) >= maxSessions:
+	case old == nil && !r.makeRoom(time.Now()):
 		return errBusy
 	case old != nil && old.opener != x.opener && old.opener.String() < x.opener.String():
 		return errTwice
@@ -220,6 +220,29 @@ func (r *Room) join(x *session) error {
 	x.marks, x.check, x.checkAt = true, x.opener != x.peer, x.began
 	x.stream.SetDeadline(time.Time{}) //nolint:errcheck // the read that follows shows it
 	return nil
+}
+
+// makeRoom tells whether there is room for one more session. If there are too many, the one ends that is there the longest of those who had
+// all: they know everybody, and find others, where a newcomer may know nobody but us. It is called with mu held.
+func (r *Room) makeRoom(now time.Time) bool {
+	var eldest *session
+	there := 0
+	for _, x := range r.sessions {
+		if x.ctx.Err() != nil {
+			continue // it is about to leave
+		}
+		there++
+		if !x.equal.IsZero() && now.Sub(x.began) >= settled && (eldest == nil || x.began.Before(eldest.began)) {
+			eldest = x
+		}
+	}
+	if there < maxSessions {
+		return true
+	}
+	if eldest != nil {
+		eldest.end(errBusy)
+	}
+	return eldest != nil
 }
 
 // leave takes a session out, and has others asked for what it was asked for.

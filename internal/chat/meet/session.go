@@ -122,7 +122,7 @@ func (x *session) end(why error) {
 // hangUp ends the stream when the session ends.
 func (x *session) hangUp() {
 	<-x.ctx.Done()
-	if err := context.Cause(x.ctx); errors.Is(err, io.EOF) || errors.Is(err, errTwice) || errors.Is(err, errClosed) {
+	if err := context.Cause(x.ctx); errors.Is(err, io.EOF) || errors.Is(err, errTwice) || errors.Is(err, errClosed) || errors.Is(err, errBusy) {
 		x.stream.Close() //nolint:errcheck // it is over
 	} else {
 		transport.Abort(x.stream, err)
