@@ -44,6 +44,7 @@ const (
 	reasonPairs    // the code is for something else, namely
 	reasonSends
 	reasonReceives
+	reasonLinks
 )
 
 var reasonErrors = map[reason]error{
@@ -57,6 +58,7 @@ var reasonErrors = map[reason]error{
 	reasonPairs:    ErrPairs,
 	reasonSends:    ErrSends,
 	reasonReceives: ErrReceives,
+	reasonLinks:    ErrLinks,
 }
 
 // reasonFor returns what the other side is told about err, and 0 if that is nothing:

@@ -6,7 +6,7 @@
 // and ends with the first that is right or wrong; the one who types it calls [Join].
 // Both learn who the other is, what it wants to be called, and the same four words
 // to compare. Neither gets a right by it. A code can also be for one thing that one
-// gives the other: see [Purpose].
+// gives the other, or make one a device of the other: see [Purpose].
 //
 // The package speaks over connections that it is given, and cares for no way to
 // make one.

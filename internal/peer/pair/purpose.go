@@ -16,6 +16,7 @@ const (
 	Pairing   Purpose = iota // the two become acquainted
 	Sending                  // who shows the code has something for who types it
 	Receiving                // who shows the code waits for something from who types it
+	Linking                  // who types the code becomes another device of who shows it
 )
 
 // Errors of a code that is for something else. They match [transport.ErrUsage], and say
@@ -24,6 +25,7 @@ var (
 	ErrPairs    = transport.Usage(errors.New("the code is for pairing, and for nothing else"))
 	ErrSends    = transport.Usage(errors.New("the code is for receiving: who shows it has something to send"))
 	ErrReceives = transport.Usage(errors.New("the code is for sending: who shows it waits for something"))
+	ErrLinks    = transport.Usage(errors.New("the code is for linking a device: who types it becomes one of who shows it"))
 )
 
 // MaxGiven is how many bytes one side can give the other.
@@ -41,6 +43,8 @@ const (
 	typesToReceive role = 's'
 	showsToReceive role = 'R'
 	typesToSend    role = 'r'
+	showsToLink    role = 'L'
+	typesToLink    role = 'l'
 )
 
 // A part is a purpose as the two sides play it.
@@ -53,6 +57,7 @@ var parts = [...]part{
 	Pairing:   {offerer, joiner, ErrPairs},
 	Sending:   {showsToSend, typesToReceive, ErrSends},
 	Receiving: {showsToReceive, typesToSend, ErrReceives},
+	Linking:   {showsToLink, typesToLink, ErrLinks},
 }
 
 func (r role) part() part {
@@ -73,7 +78,7 @@ func (r role) other() role {
 func (r role) joins() bool { return r == r.part().types }
 
 // sends tells whether it is the role of who gives something.
-func (r role) sends() bool { return r == showsToSend || r == typesToSend }
+func (r role) sends() bool { return r == showsToSend || r == typesToSend || r == showsToLink }
 
 // fits looks whether the other side, whose role is theirs, means the same. Who shows the code
 // says what it is for.

@@ -31,7 +31,7 @@ func TestGive(t *testing.T) {
 		"stream":          func() (io.ReadWriteCloser, io.ReadWriteCloser) { return mem.Pair() },
 		"without buffers": func() (io.ReadWriteCloser, io.ReadWriteCloser) { return net.Pipe() },
 	} {
-		for purpose, want := range map[Purpose][2]string{Pairing: {"", ""}, Sending: {"", gift}, Receiving: {gift, ""}} {
+		for purpose, want := range map[Purpose][2]string{Pairing: {"", ""}, Sending: {"", gift}, Receiving: {gift, ""}, Linking: {"", gift}} {
 			synctest.Test(t, func(t *testing.T) {
 				a, b := pipe()
 				var heard bytes.Buffer
@@ -56,7 +56,7 @@ func TestGive(t *testing.T) {
 // A code that is typed where it does not belong says what it is for, at both sides. Nobody has
 // met by it, and it is as good as before.
 func TestACodeIsForOneThing(t *testing.T) {
-	says := map[Purpose]error{Pairing: ErrPairs, Sending: ErrSends, Receiving: ErrReceives}
+	says := map[Purpose]error{Pairing: ErrPairs, Sending: ErrSends, Receiving: ErrReceives, Linking: ErrLinks}
 	for shown, want := range says {
 		for typed := range says {
 			if typed == shown {
@@ -92,8 +92,15 @@ func TestACodeIsForOneThing(t *testing.T) {
 // Somebody on the way changes what a code is said to be for, in the hellos. They are what the key
 // is made for, and nobody believes the other.
 func TestAnotherPurposeOnTheWay(t *testing.T) {
+	for _, p := range []Purpose{Sending, Linking} {
+		anotherPurposeOnTheWay(t, p)
+	}
+}
+
+func anotherPurposeOnTheWay(t *testing.T, p Purpose) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o := NewOffer(NewCode(7), alice.meaning(Sending, "secret"))
+		o := NewOffer(NewCode(7), alice.meaning(p, "secret"))
 		a, b := mem.Pair()
 		c, d := mem.Pair()
 		joined := start(t.Context(), b, o.Code(), bob) // who means to pair
@@ -107,8 +114,8 @@ func TestAnotherPurposeOnTheWay(t *testing.T) {
 			to.CloseWrite()   //nolint:errcheck // hostile
 			from.Close()      //nolint:errcheck // hostile
 		}
-		go change(c, a, joiner, typesToReceive)
-		go change(a, c, showsToSend, offerer)
+		go change(c, a, joiner, parts[p].types)
+		go change(a, c, parts[p].shows, offerer)
 		_, err := o.Accept(t.Context(), d)
 		if j := <-joined; err == nil || j.err == nil {
 			t.Errorf("they have met: %v, %v", err, j.err)
@@ -183,6 +190,48 @@ func TestHostileGifts(t *testing.T) {
 	}
 }
 
+// What went over the connection when a device was linked is of no use to who has heard it: said again to who shows
+// another code of the same words, it gets nothing.
+func TestReplayOfALink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		code := NewCode(7)
+		o := NewOffer(code, alice.meaning(Linking, "certificate"))
+		a, b := mem.Pair()
+		var heard bytes.Buffer
+		said := &said{ReadWriteCloser: b, to: &heard}
+		joined := start(t.Context(), said, code, bob.meaning(Linking, ""))
+		if _, err := o.Accept(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		if j := <-joined; j.err != nil || j.result.Given != "certificate" {
+			t.Fatalf("%+v, %v", j.result, j.err)
+		}
+		o = NewOffer(code, alice.meaning(Linking, "certificate"))
+		r, err := play(t, o, func(s transport.Stream) {
+			s.Write(heard.Bytes())                                                                //nolint:errcheck // hostile
+			s.CloseWrite()                                                                        //nolint:errcheck // hostile
+			got, _ := io.ReadAll(s)                                                               //nolint:errcheck // hostile
+			if most := 3 + helloSize + 3 + 1 + cpace.ShareSize + 1 + 1 + 3 + 1; len(got) > most { // hello, share, refusal
+				t.Errorf("%d bytes came for a replay", len(got))
+			}
+		})
+		if !errors.Is(err, ErrGuessed) || !r.Peer.IsZero() {
+			t.Errorf("a replay has met somebody: %+v, %v", r, err)
+		}
+	})
+}
+
+// said keeps what a side writes.
+type said struct {
+	io.ReadWriteCloser
+	to *bytes.Buffer
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.to.Write(b)
+	return s.ReadWriteCloser.Write(b)
+}
+
 // What cannot be given ends the run, and the code.
 func TestGiveFails(t *testing.T) {
 	broken := errors.New("broken")
@@ -222,12 +271,12 @@ func FuzzGiven(f *testing.F) {
 	})
 }
 
-// givenVectors computes what docs/protocol/pairing.md has vectors for of codes that are for sending.
+// givenVectors computes what docs/protocol/pairing.md has vectors for of codes that are for sending or linking.
 func givenVectors(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	say := func(name string, v []byte) { fmt.Fprintf(&b, "%s %x\n", name, v) }
-	for _, p := range []Purpose{Sending, Receiving} {
+	for _, p := range []Purpose{Sending, Receiving, Linking} {
 		part := parts[p]
 		hello := func(r role, nonce byte) []byte {
 			return append([]byte{version, byte(r)}, bytes.Repeat([]byte{nonce}, nonceSize)...)
@@ -237,7 +286,7 @@ func givenVectors(t *testing.T) string {
 		side := func(s Side) Side { return s.meaning(p, "a gift") }
 		j := &run{role: part.types, side: side(bob), code: code, transcript: session}
 		o := &run{role: part.shows, side: side(alice), code: code, transcript: session}
-		fmt.Fprintf(&b, "purpose %s\n", map[Purpose]string{Sending: "sending", Receiving: "receiving"}[p])
+		fmt.Fprintf(&b, "purpose %s\n", map[Purpose]string{Sending: "sending", Receiving: "receiving", Linking: "linking"}[p])
 		say("sid", j.input().Session)
 		say("ada", j.role.data())
 		say("adb", o.role.data())
@@ -284,6 +333,6 @@ func givenVectors(t *testing.T) string {
 }
 
 func TestGivenVectors(t *testing.T) {
-	golden.Check(t, "testdata/given.txt", "# Codes that are for sending: docs/protocol/pairing.md. As in vectors.txt, with other roles. What is\n"+
+	golden.Check(t, "testdata/given.txt", "# Codes that are for sending or linking: docs/protocol/pairing.md. As in vectors.txt, with other roles. What is\n"+
 		"# given is the text \"a gift\".\n"+givenVectors(t))
 }
