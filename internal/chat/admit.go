@@ -298,6 +298,7 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 	}
 	if acted || restated {
 		r.owing, r.unready = true, true
+		r.kin.Store(true)
 		r.changed()
 		r.tell(RoomChanged, event.Key{}, event.Identity{})
 	}

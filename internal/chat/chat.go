@@ -38,7 +38,7 @@ const (
 type Config struct {
 	Network  peer.Network
 	DB       *store.DB
-	Identity *peer.Key     // who the user is: the same on all devices
+	Identity *peer.Key     // who the user is, unless this device was linked: see [Chat.Adopt]. What is kept here is sealed by it
 	Device   *peer.Key     // that of the Network
 	Called   func() string // what the user suggests to be called; nil, or longer than event.MaxCalled: nothing
 	Earlier  []peer.ID     // keys that the device has had before: what they were, it is
@@ -70,6 +70,7 @@ type Chat struct {
 	self    event.Device
 	selves  []event.Device // it, and what it was before
 	me      event.Identity
+	key     *peer.Key // of me; nil: this device was linked by the one that has it
 	cert    event.Cert
 	clock   event.Clock
 	vault   vault
@@ -85,6 +86,7 @@ type Chat struct {
 	mu     sync.Mutex // guards what follows
 	rooms  map[event.ID]*Room
 	offers map[event.ID]Offer
+	own    map[event.Device]bool // the user's other devices, as far as they were linked or removed: which is it
 	closed bool
 }
 
@@ -97,11 +99,10 @@ func Open(ctx context.Context, config Config) (*Chat, error) {
 	if config.MaxEvents == 0 {
 		config.MaxEvents = DefaultMaxEvents
 	}
-	c := &Chat{Config: config, self: event.Device(config.Device.ID().Bytes()), me: event.Identity(config.Identity.ID().Bytes()),
+	c := &Chat{Config: config, self: event.Device(config.Device.ID().Bytes()),
 		notices: notices.New[Notice](uint64(time.Now().UnixNano()), keptNotices), call: make(chan struct{}, 1),
-		rooms: map[event.ID]*Room{}, offers: map[event.ID]Offer{}}
+		rooms: map[event.ID]*Room{}, offers: map[event.ID]Offer{}, own: map[event.Device]bool{}}
 	c.clock.Now = config.Now
-	c.cert = event.Certify(config.Identity, c.self)
 	c.selves = []event.Device{c.self}
 	for _, id := range config.Earlier {
 		c.selves = append(c.selves, event.Device(id.Bytes()))
@@ -117,12 +118,18 @@ func Open(ctx context.Context, config Config) (*Chat, error) {
 	if err := c.renew(ctx, PrekeyAge); err != nil {
 		return nil, err
 	}
+	if err := c.readDevices(ctx); err != nil {
+		return nil, err
+	}
 	all, err := c.vault.places(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c.meet = meet.New(config.Network)
 	for _, p := range all {
+		if p.state == offered && p.inviter == c.me {
+			p.state = Joining // another device of the user's has offered it before this one knew whose it is
+		}
 		if p.state == offered {
 			c.offers[p.room] = p.offer()
 			continue

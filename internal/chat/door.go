@@ -124,6 +124,9 @@ func (c *Chat) answer(s transport.Stream) {
 			answer = []byte{1}
 		}
 	}
+	if c.ctx.Err() != nil {
+		return // nothing is kept any more: who gets no answer asks again
+	}
 	writeDoor(s, kind, answer) //nolint:errcheck // who asks, notices
 }
 
@@ -151,7 +154,7 @@ func (c *Chat) knocked(from peer.ID, p []byte) []byte {
 		return no
 	}
 	cert, ok := readCert(p[32:], from)
-	if !ok {
+	if !ok || c.gone(event.Device(from.Bytes())) {
 		return no
 	}
 	for _, r := range c.Rooms() {
@@ -184,7 +187,7 @@ func (r *Room) letsIn(from peer.ID, tag []byte, who event.Identity, proof [64]by
 	}
 	self := r.chat.Network.Self()
 	if proof == [64]byte{} {
-		if r.state.RoleNow(who) == event.Nobody || !hmac.Equal(tag, doorTag(r.id, from, self)) {
+		if r.state.RoleNow(who) == event.Nobody || r.ousted(event.Device(from.Bytes())) || !hmac.Equal(tag, doorTag(r.id, from, self)) {
 			return via, secret, false
 		}
 		via, ok = r.way(who)
@@ -227,7 +230,7 @@ func (c *Chat) offered(from peer.ID, p []byte) bool {
 		return false
 	}
 	cert, ok := readCert(p[32:], from)
-	if !ok || c.blocked(cert.Identity) {
+	if !ok || c.blocked(cert.Identity) || c.gone(event.Device(from.Bytes())) {
 		return false
 	}
 	o := Offer{Room: event.ID(p), Name: string(p[32+certSize:]), Inviter: cert.Identity, At: []peer.ID{from}}
@@ -253,7 +256,7 @@ func (c *Chat) offered(from peer.ID, p []byte) bool {
 		return false
 	}
 	c.tell(Notice{Kind: Offered, Room: o.Room, Who: o.Inviter, Peer: from})
-	if c.Welcome != nil && c.Welcome(o) {
+	if own := o.Inviter == c.me; own || c.Welcome != nil && c.Welcome(o) {
 		_, err := c.Accept(c.ctx, o.Room)
 		return err == nil
 	}
@@ -342,17 +345,20 @@ func (c *Chat) pokeCalls() {
 
 // callOut offers rooms to those who were added, until all of them know.
 func (c *Chat) callOut() {
+	wait := time.Second
 	for {
 		linked := c.Network.LinksChanged()
 		left := c.callAll()
 		var again <-chan time.Time
 		if left {
-			again = time.After(time.Minute)
+			again = time.After(wait)
+			wait = min(2*wait, time.Minute)
 		} else {
 			linked = nil
 		}
 		select {
 		case <-c.call:
+			wait = time.Second
 		case <-again:
 		case <-linked:
 		case <-c.ctx.Done():

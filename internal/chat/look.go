@@ -87,10 +87,14 @@ func (r *Room) Pinned(ctx context.Context) (pinned []Entry, err error) {
 	return pinned, err
 }
 
-// Meets tells whether a device takes part in a room, offers one, may let this one into one, or is a mailbox of one.
+// Meets tells whether a device takes part in a room, offers one, may let this one into one, is a mailbox of one, or
+// another one of the user's.
 func (c *Chat) Meets(id peer.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if gone, linked := c.own[event.Device(id.Bytes())]; linked && !gone {
+		return true
+	}
 	now := time.Now()
 	for _, r := range c.rooms {
 		s := r.now.Load()
@@ -122,9 +126,14 @@ func (c *Chat) Invites() bool {
 	return false
 }
 
-// Members returns the devices of others with whom there are rooms.
+// Members returns the devices with which there are rooms, and those of the user's.
 func (c *Chat) Members() (all []peer.ID) {
 	seen := map[peer.ID]bool{c.Network.Self(): true}
+	for d, gone := range c.others() {
+		if id, err := peer.NewID(d[:]); err == nil && !gone {
+			all, seen[id] = append(all, id), true
+		}
+	}
 	for _, r := range c.Rooms() {
 		for _, id := range r.now.Load().meet {
 			if !seen[id] {

@@ -92,7 +92,7 @@ func (r *Room) prepare(ctx context.Context) time.Time {
 		r.unready, r.preparing = false, time.Time{}
 		return time.Time{}
 	}
-	if !r.due(&r.preparing) {
+	if !r.due(&r.preparing, r.seniors()) {
 		return r.preparing
 	}
 	r.epoch(ctx) //nolint:errcheck // another try follows

@@ -263,6 +263,7 @@ func (r *Room) Deliveries(ctx context.Context, keys ...event.Key) ([]Delivery, e
 	if err != nil {
 		return nil, err
 	}
+	devices := r.now.Load().devices
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Delivery, len(keys))
@@ -272,7 +273,7 @@ func (r *Room) Deliveries(ctx context.Context, keys ...event.Key) ([]Delivery, e
 			d.Kept = max(d.Kept, 1)
 		}
 		for _, m := range marks {
-			if m.Device == r.chat.self {
+			if devices[m.Device] == r.chat.me {
 				continue
 			}
 			if !m.Delivered.Less(k) {

@@ -34,6 +34,10 @@ type Room struct {
 	tended chan struct{} // closed when tend has ended
 	post   *post
 
+	kin      atomic.Bool      // there may be something to do for the user's other devices
+	offered  map[peer.ID]bool // of these, since the start; only tend looks at this and the next
+	toldRead map[peer.ID]toldRead
+
 	turn      chan struct{} // holds one token: whoever has taken it works on what follows
 	place     place
 	state     *room.Room
@@ -52,6 +56,7 @@ type Room struct {
 	unready   bool      // somebody may have no epoch in common with the others
 	preparing time.Time // when we make one; zero: that was not found out
 	forgot    time.Time // when secrets were looked at that are to be forgotten
+	endowing  time.Time // when we share secrets with the user's other devices; zero: they lack none, or that was not found out
 
 	mu     sync.Mutex // guards what follows
 	guest  map[peer.ID]time.Time
@@ -59,6 +64,8 @@ type Room struct {
 	mark   marking
 	keys   prekeys
 	saying []*saying // what is to be said, in order
+
+	elsewhere map[peer.ID]event.Key // up to where the user has read on other devices, until that is here
 }
 
 // A snapshot is what is known of a room at a time. It is not changed.
@@ -98,7 +105,8 @@ type Info struct {
 func newRoom(c *Chat, p place, l *log.Room) *Room {
 	r := &Room{chat: c, id: p.room, log: l, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), place: p,
 		guest: map[peer.ID]time.Time{}, acts: newActs(), owing: true, unready: true}
-	r.past.room, r.post = r, newPost(r)
+	r.past.room, r.post, r.offered, r.elsewhere = r, newPost(r), map[peer.ID]bool{}, map[peer.ID]event.Key{}
+	r.kin.Store(true)
 	r.ctx, r.stop = context.WithCancel(c.ctx)
 	r.tended = make(chan struct{})
 	r.turn <- struct{}{}
@@ -230,6 +238,9 @@ func (r *Room) changed() {
 	if v := r.state.Property(event.PropertyName); v != nil {
 		s.Name = string(v)
 	}
+	if r.ousted(r.chat.self) {
+		s.Role = event.Nobody
+	}
 	s.Topic = string(r.state.Property(event.PropertyTopic))
 	s.Called = maps.Clone(r.acts.called)
 	s.History, s.Vanish, s.opens, s.Mailboxes = r.historic(), r.vanishing(), r.opens(), r.mailboxes()
@@ -307,7 +318,7 @@ func (r *Room) poke() {
 type acts struct {
 	created *event.Create
 	ways    map[event.Identity][]event.ID // by which another device of somebody may enter
-	entries map[event.Device]event.ID     // where devices have entered
+	entries map[event.Device]entry        // where devices have entered
 	called  map[event.Identity]string     // what they suggest, the one that has come last
 	added   map[event.Identity]bool
 	entered map[event.ID]bool // by an invite
@@ -315,8 +326,22 @@ type acts struct {
 	timed   bool // messages disappear, or did
 }
 
+// An entry is where a device has entered first.
+type entry struct {
+	id      event.ID
+	who     event.Identity
+	revoked bool // by a proof of who: he has removed it himself
+}
+
+func (a *acts) enters(e *event.Event, who event.Identity) {
+	if _, again := a.entries[e.Device]; !again {
+		a.entries[e.Device] = entry{id: e.ID, who: who}
+	}
+	a.ways[who] = append(a.ways[who], e.ID)
+}
+
 func newActs() acts {
-	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]event.ID{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
+	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]entry{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
 }
 
 func (a *acts) see(e *event.Event) {
@@ -324,14 +349,19 @@ func (a *acts) see(e *event.Event) {
 	case *event.Create:
 		a.created = b
 		a.called[b.Cert.Identity] = b.Called
-		a.entries[e.Device] = e.ID
-		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
+		a.enters(e, b.Cert.Identity)
 	case *event.Enter:
 		a.called[b.Cert.Identity] = b.Called
-		a.entries[e.Device] = e.ID
-		a.ways[b.Cert.Identity] = append(a.ways[b.Cert.Identity], e.ID)
+		a.enters(e, b.Cert.Identity)
 		if b.Proof != [64]byte{} {
 			a.entered[e.ID] = true
+		}
+	case *event.RemoveDevice:
+		for d, x := range a.entries {
+			if x.id == b.Enter && b.Proof != [64]byte{} {
+				x.revoked = true
+				a.entries[d] = x
+			}
 		}
 	case *event.Meta:
 		a.timed = a.timed || b.Property == event.PropertyTTL

@@ -62,7 +62,7 @@ func ascending(ids []event.Identity) []event.Identity {
 // may tells whether the user has a role.
 func (r *Room) may(role event.Role) error {
 	switch is := r.state.RoleNow(r.chat.me); {
-	case is == event.Nobody || r.place.state != Inside:
+	case is == event.Nobody || r.place.state != Inside || r.ousted(r.chat.self):
 		return ErrOutside
 	case is < role:
 		return ErrRole

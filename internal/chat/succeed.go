@@ -33,11 +33,10 @@ func (r *Room) succeed(ctx context.Context) error {
 		return err
 	}
 	for _, d := range c.selves[1:] {
-		if _, in := r.state.Device(d); !in {
+		if _, in := r.state.Device(d); !in || c.key == nil { // who has the key removes it, when it links the new one
 			continue
 		}
-		b := &event.RemoveDevice{Enter: r.acts.entries[d], Proof: event.RevokeDevice(c.Identity, r.id, d), Cuts: []event.ID{r.state.Tip(d)}}
-		if _, err := r.control(ctx, b); err != nil {
+		if err := r.removeDevice(ctx, d); err != nil {
 			return err
 		}
 	}

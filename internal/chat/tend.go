@@ -21,6 +21,7 @@ const (
 	markEvery  = time.Second
 
 	noteTyping = 1
+	noteRead   = 2 // and a key: up to where the user has read
 )
 
 // tend does what has to be done in a room whoever is there: it enters, it meets, it says how far it has got, and
@@ -59,6 +60,7 @@ func (r *Room) tend() {
 		next = earliest(next, r.acquaint(ctx, &knocked))
 		r.assemble(ctx)
 		r.tendPrekeys(ctx) //nolint:errcheck // another try follows
+		next = earliest(next, r.relate(ctx))
 		r.post.employ()
 		next = earliest(next, r.greet(ctx))
 		next = earliest(next, r.prepare(ctx))
@@ -68,12 +70,14 @@ func (r *Room) tend() {
 			r.leave(ctx) //nolint:errcheck // another try follows
 		}
 		next = earliest(next, r.drainHeld(ctx))
+		r.followRead(ctx) //nolint:errcheck // the database has failed: it is told anew
 		if at := marked.Add(markEvery); now.Before(at) {
 			next = earliest(next, at)
 		} else {
 			marked = now
 			r.tellMark(ctx) //nolint:errcheck // another try follows
 			r.tellMarks()
+			r.tellRead(ctx)
 		}
 		timer := time.NewTimer(time.Until(next))
 		select {
@@ -112,6 +116,7 @@ func (r *Room) assemble(ctx context.Context) {
 		r.meets.Store(r.chat.meet.Open(meet.Config{Secret: p.secret[:], Set: set{r}, Parse: r.parse, Members: r.members, Rate: r.chat.Rate,
 			Note: r.noted, Given: r.given, Event: func(who peer.ID, _ string, _ error) {
 				r.chat.tell(Notice{Kind: Connected, Room: r.id, Peer: who})
+				r.poke() // for what a device of the user's is told
 			}}))
 	case !want:
 		r.unmeet()
@@ -157,6 +162,9 @@ func (r *Room) enter(ctx context.Context) error {
 	p := r.place
 	if who, in := r.state.Device(r.chat.self); in && who == r.chat.me {
 		return r.become(ctx, Inside)
+	}
+	if r.ousted(r.chat.self) {
+		return nil
 	}
 	if _, there := r.past.Node(p.via); !there || p.via.IsZero() {
 		return r.past.err
@@ -277,7 +285,7 @@ func (r *Room) greet(ctx context.Context) time.Time {
 		r.lacking, r.owing = time.Time{}, false
 		return time.Time{}
 	}
-	if !r.due(&r.lacking) {
+	if !r.due(&r.lacking, r.seniors()) {
 		return r.lacking
 	}
 	r.shareAll(ctx) //nolint:errcheck // another try follows
@@ -310,12 +318,16 @@ func (r *Room) opens() (until time.Time) {
 	return until
 }
 
-// due tells whether this one is to do now what has to be done once: the most senior does it at once, the others a
-// second later each. At is when it is this one's turn, and zero before it is known and after it has come. It is called
+// seniors returns how many members are senior to the user. It is called with the turn.
+func (r *Room) seniors() int {
+	return slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
+}
+
+// due tells whether this one is to do now what has to be done once: the first does it at once, the others a
+// second later each, of whom so many come before this one. At is when it is this one's turn, and zero before it is known and after it has come. It is called
 // with the turn of the room.
-func (r *Room) due(at *time.Time) bool {
+func (r *Room) due(at *time.Time, before int) bool {
 	if at.IsZero() {
-		before := slices.IndexFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity == r.chat.me })
 		*at = time.Now().Add(time.Duration(min(before, 30)) * time.Second)
 	}
 	if time.Now().Before(*at) {
@@ -338,8 +350,13 @@ func (r *Room) Typing() {
 }
 
 func (r *Room) noted(from peer.ID, note []byte) {
-	if who, ok := r.now.Load().devices[event.Device(from.Bytes())]; ok && note[0] == noteTyping && !r.chat.blocked(who) {
+	who, ok := r.now.Load().devices[event.Device(from.Bytes())]
+	switch {
+	case !ok:
+	case note[0] == noteTyping && !r.chat.blocked(who):
 		r.chat.tell(Notice{Kind: Typing, Room: r.id, Who: who, Peer: from})
+	case note[0] == noteRead && who == r.chat.me:
+		r.readElsewhere(from, note)
 	}
 }
 

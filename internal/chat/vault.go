@@ -42,10 +42,15 @@ CREATE TABLE chat_calls (                              -- rooms that were not of
 	room BLOB NOT NULL,
 	peer BLOB NOT NULL,
 	PRIMARY KEY (room, peer)
+) STRICT, WITHOUT ROWID`, `
+CREATE TABLE chat_devices (                            -- devices of the user's that were linked, or removed
+	device BLOB PRIMARY KEY,
+	cert   BLOB NOT NULL,                          -- of this device, if it was linked: the certificate; else empty
+	gone   INTEGER NOT NULL                        -- it was removed
 ) STRICT, WITHOUT ROWID`}
 
-// A vault keeps the secrets of a device in the database, sealed with a key that only who has the user's
-// identity can work out: a copy of the database alone opens no message. The key of the device may change.
+// A vault keeps the secrets of a device in the database, sealed with a key that only who has the identity of
+// the [Config] can work out: a copy of the database alone opens no message. The key of the device may change.
 type vault struct {
 	db   *store.DB
 	aead cipher.AEAD

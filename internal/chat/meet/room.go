@@ -114,14 +114,17 @@ func (r *Room) push(but *session, blobs []Blob) {
 	}
 }
 
-// Say sends a note to all who are connected: what is never kept, and may be lost.
-func (r *Room) Say(note []byte) {
+// Say sends a note to those of these who are connected, or to all: what is never kept, and may be lost.
+func (r *Room) Say(note []byte, to ...peer.ID) {
 	if len(note) > MaxNote {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, x := range r.sessions {
+	for id, x := range r.sessions {
+		if len(to) > 0 && !slices.Contains(to, id) {
+			continue
+		}
 		if len(x.notes) == maxNotes {
 			x.notes = x.notes[1:] // the older ones are about what was
 		}
