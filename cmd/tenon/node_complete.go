@@ -26,6 +26,8 @@ func (p *program) peerCandidates(w wanted, words []string, last string) (found [
 			found = append(found, w.word)
 		}
 		return found
+	case deviceWord:
+		return deviceWords
 	case aRole:
 		return []string{"owner", "member", "reader"}
 	}
@@ -58,6 +60,14 @@ func (p *program) peerCandidates(w wanted, words []string, last string) (found [
 		members, _ := t.RoomMembers(ctx, words[len(words)-1]) //nolint:errcheck // then there are none
 		for _, m := range members {
 			found = append(found, m.Name)
+		}
+		return found
+	case aDevice:
+		devices, _ := t.Devices(ctx) //nolint:errcheck // then there are none
+		for _, d := range devices {
+			if !d.This {
+				found = append(found, cmp.Or(d.Name, d.ID))
+			}
 		}
 		return found
 	case offered:

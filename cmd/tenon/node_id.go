@@ -38,6 +38,9 @@ func runID(p *program, c *call) error {
 				p.tell(c, "this is a new key; there is no peer that would have to follow")
 			}
 		}
+		if id.Unlinked {
+			p.tell(c, "this was a device that another one of yours had linked, and is none any more: tenon device join")
+		}
 		if p.json {
 			return p.stdout.json(id)
 		}

@@ -65,6 +65,8 @@ func linked(name string) func(*program, *call) error {
 		return runIRC
 	case "room":
 		return runRoom
+	case "device":
+		return runDevice
 	case "say":
 		return runSay
 	case "tail":

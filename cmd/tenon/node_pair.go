@@ -49,7 +49,7 @@ func runPair(p *program, c *call) error {
 			defer cancel()
 			p.tell(c, "looking for the other side")
 		}
-		done, err := p.pairing(ctx, c, events(ctx, request))
+		done, err := p.pairing(ctx, c, events(ctx, request), "tenon pair", "paired")
 		if err != nil || p.json {
 			return p.stopped(err)
 		}
@@ -57,13 +57,14 @@ func runPair(p *program, c *call) error {
 	})
 }
 
-// pairing tells what happens until the two are paired.
-func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error]) (done api.PairEvent, err error) {
+// pairing tells what happens until the two are paired, or else: what is the command that takes the code, and as what
+// both are then.
+func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.PairEvent, error], command, as string) (done api.PairEvent, err error) {
 	teller := codeTeller{p: p, c: c, show: func(code string) {
 		if !p.json {
 			p.stdout.line(code)
 		}
-		p.tell(c, "on the other computer: tenon pair %s", quoteWords(code))
+		p.tell(c, "on the other computer: %s %s", command, quoteWords(code))
 	}}
 	for e, err := range events {
 		switch {
@@ -80,7 +81,7 @@ func (p *program) pairing(ctx context.Context, c *call, events iter.Seq2[api.Pai
 		teller.tell(e.Type, e.Code, e.Text)
 		if e.Type == api.PairDone {
 			if !p.json && e.Peer != nil {
-				p.stdout.linef("paired with %s, %s", e.Peer.Name, e.Peer.Short)
+				p.stdout.linef("%s with %s, %s", as, e.Peer.Name, e.Peer.Short)
 				p.stdout.linef("both sides see: %s", strings.Join(e.Words, " "))
 			}
 			return e, nil

@@ -23,6 +23,8 @@ const (
 	inRoom            // members of the room that stands before
 	offered           // rooms that are offered
 	aRole             // the roles of members
+	deviceWord        // the words of tenon device
+	aDevice           // devices of the user's
 )
 
 // wantedFor finds what may stand behind the words of a command.
@@ -50,6 +52,10 @@ func wantedFor(cmd command, words []string, last string) wanted {
 		return inRooms
 	case cmd.name == "chat" && n == 0:
 		return roomOrPeer
+	case cmd.name == "device" && n == 0:
+		return deviceWord
+	case cmd.name == "device" && n == 1 && words[0] == "remove":
+		return aDevice
 	case cmd.name == "room":
 		return wantedInRoom(words, n)
 	case strings.HasPrefix(last, peerKind+":") && !strings.Contains(last, ","):

@@ -12,6 +12,7 @@ import (
 func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
 		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
+		verb("device", "[list | link | join [CODE] | remove DEVICE]", "list the devices by which this user takes part in rooms, make another computer one of them by a code, or remove one", bindDevice),
 		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input", bindSay),
 		verb("tail", "ROOM|PEER", "show what was said in a room last, and with -f what is said, over restarts of the node", bindTail),
 	}
@@ -57,6 +58,14 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Bool(&f.off, "off", "nobody keeps what is said for those who are away")
 	s.Group("tenon room search")
 	s.String(&f.from, "from", "WHO", "only what WHO has written")
+}
+
+func bindDevice(c *call, s *opt.Set) {
+	f := &c.peer
+	s.Group("devices")
+	s.String(&f.name, "name", "NAME", "with link and join: what to call the other device here; otherwise what it says")
+	s.Duration(&f.timeout, "timeout", defaultJoin, 0, "with join: give up after so long if nobody shows the code, with exit status 4").Alias("t")
+	s.Bool(&f.yes, "yes", "ask nothing: whether a device is to be removed, whether the words are the same").Alias("y")
 }
 
 func bindSay(c *call, s *opt.Set) {

@@ -136,6 +136,7 @@ func forOther(err error) error {
 		pair.ErrPairs:    "tenon pair CODE",
 		pair.ErrSends:    "tenon receive CODE",
 		pair.ErrReceives: "tenon send FILE --code CODE",
+		pair.ErrLinks:    "tenon device join",
 	} {
 		if errors.Is(err, what) {
 			return transport.WithHint(err, hint)

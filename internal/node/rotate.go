@@ -52,6 +52,8 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	if slices.Sort(away); len(away) > 0 {
 		n.tell(api.Event{Type: "network", Text: "they will see the new key when they meet this node again: " + strings.Join(away, ", ")})
 	}
+	rooms := n.rooms.Load()
+	linked := rooms != nil && rooms.Linked()
 	n.endRooms()
 	if err := n.vanish(fmt.Errorf("this node has a new key")); err != nil {
 		n.tell(api.Event{Type: "warning", Text: err.Error()})
@@ -61,7 +63,7 @@ func (n *Node) Rotate(ctx context.Context) (api.Identity, error) {
 	}
 	n.closeShares()
 	is := n.Identity()
-	is.Away = away
+	is.Away, is.Unlinked = away, linked
 	if err := n.appear(ctx); err != nil {
 		return is, err
 	}

@@ -129,6 +129,16 @@ func (n *Node) roomRoutes() []route {
 		{"POST /v1/rooms/{room}/typing", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) (none, error) {
 			return none{}, all.Typing(name(r))
 		})},
+		{"GET /v1/devices", inRooms(n, func(all *rooms.Rooms, _ *http.Request, _ none) ([]api.Device, error) { return all.Devices() })},
+		{"POST /v1/devices", tell(func(ctx context.Context, in api.PairRequest, say func(api.PairEvent)) error {
+			if in.Code != "" {
+				return n.JoinDevice(ctx, in, say)
+			}
+			return n.LinkDevice(ctx, in, say)
+		})},
+		{"DELETE /v1/devices/{device}", do(func(r *http.Request, _ none) (api.Device, error) {
+			return n.RemoveDevice(r.Context(), r.PathValue("device"))
+		})},
 		{"GET /v1/room-events", n.serveRoomEvents},
 		{"POST /v1/room-import", inRooms(n, func(all *rooms.Rooms, r *http.Request, in toImport) (api.Room, error) {
 			return all.Import(r.Context(), in.Path)

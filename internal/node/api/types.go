@@ -59,6 +59,9 @@ type Identity struct {
 	// Away is who was not reached, of those who are paired, when the key was changed just
 	// now. They are shown the new one when they meet this node again.
 	Away []string `json:"away,omitempty"`
+
+	// Unlinked: the key was changed just now, and was that of a device that another one had linked, which has to do it again.
+	Unlinked bool `json:"unlinked,omitempty"`
 }
 
 // A ConfigLink is a link of the configuration: two addresses kept joined.
@@ -273,7 +276,7 @@ type AuditQuery struct {
 type AuditEntry struct {
 	Number  int64     `json:"number"`
 	Time    time.Time `json:"time"`  // of the beginning
-	Event   string    `json:"event"` // "use", "refuse", "pair", "grant", "revoke", "ticket", "redeem", "block", "forget", "rotate"
+	Event   string    `json:"event"` // "use", "refuse", "pair", "grant", "revoke", "ticket", "redeem", "block", "forget", "rotate", "link", "unlink"
 	Peer    string    `json:"peer,omitempty"`
 	Name    string    `json:"name,omitempty"` // as it was then
 	Service string    `json:"service,omitempty"`

@@ -73,7 +73,7 @@ func (r *Rooms) describe(ctx context.Context, room *chat.Room) (api.Room, error)
 		History: i.History, Role: role(i.Role), Members: len(i.Members), Receipts: i.Receipts, Muted: s.muted, Vanish: api.Duration(i.Vanish)}
 	online := r.online(room)
 	for _, m := range i.Members {
-		if m.Identity != r.me && online[m.Identity] {
+		if m.Identity != r.me() && online[m.Identity] {
 			x.Online++
 		}
 	}
@@ -124,7 +124,7 @@ func (r *Rooms) countMentions(ctx context.Context, room *chat.Room, is mentioned
 		return 0, err
 	}
 	for i := range entries {
-		if x := &entries[i]; x.Author != r.me && slices.Contains(x.Message.Mentions, r.me) {
+		if x := &entries[i]; x.Author != r.me() && slices.Contains(x.Message.Mentions, r.me()) {
 			is.n++
 		}
 	}
@@ -183,7 +183,7 @@ func (r *Rooms) Members(ctx context.Context, text string) ([]api.RoomMember, err
 	}
 	all := make([]api.RoomMember, 0, len(i.Members))
 	for _, m := range i.Members {
-		x := api.RoomMember{ID: personID(m.Identity), Name: names.call(m.Identity), Role: role(m.Role), Me: m.Identity == r.me, Online: online[m.Identity] || m.Identity == r.me,
+		x := api.RoomMember{ID: personID(m.Identity), Name: names.call(m.Identity), Role: role(m.Role), Me: m.Identity == r.me(), Online: online[m.Identity] || m.Identity == r.me(),
 			Forked: m.Forked, Blocked: r.blocked(m.Identity), Devices: []string{}}
 		var most event.Key
 		for _, d := range m.Devices {

@@ -128,7 +128,7 @@ func (r *Rooms) findMember(i *chat.Info, text string) (event.Identity, error) {
 		name := names.call(m.Identity)
 		switch {
 		case same(name, bare), same(personID(m.Identity), bare), same(short(m.Identity), bare), slices.Contains(who, m.Identity),
-			m.Identity == r.me && (same(bare, "me") || same(bare, "self")):
+			m.Identity == r.me() && (same(bare, "me") || same(bare, "self")):
 			exact = append(exact, m.Identity)
 		case strings.HasPrefix(strings.ToLower(name), strings.ToLower(bare)+"~"):
 			near = append(near, m.Identity)
@@ -184,6 +184,14 @@ func explain(err error) error {
 		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "tenon room tells whether nobody has let you in yet, or you have left")
 	case errors.Is(err, chat.ErrNoRoom), errors.Is(err, chat.ErrMember), errors.Is(err, chat.ErrMessage):
 		return transport.Mark(err, api.ErrNotFound)
+	case errors.Is(err, chat.ErrKey):
+		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "it goes on the device that this one was linked by")
+	case errors.Is(err, chat.ErrDevice):
+		return transport.WithHint(transport.Mark(err, api.ErrNotFound), "tenon device lists them")
+	case errors.Is(err, chat.ErrRemoved):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "on that device, tenon id --rotate makes a new key; then link it again")
+	case errors.Is(err, chat.ErrHasRoom):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "leave them first, tenon room leave ROOM, and tenon room decline what tenon room offers shows; what was said stays readable. Or link the other device to this one")
 	case errors.Is(err, chat.ErrClosed):
 		return errAway
 	case errors.Is(err, event.ErrAhead):

@@ -100,7 +100,7 @@ func (r *Rooms) who(ctx context.Context, c *chat.Chat, text string) (event.Ident
 	if err != nil {
 		return who, id, transport.WithHint(transport.Mark(fmt.Errorf("who %s is has to be asked once: %w", strings.TrimPrefix(text, "@"), err), api.ErrUnreachable), "tenon doctor PEER tells why somebody cannot be reached")
 	}
-	if who != r.me {
+	if who != r.me() {
 		r.learn(who, id)
 	}
 	return who, id, nil
@@ -121,7 +121,7 @@ func (r *Rooms) Direct(ctx context.Context, text string) (api.Room, error) {
 	switch {
 	case err != nil:
 		return api.Room{}, err
-	case who == r.me:
+	case who == r.me():
 		return api.Room{}, transport.Usage(errors.New("that is you"))
 	}
 	for _, o := range c.Offers() {

@@ -146,7 +146,7 @@ func (r *Rooms) Remove(ctx context.Context, name, who string) error {
 	switch {
 	case err != nil:
 		return err
-	case id == r.me:
+	case id == r.me():
 		return transport.WithHint(transport.Usage(errors.New("that is you")), "tenon room leave ROOM")
 	}
 	return explain(room.Remove(ctx, id))

@@ -79,7 +79,7 @@ func (t *teller) one(ctx context.Context, x chat.Entry) (api.RoomMessage, error)
 
 func (t *teller) message(ctx context.Context, x *chat.Entry) (api.RoomMessage, error) {
 	m := api.RoomMessage{ID: x.ID.String(), Room: t.info.ID.String(), Time: event.Time(x.Time), Kind: "text", From: t.names.call(x.Author),
-		FromID: personID(x.Author), Mine: x.Author == t.r.me, Late: x.Late, Waiting: x.Waiting, Erased: x.Erased}
+		FromID: personID(x.Author), Mine: x.Author == t.r.me(), Late: x.Late, Waiting: x.Waiting, Erased: x.Erased}
 	if x.Kind.Control() {
 		m.Kind = "control"
 		return m, t.control(ctx, x, &m)
@@ -100,7 +100,7 @@ func (t *teller) message(ctx context.Context, x *chat.Entry) (api.RoomMessage, e
 	}
 	for _, who := range x.Message.Mentions {
 		m.Mentions = append(m.Mentions, t.names.call(who))
-		m.MentionMe = m.MentionMe || who == t.r.me
+		m.MentionMe = m.MentionMe || who == t.r.me()
 	}
 	if !x.Reply.IsZero() {
 		m.Reply = t.quote(ctx, x.Reply)
@@ -133,7 +133,7 @@ func (t *teller) reactions(all map[string][]event.Identity) (told []api.RoomReac
 		x := api.RoomReaction{Emoji: neutral.Prose(emoji)}
 		for _, who := range all[emoji] {
 			x.From = append(x.From, t.names.call(who))
-			x.Mine = x.Mine || who == t.r.me
+			x.Mine = x.Mine || who == t.r.me()
 		}
 		told = append(told, x)
 	}

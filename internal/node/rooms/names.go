@@ -67,12 +67,12 @@ func (r *Rooms) names(i *chat.Info) *names {
 
 func (r *Rooms) makeNames(i *chat.Info, as namesAs) *names {
 	n := &names{r: r, as: as, of: map[event.Identity]string{}, taken: map[string]bool{}}
-	n.take(r.me, r.Host.Self())
+	n.take(r.me(), r.Host.Self())
 	var rest []event.Identity
 	if i != nil {
 		n.suggested = i.Called
 		for _, m := range i.Members {
-			if m.Identity == r.me {
+			if m.Identity == r.me() {
 				continue
 			}
 			if name, _ := r.called(m.Identity); name != "" && !n.looksTaken(name) {
@@ -172,12 +172,12 @@ func (r *Rooms) other(i *chat.Info) event.Identity {
 	}
 	if i.Direct {
 		for _, m := range i.Members {
-			if m.Identity != r.me {
+			if m.Identity != r.me() {
 				return m.Identity
 			}
 		}
 	}
-	if i.Inviter != r.me {
+	if i.Inviter != r.me() {
 		return i.Inviter
 	}
 	return event.Identity{}

@@ -3,7 +3,7 @@
 //
 //   - rooms.go: all rooms of this node. find.go: what somebody means by a word. names.go: what people are called.
 //   - describe.go, message.go: what is told of rooms and messages. history.go, say.go, members.go, join.go: what is
-//     asked for. export.go: histories as files. mailbox.go: who keeps what is said
+//     asked for. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
 //     for those who are away. mention.go: who is meant. events.go: what is new. people.go: what is on record. watch.go: what goes on by itself.
 package rooms
 
@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tenon-net/tenon/internal/chat"
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -52,7 +53,7 @@ type Host interface {
 type Config struct {
 	Host     Host
 	Path     string    // of the database, in a directory that is there
-	Identity *peer.Key // who the user is, on whatever device
+	Identity *peer.Key // who the user is, unless this device was linked: see [Rooms.Adopt]
 }
 
 // MaxSize is how many bytes the database may have.
@@ -62,8 +63,8 @@ const MaxSize = 64 << 30
 // fail.
 type Rooms struct {
 	Config
-	db *store.DB
-	me event.Identity
+	db   *store.DB
+	user atomic.Pointer[event.Identity] // the user: see me
 
 	mu       sync.Mutex // guards what follows
 	chat     *chat.Chat // nil while there is no network
@@ -81,9 +82,10 @@ type Rooms struct {
 
 // New opens the database. Nothing is met before Begin.
 func New(ctx context.Context, c Config) (*Rooms, error) {
-	r := &Rooms{Config: c, me: event.Identity(c.Identity.ID().Bytes()), changed: make(chan struct{}),
+	r := &Rooms{Config: c, changed: make(chan struct{}),
 		owners: map[peer.ID][]event.Identity{}, devices: map[event.Identity][]peer.ID{},
 		settings: map[event.ID]setting{}, mentions: map[event.ID]mentioned{}, heirs: map[peer.ID]peer.ID{}, namings: map[event.ID]*names{}, places: map[peer.ID][]string{}}
+	r.user.Store(new(event.Identity(c.Identity.ID().Bytes())))
 	var err error
 	if r.db, err = store.OpenFile(ctx, c.Path, MaxSize); err != nil {
 		return nil, err
@@ -103,6 +105,13 @@ func (r *Rooms) Begin(ctx context.Context, network peer.Network, device *peer.Ke
 	if err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}
+	if me := c.Me(); me != r.me() {
+		r.user.Store(&me)
+		r.mu.Lock()
+		r.learned++
+		clear(r.mentions)
+		r.mu.Unlock()
+	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var all sync.WaitGroup
 	all.Go(func() { r.watch(life, c, network, &all) })
@@ -113,6 +122,9 @@ func (r *Rooms) Begin(ctx context.Context, network peer.Network, device *peer.Ke
 	})
 	return nil
 }
+
+// me returns who the user is.
+func (r *Rooms) me() event.Identity { return *r.user.Load() }
 
 func (r *Rooms) set(c *chat.Chat, end func()) {
 	r.mu.Lock()
@@ -179,7 +191,7 @@ func (r *Rooms) Sought() []peer.ID {
 
 // blocked tells whether somebody has a device that is blocked.
 func (r *Rooms) blocked(who event.Identity) bool {
-	if who == r.me {
+	if who == r.me() {
 		return false
 	}
 	a := r.Host.Access()

@@ -56,7 +56,7 @@ func (r *Rooms) watch(ctx context.Context, c *chat.Chat, network peer.Network, a
 func (r *Rooms) look(ctx context.Context, room *chat.Room) {
 	i := room.Info()
 	for _, m := range i.Members {
-		if m.Identity == r.me {
+		if m.Identity == r.me() {
 			continue
 		}
 		var devices []peer.ID
@@ -81,7 +81,7 @@ func (r *Rooms) look(ctx context.Context, room *chat.Room) {
 func (r *Rooms) ask(ctx context.Context, c *chat.Chat, id peer.ID) {
 	ctx, cancel := context.WithTimeout(ctx, whoTime)
 	defer cancel()
-	if who, err := c.Who(ctx, id); err == nil && who != r.me {
+	if who, err := c.Who(ctx, id); err == nil && who != r.me() {
 		r.learn(who, id)
 	}
 }

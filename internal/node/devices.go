@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/pair"
+)
+
+// LinkDevice shows a code, and makes who uses it a device of the user's.
+func (n *Node) LinkDevice(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
+	all, err := n.theRooms()
+	if err == nil {
+		err = all.MayLink()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := n.pairing(r, tell)
+	if err != nil {
+		return err
+	}
+	p.side.For = pair.Linking
+	p.side.Give = func(id peer.ID) ([]byte, error) {
+		if n.access.Load().Blocked[id] {
+			return nil, peer.Blocked
+		}
+		cert, err := all.Link(context.WithoutCancel(ctx), id)
+		if err == nil {
+			n.audit.add(entry{event: "link", peer: id.String()})
+		}
+		return cert, err
+	}
+	result, err := p.show(ctx)
+	if err != nil {
+		return err
+	}
+	return p.done(ctx, result)
+}
+
+// JoinDevice uses a code that a device of the user's shows: this one is another of them then.
+func (n *Node) JoinDevice(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
+	all, err := n.theRooms()
+	if err == nil {
+		err = all.MayAdopt()
+	}
+	if err != nil {
+		return err
+	}
+	p, err := n.pairing(r, tell)
+	if err != nil {
+		return err
+	}
+	p.side.For = pair.Linking
+	result, err := p.use(ctx, r.Code)
+	if err != nil {
+		return err
+	}
+	if err := n.adopt(context.WithoutCancel(ctx), []byte(result.Given)); err != nil {
+		return err
+	}
+	return p.done(ctx, result)
+}
+
+// adopt has the rooms met in as a device of who has given a certificate.
+func (n *Node) adopt(ctx context.Context, cert []byte) error {
+	n.rotating.Lock()
+	defer n.rotating.Unlock()
+	all, err := n.theRooms()
+	if err != nil {
+		return err
+	}
+	if err := all.Adopt(ctx, cert); err != nil {
+		return err
+	}
+	n.endRooms()
+	return n.beginRooms(ctx)
+}
+
+// RemoveDevice removes another device of the user's from all rooms.
+func (n *Node) RemoveDevice(ctx context.Context, text string) (api.Device, error) {
+	all, err := n.theRooms()
+	if err != nil {
+		return api.Device{}, err
+	}
+	d, err := all.RemoveDevice(ctx, text)
+	if err == nil {
+		n.audit.add(entry{event: "unlink", peer: d.ID, name: d.Name})
+	}
+	return d, err
+}
