@@ -100,11 +100,19 @@ func (c *Chat) Link(ctx context.Context, device peer.ID) ([]byte, error) {
 }
 
 // MayAdopt tells whether this device can become one of somebody's: not while it is in rooms, or is offered some, which
-// it would have to leave. Then the error is [ErrHasRoom].
-func (c *Chat) MayAdopt() error { return c.mayAdopt(event.Identity{}) }
+// it would have to leave. Then the error is [ErrHasRoom]. One that was linked may be linked again by the same user.
+func (c *Chat) MayAdopt() error {
+	if c.key == nil {
+		return nil
+	}
+	return c.mayAdopt(event.Identity{})
+}
 
 // mayAdopt is MayAdopt for a user, who may have offered his rooms already.
 func (c *Chat) mayAdopt(who event.Identity) error {
+	if who == c.me {
+		return nil
+	}
 	for _, o := range c.Offers() {
 		if o.Inviter != who {
 			return ErrHasRoom
@@ -121,19 +129,20 @@ func (c *Chat) mayAdopt(who event.Identity) error {
 }
 
 // Adopt makes this device one of whoever has made the certificate, when the database is opened the next time, until the
-// device has another key. What it was in before can still be read. The errors are [ErrCert] and [ErrHasRoom].
-func (c *Chat) Adopt(ctx context.Context, cert []byte) error {
+// device has another key. By is the device that has given it. What this one was in before can still be read. The
+// errors are [ErrCert] and [ErrHasRoom].
+func (c *Chat) Adopt(ctx context.Context, by peer.ID, cert []byte) error {
 	if len(cert) != certSize {
 		return ErrCert
 	}
-	by, ok := readCert(cert, c.Network.Self())
+	who, ok := readCert(cert, c.Network.Self())
 	if !ok {
 		return ErrCert
 	}
-	if err := c.mayAdopt(by.Identity); err != nil {
+	if err := c.mayAdopt(who.Identity); err != nil {
 		return err
 	}
-	return c.vault.exec(ctx, `INSERT OR REPLACE INTO chat_devices VALUES (?, ?, 0)`, c.self[:], cert)
+	return c.vault.exec(ctx, `INSERT OR REPLACE INTO chat_devices VALUES (?, ?, 0), (?, x'', 0)`, c.self[:], cert, by.Bytes())
 }
 
 // RemoveDevice removes another device of the user's from all rooms, for good: what is said from then on it cannot

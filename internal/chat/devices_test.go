@@ -16,13 +16,13 @@ import (
 func (p *person) link(name string) *person {
 	p.w.Helper()
 	d := p.w.person(name)
-	d.adopt(must[[]byte](p.w)(p.Link(p.w.Context(), d.node.Self())))
+	d.adopt(p, must[[]byte](p.w)(p.Link(p.w.Context(), d.node.Self())))
 	return d
 }
 
-func (p *person) adopt(cert []byte) {
+func (p *person) adopt(by *person, cert []byte) {
 	p.w.Helper()
-	p.w.do(p.Adopt(p.w.Context(), cert))
+	p.w.do(p.Adopt(p.w.Context(), by.node.Self(), cert))
 	p.stop()
 	p.start()
 }
@@ -244,7 +244,7 @@ func TestRemovedDevice(t *testing.T) {
 				t.Errorf("who it is not can be left: %v", err)
 			}
 		}
-		phone.adopt(must[[]byte](w)(laptop.Link(w.Context(), phone.node.Self())))
+		phone.adopt(laptop, must[[]byte](w)(laptop.Link(w.Context(), phone.node.Self())))
 		w.inside(later, phone)
 		w.same(r, laptop, tablet, bert, phone)
 		phone.hears(r, "secret")
@@ -324,7 +324,7 @@ func TestHostileDevices(t *testing.T) {
 			"by the phone's former identity": {Identity: laptop.Me(), Sig: event.Certify(identityOf("phone"), self).Sig},
 			"made up":                        {Identity: laptop.Me()},
 		} {
-			if err := eve.Adopt(w.Context(), appendCert(nil, cert)); !errors.Is(err, ErrCert) {
+			if err := eve.Adopt(w.Context(), laptop.node.Self(), appendCert(nil, cert)); !errors.Is(err, ErrCert) {
 				t.Errorf("%s: it is taken: %v", name, err)
 			}
 			// And if her program does not care, others do.
@@ -345,7 +345,7 @@ func TestHostileDevices(t *testing.T) {
 			eve.cert = honest
 		}
 		for _, cert := range [][]byte{nil, make([]byte, certSize), make([]byte, certSize-1), make([]byte, 4096)} {
-			if err := eve.Adopt(w.Context(), cert); !errors.Is(err, ErrCert) {
+			if err := eve.Adopt(w.Context(), laptop.node.Self(), cert); !errors.Is(err, ErrCert) {
 				t.Errorf("%d bytes: %v", len(cert), err)
 			}
 		}
@@ -362,20 +362,52 @@ func TestAdoptWithRooms(t *testing.T) {
 		phone := w.person("phone", func(c *Config) { c.Welcome = nil })
 		cert := must[[]byte](w)(laptop.Link(w.Context(), phone.node.Self()))
 		r := must[*Room](w)(phone.Create(w.Context(), Draft{Name: "own"}))
-		if err := phone.Adopt(w.Context(), cert); !errors.Is(err, ErrHasRoom) {
+		if err := phone.Adopt(w.Context(), laptop.node.Self(), cert); !errors.Is(err, ErrHasRoom) {
 			t.Errorf("its room is lost: %v", err)
 		}
 		w.do(r.Leave(w.Context()))
 		with := must[*Room](w)(bert.Create(w.Context(), Draft{Name: "offer"}))
 		w.do(with.Add(w.Context(), phone.Me(), event.Member, phone.node.Self()))
 		w.until("it is offered", func() bool { return len(phone.Offers()) == 1 })
-		if err := phone.Adopt(w.Context(), cert); !errors.Is(err, ErrHasRoom) {
+		if err := phone.Adopt(w.Context(), laptop.node.Self(), cert); !errors.Is(err, ErrHasRoom) {
 			t.Errorf("what is offered is lost: %v", err)
 		}
 		w.do(phone.Decline(w.Context(), with.ID()))
-		phone.adopt(cert)
+		phone.adopt(laptop, cert)
 		if phone.Me() != laptop.Me() || len(phone.Rooms()) != 1 {
 			t.Error("it is not hers, or has lost what was said")
+		}
+	})
+}
+
+// Who has lost the device with the key, and has put the key alone on another, gets the rooms from one that was linked: by
+// linking it again.
+func TestKeyOnANewDevice(t *testing.T) {
+	virtually(t, func(w *world) {
+		laptop, bert := w.person("anna"), w.person("bert")
+		r := w.group(Draft{Name: "plans"}, laptop, bert)
+		laptop.say(r, "before")
+		phone := laptop.link("phone")
+		w.inside(r, phone)
+		phone.hears(r, "before")
+		lost := laptop.node.Self()
+		laptop.stop()
+		laptop = w.person("anna/2")
+		if err := phone.MayAdopt(); err != nil {
+			t.Errorf("it cannot be linked again: %v", err)
+		}
+		phone.adopt(laptop, must[[]byte](w)(laptop.Link(w.Context(), phone.node.Self())))
+		w.inside(r, laptop)
+		laptop.hears(r, "before")
+		w.do(laptop.RemoveDevice(w.Context(), lost))
+		laptop.say(r, "here again")
+		bert.hears(r, "here again")
+		phone.hears(r, "here again")
+		w.until("the lost one is gone", func() bool { return len(bert.in(r).now.Load().devices) == 3 })
+		// Nobody else can link it.
+		eves := must[[]byte](w)(bert.Link(w.Context(), phone.node.Self()))
+		if err := phone.Adopt(w.Context(), bert.node.Self(), eves); !errors.Is(err, ErrHasRoom) {
+			t.Errorf("somebody else takes it over: %v", err)
 		}
 	})
 }

@@ -57,21 +57,21 @@ func (n *Node) JoinDevice(ctx context.Context, r api.PairRequest, tell func(api.
 	if err != nil {
 		return err
 	}
-	if err := n.adopt(context.WithoutCancel(ctx), []byte(result.Given)); err != nil {
+	if err := n.adopt(context.WithoutCancel(ctx), result.Peer, []byte(result.Given)); err != nil {
 		return err
 	}
 	return p.done(ctx, result)
 }
 
-// adopt has the rooms met in as a device of who has given a certificate.
-func (n *Node) adopt(ctx context.Context, cert []byte) error {
+// adopt has the rooms met in as a device of the user's of a peer that has given a certificate.
+func (n *Node) adopt(ctx context.Context, by peer.ID, cert []byte) error {
 	n.rotating.Lock()
 	defer n.rotating.Unlock()
 	all, err := n.theRooms()
 	if err != nil {
 		return err
 	}
-	if err := all.Adopt(ctx, cert); err != nil {
+	if err := all.Adopt(ctx, by, cert); err != nil {
 		return err
 	}
 	n.endRooms()

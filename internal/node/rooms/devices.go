@@ -62,13 +62,13 @@ func (r *Rooms) Link(ctx context.Context, id peer.ID) ([]byte, error) {
 	return cert, explain(err)
 }
 
-// Adopt makes this device one of whoever has given what Link returns, at the next Begin.
-func (r *Rooms) Adopt(ctx context.Context, cert []byte) error {
+// Adopt makes this device one of the user's of a peer that has given what Link returns, at the next Begin.
+func (r *Rooms) Adopt(ctx context.Context, by peer.ID, cert []byte) error {
 	c, err := r.now()
 	if err != nil {
 		return err
 	}
-	return explain(c.Adopt(ctx, cert))
+	return explain(c.Adopt(ctx, by, cert))
 }
 
 // Linked tells whether this device was linked by another one.
