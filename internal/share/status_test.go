@@ -116,6 +116,24 @@ func TestStuck(t *testing.T) {
 	})
 }
 
+// Who wants what was shared once, and finds the sharer with something else, is told that nobody has it.
+func TestStuckWithOther(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.share(10 * group)
+		root := a.Status().Root
+		w.again(1, 20*group)
+		b := w.party("getter", func(c *Config) { c.Root = root })
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		b.get(ctx, w.sharer)
+		time.Sleep(time.Minute)
+		if e, ok := b.heard(Stuck); !ok || !errors.Is(e.Err, ErrChanged) {
+			t.Errorf("%+v is said", e)
+		}
+		stop()
+	})
+}
+
 func TestMeter(t *testing.T) {
 	var m meter
 	now := time.Unix(100, 0)

@@ -79,7 +79,7 @@ func (s *Share) wants() bool {
 		return false
 	}
 	for id, x := range s.sessions {
-		if len(x.asks) > 0 || all && id == s.Sharer { // who has more to say
+		if len(x.asks) > 0 || all && id == s.Sharer && !x.other { // who has more to say
 			return false
 		}
 	}
