@@ -63,7 +63,7 @@ var Rules = []Rule{
 	{"internal/screen", []string{"internal/neutral", "internal/node/api", "opt", "transport"}, "rooms on a terminal; what there is a node tells"},
 	{"internal/event", nil, "what has happened, for whoever asks"},
 	{"internal/store", []string{"transport"}, "it knows SQL, and no table"},
-	{"internal/share/stage", []string{"internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
+	{"internal/share/stage", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/tree"}, "a share on disk, as it comes; it opens no sockets"},
 	{"internal/share/flow", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/tree"}, "a file of a share as a stream; it opens nothing"},
 	{"internal/share/page", []string{"internal/neutral", "internal/share", "internal/share/manifest", "internal/share/scan", "internal/share/tree"}, "a share for browsers, by HTTP; it opens no files and no sockets"},
 	{"internal/share/drop", []string{"internal/neutral", "internal/share/manifest", "internal/share/page", "internal/share/stage"}, "files that browsers leave, by HTTP; it opens no sockets"},

@@ -1,6 +1,7 @@
 package neutral
 
 import (
+	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
@@ -47,6 +48,43 @@ func FuzzLine(f *testing.F) {
 			}
 		}
 		if Line(out) != out {
+			t.Fatalf("%q changes again", out)
+		}
+	})
+}
+
+func TestFileName(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain.txt":             "plain.txt",
+		"größer 日本 👍 10:30.pdf": "größer 日本 👍 10:30.pdf",
+		"a\x1b[2Jb\n":           "a_[2Jb_",
+		"photo\u202egpj.exe":    "photo_gpj.exe",
+		"../../etc/passwd":      "_._.._etc_passwd",
+		`C:\x`:                  "C:_x",
+		".bashrc":               "_bashrc",
+		"-rf":                   "_rf",
+		"~":                     "_",
+		" . ":                   "_",
+		"..":                    "_",
+		"":                      "_",
+		"a. .":                  "a",
+		"\xff":                  "_",
+	} {
+		if got := FileName(in); got != want {
+			t.Errorf("FileName(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzFileName(f *testing.F) {
+	f.Add("-a/b\\c\x1b\u202e\xff. ")
+	f.Add("..")
+	f.Fuzz(func(t *testing.T, s string) {
+		out := FileName(s)
+		if out == "" || len(out) > max(len(s), 1) || Line(out) != out || strings.ContainsAny(out, "/\\") || strings.ContainsAny(out[:1], ".-~ ") || strings.TrimRight(out, ". ") != out {
+			t.Fatalf("%q is made %q", s, out)
+		}
+		if FileName(out) != out {
 			t.Fatalf("%q changes again", out)
 		}
 	})

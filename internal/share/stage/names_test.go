@@ -115,6 +115,33 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// Names at the top that could mislead are made plain, each differently, also if it goes on later; what is there stays.
+func TestPlain(t *testing.T) {
+	target := t.TempDir()
+	src := of(t, fileOf("-rf", 5), fileOf(".bashrc", 5), fileOf("a\x1b[2J\n", 5), fileOf("a\x1bb", 5), fileOf("a\u202eb", 5), fileOf("plain", 5), dirOf("\xff"), fileOf("\xff/b", 5))
+	put(t, target+"/_bashrc", []byte("mine"))
+	plain := func(c *Config) { c.Rename, c.Plain = true, true }
+	s, err := at(t, target, plain)
+	must(t, err)
+	_, err = src.fetch(s, 1)
+	must(t, err)
+	must(t, s.Close())
+	s, err = at(t, target, plain)
+	must(t, err)
+	must(t, src.all(s))
+	for name, want := range map[string]string{"_bashrc": "mine", "_rf": string(src.data[0]), "_bashrc (2)": string(src.data[1]),
+		"a_[2J_": string(src.data[2]), "a_b": string(src.data[3]), "a_b (2)": string(src.data[4]), "plain": string(src.data[5]), "_/b": string(src.data[7])} {
+		if p, err := os.ReadFile(filepath.Join(target, name)); err != nil || string(p) != want {
+			t.Errorf("%q has %q, %v", name, p, err)
+		}
+	}
+	all, err := os.ReadDir(target)
+	must(t, err)
+	if len(all) != 8 {
+		t.Errorf("there are %v", all)
+	}
+}
+
 // What is there already and the same is not fetched, not hashed twice, and not touched.
 func TestSame(t *testing.T) {
 	target := t.TempDir()

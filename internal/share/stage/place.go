@@ -113,7 +113,7 @@ func (m *mover) move(n int, e manifest.Entry) error {
 		return err
 	case s.Rename && m.dir == ".":
 		s.mu.Lock()
-		s.renamed[n] = s.target.free(name)
+		s.renamed[n] = s.target.free(s.plain(name))
 		s.mu.Unlock()
 		s.syncing.Lock()
 		err := s.rewrite(true)

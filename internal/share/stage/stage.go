@@ -65,6 +65,9 @@ type Config struct {
 	Overwrite bool // files and links are replaced, when all is there
 	Rename    bool // what is shared, at the top, gets another name
 
+	// Plain has names at the top that could mislead made plain; see [neutral.FileName].
+	Plain bool
+
 	// Want, if not nil, tells which entries are wanted; the others are neither made nor
 	// looked at. Directories on the way to what is wanted are made, too. It must always
 	// say the same of an entry, and is called by one goroutine at a time.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/share/manifest"
 	"github.com/tenon-net/tenon/internal/share/tree"
 )
@@ -135,6 +136,16 @@ func (s *Stage) look(n int, e manifest.Entry) (there bool, err error) {
 		s.note(n, false, 0) // its directory is not there
 		return false, nil
 	}
+	if as := s.plain(e.Path); dir == "" && as != e.Path {
+		if _, err := s.target.Lstat(as); !errors.Is(err, fs.ErrNotExist) {
+			as = s.target.free(as)
+		}
+		s.mu.Lock()
+		s.renamed[n], s.planned = as, true
+		s.mu.Unlock()
+		s.note(n, false, 0)
+		return false, nil
+	}
 	fi, err := s.target.Lstat(e.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.note(n, false, 0)
@@ -169,6 +180,14 @@ func (s *Stage) look(n int, e manifest.Entry) (there bool, err error) {
 	}
 	s.note(n, there, fi.ModTime().UnixNano())
 	return there, nil
+}
+
+// plain returns the name that one at the top is to have.
+func (s *Stage) plain(name string) string {
+	if s.Plain {
+		return neutral.FileName(name)
+	}
+	return name
 }
 
 // note keeps in mind whether an entry is at the target.
