@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/rooms"
@@ -68,6 +69,24 @@ func (h roomHost) Places(id peer.ID) []string { return h.n.knownAddrs(id) }
 
 // Learnt has nobody turn to addresses that are nearer than everybody's: it is not known from whom they are.
 func (h roomHost) Learnt(id peer.ID, addrs []string) { host(h).Learnt(peer.ID{}, id, addrs) }
+
+// Attach shares files with who is in a room.
+func (h roomHost) Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error) {
+	s, err := h.n.theShares()
+	if err != nil {
+		return api.Share{}, err
+	}
+	return s.Attach(ctx, api.ShareRequest{Paths: paths, Expires: api.Duration(expires)}, room)
+}
+
+// Detach ends that.
+func (h roomHost) Detach(ctx context.Context, room, ticket string) error {
+	s, err := h.n.theShares()
+	if err != nil {
+		return err
+	}
+	return s.Detach(ctx, room, ticket)
+}
 
 // openRooms opens the database of the rooms, and begins to meet in them. A node that is there for one program has
 // none.

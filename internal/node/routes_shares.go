@@ -41,13 +41,7 @@ func (n *Node) shareRoutes() []route {
 			}
 			return none{}, s.Unshare(r.Context(), r.PathValue("share"))
 		})},
-		{"POST /v1/fetch", tell(func(ctx context.Context, in api.FetchRequest, say func(api.FetchEvent)) error {
-			s, err := n.theShares()
-			if err != nil {
-				return err
-			}
-			return s.Fetch(ctx, in, say)
-		})},
+		{"POST /v1/fetch", tell(n.getShare)},
 		{"POST /v1/fetch/file", func(w http.ResponseWriter, r *http.Request) {
 			var in api.FetchRequest
 			err := read(r, &in)

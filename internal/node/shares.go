@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,20 @@ func (h host) Open(ctx context.Context, to peer.ID, proto string) (transport.Str
 		return nil, err
 	}
 	return p.Open(ctx, to, proto)
+}
+
+// InRoom tells whether a peer is in a room. In no room that is not met in now is anybody.
+func (h host) InRoom(room string, id peer.ID) bool {
+	r := h.n.rooms.Load()
+	return r != nil && r.Inside(room, id)
+}
+
+// CalledRoom returns what a room is called.
+func (h host) CalledRoom(room string) string {
+	if r := h.n.rooms.Load(); r != nil {
+		return r.RoomName(room)
+	}
+	return "a room"
 }
 
 // Subject finds those whom a user means.
@@ -133,6 +148,29 @@ func (n *Node) takePart(s transport.Stream) {
 		return
 	}
 	all.Handle(s)
+}
+
+// getShare fetches a share, by a ticket or by what was said in a room.
+func (n *Node) getShare(ctx context.Context, in api.FetchRequest, say func(api.FetchEvent)) error {
+	all, err := n.theShares()
+	if err != nil {
+		return err
+	}
+	if in.Room == "" {
+		return all.Fetch(ctx, in, say)
+	}
+	talk, err := n.theRooms()
+	if err != nil {
+		return err
+	}
+	if in.Ticket != "" {
+		return transport.Usage(errors.New("a ticket is of no room"))
+	}
+	f, err := talk.File(ctx, in.Room, in.Message)
+	if err != nil {
+		return err
+	}
+	return all.FetchAttached(ctx, in, shares.Attached{Room: f.Room, Ticket: f.Ticket, Size: f.Size, Peers: f.Peers}, say)
 }
 
 // theShares returns all that is shared and fetched.

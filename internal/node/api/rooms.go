@@ -140,7 +140,7 @@ type RoomFile struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size,omitempty"` // bytes; 0 = not known
 	Media  string `json:"media,omitempty"`
-	Ticket string `json:"ticket"` // for tenon get
+	Ticket string `json:"ticket"` // good for who is in the room, and best used by a [FetchRequest] that names the message
 }
 
 // A RoomReaction is what some have reacted with.
@@ -185,10 +185,12 @@ type RoomQuery struct {
 
 // A RoomSay is something to say.
 type RoomSay struct {
-	Text  string   `json:"text"`            // UTF-8, at most 64 KiB with what belongs to it
-	Reply string   `json:"reply,omitempty"` // the ID of what it answers
-	Edit  string   `json:"edit,omitempty"`  // the ID of a message of the user's that it replaces
-	Paths []string `json:"paths,omitempty"` // files, absolute, that are shared with the room
+	Text  string `json:"text"`            // UTF-8, at most 64 KiB with what belongs to it
+	Reply string `json:"reply,omitempty"` // the ID of what it answers
+	Edit  string `json:"edit,omitempty"`  // the ID of a message of the user's that it replaces
+
+	// Files, absolute, that are shared with who is in the room: a message of kind "file", to which Text, if any, belongs. It is said when they are hashed.
+	Paths []string `json:"paths,omitempty"`
 }
 
 // Types of a [RoomEvent].

@@ -109,8 +109,13 @@ type ShareBan struct {
 }
 
 // FetchRequest says what is to be fetched, and where it is to go.
+//
+// What was said in a room never replaces anything, and gets names that cannot mislead; it fails, matching
+// [ErrUnreachable], while nobody is there who has it. When it is there, the node hands it on to those who are in the room.
 type FetchRequest struct {
-	Ticket    string   `json:"ticket"`
+	Ticket    string   `json:"ticket,omitempty"`
+	Room      string   `json:"room,omitempty"`    // instead of a ticket: what was said in this room
+	Message   string   `json:"message,omitempty"` // by this message, named by its ID or the beginning of that; "" = the last file that another has said
 	Target    string   `json:"target"`            // a directory, absolute; it is made if it is not there
 	List      bool     `json:"list,omitempty"`    // nothing is fetched but the list of what there is
 	Only      []string `json:"only,omitempty"`    // patterns of what alone is wanted

@@ -290,13 +290,16 @@ func (r *Rooms) changeRoom(ctx context.Context, room *chat.Room, x api.RoomChang
 	return nil
 }
 
-// Leave ends the user's own membership.
+// Leave ends the user's own membership, and what the user has shared with the room.
 func (r *Rooms) Leave(ctx context.Context, name string) error {
 	_, room, err := r.find(name)
 	if err != nil {
 		return err
 	}
-	return explain(room.Leave(ctx))
+	if err := room.Leave(ctx); err != nil {
+		return explain(err)
+	}
+	return r.Host.Detach(ctx, room.ID().String(), "")
 }
 
 // Forget leaves a room, and forgets all that was said in it: as soon as somebody has been told.
@@ -308,6 +311,9 @@ func (r *Rooms) Forget(ctx context.Context, name string) error {
 	if i := room.Info(); i.State == chat.Inside && i.Role > event.Nobody {
 		if err := room.Leave(ctx); err != nil {
 			return explain(err)
+		}
+		if err := r.Host.Detach(ctx, room.ID().String(), ""); err != nil {
+			return err
 		}
 	}
 	if room.Info().State == chat.Leaving {

@@ -3,7 +3,7 @@
 //
 //   - rooms.go: all rooms of this node. find.go: what somebody means by a word. names.go: what people are called.
 //   - describe.go, message.go: what is told of rooms and messages. history.go, say.go, members.go, join.go: what is
-//     asked for. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
+//     asked for. attach.go: files. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
 //     for those who are away. mention.go: who is meant. events.go: what is new. people.go: what is on record. watch.go: what goes on by itself.
 package rooms
 
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/chat"
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -45,6 +46,11 @@ type Host interface {
 
 	// Expect is called, without a lock held, when others may come than before.
 	Expect()
+
+	// Attach shares files with those who are in a room, named by its ID, until they are detached or, if that is
+	// not 0, for so long. Detach ends that: what has a ticket, or with "" all that was shared with the room.
+	Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error)
+	Detach(ctx context.Context, room, ticket string) error
 
 	Tell(e api.Event)
 }

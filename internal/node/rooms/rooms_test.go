@@ -30,7 +30,11 @@ type person struct {
 	called map[peer.ID]string
 }
 
-func (p *person) Tell(e api.Event)                              { p.t.Logf("%s: %s", p.self, e.Text) }
+func (p *person) Tell(e api.Event) { p.t.Logf("%s: %s", p.self, e.Text) }
+func (p *person) Attach(context.Context, string, []string, time.Duration) (api.Share, error) {
+	return api.Share{}, errors.ErrUnsupported
+}
+func (p *person) Detach(context.Context, string, string) error  { return nil }
 func (p *person) Expect()                                       {}
 func (p *person) Self() string                                  { return p.self }
 func (p *person) Heir(id peer.ID) peer.ID                       { return id }
@@ -222,6 +226,9 @@ func TestNamesAndTextsOfOthers(t *testing.T) {
 	}
 	if _, err := anna.Say(t.Context(), r.ID, api.RoomSay{Text: "x", Paths: []string{"/x"}}); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a file: %v", err)
+	}
+	if _, err := strange.Say(t.Context(), r.ID, api.RoomSay{Edit: "0123", Paths: []string{"/x"}}); !errors.Is(err, transport.ErrUsage) {
+		t.Errorf("a file in place of what was said: %v", err)
 	}
 	for _, name := range []string{"", "#", "a\nb", "\u202e", "@anna", strings.Repeat("x", 65), "tenon1xyz"} {
 		if _, err := anna.Create(t.Context(), api.NewRoom{Name: name}); !errors.Is(err, transport.ErrUsage) {

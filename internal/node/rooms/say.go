@@ -21,7 +21,8 @@ func (r *Rooms) Say(ctx context.Context, name string, s api.RoomSay) (api.RoomMe
 		return api.RoomMessage{}, explain(err)
 	}
 	var id event.ID
-	if s.Edit != "" {
+	switch {
+	case s.Edit != "":
 		x, err := findMessage(ctx, room, s.Edit)
 		if err != nil {
 			return api.RoomMessage{}, explain(err)
@@ -34,7 +35,11 @@ func (r *Rooms) Say(ctx context.Context, name string, s api.RoomSay) (api.RoomMe
 		if err != nil {
 			return api.RoomMessage{}, explain(err)
 		}
-	} else {
+	case len(s.Paths) > 0:
+		if id, err = r.attach(ctx, room, m, s.Paths); err != nil {
+			return api.RoomMessage{}, explain(err)
+		}
+	default:
 		key, err := room.Say(ctx, m)
 		if err != nil {
 			return api.RoomMessage{}, explain(err)
@@ -52,16 +57,16 @@ func (r *Rooms) Say(ctx context.Context, name string, s api.RoomSay) (api.RoomMe
 // prepare finds out what is to be said where.
 func (r *Rooms) prepare(ctx context.Context, name string, s *api.RoomSay) (room *chat.Room, m chat.Message, err error) {
 	switch {
-	case len(s.Paths) > 0:
-		return nil, m, transport.WithHint(transport.Mark(errors.New("files cannot be put in rooms yet"), errors.ErrUnsupported), "tenon share PATH makes a ticket, which can be said")
+	case len(s.Paths) > 0 && s.Edit != "":
+		return nil, m, transport.Usage(errors.New("a message of which files are said stays what it is"))
 	case s.Reply != "" && s.Edit != "":
 		return nil, m, transport.Usage(errors.New("what is edited answers what it has answered before"))
 	case !utf8.ValidString(s.Text):
 		return nil, m, transport.Usage(errors.New("it is not a text: it is not in UTF-8"))
-	case strings.TrimSpace(s.Text) == "":
+	case strings.TrimSpace(s.Text) == "" && len(s.Paths) == 0:
 		return nil, m, transport.Usage(errors.New("there is nothing to say"))
 	case len(s.Text) > event.MaxText:
-		return nil, m, transport.WithHint(transport.Usage(fmt.Errorf("a message has at most %d bytes, and this one has %d", event.MaxText, len(s.Text))), "tenon share FILE makes a ticket of a longer one, which can be said")
+		return nil, m, transport.WithHint(transport.Usage(fmt.Errorf("a message has at most %d bytes, and this one has %d", event.MaxText, len(s.Text))), "tenon say ROOM --file FILE shares a longer one")
 	}
 	c, room, err := r.find(name)
 	if err != nil {
@@ -104,12 +109,23 @@ func (r *Rooms) await(ctx context.Context, c *chat.Chat, room *chat.Room) error 
 	}
 }
 
-// Delete takes a message back.
+// Delete takes a message back, and what was shared by it.
 func (r *Rooms) Delete(ctx context.Context, name, id string) error {
-	return r.about(ctx, name, id, func(room *chat.Room, id event.ID) error {
-		_, err := room.Delete(ctx, id)
+	_, room, err := r.find(name)
+	if err != nil {
 		return err
-	})
+	}
+	x, err := findMessage(ctx, room, id)
+	if err != nil {
+		return explain(err)
+	}
+	if _, err := room.Delete(ctx, x.ID); err != nil {
+		return explain(err)
+	}
+	if f, ok := x.Message.Body.(*event.File); ok && x.Author == r.me {
+		return r.Host.Detach(ctx, room.ID().String(), f.Ticket)
+	}
+	return nil
 }
 
 // React adds a reaction, or takes it back.

@@ -8,7 +8,7 @@ import (
 )
 
 // Expects tells whether a peer that nobody knows may come, for a share. It is asked often,
-// before anything of the peer was read.
+// before anything of the peer was read. Members of rooms are let in because they are.
 func (s *Shares) Expects(id peer.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -17,7 +17,7 @@ func (s *Shares) Expects(id peer.ID) bool {
 	}
 	a, now := s.Host.Access(), time.Now()
 	for _, x := range s.sharing {
-		if !x.record.over(now) && (len(x.subjects) == 0 || covers(x.subjects, a, id)) {
+		if x.record.Room == "" && !x.record.over(now) && (len(x.subjects) == 0 || covers(x.subjects, a, id)) {
 			return true
 		}
 	}
@@ -36,9 +36,12 @@ func (x *sharing) admits(id peer.ID, proved bool) bool {
 	if a.IsSelf(id) || a.Blocked[id] {
 		return false
 	}
+	r := x.record
+	if r.Room != "" && !x.of.Host.InRoom(r.Room, id) {
+		return false
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	r := x.record
 	switch {
 	case r.over(time.Now()):
 		return false
@@ -51,11 +54,14 @@ func (x *sharing) admits(id peer.ID, proved bool) bool {
 }
 
 // admits decides who may have what was fetched of a share: of a restricted one, those whom
-// its sharer has named alone.
+// its sharer has named alone; of what was said in a room, those who are in it now.
 func (f *fetching) admits(id peer.ID, proved bool) bool {
 	a := f.of.Host.Access()
 	if a.IsSelf(id) || a.Blocked[id] || !proved {
 		return false
+	}
+	if f.attached != nil {
+		return f.of.Host.InRoom(f.attached.Room, id)
 	}
 	if !f.ticket.Listed || id == f.ticket.Sharer {
 		return true

@@ -32,10 +32,13 @@ func (x *sharing) describe() api.Share {
 	for _, s := range x.subjects {
 		d.To = append(d.To, x.of.Host.CalledSubject(s))
 	}
+	if x.record.Room != "" {
+		d.To = []string{x.of.Host.CalledRoom(x.record.Room)}
+	}
 	if x.web != nil {
 		d.Links, d.Fingerprint = x.web.Links(), x.web.Fingerprint()
 	}
-	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0, NotAfter: x.record.NotAfter}
+	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0 || x.record.Room != "", NotAfter: x.record.NotAfter}
 	root := status(x.of.Host, x.share, &d).Root
 	state, failed := x.outcome()
 	if state == api.ShareHashing {

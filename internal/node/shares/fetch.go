@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,14 @@ type fetching struct {
 	news   chan api.FetchEvent // to be told
 	ended  chan struct{}       // closed when nobody shall have the share any more
 	banned []share.Ban         // who is not asked
+	stop   context.CancelCauseFunc
+	gone   chan struct{} // closed when nothing of it goes on any more
+
+	// Of what was said in a room; else nil.
+	attached *Attached
+	stuck    chan error // why nobody can be asked for what is missing
+	unjoin   func()     // has nobody asked any more; those who come are answered
+	handing  bool       // all is there, and is handed on; the mutex of the Shares guards it
 
 	want func(manifest.Entry) bool // nil = all
 
@@ -45,6 +54,11 @@ func (s *Shares) Fetch(ctx context.Context, r api.FetchRequest, tell func(api.Fe
 	if err != nil {
 		return err
 	}
+	return s.run(ctx, f, r)
+}
+
+// run fetches what was asked for.
+func (s *Shares) run(ctx context.Context, f *fetching, r api.FetchRequest) error {
 	ctx, done, err := s.begin(ctx, f)
 	if err != nil {
 		return err
@@ -79,13 +93,13 @@ func (s *Shares) newFetching(r api.FetchRequest, tell func(api.FetchEvent)) (*fe
 	case r.Overwrite && r.Rename:
 		return nil, transport.Usage(errors.New("what is there already is replaced or stays: not both"))
 	}
-	return &fetching{of: s, ticket: t, target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), ended: make(chan struct{}), named: map[peer.ID]bool{}}, nil
+	return &fetching{of: s, ticket: t, gone: make(chan struct{}), target: r.Target, since: time.Now(), tell: tell, news: make(chan api.FetchEvent, 64), ended: make(chan struct{}), named: map[peer.ID]bool{}}, nil
 }
 
 // begin notes that something is fetched, until done is called, which Close waits for. The context ends
 // with that of the caller, or the node.
 func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context, done func(), err error) {
-	s.mu.Lock()
+	s.lockWithout(f.ticket.ID)
 	switch {
 	case s.closed:
 		err = errDown
@@ -101,14 +115,17 @@ func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context
 	}
 	s.Host.Expect()
 	s.Host.Reach(f.ticket)
-	ctx, cancel := context.WithCancelCause(parent)
-	stop := context.AfterFunc(s.life, func() { cancel(errDown) })
+	ctx, stop := context.WithCancelCause(parent)
+	ended := context.AfterFunc(s.life, func() { stop(errDown) })
+	f.stop = stop
 	return ctx, func() {
-		stop()
-		cancel(nil)
+		ended()
+		stop(nil)
 		s.mu.Lock()
 		delete(s.fetching, f.ticket.ID)
+		s.handed = slices.DeleteFunc(s.handed, func(x *fetching) bool { return x == f })
 		s.mu.Unlock()
+		close(f.gone)
 		s.Host.Expect()
 		s.all.Done()
 	}, nil
@@ -146,6 +163,9 @@ func (f *fetching) event(e share.Event) {
 	if e.Kind == share.Joined || e.Kind == share.Finished || e.Kind == share.Left && e.Err == nil {
 		return // those who take part are named with the progress
 	}
+	if f.attached != nil && f.eventInRoom(e) {
+		return
+	}
 	v := api.FetchEvent{Type: api.FetchNote, Text: words(e)}
 	if !e.Peer.IsZero() {
 		v.Peer = f.of.Host.Called(e.Peer)
@@ -175,7 +195,7 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if f.want, err = wanted(r); err != nil {
 		return err
 	}
-	st, err := stage.New(stage.Config{Target: r.Target, ID: f.ticket.ID, Overwrite: r.Overwrite, Rename: r.Rename, SkipLinks: r.SkipLinks, Want: f.want})
+	st, err := stage.New(stage.Config{Target: r.Target, ID: f.ticket.ID, Overwrite: r.Overwrite, Rename: r.Rename, SkipLinks: r.SkipLinks, Want: f.want, Plain: f.attached != nil})
 	if err != nil {
 		return f.explain(err)
 	}
@@ -194,6 +214,9 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 		return f.explain(err)
 	}
 	defer leave()
+	if err := f.fits(); err != nil {
+		return err
+	}
 	if err := st.Finish(); err != nil {
 		return f.explain(err)
 	}
@@ -203,13 +226,19 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	for _, name := range st.Tops() {
 		done.Paths = append(done.Paths, filepath.Join(r.Target, name))
 	}
+	if f.attached != nil {
+		f.handOn()
+	}
 	f.tell(done)
 	if err := f.note(st); err != nil {
 		f.of.Host.Tell(api.Event{Type: "warning", Text: f.name() + ": " + err.Error()})
 	}
-	if r.Stay {
+	switch {
+	case f.attached != nil:
+		f.serve(ctx)
+	case r.Stay:
 		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
-	} else {
+	default:
 		f.share.Linger(ctx, lingerFor)
 	}
 	f.share.Part()
@@ -268,10 +297,13 @@ func (f *fetching) join(ctx context.Context) (leave func()) {
 	drop := f.of.hub.Put(f.share)
 	ctx, cancel := context.WithCancel(ctx)
 	var joined sync.WaitGroup
-	joined.Go(func() { f.share.Join(ctx, f.of.Host.Network(), f.ticket.Sharer) })
-	return func() {
+	joined.Go(func() { f.share.Join(ctx, f.of.Host.Network(), f.others()...) })
+	f.unjoin = func() {
 		cancel()
 		joined.Wait()
+	}
+	return func() {
+		f.unjoin()
 		drop()
 	}
 }
@@ -291,7 +323,12 @@ func (f *fetching) await(ctx context.Context, over <-chan struct{}, found <-chan
 			f.tell(api.FetchEvent{Type: api.FetchList, Entries: entries})
 		case e := <-f.news:
 			f.tell(e)
+		case err := <-f.stuck:
+			return err
 		case <-tick.C:
+			if err := f.fits(); err != nil {
+				return err
+			}
 			d := f.describe()
 			f.tell(api.FetchEvent{Type: api.FetchProgress, Share: &d})
 		}

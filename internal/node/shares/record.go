@@ -35,6 +35,7 @@ type record struct {
 	Link     string // the secret of its page; "" if it has none
 	Kept     bool   // it is shared whenever the node runs
 	Lent     bool   // it is for who it was sent to alone
+	Room     string // the ID of that whose members alone may have it; "" = it was said in none
 }
 
 // name is what people call the share.
@@ -144,7 +145,7 @@ func (s *Shares) drop(ctx context.Context, id share.ID) error {
 func again(all []*record, r *record) *record {
 	for _, was := range all {
 		used := was.Request.Uses > 0 && len(was.Fetched) >= was.Request.Uses
-		if !used && was.Lent == r.Lent && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
+		if !used && was.Lent == r.Lent && was.Room == r.Room && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
 			return was
 		}
 	}

@@ -4,6 +4,7 @@
 // user goes on with it, and decides who may have it.
 //
 //   - sharing.go: one share of this node. fetch.go: one that it fetches.
+//   - room.go: what was said in rooms.
 //   - access.go: who may take part. record.go: what is on record. describe.go: what is told.
 package shares
 
@@ -40,6 +41,10 @@ type Host interface {
 	Reach(t share.Ticket) // takes note of where a ticket says that its sharer is
 	CalledSubject(s peer.Subject) string
 
+	// InRoom tells whether a peer is in a room now, named by its ID; CalledRoom returns what the room is called.
+	InRoom(room string, id peer.ID) bool
+	CalledRoom(room string) string
+
 	// Learnt is told where somebody may be, by from.
 	Learnt(from, id peer.ID, addrs []string)
 
@@ -71,6 +76,7 @@ type Shares struct {
 	mu       sync.Mutex // guards what follows
 	sharing  map[share.ID]*sharing
 	fetching map[share.ID]*fetching
+	handed   []*fetching // those of fetching that are only handed on, the oldest first
 	closed   bool
 }
 
@@ -174,6 +180,10 @@ func (s *Shares) Unshare(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
+	return s.end(ctx, x)
+}
+
+func (s *Shares) end(ctx context.Context, x *sharing) error {
 	if err := s.drop(ctx, x.id); err != nil {
 		return err
 	}

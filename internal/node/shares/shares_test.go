@@ -34,6 +34,8 @@ type person struct {
 	mu     sync.Mutex // guards what follows
 	access peer.Access
 	learnt map[peer.ID][]string
+
+	members map[string][]peer.ID // of rooms
 }
 
 func (p *person) Key() *peer.Key                      { return p.net.Key() }
@@ -41,6 +43,8 @@ func (p *person) Network() share.Opener               { return p.net }
 func (p *person) Places() []string                    { return []string{"at " + p.net.Self().Short()} }
 func (p *person) Called(id peer.ID) string            { return id.Short() }
 func (p *person) CalledSubject(s peer.Subject) string { return s.String() }
+func (p *person) InRoom(room string, id peer.ID) bool { return p.inRoom(room, id) }
+func (p *person) CalledRoom(room string) string       { return "#" + room }
 func (p *person) Expect()                             {}
 func (p *person) Reach(share.Ticket)                  {}
 func (p *person) Tell(e api.Event)                    { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
@@ -50,6 +54,12 @@ func (p *person) Access() *peer.Access {
 	defer p.mu.Unlock()
 	a := p.access
 	return &a
+}
+
+func (p *person) inRoom(room string, id peer.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.members[room], id)
 }
 
 func (p *person) Ticket() (addrs, via []string, called string, err error) {

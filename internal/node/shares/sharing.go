@@ -37,8 +37,9 @@ type sharing struct {
 	share    *share.Share
 	ctx      context.Context
 	stop     context.CancelCauseFunc
-	drop     func()       // has nobody find the share
-	web      *site.Server // nil = it is not shown to browsers
+	drop     func()        // has nobody find the share
+	web      *site.Server  // nil = it is not shown to browsers
+	hashed   chan struct{} // closed when the first look at the files has ended, well or not
 	done     chan struct{}
 	anew     chan struct{} // closed when it has begun anew, or cannot
 	since    time.Time
@@ -66,7 +67,7 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	if was != nil {
 		made = was
 	} else if len(records) >= maxShares {
-		return api.Share{}, transport.WithHint(fmt.Errorf("%d shares are on record already", len(records)), "tenon unshare ends one")
+		return api.Share{}, errMany(len(records))
 	}
 	made.Kept = made.Kept || !s.Passing
 	s.mu.Lock()
@@ -90,6 +91,10 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 		return api.Share{}, err
 	}
 	return x.describe(), nil
+}
+
+func errMany(n int) error {
+	return transport.WithHint(fmt.Errorf("%d shares are on record already", n), "tenon unshare ends one")
 }
 
 // begun puts a share on record and starts it. A fresh one that cannot be started is not kept.
@@ -150,7 +155,7 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 // start shares what a record says.
 func (s *Shares) start(r *record) (*sharing, error) {
 	x := &sharing{of: s, id: r.ID, record: r, subjects: r.subjects(), self: s.Host.Key().ID(),
-		done: make(chan struct{}), anew: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
+		hashed: make(chan struct{}), done: make(chan struct{}), anew: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
 	x.ctx, x.stop = context.WithCancelCause(s.life)
 	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event,
 		Own: s.Host.Places, Learnt: s.Host.Learnt, Up: r.Request.Up})
@@ -194,15 +199,16 @@ func (x *sharing) run() {
 		defer time.AfterFunc(time.Until(x.record.NotAfter), func() { x.stop(errExpired) }).Stop()
 	}
 	err := x.scan.Run(x.ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		x.set(api.ShareReady, nil)
-		<-x.ctx.Done()
-	} else if x.ctx.Err() == nil {
+	case x.ctx.Err() == nil:
 		x.set(api.ShareFailed, err)
 		x.of.Host.Tell(api.Event{Type: "warning", Text: "the share " + x.record.name() + " has failed: " + err.Error()})
 		x.drop()
-		<-x.ctx.Done()
 	}
+	close(x.hashed)
+	<-x.ctx.Done()
 	x.hide()
 	x.bury(context.Cause(x.ctx))
 	x.share.Close() //nolint:errcheck // it returns nil

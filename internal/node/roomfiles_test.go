@@ -1,0 +1,210 @@
+package node_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/node"
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// meetIn has nodes meet in a room, which the first one makes.
+func meetIn(t *testing.T, name string, nodes ...*node.Node) {
+	t.Helper()
+	if _, err := nodes[0].Client().CreateRoom(within(t), api.NewRoom{Name: name, History: true}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := nodes[0].Client().InviteToRoom(within(t), name, api.RoomInvite{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range nodes[1:] {
+		if _, err := n.Client().JoinRoom(within(t), in.Ticket); err != nil {
+			t.Fatal(err)
+		}
+		text := n.Identity().Name + " is here"
+		say(t, n, name, text)
+		for _, o := range nodes[:i+2] {
+			hear(t, o, name, text)
+		}
+	}
+}
+
+// write makes a file.
+func write(t *testing.T, text string, at ...string) string {
+	t.Helper()
+	path := filepath.Join(at...)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// sayFile shares a file with a room.
+func sayFile(t *testing.T, n *node.Node, room, text string, paths ...string) api.RoomMessage {
+	t.Helper()
+	m, err := n.Client().SayInRoom(within(t), room, api.RoomSay{Text: text, Paths: paths})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// getFile fetches what a message has, and returns where it is.
+func getFile(n *node.Node, ctx context.Context, room, message, target string) (paths []string, err error) {
+	for e, err := range n.Client().Fetch(ctx, api.FetchRequest{Room: room, Message: message, Target: target}) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Type == api.FetchDone {
+			paths = e.Paths
+		}
+	}
+	return paths, nil
+}
+
+// gets checks that a file comes, with its name and what is in it.
+func gets(t *testing.T, n *node.Node, room, message, target, name, text string) {
+	t.Helper()
+	paths, err := getFile(n, within(t), room, message, target)
+	if err != nil {
+		t.Fatalf("%s does not get it: %v", n.Identity().Name, err)
+	}
+	if len(paths) != 1 || paths[0] != filepath.Join(target, name) {
+		t.Fatalf("it is at %q", paths)
+	}
+	if got, err := os.ReadFile(paths[0]); err != nil || string(got) != text {
+		t.Fatalf("it is %q, %v", got, err)
+	}
+}
+
+// What is shared with a room is for who is in it, and for nobody else who has the ticket; who has got it hands it on.
+func TestRoomFile(t *testing.T) {
+	w := new(world)
+	alice, bob, carl, dora := w.node(t, "alice"), w.node(t, "bob"), w.node(t, "carl"), w.node(t, "dora")
+	meetIn(t, "plans", alice, bob, carl)
+	dir, text := t.TempDir(), strings.Repeat("the plan\n", 20_000)
+	said := sayFile(t, alice, "plans", "read this", write(t, text, dir, "plan.txt"))
+	if f := said.File; said.Kind != "file" || f == nil || f.Name != "plan.txt" || f.Size != int64(len(text)) || f.Media != "text/plain" || said.Text != "read this" {
+		t.Fatalf("said is %+v, %+v", said, said.File)
+	}
+	if m := hear(t, bob, "plans", "read this"); m.File == nil || *m.File != *said.File {
+		t.Fatalf("bob hears %+v", m)
+	}
+	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 1 || len(all[0].To) != 1 || all[0].To[0] != "#plans" {
+		t.Errorf("alice shares %+v, %v", all, err)
+	}
+	for e, err := range dora.Client().Fetch(within(t), api.FetchRequest{Ticket: said.File.Ticket, Target: t.TempDir()}) {
+		if err == nil && e.Type == api.FetchDone {
+			t.Fatal("who is not in the room gets it by the ticket")
+		} else if err != nil && !errors.Is(err, transport.ErrDenied) {
+			t.Errorf("who is not in the room: %v", err)
+		}
+	}
+	to := t.TempDir()
+	gets(t, bob, "plans", "", to, "plan.txt", text)
+	gets(t, bob, "plans", said.ID[:10], to, "plan.txt", text) // it is there, and fetched again: the same
+	write(t, "another", to, "plan.txt")
+	gets(t, bob, "plans", said.ID, to, "plan (2).txt", text)
+	if _, err := getFile(alice, within(t), "plans", said.ID, to); !errors.Is(err, transport.ErrUsage) {
+		t.Errorf("who has shared it: %v", err)
+	}
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, carl, "plans", "read this")
+	gets(t, carl, "plans", said.ID, t.TempDir(), "plan.txt", text) // from bob
+	if err := bob.Client().LeaveRoom(within(t), "plans"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who is removed gets nothing any more, and nobody does of a message that is taken back.
+func TestRoomFileTakenBack(t *testing.T) {
+	w := new(world)
+	alice, bob, carl := w.node(t, "alice"), w.node(t, "bob"), w.node(t, "carl")
+	meetIn(t, "plans", alice, bob, carl)
+	path := write(t, "secret", t.TempDir(), "secret")
+	first, second := sayFile(t, alice, "plans", "first", path), sayFile(t, alice, "plans", "second", path)
+	hear(t, bob, "plans", "second")
+	hear(t, carl, "plans", "second")
+	if err := alice.Client().RemoveFromRoom(within(t), "plans", "carl"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := getFile(carl, within(t), "plans", first.ID, t.TempDir()); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("who was removed: %v", err)
+	}
+	if err := alice.Client().DeleteRoomMessage(within(t), "plans", first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := getFile(bob, within(t), "plans", first.ID, t.TempDir()); !errors.Is(err, transport.ErrDenied) && !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("what was taken back: %v", err)
+	}
+	gets(t, bob, "plans", second.ID, t.TempDir(), "secret", "secret")
+	if err := alice.Client().LeaveRoom(within(t), "plans"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("who has left shares %+v, %v", all, err)
+	}
+}
+
+// What has changed since it was said is not given in place of it, by the same node or the next one, and who gets none is told why.
+func TestRoomFileChanged(t *testing.T) {
+	t.Parallel() // it waits twice until nobody can be asked
+	w := new(world)
+	dir := stateDir(t)
+	alice, bob := start(t, w.config(dir, "alice")), w.node(t, "bob")
+	meetIn(t, "plans", alice, bob)
+	path := write(t, "as it was", t.TempDir(), "plan")
+	said := sayFile(t, alice, "plans", "", path)
+	hear(t, bob, "plans", "")
+	write(t, "as it is now, which is longer", path)
+	if _, err := getFile(bob, within(t), "plans", said.ID, t.TempDir()); !errors.Is(err, api.ErrUnreachable) {
+		t.Errorf("what has changed: %v", err)
+	}
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	alice = start(t, w.config(dir, "alice"))
+	hear(t, alice, "plans", "bob is here")
+	if _, err := getFile(bob, within(t), "plans", said.ID, t.TempDir()); !errors.Is(err, api.ErrUnreachable) {
+		t.Errorf("what has changed, from the next node: %v", err)
+	}
+	write(t, "as it was", path)
+	again := sayFile(t, alice, "plans", "again", path)
+	hear(t, bob, "plans", "again")
+	gets(t, bob, "plans", again.ID, t.TempDir(), "plan", "as it was")
+}
+
+// What cannot be shared is not said.
+func TestRoomFileNot(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	if _, err := alice.Client().CreateRoom(within(t), api.NewRoom{Name: "plans"}); err != nil {
+		t.Fatal(err)
+	}
+	here := write(t, "x", t.TempDir(), "x")
+	for _, s := range []api.RoomSay{
+		{Paths: []string{filepath.Join(t.TempDir(), "nowhere")}},
+		{Paths: []string{"relative"}},
+		{Paths: []string{here}, Reply: "0123456789"},
+		{Paths: []string{here}, Edit: "0123456789"},
+		{Paths: []string{here}, Text: strings.Repeat("x", 70_000)},
+	} {
+		if m, err := alice.Client().SayInRoom(within(t), "plans", s); err == nil {
+			t.Errorf("%+v is said: %+v", s, m)
+		}
+	}
+	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("there are shares: %+v, %v", all, err)
+	}
+	if _, err := getFile(alice, within(t), "plans", "", t.TempDir()); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("the file that nobody has said: %v", err)
+	}
+}

@@ -1,0 +1,226 @@
+package shares
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// Attach shares files with those who are in a room, and nobody else who has the ticket. It returns when all is hashed,
+// so that the ticket says what is in the share, whoever hands it on and whatever becomes of the files. It is a share of its
+// own, also if the same files are shared already.
+func (s *Shares) Attach(ctx context.Context, r api.ShareRequest, room string) (api.Share, error) {
+	made, err := s.newRecord(r)
+	if err != nil {
+		return api.Share{}, err
+	}
+	made.Room, made.Kept = room, !s.Passing
+	records, err := s.load(ctx)
+	if err != nil {
+		return api.Share{}, err
+	}
+	if len(records) >= maxShares {
+		return api.Share{}, errMany(len(records))
+	}
+	x, err := s.begun(ctx, made, true)
+	if err != nil {
+		return api.Share{}, err
+	}
+	d, err := x.attached(ctx)
+	if err != nil {
+		err = errors.Join(err, s.end(context.WithoutCancel(ctx), x))
+	}
+	return d, err
+}
+
+// attached waits until all is hashed.
+func (x *sharing) attached(ctx context.Context) (api.Share, error) {
+	select {
+	case <-x.hashed:
+	case <-ctx.Done():
+		return api.Share{}, context.Cause(ctx)
+	}
+	d := x.describe()
+	switch _, err := x.outcome(); {
+	case err != nil:
+		return d, err
+	case x.ctx.Err() != nil:
+		return d, context.Cause(x.ctx)
+	case d.Left > 0 && d.Files == 0:
+		return d, fmt.Errorf("%s cannot be shared: %s", d.Notes[0].Path, d.Notes[0].Text)
+	}
+	return d, nil
+}
+
+// Detach ends what was shared with a room: that of a ticket, if it is of this node, or with an empty ticket all.
+func (s *Shares) Detach(ctx context.Context, room, ticket string) error {
+	var id share.ID
+	if ticket != "" {
+		t, err := share.ParseTicket(ticket)
+		if err != nil {
+			return nil //nolint:nilerr // it was never one of ours
+		}
+		id = t.ID
+	}
+	var all []*sharing
+	s.mu.Lock()
+	for _, x := range s.sharing {
+		if x.record.Room == room && (ticket == "" || x.id == id) {
+			all = append(all, x)
+		}
+	}
+	s.mu.Unlock()
+	var failed []error
+	for _, x := range all {
+		failed = append(failed, s.end(ctx, x))
+	}
+	return errors.Join(failed...)
+}
+
+// An Attached is what was said of files in a room, and who may have them.
+type Attached struct {
+	Room   string // its ID
+	Ticket string
+	Size   int64     // how many bytes are said to be in it; 0 = that was not said
+	Peers  []peer.ID // who is asked besides the sharer, those first who are most likely to be there
+}
+
+// maxHanded is how many shares that were fetched from rooms are handed on at a time, by the node that has them: the latest.
+const maxHanded = 32
+
+// FetchAttached is Fetch for what was said in a room. What has names already at the target stays, and names that could mislead are
+// changed. It is an error that there is more than was said, and that nobody is there who has it. What has come is
+// handed on to those who are in the room for as long as the node runs, when FetchAttached has returned.
+func (s *Shares) FetchAttached(ctx context.Context, r api.FetchRequest, a Attached, tell func(api.FetchEvent)) error {
+	if r.Overwrite {
+		return transport.Usage(errors.New("what was said in a room replaces nothing"))
+	}
+	r.Ticket, r.Rename = a.Ticket, true
+	events := make(chan api.FetchEvent)
+	heard := make(chan struct{}) // closed when nobody wants to hear more
+	defer close(heard)
+	f, err := s.newFetching(r, func(e api.FetchEvent) {
+		select {
+		case events <- e:
+		case <-heard:
+		}
+	})
+	if err != nil {
+		return err
+	}
+	f.attached, f.stuck = &a, make(chan error, 1)
+	life, stop := context.WithCancelCause(s.life)
+	done := make(chan error, 1)
+	if !s.task(func() {
+		defer stop(nil)
+		done <- s.run(life, f, r)
+	}) {
+		stop(nil)
+		return errDown
+	}
+	for {
+		select {
+		case e := <-events:
+			if tell(e); e.Type == api.FetchDone {
+				return nil
+			}
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			stop(context.Cause(ctx))
+			for over := false; !over; {
+				select {
+				case <-events:
+				case <-done:
+					over = true
+				}
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// others are who is asked.
+func (f *fetching) others() []peer.ID {
+	all := []peer.ID{f.ticket.Sharer}
+	if f.attached == nil {
+		return all
+	}
+	for _, id := range f.attached.Peers {
+		if a := f.of.Host.Access(); !a.Blocked[id] && !a.IsSelf(id) && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// eventInRoom tells whether an event is told in no other way. Most of those who are asked have never had it.
+func (f *fetching) eventInRoom(e share.Event) bool {
+	switch {
+	case e.Kind == share.Stuck:
+		err := fmt.Errorf("nobody is there who has it and can give it: %s", strings.ReplaceAll(e.Err.Error(), "\n", "; "))
+		select {
+		case f.stuck <- transport.WithHint(transport.Mark(err, api.ErrUnreachable), "who has shared it, or has got it in the same room, has to be there; then the same again goes on with it"):
+		default:
+		}
+		return true
+	case e.Kind == share.Unreachable:
+		return e.Peer != f.ticket.Sharer
+	}
+	return false
+}
+
+// fits tells whether there is no more than was said.
+func (f *fetching) fits() error {
+	if f.attached == nil || f.attached.Size == 0 {
+		return nil
+	}
+	if n := f.share.Index().Totals().Bytes; n > f.attached.Size {
+		return transport.Mark(fmt.Errorf("it was said that it has %d bytes, and it has %d", f.attached.Size, n), transport.ErrDenied)
+	}
+	return nil
+}
+
+// handOn notes that all is there, and has the oldest of too many end.
+func (f *fetching) handOn() {
+	s := f.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.handing = true
+	if s.handed = append(s.handed, f); len(s.handed) > maxHanded {
+		s.handed[0].stop(errEnough)
+		s.handed = s.handed[1:]
+	}
+}
+
+var errEnough = errors.New("others are handed on now")
+
+// serve answers those who come, until nobody shall have the share any more, or others are handed on.
+func (f *fetching) serve(ctx context.Context) {
+	f.unjoin()
+	select {
+	case <-ctx.Done():
+	case <-f.ended:
+	}
+}
+
+// lockWithout locks the mutex when that share is not handed on any more: it is fetched again.
+func (s *Shares) lockWithout(id share.ID) {
+	for {
+		s.mu.Lock()
+		f := s.fetching[id]
+		if f == nil || !f.handing || s.closed {
+			return
+		}
+		s.mu.Unlock()
+		f.stop(errEnough)
+		<-f.gone
+	}
+}
