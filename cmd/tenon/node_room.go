@@ -60,7 +60,7 @@ func roomSyntax(word string) string {
 
 // checkRoomFlags refuses flags of tenon room that are for something else than word.
 func (c *call) checkRoomFlags(word string) error {
-	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search", "off": "mailbox"}
+	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search", "off": "mailbox", "to": "get"}
 	for flag, is := range of {
 		if d := c.set.Lookup(flag); d != nil && d.Given() && is != word {
 			return usageError(fmt.Sprintf("--%s is for tenon room %s", flag, is), "tenon room "+is+" "+roomSyntax(is))
@@ -113,6 +113,7 @@ var roomActs = []roomAct{
 	{"vanish", 2, 2, "tenon room vanish plans 7d", roomVanish},
 	{"mailbox", 1, 5, "tenon room mailbox plans TICKET", roomMailbox},
 	{"search", 2, -1, "tenon room search plans 'the bill' mark*", roomSearch},
+	{"get", 1, -1, "tenon room get plans", roomGet},
 	{"export", 1, 2, "tenon room export plans plans.room", roomExport},
 	{"import", 1, 1, "tenon room import plans.room", roomImport},
 }
@@ -405,7 +406,7 @@ func roomSearch(p *program, c *call, t *talk, words []string) error {
 		return err
 	}
 	shown := p.newTailer(c, t)
-	shown.ids = true
+	shown.ids, shown.called = true, words[0]
 	for _, m := range page.Messages {
 		if err := shown.print(m); err != nil {
 			return err
@@ -452,6 +453,7 @@ var roomWords = []struct{ word, syntax string }{
 	{"vanish", "ROOM TIME|0"},
 	{"mailbox", "ROOM [PEER|TICKET... | --off]"},
 	{"search", "ROOM WORD..."},
+	{"get", "ROOM [ID...] [--to DIRECTORY]"},
 	{"export", "ROOM [FILE]"},
 	{"import", "FILE"},
 }

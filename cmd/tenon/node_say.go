@@ -23,18 +23,24 @@ func runSay(p *program, c *call) error {
 		return usageError("a room or a peer is needed, and something to say", "for example: tenon say plans 'the bill is paid'")
 	}
 	f := &c.peer.room
-	if f.reply != "" && f.edit != "" {
+	switch {
+	case f.reply != "" && f.edit != "":
 		return usageError("--reply and --edit cannot both be", "what is edited answers what it has answered before")
+	case f.edit != "" && len(f.files) > 0:
+		return usageError("--file and --edit cannot both be", "a message of which files are shared can be taken back")
+	}
+	paths, err := absoluteAll(f.files)
+	if err != nil {
+		return err
 	}
 	text := strings.Join(words[1:], " ")
-	if len(words) == 1 || len(words) == 2 && words[1] == "-" {
-		var err error
+	if len(words) == 1 && len(paths) == 0 || len(words) == 2 && words[1] == "-" {
 		if text, err = p.readAll(); err != nil {
 			return err
 		}
 		text = strings.TrimRight(text, "\r\n")
 	}
-	if text == "" {
+	if text == "" && len(paths) == 0 {
 		return usageError("there is nothing to say", "for example: tenon say plans 'the bill is paid'")
 	}
 	return p.withRunning(c, func(t *talk) error {
@@ -42,7 +48,7 @@ func runSay(p *program, c *call) error {
 		if err != nil {
 			return err
 		}
-		said, err := t.SayInRoom(p.ctx, r.ID, api.RoomSay{Text: text, Reply: f.reply, Edit: f.edit})
+		said, err := t.SayInRoom(p.ctx, r.ID, api.RoomSay{Text: text, Reply: f.reply, Edit: f.edit, Paths: paths})
 		if err == nil && p.json {
 			err = p.stdout.jsonText(said)
 		}

@@ -46,16 +46,22 @@ func (c *call) shareRequest() (r api.ShareRequest, err error) {
 	case r.Public && len(r.To) > 0:
 		return r, usageError("--public and --to cannot both be", "public is for everybody")
 	}
+	r.Paths, err = absoluteAll(paths)
+	return r, err
+}
+
+// absoluteAll returns paths of files that there are, for a node that is somewhere else.
+func absoluteAll(paths []string) (all []string, err error) {
 	for _, path := range paths {
 		if _, err := os.Lstat(path); err != nil {
-			return r, transport.Usage(err)
+			return nil, transport.Usage(err)
 		}
 		if path, err = filepath.Abs(path); err != nil {
-			return r, err
+			return nil, err
 		}
-		r.Paths = append(r.Paths, path)
+		all = append(all, path)
 	}
-	return r, nil
+	return all, nil
 }
 
 // showTicket prints the ticket of a share, for whoever is to have it.

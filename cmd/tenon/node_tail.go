@@ -77,6 +77,7 @@ type tailer struct {
 	c       *call
 	t       *talk
 	room    string
+	called  string // as the user has called it
 	ids     bool
 	read    bool
 	arrived int64
@@ -98,7 +99,7 @@ func (s *tailer) enter(ctx context.Context, name string, follow bool) error {
 	for waits := false; ; waits = true {
 		r, err := s.t.Room(ctx, name)
 		if err == nil {
-			s.room = r.ID
+			s.room, s.called = r.ID, name
 			return nil
 		}
 		if !follow || !errors.Is(err, api.ErrNotFound) || !waits && !isPeer(s.p, s.t, name) {
@@ -224,7 +225,11 @@ func (s *tailer) print(m api.RoomMessage) error {
 	if s.ids {
 		head = shortID(m.ID) + " " + head
 	}
-	lines := strings.Split(strings.ReplaceAll(roomLine(m), "\t", "    "), "\n")
+	text := roomLine(m)
+	if m.File != nil && !m.Mine {
+		text += " (tenon room get " + shellWord(s.called) + " " + shortID(m.ID) + ")"
+	}
+	lines := strings.Split(strings.ReplaceAll(text, "\t", "    "), "\n")
 	for i, line := range lines {
 		if i > 0 {
 			line, head = "    "+line, ""
@@ -249,7 +254,7 @@ func roomLine(m api.RoomMessage) string {
 	case m.Waiting:
 		text = "(cannot be read here yet)"
 	case m.File != nil:
-		text = strings.TrimSpace(text + " [" + m.File.Name + ", " + bytesOf(float64(m.File.Size)) + "] tenon get " + m.File.Ticket)
+		text = strings.TrimSpace(text + " " + fileWords(m.File))
 	}
 	if m.Reply != nil && m.Reply.From != "" && !m.Deleted {
 		marks = append(marks, "answers "+m.Reply.From+`: "`+shortened(m.Reply.Text, 40)+`"`)

@@ -11,9 +11,9 @@ import (
 // roomCommands are the verbs by which people talk.
 func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
-		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
+		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|get|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, get files, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
 		verb("device", "[list | link | join [CODE] | remove DEVICE]", "list the devices by which this user takes part in rooms, make another computer one of them by a code, or remove one", bindDevice),
-		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input", bindSay),
+		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input, or files", bindSay),
 		verb("tail", "ROOM|PEER", "show what was said in a room last, and with -f what is said, over restarts of the node", bindTail),
 	}
 }
@@ -30,6 +30,7 @@ type roomFlags struct {
 
 	reply string
 	edit  string
+	files []string
 
 	follow bool
 	lines  int
@@ -58,6 +59,8 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Bool(&f.off, "off", "nobody keeps what is said for those who are away")
 	s.Group("tenon room search")
 	s.String(&f.from, "from", "WHO", "only what WHO has written")
+	s.Group("tenon room get")
+	s.String(&c.peer.share.target, "to", "DIRECTORY", "put it there; otherwise where this user's downloads are: XDG_DOWNLOAD_DIR, or ~/Downloads")
 }
 
 func bindDevice(c *call, s *opt.Set) {
@@ -73,6 +76,7 @@ func bindSay(c *call, s *opt.Set) {
 	s.Group("what is said")
 	s.String(&f.reply, "reply", "ID", "it answers this message; tenon tail --ids shows IDs, whose beginning is enough")
 	s.String(&f.edit, "edit", "ID", "it replaces this message of one's own")
+	s.Strings(&f.files, "file", "PATH", "share this file or folder with who is in the room, and nobody else; may be given again")
 }
 
 func bindTail(c *call, s *opt.Set) {

@@ -145,7 +145,9 @@ func textOf(m *api.RoomMessage) string {
 		if f.Size > 0 {
 			text += " (" + size(f.Size) + ")"
 		}
-		text += " — tenon get " + neutral.Line(f.Ticket)
+		if !m.Mine {
+			text += " — tenon room get " + shortID(m.Room) + " " + shortID(m.ID)
+		}
 		if m.Text != "" {
 			text += "\n" + m.Text
 		}
@@ -153,6 +155,9 @@ func textOf(m *api.RoomMessage) string {
 	}
 	return m.Text
 }
+
+// shortID is as much of an ID as people need.
+func shortID(id string) string { return id[:min(len(id), 12)] }
 
 // size writes a number of bytes.
 func size(n int64) string {

@@ -194,7 +194,7 @@ func TestKindsOfMessages(t *testing.T) {
 		s.f.add(r, "bob", api.RoomMessage{Kind: "control", Done: "vanish", Text: "bob lets messages vanish after a day"})
 		s.f.add(r, "bob", api.RoomMessage{Text: "/me waves"})
 		s.f.add(r, "bob", api.RoomMessage{Text: "yes", Reply: &api.RoomQuote{ID: "x", From: "alice", Text: strings.Repeat("is it ", 20)}})
-		c.match(":bob!* PRIVMSG #dev :📎 plan.pdf (12 MB) — tenon get tenonshare1abc", ":bob!* PRIVMSG #dev :the plan", ":irc.tenon NOTICE #dev :bob lets messages vanish after a day",
+		c.match(":bob!* PRIVMSG #dev :📎 plan.pdf (12 MB) — tenon room get room00xxxxxx msg0001", ":bob!* PRIVMSG #dev :the plan", ":irc.tenon NOTICE #dev :bob lets messages vanish after a day",
 			":bob!* PRIVMSG #dev :\x01ACTION waves\x01", ":bob!* PRIVMSG #dev :↳ alice “is it is it*…” yes")
 	})
 }

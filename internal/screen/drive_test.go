@@ -41,9 +41,10 @@ func sit(t testing.TB, f *fake, width, height int, open string) *desk {
 			d.later = append(d.later, due{d.time.Add(in), a})
 			return nil
 		},
-		now: func() time.Time { return d.time },
+		begin: func() (context.Context, context.CancelFunc) { return context.WithCancel(t.Context()) },
+		now:   func() time.Time { return d.time },
 	}
-	d.m = newModel(f, w, Options{zone: time.UTC})
+	d.m = newModel(f, w, Options{zone: time.UTC, Downloads: "/downloads"})
 	first, err := find(t.Context(), f, open)
 	if err != nil {
 		t.Fatal(err)

@@ -150,7 +150,15 @@ func (t *talk) content(e *entry, width int) (out []line) {
 		out = append(out, text(t.method, "┃ "+said, style{attr: faint}).clip(width))
 	}
 	if f := e.File; f != nil {
-		out = append(out, text(t.method, "file ", style{attr: faint}).add(t.method, fileWords(f), style{accent, bold}).wrap(width)...)
+		l := text(t.method, "file ", style{attr: faint}).add(t.method, fileWords(f), style{accent, bold})
+		if x := t.fetched[e.ID]; x != nil {
+			st := style{}
+			if x.bad {
+				st = style{warning, 0}
+			}
+			l = l.add(t.method, "  "+x.words, st)
+		}
+		out = append(out, l.wrap(width)...)
 	}
 	if e.Text == "" {
 		if len(out) == 0 {

@@ -23,6 +23,7 @@ type fake struct {
 	count   int
 	asked   []string // which methods, with what
 	hearing map[chan api.RoomEvent]bool
+	fetch   func(ctx context.Context, yield func(api.FetchEvent, error) bool) // what comes of what is fetched
 }
 
 type fakeRoom struct {
@@ -387,4 +388,14 @@ func (f *fake) AcceptRoom(_ context.Context, id string) (api.Room, error) {
 	f.offers = nil
 	f.mu.Unlock()
 	return f.made("accept", strings.TrimPrefix(id, "id-"), false)
+}
+
+func (f *fake) Fetch(ctx context.Context, r api.FetchRequest) iter.Seq2[api.FetchEvent, error] {
+	unlock, _ := f.do("fetch", r.Room, r.Message, r.Target)
+	defer unlock()
+	return func(yield func(api.FetchEvent, error) bool) {
+		if f.fetch != nil {
+			f.fetch(ctx, yield)
+		}
+	}
 }

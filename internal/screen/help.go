@@ -24,7 +24,7 @@ var keysHelp = []string{
 	"Ctrl-C takes away what is written; where nothing is, twice ends this. Ctrl-Z suspends it.",
 	"",
 	"MESSAGES",
-	"Up, where nothing is written, picks a message; then r replies, e edits, d deletes, + reacts, c copies, p pins, x shows all of a long one, o goes to what it answers or says how to fetch a file. Esc goes back.",
+	"Up, where nothing is written, picks a message; then r replies, e edits, d deletes, + reacts, c copies, p pins, x shows all of a long one, o goes to what it answers, or fetches a file, and again stops that. Esc goes back.",
 	"Page Up, Page Down and the wheel scroll; older messages come as they are reached. End, where nothing is written, or Ctrl-End goes to the last one. Ctrl-F searches.",
 	"",
 	"ROOMS",

@@ -20,7 +20,8 @@ type model struct {
 	width, height int
 	mouse         bool
 	bell          Bell
-	focused       bool // the terminal has the keyboard; true where it does not say
+	downloads     string // a directory
+	focused       bool   // the terminal has the keyboard; true where it does not say
 
 	rooms  []api.Room // in the order in which they are shown
 	offers []api.RoomOffer
@@ -49,7 +50,8 @@ type world struct {
 	// ask has the answer of a question given to Update. The question is asked beside the model: it has values, and
 	// reads nothing that may change.
 	ask   func(func(context.Context) answer) tea.Cmd
-	after func(time.Duration, answer) tea.Cmd // gives an answer later
+	after func(time.Duration, answer) tea.Cmd          // gives an answer later
+	begin func() (context.Context, context.CancelFunc) // of what goes on for as long as it takes, but no longer than the screen
 	now   func() time.Time
 	next  tea.Cmd // waits for what happens
 }
@@ -69,7 +71,7 @@ const noticeTime = 3 * time.Second
 
 func newModel(node Node, w world, o Options) *model {
 	m := &model{
-		node: node, world: w, surface: surface{method: ansi.WcWidth, zone: o.zone}, mouse: !o.NoMouse, bell: o.Bell,
+		node: node, world: w, surface: surface{method: ansi.WcWidth, zone: o.zone}, mouse: !o.NoMouse, bell: o.Bell, downloads: o.Downloads,
 		focused: true, showMembers: true, talks: map[string]*talk{},
 	}
 	m.open = m.talk("")

@@ -13,6 +13,7 @@ type Node interface {
 	Reader
 	Talker
 	Keeper
+	Fetcher
 }
 
 // A Reader tells what there is.
@@ -35,6 +36,11 @@ type Talker interface {
 	PinInRoom(ctx context.Context, room, message string, off bool) error
 	ReadRoom(ctx context.Context, room, message string) error
 	TypingInRoom(ctx context.Context, room string) error
+}
+
+// A Fetcher fetches what others have shared.
+type Fetcher interface {
+	Fetch(ctx context.Context, r api.FetchRequest) iter.Seq2[api.FetchEvent, error]
 }
 
 // A Keeper changes rooms, and who is in them.

@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-
-	"github.com/tenon-net/tenon/internal/node/api"
 )
 
 // A pickMode is when a message is picked, and keys say what is to become of it.
@@ -36,7 +34,11 @@ func (pickMode) hint(m *model) string {
 	}
 	what = append(what, "d deletes", "+ reacts", "c copies", "p pins")
 	if e.File != nil {
-		what = append(what, "o how to fetch it")
+		if m.open.goesOn(e) {
+			what = append(what, "o stops fetching")
+		} else if !e.Mine {
+			what = append(what, "o fetches it")
+		}
 	} else if e.Reply != nil {
 		what = append(what, "o goes to what it answers")
 	}
@@ -82,6 +84,9 @@ func (pickMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
 	case "c":
 		m.leave()
 		m.say("copied, if the terminal allows that")
+		if e.Text == "" && e.File != nil {
+			return tea.SetClipboard(e.File.Name)
+		}
 		return tea.SetClipboard(e.Text)
 	case "o":
 		return m.openPicked(t, e)
@@ -125,7 +130,7 @@ func (pickMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
 func (m *model) openPicked(t *talk, e *entry) tea.Cmd {
 	switch {
 	case e.File != nil:
-		m.mode = filePage(e.File)
+		return m.fetch(t, e)
 	case e.Reply != nil && e.Reply.From != "":
 		return m.jump(t, e.Reply.ID)
 	}
@@ -145,14 +150,4 @@ func (m *model) jump(t *talk, id string) tea.Cmd {
 		t.top(at, t.height/3)
 		return m.pick(at)
 	})
-}
-
-// filePage says how a file is fetched. It is not done by a key: what others share is never opened by chance.
-func filePage(f *api.RoomFile) *textPage {
-	p := &textPage{title: "a file", copies: "tenon get " + f.Ticket, texts: []string{
-		fileWords(f), "", "In a shell, where it is to be:", "", "tenon get " + f.Ticket, "", "c copies that, where the terminal allows it."}}
-	if f.Media != "" {
-		p.texts[0] += ", " + f.Media
-	}
-	return p
 }

@@ -53,7 +53,14 @@ func (m *model) send(t *talk, typed, s string, paths []string) tea.Cmd {
 		say.Reply = a.id
 	}
 	id := t.room.ID
+	begin := func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} }
+	if len(paths) > 0 { // which are hashed before, for as long as that takes
+		begin = func(context.Context) (context.Context, context.CancelFunc) { return m.world.begin() }
+		m.say("it is said as soon as all of it was read once")
+	}
 	return m.inTurn(func(ctx context.Context) answer {
+		ctx, stop := begin(ctx)
+		defer stop()
 		said, err := m.node.SayInRoom(ctx, id, say)
 		return func(m *model) tea.Cmd {
 			if err != nil {
@@ -67,6 +74,9 @@ func (m *model) send(t *talk, typed, s string, paths []string) tea.Cmd {
 				return nil
 			}
 			if !a.edit {
+				if len(paths) > 0 {
+					m.notice = notice{}
+				}
 				return tea.Batch(m.said(t, said), m.list())
 			}
 			t.change([]api.RoomMessage{said})

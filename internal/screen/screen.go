@@ -30,6 +30,8 @@ type Options struct {
 	Bell    Bell
 	NoMouse bool // the mouse is the terminal's own, to mark and paste
 
+	Downloads string // a directory, absolute, for what is fetched from rooms
+
 	In   io.Reader // nil = the terminal
 	Out  io.Writer // nil = standard output
 	zone *time.Location
@@ -106,8 +108,9 @@ func realWorld(ctx context.Context, p *pump) world {
 		after: func(d time.Duration, a answer) tea.Cmd {
 			return tea.Tick(d, func(time.Time) tea.Msg { return a })
 		},
-		now:  time.Now,
-		next: p.next(ctx),
+		begin: func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) },
+		now:   time.Now,
+		next:  p.next(ctx),
 	}
 }
 

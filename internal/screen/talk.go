@@ -26,6 +26,8 @@ type talk struct {
 	typing map[string]time.Time // who is writing, and until when that is believed
 	told   time.Time            // when others were told last that the user is writing
 
+	fetched map[string]*fetching // files that were fetched, by the IDs of their entries
+
 	syncing, reading, describing renewal
 }
 
