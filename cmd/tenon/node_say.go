@@ -26,6 +26,8 @@ func runSay(p *program, c *call) error {
 	switch {
 	case f.reply != "" && f.edit != "":
 		return usageError("--reply and --edit cannot both be", "what is edited answers what it has answered before")
+	case f.me && len(f.files) > 0:
+		return usageError("--file and --me cannot both be", "")
 	case f.edit != "" && len(f.files) > 0:
 		return usageError("--file and --edit cannot both be", "a message of which files are shared can be taken back")
 	}
@@ -42,6 +44,9 @@ func runSay(p *program, c *call) error {
 	}
 	if text == "" && len(paths) == 0 {
 		return usageError("there is nothing to say", "for example: tenon say plans 'the bill is paid'")
+	}
+	if f.me {
+		text = "/me " + text
 	}
 	return p.withRunning(c, func(t *talk) error {
 		r, err := p.roomOrPeer(t, words[0])

@@ -242,11 +242,11 @@ func (s *tailer) print(m api.RoomMessage) error {
 // roomLine is a message for people.
 func roomLine(m api.RoomMessage) string {
 	if m.Kind == "control" {
-		return "* " + m.Text
+		return "-- " + m.Text // not what anybody could say by /me
 	}
-	text := m.Text
+	text, isAction := m.Text, false
 	var marks []string
-	switch {
+	switch did, ok := api.Action(text); {
 	case m.Deleted:
 		text = "(deleted)"
 	case m.Erased:
@@ -255,6 +255,8 @@ func roomLine(m api.RoomMessage) string {
 		text = "(cannot be read here yet)"
 	case m.File != nil:
 		text = strings.TrimSpace(text + " " + fileWords(m.File))
+	case ok:
+		text, isAction = did, true
 	}
 	if m.Reply != nil && m.Reply.From != "" && !m.Deleted {
 		marks = append(marks, "answers "+m.Reply.From+`: "`+shortened(m.Reply.Text, 40)+`"`)
@@ -267,6 +269,9 @@ func roomLine(m api.RoomMessage) string {
 	}
 	if len(marks) > 0 {
 		text += " (" + strings.Join(marks, "; ") + ")"
+	}
+	if isAction {
+		return "* " + m.From + " " + text
 	}
 	return m.From + ": " + text
 }

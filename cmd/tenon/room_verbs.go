@@ -31,6 +31,7 @@ type roomFlags struct {
 	reply string
 	edit  string
 	files []string
+	me    bool
 
 	follow bool
 	lines  int
@@ -76,6 +77,7 @@ func bindSay(c *call, s *opt.Set) {
 	s.Group("what is said")
 	s.String(&f.reply, "reply", "ID", "it answers this message; tenon tail --ids shows IDs, whose beginning is enough")
 	s.String(&f.edit, "edit", "ID", "it replaces this message of one's own")
+	s.Bool(&f.me, "me", "it is what you do, as /me of chat programs: * alice waves")
 	s.Strings(&f.files, "file", "PATH", "share this file or folder with who is in the room, and nobody else; may be given again")
 }
 

@@ -2,6 +2,7 @@ package irc
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,7 +38,10 @@ func (s *session) render(c *channel, m *api.RoomMessage, how manner) []*msg {
 	p := s.world.author(m)
 	base := msg{from: p, cmd: "PRIVMSG", params: []string{s.targetOf(c, p)}, time: m.Time, id: m.ID}
 	base.resolve()
-	text := textOf(m)
+	text, render := textOf(m), s.split
+	if did, ok := api.Action(text); ok && m.File == nil {
+		text, render = did, s.action
+	}
 	if m.Reply != nil && s.modern() {
 		base.tags = map[string]string{"+draft/reply": m.Reply.ID}
 	} else if m.Reply != nil && m.Reply.From != "" {
@@ -50,10 +54,17 @@ func (s *session) render(c *channel, m *api.RoomMessage, how manner) []*msg {
 	case how == again && !s.caps.has(capServerTime):
 		text = m.Time.Local().Format(timePrefix) + text
 	}
-	if action, ok := strings.CutPrefix(text, "/me "); ok && !strings.Contains(action, "\n") {
-		return []*msg{base.with("\x01ACTION " + neutral.Cut(action, s.room(&base)-9) + "\x01")}
+	return render(&base, text)
+}
+
+// action makes lines of what somebody does. The first is an ACTION (CTCP, draft-oakley-irc-ctcp), and what that has no room for is said.
+func (s *session) action(base *msg, text string) []*msg {
+	const begin, end = "\x01ACTION ", "\x01"
+	pieces := cut(text, s.room(base)-len(begin+end))
+	if i := slices.IndexFunc(pieces, func(p piece) bool { return p.text != "" }); i >= 0 {
+		pieces[i].text = begin + pieces[i].text + end
 	}
-	return s.split(&base, text)
+	return s.lines(base, pieces)
 }
 
 // with is the line with a text.
@@ -73,7 +84,11 @@ func (s *session) split(base *msg, text string) []*msg {
 	if len(pieces) > 1 && s.caps.has(capMultiline|capBatch) {
 		return s.multiline(base, pieces)
 	}
-	var out []*msg
+	return s.lines(base, pieces)
+}
+
+// lines makes a line of each piece.
+func (s *session) lines(base *msg, pieces []piece) (out []*msg) {
 	for i, p := range pieces {
 		if p.text == "" {
 			continue

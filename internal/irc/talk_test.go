@@ -199,6 +199,31 @@ func TestKindsOfMessages(t *testing.T) {
 	})
 }
 
+// What somebody does is an ACTION, also if it was changed, answers something, or has more lines or bytes than one can have; all of it comes.
+func TestActions(t *testing.T) {
+	bubble(t, func(f *fake) { f.room("dev", "bob") }, func(s *testServer) {
+		c := s.register("alice", "")
+		r := s.f.rooms[0]
+		m := s.f.add(r, "bob", api.RoomMessage{Text: "/me waves"})
+		c.match(":bob!* PRIVMSG #dev :\x01ACTION waves\x01")
+		s.f.change(r, m.ID, func(m *api.RoomMessage) { m.Text, m.Edited = "/me sings", m.Time.Add(time.Minute) })
+		c.match(":bob!* PRIVMSG #dev :\x01ACTION ✎ sings\x01")
+		s.f.add(r, "bob", api.RoomMessage{Text: "/me nods", Reply: &api.RoomQuote{ID: "x", From: "alice", Text: "well?"}})
+		s.f.add(r, "bob", api.RoomMessage{Text: "/me says\n\x01ACTION no\x01\n" + strings.Repeat("x", 450)})
+		s.f.add(r, "bob", api.RoomMessage{Text: "/me"})
+		s.f.add(r, "bob", api.RoomMessage{Text: "/mean"})
+		s.f.add(r, "bob", api.RoomMessage{Text: "/me pdf", Kind: "file", File: &api.RoomFile{Name: "f", Ticket: "t"}})
+		c.match(":bob!* PRIVMSG #dev :\x01ACTION ↳ alice “well?” nods\x01",
+			":bob!* PRIVMSG #dev :\x01ACTION says\x01", `:bob!* PRIVMSG #dev :\x01ACTION no\x01`, ":bob!* PRIVMSG #dev :xxx*", ":bob!* PRIVMSG #dev :xxx*",
+			":bob!* PRIVMSG #dev :/me", ":bob!* PRIVMSG #dev :/mean", ":bob!* PRIVMSG #dev :📎 f — *", ":bob!* PRIVMSG #dev :/me pdf")
+		c.say("PRIVMSG #dev :\x01ACTION bows\x01")
+		synctest.Wait()
+		if last := r.messages[len(r.messages)-1]; last.Text != "/me bows" {
+			t.Errorf("said is %+v", last)
+		}
+	})
+}
+
 // Names and texts of others cannot make a line of their own, or be taken for somebody else's.
 func TestHostileTexts(t *testing.T) {
 	bubble(t, func(f *fake) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/tenon-net/tenon/internal/node/api"
 )
 
 func runMe(m *model, t *talk, args string) tea.Cmd {
@@ -17,6 +19,8 @@ func runMe(m *model, t *talk, args string) tea.Cmd {
 	}
 	return m.send(t, "/me "+args, "/me "+args, nil) // XEP-0245: the words are what is sent, and who shows them knows them
 }
+
+func isAction(s string) bool { _, ok := api.Action(s); return ok }
 
 // target returns the message that a command is about: the one that is picked or that the input answers, or the
 // last one of the user's, or of others.
@@ -64,7 +68,7 @@ func (m *model) beginEdit(t *talk, e *entry) {
 	}
 	t.about = about{id: e.ID, edit: true}
 	s := e.Text
-	if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "/me ") {
+	if strings.HasPrefix(s, "/") && !isAction(s) {
 		s = "/" + s
 	}
 	t.input.set(s)

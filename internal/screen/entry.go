@@ -145,7 +145,7 @@ func (t *talk) content(e *entry, width int) (out []line) {
 	if q := e.Reply; q != nil {
 		said := "a message that is not here"
 		if q.From != "" {
-			said = q.From + ": " + firstLine(q.Text)
+			said = saidBy(q.From, firstLine(q.Text))
 		}
 		out = append(out, text(t.method, "┃ "+said, style{attr: faint}).clip(width))
 	}
@@ -167,7 +167,7 @@ func (t *talk) content(e *entry, width int) (out []line) {
 		return out
 	}
 	words := e.Text
-	if did, ok := strings.CutPrefix(words, "/me "); ok {
+	if did, ok := api.Action(words); ok && e.File == nil {
 		words = "* " + e.From + " " + did
 	}
 	for _, p := range markup(t.method, words, style{}) {
@@ -242,6 +242,14 @@ func (t *talk) reactions(e *entry) (l line) {
 		l = l.add(t.method, r.Emoji+" ", style{}).add(t.method, who, st)
 	}
 	return l
+}
+
+// saidBy says in a line who has said something, or done.
+func saidBy(who, said string) string {
+	if did, ok := api.Action(said); ok {
+		return "* " + who + " " + did
+	}
+	return who + ": " + said
 }
 
 // firstLine is the first line of a text that says something.

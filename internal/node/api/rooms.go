@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // States of a [Room].
 const (
@@ -126,6 +129,13 @@ type RoomMessage struct {
 	MentionMe bool           `json:"mentions_me,omitempty"`
 	Reactions []RoomReaction `json:"reactions,omitempty"`
 	Delivery  *RoomDelivery  `json:"delivery,omitempty"` // of the user's own
+}
+
+// Action returns what the author of a text does: "/me waves" of alice is to be shown as "* alice waves", as everywhere
+// (XEP-0245). What programs ask for, and edit, is the text as it was written.
+func Action(text string) (did string, ok bool) {
+	did, ok = strings.CutPrefix(text, "/me ")
+	return did, ok && strings.TrimSpace(did) != ""
 }
 
 // A RoomQuote is what a message answers.

@@ -109,7 +109,7 @@ func (r *Rooms) lastFile(ctx context.Context, room *chat.Room) (chat.Entry, erro
 			return chat.Entry{}, err
 		}
 		for _, x := range slices.Backward(page) {
-			if x.Kind == event.KindFile && x.Author != r.me && !x.Message.Deleted && !x.Erased && !x.Waiting {
+			if x.Kind == event.KindFile && x.Author != r.me() && !x.Message.Deleted && !x.Erased && !x.Waiting {
 				return x, nil
 			}
 		}
