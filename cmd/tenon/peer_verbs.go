@@ -79,6 +79,7 @@ type peerFlags struct {
 	room       roomFlags
 	chat       chatFlags
 	metrics    string
+	notify     []string
 	peerRate   string
 	peerJoints int
 	limits     relayLimits
@@ -195,6 +196,7 @@ func bindKept(c *call, s *opt.Set) {
 	s.Lookup("as").Alias("name")
 	bindShare(c, s)
 	s.Group("rooms")
+	s.Strings(&c.peer.notify, "notify", "desktop|ADDRESS", "tell of messages that name you, or are said to you alone, and were not read: on the desktop, or write each, in JSON, to an end such as exec:notify-me; may be given again")
 	s.String(&c.peer.irc.at, "irc", "ADDRESS", "serve the rooms to IRC clients of this computer, such as 127.0.0.1:6667; otherwise to none")
 	s.String(&c.peer.irc.passwordFile, "irc-password-file", "FILE", "their password is the first line of it; otherwise that which tenon irc --show-password shows")
 	s.Group("looking on")

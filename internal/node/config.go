@@ -28,6 +28,8 @@ type Settings struct {
 	PeerRate   string `toml:"peer-rate"`   // bytes a second, each way: "1MiB"; "" = as many as there are
 	PeerJoints int    `toml:"peer-joints"` // at once; 0 = 4096
 
+	Notify []string `toml:"notify"` // how a person is told of messages: "desktop", and addresses to which each is written
+
 	IRC
 	Network
 	Services map[string]ServiceSettings `toml:"services"`
@@ -127,7 +129,7 @@ func (n *Node) readSettings() (*Settings, error) {
 		return nil, transport.Usage(fmt.Errorf("%s: %w", key, err))
 	}
 	if n.config.Passing {
-		s.Services, s.Links, s.Metrics, s.IRC, s.Relay, s.Mailbox.For = nil, nil, "", IRC{}, "", ""
+		s.Services, s.Links, s.Metrics, s.Notify, s.IRC, s.Relay, s.Mailbox.For = nil, nil, "", nil, IRC{}, "", ""
 	}
 	return s, nil
 }

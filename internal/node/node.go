@@ -177,11 +177,12 @@ type Node struct {
 	stops     []func()        // of what is served
 	stopWatch func()          // of watchLinks
 
-	links   links
-	metrics exporter
-	gateway gateway
-	offers  offers
-	held    remoteOffer // what programs have dialed and not fetched; see hold
+	links    links
+	metrics  exporter
+	gateway  gateway
+	notifier notifier
+	offers   offers
+	held     remoteOffer // what programs have dialed and not fetched; see hold
 
 	pipeOnce sync.Once
 	pipe     *pipe // connections in memory to the control API
@@ -267,6 +268,7 @@ func (n *Node) start(ctx context.Context) (err error) {
 	n.links.set(n, n.settings.Links)
 	n.metrics.set(n, n.settings.Metrics)
 	n.gateway.set(n, n.settings.IRC)
+	n.notifier.set(n, n.settings.Notify)
 	n.tell(api.Event{Type: "network", Text: "this is " + n.identity.ID().Short()})
 	return nil
 }
@@ -367,6 +369,7 @@ func (n *Node) Close() error {
 		n.cancel(errDown)
 		n.links.stop()
 		n.metrics.stop()
+		n.notifier.set(n, nil)
 		n.gateway.stop(n)
 		n.endOffers(errDown)
 		n.closeShares()

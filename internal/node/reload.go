@@ -58,6 +58,7 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 	}
 	n.metrics.set(n, next.Metrics)
 	n.gateway.set(n, next.IRC)
+	n.notifier.set(n, next.Notify)
 	n.tell(api.Event{Type: "config", Text: fmt.Sprintf("the configuration was read again: %d changes", len(out.Changes))})
 	return out, nil
 }
@@ -69,6 +70,9 @@ func changes(was, is *Settings) (all []string) {
 	}
 	if was.Metrics != is.Metrics {
 		all = append(all, "metrics: "+is.Metrics)
+	}
+	if !slices.Equal(was.Notify, is.Notify) {
+		all = append(all, fmt.Sprintf("notify: %d", len(is.Notify)))
 	}
 	if was.IRC != is.IRC {
 		all = append(all, "irc: "+is.IRC.At)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tenon-net/tenon/internal/irc"
+	"github.com/tenon-net/tenon/internal/notify"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/opt"
 )
@@ -29,6 +30,14 @@ func (n *Node) fault(s *Settings) (key string, err error) {
 	if s.Metrics != "" {
 		if err := n.mustListen(s.Metrics); err != nil {
 			return "metrics", err
+		}
+	}
+	for _, to := range s.Notify {
+		if to == notify.Desktop {
+			continue
+		}
+		if err := n.mustDial(to); err != nil {
+			return "notify", err
 		}
 	}
 	if s.IRC.At != "" {
@@ -109,7 +118,7 @@ func (s *Network) finds(way string) bool {
 func (s *Settings) override(f Settings) {
 	for _, o := range []struct{ to, from *[]string }{
 		{&s.Listen, &f.Listen}, {&s.Announce, &f.Announce}, {&s.Relays, &f.Relays},
-		{&s.Bootstrap, &f.Bootstrap}, {&s.Discovery, &f.Discovery},
+		{&s.Bootstrap, &f.Bootstrap}, {&s.Discovery, &f.Discovery}, {&s.Notify, &f.Notify},
 	} {
 		if *o.from != nil {
 			*o.to = *o.from

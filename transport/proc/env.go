@@ -27,8 +27,8 @@ func isAboutOther(name string) bool {
 	return false
 }
 
-// environ returns the environment of the program.
-func (o *Options) environ(other transport.Conn, user *identity) []string {
+// environ returns the environment of the program; more is what whoever opens it adds.
+func (o *Options) environ(other transport.Conn, more []string, user *identity) []string {
 	var env []string
 	if !o.ClearEnv {
 		for _, v := range os.Environ() {
@@ -39,7 +39,7 @@ func (o *Options) environ(other transport.Conn, user *identity) []string {
 		}
 	}
 	env = append(env, user.environ()...)
-	env = append(env, describe(other, o.EnvPeer)...)
+	env = append(append(env, describe(other, o.EnvPeer)...), more...)
 	for _, v := range o.Env {
 		name, _, isSet := strings.Cut(v, "=")
 		if value, ok := os.LookupEnv(name); !isSet && ok {

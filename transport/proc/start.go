@@ -68,7 +68,7 @@ func (o *Options) start(ctx context.Context, kind string, args []string) (transp
 	}
 	p, err := os.StartProcess(path, argv, &os.ProcAttr{
 		Dir:   o.Dir,
-		Env:   o.environ(other, owner),
+		Env:   o.environ(other, transport.Environ(ctx), owner),
 		Files: []*os.File{stdin, stdout, stderr},
 		Sys:   o.attributes(w, owner),
 	})
