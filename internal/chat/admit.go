@@ -297,10 +297,14 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 		}
 	}
 	if acted || restated {
+		was := r.now.Load().forked[r.chat.self]
 		r.owing, r.unready = true, true
 		r.kin.Store(true)
 		r.changed()
 		r.tell(RoomChanged, event.Key{}, event.Identity{})
+		if !was && r.now.Load().forked[r.chat.self] {
+			r.tell(DevicesChanged, event.Key{}, event.Identity{})
+		}
 	}
 	if len(items) > 0 {
 		r.post.add(items)

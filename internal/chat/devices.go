@@ -63,6 +63,22 @@ func (c *Chat) Devices() []Device {
 	return list
 }
 
+// Outdated tells whether the key of this device is to be replaced: it has signed two events for one place, since an old copy of the
+// database was put back or somebody has a copy, or it was removed as an earlier key of a device that goes on. With the
+// next key, and this one among those of [Config.Earlier], all goes on, and nothing that was said on either copy by then is
+// lost. A device that was linked has to be linked again then.
+func (c *Chat) Outdated() bool {
+	if c.gone(c.self) {
+		return c.key != nil
+	}
+	for _, r := range c.Rooms() {
+		if r.now.Load().forked[c.self] {
+			return true
+		}
+	}
+	return false
+}
+
 // MayLink tells whether this device can link and remove others; otherwise the error is [ErrKey].
 func (c *Chat) MayLink() error {
 	if c.key == nil {
@@ -174,6 +190,7 @@ func (c *Chat) note(ctx context.Context, d event.Device, gone bool) error {
 	c.mu.Lock()
 	c.own[d] = gone
 	c.mu.Unlock()
+	c.tell(Notice{Kind: DevicesChanged})
 	for _, r := range c.Rooms() {
 		r.kin.Store(true)
 		r.poke()

@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
+	"github.com/tenon-net/tenon/internal/chat/log"
+	"github.com/tenon-net/tenon/internal/chat/room"
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
@@ -80,8 +83,45 @@ func (r *Room) oust(ctx context.Context) error {
 
 // removeDevice removes a device of the user's by the proof of the identity. It is called with the turn.
 func (r *Room) removeDevice(ctx context.Context, d event.Device) error {
-	_, err := r.control(ctx, &event.RemoveDevice{Enter: r.acts.entries[d].id, Proof: event.RevokeDevice(r.chat.key, r.id, d), Cuts: []event.ID{r.state.Tip(d)}})
+	cuts, err := r.ends(ctx, d)
+	if err != nil {
+		return err
+	}
+	_, err = r.control(ctx, &event.RemoveDevice{Enter: r.acts.entries[d].id, Proof: event.RevokeDevice(r.chat.key, r.id, d), Cuts: cuts})
 	return err
+}
+
+// ends returns the latest events of a device of the user's: one of each branch, so that nothing is lost that was said on either
+// when it was copied. It is called with the turn.
+func (r *Room) ends(ctx context.Context, d event.Device) ([]event.ID, error) {
+	fork := r.state.Forked(d)
+	if fork == 0 {
+		return []event.ID{r.state.Tip(d)}, nil
+	}
+	latest, followed := map[event.ID]event.Key{}, map[event.ID]bool{}
+	err := r.log.By(ctx, log.ID(r.chat.me), func(part []log.Event) error {
+		for i := range part {
+			row := &part[i]
+			if event.Device(row.Device) != d || row.Seq < fork {
+				continue
+			}
+			n, err := room.ParseNode(row.Node)
+			if err != nil {
+				return err
+			}
+			latest[row.ID], followed[n.Prev] = eventKey(row.Key), true
+		}
+		return nil
+	})
+	keys := slices.Collect(maps.Values(latest))
+	keys = slices.DeleteFunc(keys, func(k event.Key) bool { return followed[k.ID] })
+	slices.SortFunc(keys, func(a, b event.Key) int { return b.Compare(a) })
+	var ids []event.ID
+	for _, k := range keys[:min(len(keys), event.MaxCuts)] {
+		ids = append(ids, k.ID)
+	}
+	slices.SortFunc(ids, func(a, b event.ID) int { return bytes.Compare(a[:], b[:]) }) // as fields are
+	return ids, err
 }
 
 // ousted tells whether a device has been in the room and was removed, or its user was. It is called with the turn.

@@ -19,6 +19,7 @@ const (
 	Typing         NoticeKind = "typing"    // Who is writing
 	MailboxChanged NoticeKind = "mailbox"   // one cannot be used any more, or can again: [Room.Mailboxes]
 	Connected      NoticeKind = "connected" // or not any more: [Room.Connected]
+	DevicesChanged NoticeKind = "devices"   // one was linked or removed, or this one is [Chat.Outdated]; the Room does not matter
 )
 
 // A Notice says that something has happened. It is a hint: what is true is in the Room.

@@ -26,6 +26,16 @@ func (h roomHost) Tell(e api.Event)        { h.n.tell(e) }
 func (h roomHost) Expect()                 { h.n.recheck() }
 func (h roomHost) Heir(id peer.ID) peer.ID { return h.n.heir(id) }
 
+// Renew may be called while the rooms are about to end, which Rotate waits for.
+func (h roomHost) Renew() {
+	h.n.all.Go(func() {
+		h.n.tell(api.Event{Type: "warning", Text: "an old copy of this node's state was put back, or it was copied: it has said different things in one place of a room. It gets a new key, so that nobody takes the one for the other; nothing that was said is lost"})
+		if _, err := h.n.Rotate(h.n.life); err != nil && h.n.life.Err() == nil {
+			h.n.tell(api.Event{Type: "warning", Text: "no new key: " + err.Error()})
+		}
+	})
+}
+
 func (h roomHost) Self() string {
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()

@@ -52,6 +52,9 @@ type Host interface {
 	Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error)
 	Detach(ctx context.Context, room, ticket string) error
 
+	// Renew gives the node a new key, without waiting for that: an old copy of its state was put back, or it was copied.
+	Renew()
+
 	Tell(e api.Event)
 }
 

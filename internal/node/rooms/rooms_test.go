@@ -35,6 +35,7 @@ func (p *person) Attach(context.Context, string, []string, time.Duration) (api.S
 	return api.Share{}, errors.ErrUnsupported
 }
 func (p *person) Detach(context.Context, string, string) error  { return nil }
+func (p *person) Renew()                                        {}
 func (p *person) Expect()                                       {}
 func (p *person) Self() string                                  { return p.self }
 func (p *person) Heir(id peer.ID) peer.ID                       { return id }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/chat"
 	"github.com/tenon-net/tenon/internal/chat/event"
+	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
@@ -17,6 +18,7 @@ func (r *Rooms) watch(ctx context.Context, c *chat.Chat, network peer.Network, a
 		r.look(ctx, room)
 	}
 	asked := map[peer.ID]time.Time{}
+	renewed := false
 	for seq := c.LastNotice(); ; {
 		changed, linked := c.NoticesChanged(), network.LinksChanged()
 		for l := range network.Links() {
@@ -40,6 +42,10 @@ func (r *Rooms) watch(ctx context.Context, c *chat.Chat, network peer.Network, a
 		if len(rooms) > 0 {
 			r.Host.Expect()
 		}
+		if !renewed && c.Outdated() {
+			renewed = true
+			r.renew(c)
+		}
 		if seq = last; len(news) > 0 {
 			continue
 		}
@@ -50,6 +56,17 @@ func (r *Rooms) watch(ctx context.Context, c *chat.Chat, network peer.Network, a
 			return
 		}
 	}
+}
+
+// renew has a device have a new key that has signed different things in one place. One that was linked cannot go on with another key
+// by itself.
+func (r *Rooms) renew(c *chat.Chat) {
+	if c.MayLink() == nil {
+		r.Host.Renew()
+		return
+	}
+	r.Host.Tell(api.Event{Type: "warning", Text: "an old copy of this device's rooms was put back, or it was copied: others see that it has said different things in one place. " +
+		"tenon id --rotate, and tenon device join, make it a new device"})
 }
 
 // look notes what a room says of people, and forgets it if that is to be.
