@@ -336,7 +336,7 @@ func TestHostileDevices(t *testing.T) {
 					t.Errorf("%s: %s lets her in", name, at.name)
 				}
 			}
-			d := event.Draft{Room: r.ID(), Seq: 1, Time: event.Stamp(time.Now()), Parents: []event.ID{r.ID()}, Body: &event.Enter{Cert: cert, Prekey: eve.vault.prekey, Via: r.ID()}}
+			d := event.Draft{Room: r.ID(), Seq: 1, Time: event.Stamp(time.Now()), Parents: []event.ID{r.ID()}, Body: &event.Enter{Cert: cert, Prekey: eve.prekey(), Via: r.ID()}}
 			if e, err := d.Sign(eve.node.Key()); err == nil {
 				if _, err := event.Parse(e.Bytes()); err == nil {
 					t.Errorf("%s: the event is one", name)

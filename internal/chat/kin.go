@@ -147,7 +147,7 @@ func (r *Room) endow(ctx context.Context) (next time.Time, err error) {
 		var to []*event.Prekey
 		for _, d := range x.Missing {
 			if who, in := r.state.Device(d); in && who == c.me {
-				to = append(to, r.state.Prekey(d))
+				to = append(to, r.prekeyOf(d))
 			}
 		}
 		if len(to) == 0 {

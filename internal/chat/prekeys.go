@@ -59,7 +59,7 @@ func (r *Room) prekeyOf(d event.Device) *event.Prekey {
 	if d == r.chat.self {
 		return r.chat.prekey()
 	}
-	first := r.state.Prekey(d)
+	first := r.state.FirstPrekey(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := first
@@ -85,7 +85,7 @@ func (r *Room) gone(d event.Device, tag [8]byte) bool {
 	if d == r.chat.self {
 		return false
 	}
-	first := r.state.Prekey(d)
+	first := r.state.FirstPrekey(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := r.keys.of[d]
@@ -188,7 +188,7 @@ func (r *Room) tendPrekeys(ctx context.Context) error {
 	}
 	var all []*event.Prekey
 	devices := r.now.Load().devices
-	own, first := r.chat.prekey(), r.state.Prekey(r.chat.self)
+	own, first := r.chat.prekey(), r.state.FirstPrekey(r.chat.self)
 	_, in := devices[r.chat.self]
 	r.mu.Lock()
 	if last := r.keys.latest(r.chat.self); in && own.Device == r.chat.self && first != nil && first.Time < own.Time && (last == nil || last.Time < own.Time) {

@@ -77,8 +77,8 @@ func (v *resolver) listMembers() {
 	slices.SortFunc(v.list, func(a, b Membership) int { return a.Rank.Compare(b.Rank) })
 }
 
-// Prekey returns the first prekey of a device that has entered, or nil.
-func (r *Room) Prekey(d event.Device) *event.Prekey {
+// FirstPrekey returns the first prekey of a device that has entered, or nil.
+func (r *Room) FirstPrekey(d event.Device) *event.Prekey {
 	x := r.devices[d]
 	if x == nil || len(x.roots) == 0 {
 		return nil

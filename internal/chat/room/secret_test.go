@@ -33,7 +33,7 @@ func (h *holder) write(t *testing.T, text string) *event.Event {
 		var to []*event.Prekey
 		for _, m := range h.room.Members() {
 			for _, d := range m.Devices {
-				to = append(to, h.room.Prekey(d))
+				to = append(to, h.room.FirstPrekey(d))
 			}
 		}
 		secret, suite := event.NewSecret(), event.SuiteFor(len(to))

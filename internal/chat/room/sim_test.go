@@ -140,7 +140,7 @@ func (s *sim) step(members int) {
 		if i := pick(s, s.invites); r.events[i.ID] != nil {
 			s.try(r, &event.Revoke{Invite: i.ID})
 		}
-	case n < 80 && r.room.Prekey(deviceOf(r.device)) != nil:
+	case n < 80 && r.room.FirstPrekey(deviceOf(r.device)) != nil:
 		x := s.bring(r, r.name[:slices.Index([]byte(r.name), '/')], fmt.Sprint("d", len(s.replicas)))
 		s.try(x, x.entering(r.entry(), [64]byte{}))
 	case n < 83:
