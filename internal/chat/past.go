@@ -33,7 +33,11 @@ var _ room.Past = (*past)(nil)
 func (p *past) begin(ctx context.Context, events []*event.Event) error {
 	p.ctx, p.err, p.fresh, p.absent = ctx, nil, map[event.ID]known{}, map[event.ID]bool{}
 	var ids []event.ID
+	indexed := p.room.indexed.Load()
 	for _, e := range events {
+		if indexed && !p.room.index.Has(meetKey(e.Key())) {
+			p.absent[e.ID] = true // and is not asked for
+		}
 		for _, id := range append(e.Links(), e.ID) {
 			if _, ok := p.recall(id); !ok && !p.absent[id] {
 				p.absent[id] = true

@@ -22,17 +22,19 @@ import (
 // What its events mean is worked out by one at a time: whoever has the turn. What others want to know without
 // waiting is in a snapshot, made anew when it changes.
 type Room struct {
-	chat   *Chat
-	id     event.ID
-	log    *log.Room
-	index  rbsr.Set
-	wake   chan struct{} // has room for one: there is something for tend
-	now    atomic.Pointer[snapshot]
-	meets  atomic.Pointer[meet.Room] // nil: it is not met in
-	ctx    context.Context           //nolint:containedctx // it lives as long as the Room
-	stop   context.CancelFunc
-	tended chan struct{} // closed when tend has ended
-	post   *post
+	chat    *Chat
+	id      event.ID
+	log     *log.Room
+	index   rbsr.Set
+	wake    chan struct{} // has room for one: there is something for tend
+	now     atomic.Pointer[snapshot]
+	meets   atomic.Pointer[meet.Room] // nil: it is not met in
+	ctx     context.Context           //nolint:containedctx // it lives as long as the Room
+	stop    context.CancelFunc
+	tended  chan struct{} // closed when tend has ended
+	post    *post
+	checked checked
+	indexed atomic.Bool // all that is in the database is in the index
 
 	kin      atomic.Bool      // there may be something to do for the user's other devices
 	offered  map[peer.ID]bool // of these, since the start; only tend looks at this and the next

@@ -67,19 +67,6 @@ func (s set) Take(ctx context.Context, blobs []meet.Blob) error {
 	return err
 }
 
-func (r *Room) parse(b []byte) (meet.Blob, error) {
-	e, err := event.Parse(b)
-	if err != nil {
-		return meet.Blob{}, err
-	}
-	if e.Room != r.id {
-		return meet.Blob{}, errStrange
-	}
-	blob := r.blob(e)
-	blob.Bytes = b
-	return blob, nil
-}
-
 func (s set) Marks(ctx context.Context, after int64, limit int) (rows [][]byte, last int64, err error) {
 	return s.log.Rows(ctx, after, limit)
 }

@@ -38,6 +38,7 @@ func (r *Room) tend() {
 	if err != nil {
 		return
 	}
+	r.indexed.Store(true)
 	defer r.unmeet()
 	defer r.post.dismiss()
 	var ticked, marked, knocked time.Time

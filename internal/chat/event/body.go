@@ -74,9 +74,9 @@ func parseBody(k Kind, b []byte) (Body, error) {
 	return body, nil
 }
 
-// verify checks the signatures, and that the device of the first event is one of the
-// identity's.
-func (e *Event) verify() error {
+// Verify checks the signatures, and that the device of the first event is one of the
+// identity's: what [Parse] does beyond [Read].
+func (e *Event) Verify() error {
 	// Whether the key stands for one device is checked when it enters: others stand on that.
 	if e.Seq == 1 && checkKey(e.Device) != nil || !peer.Verify(e.Device[:], peer.ContextChatEvent, e.ID[:], e.Sig[:]) {
 		return malformed("its device has not signed it")

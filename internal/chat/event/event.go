@@ -129,7 +129,7 @@ func Parse(b []byte) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, e.verify()
+	return e, e.Verify()
 }
 
 // Read reads an event that has been checked before, from one's own records: it does not
