@@ -116,6 +116,13 @@ func (d *DB) Migrate(ctx context.Context, pkg string, steps ...string) error {
 	})
 }
 
+// Prepare has a statement parsed once that is used often; tx.StmtContext has it used in a transaction. It is closed with the DB. It must not be called
+// by the f of Update or View.
+func (d *DB) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	s, err := d.db.PrepareContext(ctx, query)
+	return s, d.failed(err)
+}
+
 // Update calls f with a transaction. What f has done through it holds if Update returns
 // nil, and else nothing of it does. F must not keep the transaction, nor call the DB.
 func (d *DB) Update(ctx context.Context, f func(*sql.Tx) error) error { return d.do(ctx, nil, f) }

@@ -93,25 +93,26 @@ const (
 	insertEvent = `INSERT INTO chat_events (n, room, time, id, device, author, seq, kind, status, flags, due, parents, bytes, payload, text, node, target)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room, time, id) DO NOTHING`
 	insertText = `INSERT INTO chat_text (rowid, text, author) VALUES (?, ?, ?)`
+	lastNumber = `SELECT max(n) FROM chat_events WHERE n BETWEEN ? AND ?`
+	readUpTo   = `SELECT read_time, read_id, expired FROM chat_rooms WHERE n = ?`
+	addUnread  = `UPDATE chat_rooms SET unread = unread + ? WHERE n = ?`
+	addHead    = `INSERT OR IGNORE INTO chat_heads VALUES (?, ?)`
+	dropHead   = `DELETE FROM chat_heads WHERE room = ? AND id = ?`
+	putTip     = `INSERT INTO chat_tips VALUES (?, ?, ?, ?, ?) ON CONFLICT (room, device) DO UPDATE SET id = excluded.id, seq = excluded.seq, fork = excluded.fork`
 )
 
 func (r *Room) adding(ctx context.Context, tx *sql.Tx, fresh map[ID]int64) (a *adding, err error) {
 	a = &adding{room: r, ctx: ctx, tx: tx, fresh: fresh, parents: map[ID]bool{}}
-	if a.event, err = tx.PrepareContext(ctx, insertEvent); err != nil {
-		return nil, err
-	}
-	if a.word, err = tx.PrepareContext(ctx, insertText); err != nil {
-		return nil, err
-	}
+	a.event, a.word = r.log.stmt(ctx, tx, insertEvent), r.log.stmt(ctx, tx, insertText)
 	var last sql.NullInt64
-	if err := tx.QueryRowContext(ctx, `SELECT max(n) FROM chat_events WHERE n BETWEEN ? AND ?`, r.first(), r.last()).Scan(&last); err != nil {
+	if err := r.log.stmt(ctx, tx, lastNumber).QueryRowContext(ctx, r.first(), r.last()).Scan(&last); err != nil {
 		return nil, err
 	}
 	if a.n = r.first() + 1; last.Valid {
 		a.n = last.Int64 + 1
 	}
 	var id []byte
-	row := tx.QueryRowContext(ctx, `SELECT read_time, read_id, expired FROM chat_rooms WHERE n = ?`, r.n)
+	row := r.log.stmt(ctx, tx, readUpTo).QueryRowContext(ctx, r.n)
 	if err := row.Scan(&a.read.Time, &id, &a.expired); err != nil {
 		return nil, err
 	}
@@ -187,21 +188,22 @@ func (a *adding) add(e *Event) (bool, error) {
 // end writes what is the same for all events.
 func (a *adding) end() error {
 	if a.unread > 0 {
-		if _, err := a.tx.ExecContext(a.ctx, `UPDATE chat_rooms SET unread = unread + ? WHERE n = ?`, a.unread, a.room.n); err != nil {
+		if _, err := a.room.log.stmt(a.ctx, a.tx, addUnread).ExecContext(a.ctx, a.unread, a.room.n); err != nil {
 			return err
 		}
 	}
+	add, drop := a.room.log.stmt(a.ctx, a.tx, addHead), a.room.log.stmt(a.ctx, a.tx, dropHead)
 	for _, id := range a.heads {
 		if a.parents[id] {
 			delete(a.parents, id) // it has come and gone here
 			continue
 		}
-		if _, err := a.tx.ExecContext(a.ctx, `INSERT OR IGNORE INTO chat_heads VALUES (?, ?)`, a.room.n, id[:]); err != nil {
+		if _, err := add.ExecContext(a.ctx, a.room.n, id[:]); err != nil {
 			return err
 		}
 	}
 	for id := range a.parents {
-		if _, err := a.tx.ExecContext(a.ctx, `DELETE FROM chat_heads WHERE room = ? AND id = ?`, a.room.n, id[:]); err != nil {
+		if _, err := drop.ExecContext(a.ctx, a.room.n, id[:]); err != nil {
 			return err
 		}
 	}

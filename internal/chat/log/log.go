@@ -69,7 +69,8 @@ type Event struct {
 // A Log is the events of all rooms in a database. Its methods, and those of its rooms, may
 // be called from any goroutine.
 type Log struct {
-	db *store.DB
+	db    *store.DB
+	often map[string]*sql.Stmt // the statements of often
 
 	mu    sync.Mutex // guards what follows
 	rooms map[ID]*Room
@@ -82,7 +83,23 @@ func Open(ctx context.Context, db *store.DB) (*Log, error) {
 	if err := db.Migrate(ctx, "chat", steps...); err != nil {
 		return nil, err
 	}
-	return &Log{db: db, rooms: map[ID]*Room{}, names: map[ID]int64{}, ids: map[int64]ID{}}, nil
+	l := &Log{db: db, often: map[string]*sql.Stmt{}, rooms: map[ID]*Room{}, names: map[ID]int64{}, ids: map[int64]ID{}}
+	for _, query := range often {
+		s, err := db.Prepare(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		l.often[query] = s
+	}
+	return l, nil
+}
+
+// often are what is done whenever something is added: to parse it each time would cost as much as to do it.
+var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip}
+
+// stmt returns one of often, in a transaction.
+func (l *Log) stmt(ctx context.Context, tx *sql.Tx, query string) *sql.Stmt {
+	return tx.StmtContext(ctx, l.often[query])
 }
 
 // A Room is the events of one room.

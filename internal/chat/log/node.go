@@ -157,8 +157,7 @@ func setText(ctx context.Context, tx *sql.Tx, n int64, text string) error {
 
 func (r *Room) putTips(ctx context.Context, tx *sql.Tx, tips []Tip) error {
 	for _, t := range tips {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO chat_tips VALUES (?, ?, ?, ?, ?) ON CONFLICT (room, device) DO UPDATE SET id = excluded.id, seq = excluded.seq, fork = excluded.fork`,
-			r.n, t.Device[:], t.ID[:], int64(t.Seq), int64(t.Fork)); err != nil {
+		if _, err := r.log.stmt(ctx, tx, putTip).ExecContext(ctx, r.n, t.Device[:], t.ID[:], int64(t.Seq), int64(t.Fork)); err != nil {
 			return err
 		}
 	}
