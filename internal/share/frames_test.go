@@ -37,7 +37,7 @@ func frames() (all []struct{ name, hex string }) {
 		e.Sig = [64]byte(key.SignAs(peer.ContextShare, e.signed(id)))
 		return e
 	}
-	contacts := func(cs ...contact) []byte { return frame(framePeers, appendContacts(nil, cs)...) }
+	contacts := func(cs ...peer.Contact) []byte { return frame(framePeers, peer.AppendContacts(nil, cs...)...) }
 	two := []string{"192.0.2.1:4001", "[2001:db8::1]:4001"}
 	add("HELLO: from the sharer to the other", frame(frameHello, hello{id, prove(secret, id, key.ID(), other.ID())}.append(nil)...))
 	add("GONE", frame(frameGone))
@@ -53,8 +53,8 @@ func frames() (all []struct{ name, hex string }) {
 	add("ANSWER: question 1, groups 200 to 219", frame(frameAnswer, answerHead{1, tree.Run{From: 200, To: 220}}.append(nil)...))
 	add("DATA: three bytes", frame(frameData, 1, 2, 3))
 	add("END: question 1, it was trimmed", frame(frameEnd, numbers(1, endTrimmed)...))
-	add("PEERS: the sharer, with no address", contacts(contact{key.ID(), nil}))
-	add("PEERS: the sharer, with two addresses, and the other with one", contacts(contact{key.ID(), two}, contact{other.ID(), two[:1]}))
+	add("PEERS: the sharer, with no address", contacts(peer.Contact{ID: key.ID()}))
+	add("PEERS: the sharer, with two addresses, and the other with one", contacts(peer.Contact{ID: key.ID(), Addrs: two}, peer.Contact{ID: other.ID(), Addrs: two[:1]}))
 	add("CROWD: 300", frame(frameCrowd, numbers(300)...))
 	add("ENDED: withdrawn", frame(frameEnded, ended(Withdrawn).Append(nil)...))
 	add("ENDED: its time is over", frame(frameEnded, ended(Expired).Append(nil)...))
@@ -62,12 +62,12 @@ func frames() (all []struct{ name, hex string }) {
 	for i := range nine {
 		nine[i] = "a:1"
 	}
-	add("refused PEERS: nine addresses", contacts(contact{key.ID(), nine}))
-	add("refused PEERS: an address of 257 bytes", contacts(contact{key.ID(), []string{strings.Repeat("a", 257)}}))
-	add("refused PEERS: an empty address", contacts(contact{key.ID(), []string{""}}))
-	add("refused PEERS: an address with a space", contacts(contact{key.ID(), []string{"a :1"}}))
-	add("refused PEERS: an address with an ESC", contacts(contact{key.ID(), []string{"a\x1b:1"}}))
-	add("refused PEERS: an address that is not ASCII", contacts(contact{key.ID(), []string{"\u00fc:1"}}))
+	add("refused PEERS: nine addresses", contacts(peer.Contact{ID: key.ID(), Addrs: nine}))
+	add("refused PEERS: an address of 257 bytes", contacts(peer.Contact{ID: key.ID(), Addrs: []string{strings.Repeat("a", 257)}}))
+	add("refused PEERS: an empty address", contacts(peer.Contact{ID: key.ID(), Addrs: []string{""}}))
+	add("refused PEERS: an address with a space", contacts(peer.Contact{ID: key.ID(), Addrs: []string{"a :1"}}))
+	add("refused PEERS: an address with an ESC", contacts(peer.Contact{ID: key.ID(), Addrs: []string{"a\x1b:1"}}))
+	add("refused PEERS: an address that is not ASCII", contacts(peer.Contact{ID: key.ID(), Addrs: []string{"\u00fc:1"}}))
 	add("refused PEERS: an ID that is nobody's", frame(framePeers, make([]byte, 33)...))
 	add("refused PEERS: the count of addresses is missing", frame(framePeers, key.ID().Bytes()...))
 	add("refused HEAD: a manifest of 2^31 bytes", frame(frameHead, Head{Size: 1 << 31}.Append(nil)...))
@@ -136,9 +136,9 @@ func TestReadFrames(t *testing.T) {
 				again = a.append(nil)
 			}
 		case framePeers:
-			var cs []contact
-			if cs, err = parseContacts(content); err == nil {
-				again = appendContacts(nil, cs)
+			var cs []peer.Contact
+			if cs, err = peer.ParseContacts(content); err == nil {
+				again = peer.AppendContacts(nil, cs...)
 			}
 		case frameEnded:
 			var e Ending

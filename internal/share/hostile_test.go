@@ -68,20 +68,20 @@ func TestHostileMembers(t *testing.T) {
 		"half a bitmap":                frame(frameHave, 0, 0, 1, 2, 3),
 		"a head that nobody signed":    frame(frameHead, unsigned.Append(nil)...),
 		"a head of a great manifest":   frame(frameHead, Head{Size: 1 << 40}.Append(nil)...),
-		"too many peers":               frame(framePeers, appendContacts(nil, slices.Repeat([]contact{{somebody(), nil}}, 33))...),
+		"too many peers":               frame(framePeers, peer.AppendContacts(nil, slices.Repeat([]peer.Contact{{ID: somebody()}}, 33)...)...),
 		"half a peer":                  frame(framePeers, make([]byte, 31)...),
 		"peers that are no keys":       frame(framePeers, make([]byte, 33)...),
-		"itself, and us":               frame(framePeers, appendContacts(nil, []contact{{w0("bad"), []string{"x:1"}}, {w0("sharer"), []string{"x:2"}}})...),
-		"nine addresses":               frame(framePeers, appendContacts(nil, []contact{{somebody(), slices.Repeat([]string{"x:1"}, 9)}})...),
+		"itself, and us":               frame(framePeers, peer.AppendContacts(nil, []peer.Contact{{ID: w0("bad"), Addrs: []string{"x:1"}}, {ID: w0("sharer"), Addrs: []string{"x:2"}}}...)...),
+		"nine addresses":               frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: slices.Repeat([]string{"x:1"}, 9)})...),
 		"200 addresses that are not":   frame(framePeers, append(somebody().Bytes(), 200)...),
-		"a long address":               frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{strings.Repeat("x", 257)}}})...),
-		"an address of a megabyte":     frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{strings.Repeat("x", 1<<20)}}})...),
+		"a long address":               frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{strings.Repeat("x", 257)}})...),
+		"an address of a megabyte":     frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{strings.Repeat("x", 1<<20)}})...),
 		"an address without end":       frame(framePeers, append(append(somebody().Bytes(), 1), numbers(1<<62)...)...),
-		"an empty address":             frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{""}}})...),
-		"control characters":           frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x\x1b[2J:1"}}})...),
-		"a space":                      frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x :1"}}})...),
-		"a C1 character":               frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"x\x9b:1"}}})...),
-		"a million peers":              bytes.Repeat(frame(framePeers, appendContacts(nil, slices.Repeat([]contact{{somebody(), nil}}, 32))...), 1_000_000/32),
+		"an empty address":             frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{""}})...),
+		"control characters":           frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{"x\x1b[2J:1"}})...),
+		"a space":                      frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{"x :1"}})...),
+		"a C1 character":               frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{"x\x9b:1"}})...),
+		"a million peers":              bytes.Repeat(frame(framePeers, peer.AppendContacts(nil, slices.Repeat([]peer.Contact{{ID: somebody()}}, 32)...)...), 1_000_000/32),
 		"an end that nobody signed":    frame(frameEnded, Ending{Why: Withdrawn}.Append(nil)...),
 		"half an end of the share":     frame(frameEnded, 1, 2, 3),
 		"an end that there is not yet": frame(frameEnded, Ending{Why: 200}.Append(nil)...),
@@ -228,7 +228,7 @@ func FuzzSession(f *testing.F) {
 	f.Add(frame(frameHave, 1), false)
 	f.Add(append(frame(frameAnswer, numbers(1, 0, 4)...), frame(frameData, 1, 2, 3)...), false)
 	f.Add(frame(frameEnd, numbers(1, 0)...), false)
-	f.Add(frame(framePeers, appendContacts(nil, []contact{{somebody(), []string{"192.0.2.1:1"}}})...), true)
+	f.Add(frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{"192.0.2.1:1"}})...), true)
 	f.Add(frame(frameEnded, Ending{Why: Withdrawn}.Append(nil)...), false)
 	f.Fuzz(func(t *testing.T, frames []byte, shares bool) {
 		virtually(t, func(t *testing.T, w *world) {

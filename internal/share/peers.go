@@ -2,7 +2,7 @@ package share
 
 import (
 	"cmp"
-	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
@@ -11,67 +11,16 @@ import (
 
 // What is told of others.
 const (
-	maxPeers  = 32  // in a frame
-	maxAddrs  = 8   // of one peer
-	maxAddr   = 256 // bytes
 	ownTime   = time.Minute
 	peersTime = time.Second // between two frames that tell of others
 	maxNamed  = 64          // peers that are heard of from one at once; then one a second
 )
-
-// A contact is somebody who takes part, and where it says that it may be reached.
-type contact struct {
-	id    peer.ID
-	addrs []string
-}
 
 // An introduction is what somebody says of others who take part; from is nobody's if they
 // were named by the user of the Share.
 type introduction struct {
 	from peer.ID
 	ids  []peer.ID
-}
-
-func appendContacts(b []byte, cs []contact) []byte {
-	for _, c := range cs {
-		b = append(append(b, c.id.Bytes()...), byte(len(c.addrs)))
-		for _, a := range c.addrs {
-			b = append(binary.AppendUvarint(b, uint64(len(a))), a...)
-		}
-	}
-	return b
-}
-
-func parseContacts(p []byte) (cs []contact, err error) {
-	f := fields{p: p}
-	for len(f.p) > 0 && !f.bad && len(cs) < maxPeers {
-		c := contact{}
-		if c.id, err = peer.NewID(f.take(32)); err != nil {
-			return nil, errWire
-		}
-		for n := f.take(1)[0]; len(c.addrs) < int(n) && !f.bad; {
-			length := f.number()
-			if n > maxAddrs || length > maxAddr {
-				return nil, errWire
-			}
-			a := string(f.take(int(length)))
-			f.bad = f.bad || !isAddress(a)
-			c.addrs = append(c.addrs, a)
-		}
-		cs = append(cs, c)
-	}
-	return cs, f.end()
-}
-
-// isAddress tells whether something can be an address: visible characters of ASCII. Whether
-// it is one, and may be dialed, is not for this package to judge.
-func isAddress(a string) bool {
-	for i := range len(a) {
-		if a[i] <= ' ' || a[i] > '~' {
-			return false
-		}
-	}
-	return len(a) > 0 && len(a) <= maxAddr
 }
 
 // own returns a frame that tells where this process may be reached, if that has changed.
@@ -83,24 +32,20 @@ func (x *session) own(now time.Time) [][]byte {
 	x.ownAt = now
 	var addrs []string
 	if x.share.Own != nil {
-		for _, a := range x.share.Own() {
-			if isAddress(a) && len(addrs) < maxAddrs {
-				addrs = append(addrs, a)
-			}
-		}
+		addrs = peer.ContactAddrs(x.share.Own())
 	}
 	if !first && slices.Equal(addrs, x.toldOwn) {
 		return nil
 	}
 	x.toldOwn = addrs
-	b := appendContacts(appendFrame(nil, framePeers, 0), []contact{{x.share.Self, addrs}})
+	b := peer.AppendContacts(appendFrame(nil, framePeers, 0), peer.Contact{ID: x.share.Self, Addrs: addrs})
 	return [][]byte{closeFrame(b)}
 }
 
 // unheard returns others who take part and of whom the other side was not told, or who have
 // said something new of themselves since: those who have said it longest ago. It is to be
 // called again after a while.
-func (s *Share) unheard(x *session, now time.Time) (some []contact, again time.Duration) {
+func (s *Share) unheard(x *session, now time.Time) (some []peer.Contact, again time.Duration) {
 	var news []*session
 	for _, o := range s.sessions {
 		if o != x && o.said > x.toldPeers {
@@ -115,8 +60,8 @@ func (s *Share) unheard(x *session, now time.Time) (some []contact, again time.D
 	}
 	x.peersAt = now
 	slices.SortFunc(news, func(a, b *session) int { return cmp.Compare(a.said, b.said) })
-	for _, o := range news[:min(len(news), maxPeers)] {
-		some = append(some, contact{o.peer, o.addrs})
+	for _, o := range news[:min(len(news), peer.MaxContacts)] {
+		some = append(some, peer.Contact{ID: o.peer, Addrs: o.addrs})
 		x.toldPeers = o.said
 	}
 	return some, peersTime
@@ -129,9 +74,9 @@ func (x *session) takePeers(p []byte) error {
 	if x.named >= may {
 		return nil // to look whether these are keys takes time, too
 	}
-	cs, err := parseContacts(p)
+	cs, err := peer.ParseContacts(p)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errWire, err)
 	}
 	s := x.share
 	in := introduction{from: x.peer}
@@ -139,16 +84,16 @@ func (x *session) takePeers(p []byte) error {
 		if x.named++; x.named > may {
 			break
 		}
-		switch c.id {
+		switch c.ID {
 		case s.Self:
 			continue
 		case x.peer:
-			x.says(c.addrs)
+			x.says(c.Addrs)
 		default:
-			in.ids = append(in.ids, c.id)
+			in.ids = append(in.ids, c.ID)
 		}
 		if s.Learnt != nil {
-			s.Learnt(x.peer, c.id, c.addrs)
+			s.Learnt(x.peer, c.ID, c.Addrs)
 		}
 	}
 	if len(in.ids) > 0 {

@@ -114,7 +114,7 @@ func TestAddresses(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute) // of virtual time
-		look(":1", maxAddrs)
+		look(":1", peer.MaxContactAddrs)
 		mu.Lock()
 		moved = true
 		mu.Unlock()
@@ -153,11 +153,11 @@ func TestManyNames(t *testing.T) {
 			defer close(played)
 			s.Write(frame(frameHello, hello{a.ID, bad.proof(bad.Self, b.Self)}.append(nil)...)) //nolint:errcheck // hostile
 			for i := range 40 {
-				var cs []contact
-				for k := range maxPeers {
-					cs = append(cs, contact{w0(fmt.Sprint(i, k)), []string{"192.0.2.1:1"}})
+				var cs []peer.Contact
+				for k := range peer.MaxContacts {
+					cs = append(cs, peer.Contact{ID: w0(fmt.Sprint(i, k)), Addrs: []string{"192.0.2.1:1"}})
 				}
-				s.Write(frame(framePeers, appendContacts(nil, cs)...)) //nolint:errcheck // hostile
+				s.Write(frame(framePeers, peer.AppendContacts(nil, cs...)...)) //nolint:errcheck // hostile
 			}
 			time.Sleep(2 * time.Minute)           // of virtual time
 			transport.Abort(s, t.Context().Err()) //nolint:errcheck // hostile
@@ -179,26 +179,5 @@ func TestManyNames(t *testing.T) {
 		b.wait(a)
 		<-played
 		stop()
-	})
-}
-
-func FuzzPeers(f *testing.F) {
-	f.Add(appendContacts(nil, []contact{{somebody(), []string{"192.0.2.1:4001", "[2001:db8::1]:4001"}}, {w0("x"), nil}}))
-	f.Fuzz(func(t *testing.T, p []byte) {
-		cs, err := parseContacts(p)
-		if err != nil {
-			return
-		}
-		if len(cs) > maxPeers {
-			t.Errorf("%d peers", len(cs))
-		}
-		for _, c := range cs {
-			if len(c.addrs) > maxAddrs || slices.ContainsFunc(c.addrs, func(a string) bool { return !isAddress(a) }) {
-				t.Errorf("%q", c.addrs)
-			}
-		}
-		if again := appendContacts(nil, cs); !bytes.Equal(again, p) {
-			t.Errorf("%x is written as %x", p, again)
-		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share/tree"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -107,7 +108,7 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	}
 	some, wait := s.unheard(x, now)
 	if len(some) > 0 {
-		add(framePeers, appendContacts(nil, some))
+		add(framePeers, peer.AppendContacts(nil, some...))
 	}
 	for _, t := range x.trims {
 		add(frameTrim, binary.AppendUvarint(binary.AppendUvarint(nil, t.number), uint64(t.to)))
