@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/tenon-net/tenon/internal/peer"
 )
 
 // circuit ends the address of a peer that is reached by way of a relay.
@@ -84,4 +86,14 @@ func reached(addrs, via []string) []string {
 func fits(addrs []string, most int) []string {
 	addrs = slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return len(a) > maxPlaceText })
 	return addrs[:min(len(addrs), most)]
+}
+
+// told chooses what others are told who take part in something with this node: what is good for more of them first, and
+// relays in any case, for it may be that there is no other way. Unlike those of a ticket, these are told to
+// somebody on this machine, too.
+func told(addrs, relays []string) []string {
+	_, via := places(addrs, relays)
+	own := slices.DeleteFunc(slices.Clone(addrs), func(a string) bool { return strings.HasSuffix(a, circuit) })
+	slices.SortStableFunc(own, func(a, b string) int { return int(scopeOf(b)) - int(scopeOf(a)) })
+	return reached(fits(own, peer.MaxContactAddrs-len(via)), via)
 }

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/tenon-net/tenon/internal/peer"
 )
 
 func TestPlaces(t *testing.T) {
@@ -27,6 +30,23 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	if all := reached([]string{home}, []string{relay, other + circuit}); !slices.Equal(all, []string{home, relay + circuit, other + circuit}) {
+		t.Errorf("%q", all)
+	}
+}
+
+// However many addresses this machine has, others are told the relay by which alone they may reach it.
+func TestTold(t *testing.T) {
+	relay := "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWRelay"
+	addrs := []string{"/ip4/127.0.0.1/tcp/4001"}
+	for i := range 20 {
+		addrs = append(addrs, fmt.Sprintf("/ip4/192.168.1.%d/tcp/4001", i))
+	}
+	far := "/ip4/198.51.100.1/tcp/4001"
+	all := told(append(addrs, far, relay+circuit), []string{relay})
+	if len(all) != peer.MaxContactAddrs || all[0] != far || all[1] != addrs[1] || all[len(all)-1] != relay+circuit {
+		t.Errorf("%q", all)
+	}
+	if all := told(addrs[:1], nil); !slices.Equal(all, addrs[:1]) {
 		t.Errorf("%q", all)
 	}
 }

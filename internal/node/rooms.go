@@ -77,8 +77,10 @@ func (h roomHost) Reach(id peer.ID, addrs, via []string) []string {
 
 func (h roomHost) Places(id peer.ID) []string { return h.n.knownAddrs(id) }
 
-// Learnt has nobody turn to addresses that are nearer than everybody's: it is not known from whom they are.
-func (h roomHost) Learnt(id peer.ID, addrs []string) { host(h).Learnt(peer.ID{}, id, addrs) }
+// Learnt takes note of where somebody may be, by what from says.
+func (h roomHost) Learnt(from, id peer.ID, addrs []string) []string {
+	return h.n.learnt(from, id, addrs)
+}
 
 // Attach shares files with who is in a room.
 func (h roomHost) Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error) {

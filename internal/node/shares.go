@@ -3,10 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/shares"
@@ -26,7 +23,7 @@ func (h host) Network() share.Opener    { return h }
 func (h host) Called(id peer.ID) string { return h.n.called(id) }
 func (h host) Tell(e api.Event)         { h.n.tell(e) }
 func (h host) Expect()                  { h.n.recheck() }
-func (h host) Places() []string         { return h.n.addrs() }
+func (h host) Places() []string         { return h.n.told() }
 func (h host) CalledSubject(s peer.Subject) string {
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
@@ -79,50 +76,8 @@ func (h host) Ticket() (addrs, via []string, called string, err error) {
 // Reach takes note of where a ticket says that its sharer is.
 func (h host) Reach(t share.Ticket) { h.n.addAddrs(t.Sharer, reached(t.Addresses, t.Via)) }
 
-// Learnt takes note of where somebody may be, by what from says. Nobody can have this node turn to
-// addresses that are nearer to it than himself: those of this machine are learnt from this machine, and those
-// of its networks from these.
-func (h host) Learnt(from, id peer.ID, addrs []string) {
-	if h.n.access.Load().IsSelf(id) {
-		return
-	}
-	link := h.n.bestLink(from)
-	most := everybody
-	if link.Path == peer.Direct {
-		most = scopeOf(link.Addr)
-	}
-	h.n.addAddrs(id, slices.DeleteFunc(slices.Clone(addrs), func(a string) bool {
-		return len(a) > maxPlaceText || scopeOf(a) < most
-	}))
-}
-
-// A scope is from how far an address can be used.
-type scope int
-
-const (
-	machine scope = iota
-	network
-	everybody
-)
-
-// scopeOf tells it of an address; that of a relay counts.
-func scopeOf(addr string) scope {
-	parts := strings.SplitN(addr, "/", 4) // "", "ip4", the address, the rest
-	if len(parts) < 3 || parts[1] != "ip4" && parts[1] != "ip6" {
-		return everybody
-	}
-	ip, err := netip.ParseAddr(parts[2])
-	switch ip = ip.Unmap(); {
-	case err != nil, ip.IsUnspecified(), ip.IsLoopback():
-		return machine
-	case ip.IsPrivate(), ip.IsLinkLocalUnicast(), ip.IsMulticast(), shared.Contains(ip):
-		return network
-	}
-	return everybody
-}
-
-// shared is the address space of carriers behind their NATs (RFC 6598).
-var shared = netip.MustParsePrefix("100.64.0.0/10")
+// Learnt takes note of where somebody may be, by what from says.
+func (h host) Learnt(from, id peer.ID, addrs []string) []string { return h.n.learnt(from, id, addrs) }
 
 // openShares takes up what is on record, for the key that the node has now.
 func (n *Node) openShares(ctx context.Context) error {

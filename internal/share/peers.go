@@ -84,16 +84,16 @@ func (x *session) takePeers(p []byte) error {
 		if x.named++; x.named > may {
 			break
 		}
-		switch c.ID {
-		case s.Self:
+		if c.ID == s.Self {
 			continue
-		case x.peer:
-			x.says(c.Addrs)
-		default:
-			in.ids = append(in.ids, c.ID)
 		}
 		if s.Learnt != nil {
-			s.Learnt(x.peer, c.ID, c.Addrs)
+			c.Addrs = s.Learnt(x.peer, c.ID, c.Addrs)
+		}
+		if c.ID == x.peer {
+			x.says(c.Addrs)
+		} else {
+			in.ids = append(in.ids, c.ID)
 		}
 	}
 	if len(in.ids) > 0 {

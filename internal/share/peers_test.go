@@ -33,7 +33,7 @@ func newNotebook(given ...*party) *notebook {
 	return n
 }
 
-func (n *notebook) learnt(from, id peer.ID, addrs []string) {
+func (n *notebook) learnt(from, id peer.ID, addrs []string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.calls++
@@ -41,6 +41,7 @@ func (n *notebook) learnt(from, id peer.ID, addrs []string) {
 		n.named[id] = append(n.named[id], from)
 	}
 	n.addrs[id] = addrs
+	return addrs
 }
 
 func (n *notebook) Open(ctx context.Context, id peer.ID, proto string) (transport.Stream, error) {
@@ -87,7 +88,10 @@ func TestAddresses(t *testing.T) {
 		}
 		stranger := w.party("stranger", func(c *Config) {
 			c.Secret = []byte("other")
-			c.Learnt = func(from, id peer.ID, addrs []string) { t.Errorf("a stranger hears of %v", addrs) }
+			c.Learnt = func(from, id peer.ID, addrs []string) []string {
+				t.Errorf("a stranger hears of %v", addrs)
+				return addrs
+			}
 		})
 		stranger.get(ctx, a)
 		look := func(suffix string, count int) {
@@ -130,6 +134,42 @@ func TestAddresses(t *testing.T) {
 		}
 		if calls != 0 {
 			t.Errorf("%d times they were told what they knew", -calls)
+		}
+		stop()
+	})
+}
+
+// What somebody says of itself that is not believed is told to nobody: who hears it is farther from it than who has heard it
+// first, and would believe more.
+func TestNotBelieved(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.share(300 * group)
+		a.Learnt = func(_, _ peer.ID, addrs []string) []string { return addrs[:len(addrs)-1] }
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		books := map[*party]*notebook{}
+		for _, name := range []string{"one", "two"} {
+			book := newNotebook(a)
+			p := w.party(name, func(c *Config) {
+				c.Learnt, c.Own = book.learnt, func() []string { return []string{name + ":1", "near:1"} }
+			})
+			for o := range books {
+				w.Break(p.node, o.node) // they hear of each other from a alone
+			}
+			book.Network, books[p] = p.node, book
+			p.working.Add(1)
+			go func() {
+				defer p.working.Done()
+				p.Join(ctx, book, a.Self)
+			}()
+		}
+		time.Sleep(time.Minute) // of virtual time
+		for p := range books {
+			for o, book := range books {
+				if want := p.Share.Own()[:1]; o != p && !slices.Equal(book.addrs[p.Self], want) {
+					t.Errorf("%v are known, want %v", book.addrs[p.Self], want)
+				}
+			}
 		}
 		stop()
 	})

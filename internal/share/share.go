@@ -73,9 +73,10 @@ type Config struct {
 
 	// Learnt, if not nil, is told that somebody, who has proved to take part, says where
 	// another may be reached, or, if id is its own, where it may be itself. Nobody has
-	// looked whether these are addresses that one may dial. Calls come before the peer is
+	// looked whether these are addresses that one may dial. It returns those that are
+	// believed: no others are told to those who take part. Calls come before the peer is
 	// asked for, and must not call the Share.
-	Learnt func(from, id peer.ID, addrs []string)
+	Learnt func(from, id peer.ID, addrs []string) []string
 
 	// Up and Down are how many bytes a second may be sent and got for the share, by all
 	// sessions together. 0 means any number.

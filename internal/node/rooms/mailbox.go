@@ -64,7 +64,7 @@ func (r *Rooms) mailboxOf(name string) (m chat.Mailbox, err error) {
 
 // reachMailbox is told by a Chat which mailbox it is about to use. An owner of the room has written where it is, who
 // may be anybody.
-func (r *Rooms) reachMailbox(m chat.Mailbox) { r.Host.Learnt(m.Peer, m.Addresses) }
+func (r *Rooms) reachMailbox(m chat.Mailbox) { r.Host.Learnt(peer.ID{}, m.Peer, m.Addresses) }
 
 // mailboxes tells of those of a room.
 func (r *Rooms) mailboxes(room *chat.Room) (all []api.RoomMailbox) {

@@ -39,10 +39,10 @@ type Host interface {
 	Ticket() (addrs, via []string, err error)
 	Reach(id peer.ID, addrs, via []string) []string
 
-	// Places returns where a peer was reached before; Learnt takes note of where somebody says that one is, whom
-	// this user need not trust.
+	// Places returns where a peer was reached before; Learnt takes note of where somebody may be, by what from says,
+	// whom this user need not trust (nobody's ID: it is not known who), and returns what of it is believed.
 	Places(id peer.ID) []string
-	Learnt(id peer.ID, addrs []string)
+	Learnt(from, id peer.ID, addrs []string) []string
 
 	// Expect is called, without a lock held, when others may come than before.
 	Expect()

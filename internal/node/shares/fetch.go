@@ -146,13 +146,13 @@ func (f *fetching) begin(c share.Config) {
 }
 
 // learnt hears where others are who take part.
-func (f *fetching) learnt(from, id peer.ID, addrs []string) {
+func (f *fetching) learnt(from, id peer.ID, addrs []string) []string {
 	if from == f.ticket.Sharer {
 		f.mu.Lock()
 		f.named[id] = true
 		f.mu.Unlock()
 	}
-	f.of.Host.Learnt(from, id, addrs)
+	return f.of.Host.Learnt(from, id, addrs)
 }
 
 func (f *fetching) event(e share.Event) {

@@ -45,8 +45,8 @@ type Host interface {
 	InRoom(room string, id peer.ID) bool
 	CalledRoom(room string) string
 
-	// Learnt is told where somebody may be, by from.
-	Learnt(from, id peer.ID, addrs []string)
+	// Learnt is told where somebody may be, by from, and returns what of it is believed.
+	Learnt(from, id peer.ID, addrs []string) []string
 
 	// Expect is called, without a lock held, when somebody else may come than before.
 	Expect()

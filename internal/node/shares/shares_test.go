@@ -68,10 +68,11 @@ func (p *person) Ticket() (addrs, via []string, called string, err error) {
 
 func (p *person) Subject(text string) (peer.Subject, error) { return peer.ParseSubject(text) }
 
-func (p *person) Learnt(_, id peer.ID, addrs []string) {
+func (p *person) Learnt(_, id peer.ID, addrs []string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.learnt[id] = addrs
+	return addrs
 }
 
 // newPerson starts somebody's node.
