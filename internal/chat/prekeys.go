@@ -113,6 +113,7 @@ func (r *Room) freshPrekey(row []byte) bool {
 // cannot be kept.
 func (r *Room) takePrekeys(ctx context.Context, rows [][]byte) error {
 	var all []*event.Prekey
+	lost := false
 	devices := r.now.Load().devices
 	for _, row := range rows {
 		if !r.freshPrekey(row) {
@@ -126,6 +127,15 @@ func (r *Room) takePrekeys(ctx context.Context, rows [][]byte) error {
 			r.stray(p)
 		} else if p.Device != r.chat.self {
 			all = append(all, p)
+		} else {
+			lost = lost || r.chat.vault.private(p.Tag()) == nil
+		}
+	}
+	if lost {
+		// An old copy of the database was put back: what others wrap to what it had said since cannot be opened. Once a
+		// day is enough, and does not make two copies outdo each other.
+		if err := r.chat.renew(ctx, prekeyRest); err != nil {
+			return err
 		}
 	}
 	return r.keepPrekeys(ctx, all)

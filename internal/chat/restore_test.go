@@ -53,6 +53,39 @@ func TestRestoredMeetsFirst(t *testing.T) {
 	})
 }
 
+// Whose database is an old copy has not the private keys of prekeys that he has said since: he makes another one, and hears what is said
+// from then on.
+func TestRestoredPrekeys(t *testing.T) {
+	virtually(t, func(w *world) {
+		anna, bert := w.person("anna"), w.person("bert")
+		r := w.group(Draft{Name: "plans"}, anna, bert)
+		anna.say(r, "one")
+		w.same(r, anna, bert)
+		restore := anna.backup()
+		newEpoch := func(p *person) {
+			own := p.in(r)
+			give := must[func()](w)(own.take(w.Context()))
+			defer give()
+			must[event.ID](w)(own.newEpoch(w.Context()))
+		}
+		w.pass(2*day, anna, bert)
+		newEpoch(anna)
+		w.do(anna.renew(w.Context(), prekeyRest))
+		lost := *anna.prekey()
+		w.until("bert knows", func() bool { return bert.knows(r, anna) })
+		time.Sleep(time.Minute)
+		restore()
+		w.until("there is another one", func() bool { return anna.prekey().Time > lost.Time && bert.knows(r, anna) })
+		newEpoch(bert)
+		bert.say(r, "two")
+		anna.hears(r, "two")
+		time.Sleep(10 * time.Minute)
+		if anna.Outdated() {
+			t.Error("there is a fork")
+		}
+	})
+}
+
 // Whose database is an old copy, and who says something before he meets anybody, says two things in one place. That is seen when they meet:
 // he gets a new key, nothing is lost that was said before or after, and nobody sees him as forked any more.
 func TestRestoredBackup(t *testing.T) {
