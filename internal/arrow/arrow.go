@@ -54,6 +54,9 @@ var Rules = []Rule{
 	{"internal/node/ends", []string{"address", "opt", "transport", "join", "internal/node/api"}, "kinds of ends, for whoever has a way to other peers"},
 	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/inet", "transport/local", "transport/mem", "join", "internal/chat/mailbox", "internal/event", "internal/datagram", "internal/irc", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/node/rooms", "internal/node/shares", "internal/notify", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/share", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
 	{"internal/node/rooms", []string{"internal/chat", "internal/chat/event", "internal/chat/log", "internal/event", "internal/neutral", "internal/node/api", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk as a chat has it; it is put into words of the API"},
+	{"internal/node", []string{"", "address", "opt", "transport", "transport/folder", "transport/inet", "transport/local", "transport/mem", "join", "internal/chat/mailbox", "internal/event", "internal/datagram", "internal/irc", "internal/link", "internal/neutral", "internal/node/api", "internal/node/ends", "internal/node/rooms", "internal/node/shares", "internal/peer", "internal/peer/lan", "internal/peer/mailbox", "internal/peer/meet", "internal/peer/pair", "internal/peer/punch", "internal/peer/swarm", "internal/share", "internal/store", "internal/ticket"}, "it puts together what makes a program a peer"},
+	{"internal/agefile", nil, "files that a password opens, for everybody"},
+	{"internal/node/rooms", []string{"internal/agefile", "internal/chat", "internal/chat/event", "internal/chat/log", "internal/event", "internal/neutral", "internal/node/api", "internal/peer", "internal/store", "internal/ticket", "transport"}, "people talk as a chat has it; it is put into words of the API"},
 	{"internal/node/shares", []string{"internal/neutral", "internal/node/api", "internal/peer", "internal/share", "internal/share/flow", "internal/share/glob", "internal/share/manifest", "internal/share/page", "internal/share/scan", "internal/share/stage", "internal/share/tree", "internal/store", "internal/ticket", "internal/site", "transport"}, "what a node shares and fetches, over any network"},
 	{"node", []string{"", "transport", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/deadline"}, "peers, for programs"},
 	{"internal/share", []string{"internal/peer", "internal/ticket", "transport", "internal/share/manifest", "internal/share/tree"}, "a share is fetched over any network, into any store"},
@@ -104,7 +107,7 @@ var Rules = []Rule{
 	{"internal/plan", []string{"address", "opt", "transport", "transport/inet", "transport/proxy", "join", "internal/ticket"}, "an address worked out, before anything is opened"},
 	{"internal/serve", []string{"internal/plan", "address", "opt", "transport", "transport/inet", "transport/proxy", "transport/tlslayer", "join"}, "plans opened and joined"},
 	{"", []string{"internal/plan", "internal/serve", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "join", "internal/neutral"}, "the package for programs puts the parts together"},
-	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/screen", "internal/share/drop", "internal/share/stage", "internal/site", "internal/ticket", "internal/torrent", "join"}, "the program for people"},
+	{"cmd/tenon", []string{"", "address", "opt", "transport", "transport/*", "ipc", "ipc/bus", "internal/agefile", "internal/gift", "internal/image", "internal/inherit", "internal/irc", "internal/neutral", "internal/node", "internal/node/api", "internal/node/ends", "internal/peer", "internal/peer/pair", "internal/rundir", "internal/screen", "internal/share/drop", "internal/share/stage", "internal/site", "internal/term", "internal/ticket", "internal/torrent", "join"}, "the program for people"},
 }
 
 // A Home names the only package that may import something from outside.
@@ -131,6 +134,7 @@ var Homes = []Home{
 	{"github.com/godbus/dbus", []string{"internal/notify"}, "the desktop is told in one place"},
 	{"github.com/lxzan/gws", nil, "an independent peer, for tests"},
 	{"github.com/pires/go-proxyproto", []string{"transport/proxy"}, "headers are read in one place"},
+	{"filippo.io/age", []string{"internal/agefile"}, "one place knows how files are opened by a password"},
 	{"charm.land/bubbletea", []string{"cmd/tenon", "internal/screen"}, "whole screens are drawn in two places"},
 	{"flag", []string{"internal/crowd", "internal/fuzzall", "internal/golden"}, "flags of people are bound with package opt"},
 }
