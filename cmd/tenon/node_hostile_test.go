@@ -28,7 +28,7 @@ var hostileVerbs = []string{"status", "id", "peers", "services", "services mallo
 	"pair 7-cactus-violin-walnut", "share .", "share --wait .", "shares", "unshare eve", "get tenon1x", "get --list tenon1x", "send hostile.txt", "receive 7-cactus-violin-walnut",
 	"room", "room new plans", "room invite plans", "room invite plans mallory", "room join tenon1x", "room join eve", "room leave plans", "room forget plans", "room members plans",
 	"room remove plans eve", "room role plans eve owner", "room name plans ideas", "room topic plans", "room topic plans new", "room offers", "room decline plans", "room mute plans",
-	"device", "device link --yes", "device join 7-cactus-violin-walnut", "device remove eve --yes", "room unmute plans", "room vanish plans 7d", "room mailbox plans", "room mailbox plans eve", "room search plans words", "room export plans x", "room import hostile.txt", "say plans hello", "say eve hello", "tail plans", "tail --since 1h --ids plans"}
+	"device", "device link --yes", "device join 7-cactus-violin-walnut", "device remove eve --yes", "room unmute plans", "room vanish plans 7d", "room mailbox plans", "room mailbox plans eve", "room search plans words", "room export plans x --plain", "room import hostile.txt", "say plans hello", "say eve hello", "tail plans", "tail --since 1h --ids plans"}
 
 // notAsked are the verbs that show nothing of what a node says, and why.
 var notAsked = map[string]string{

@@ -149,8 +149,13 @@ func (p *program) askName(c *call, t *talk, peer *api.Peer) (string, error) {
 	}
 }
 
-// ask reads a line, after a question if somebody is at the terminal.
+// ask reads a line, after a question if somebody is at the terminal. Spaces around it do not count.
 func (p *program) ask(c *call, question string) (string, error) {
+	line, err := p.askLine(c, question)
+	return strings.TrimSpace(line), err
+}
+
+func (p *program) askLine(c *call, question string) (string, error) {
 	if term.IsTerminal(int(os.Stdin.Fd())) {
 		p.stderr.draw(question)
 	}
@@ -166,7 +171,7 @@ func (p *program) ask(c *call, question string) (string, error) {
 		if a.line != "" && errors.Is(a.err, io.EOF) {
 			a.err = nil
 		}
-		return strings.TrimSpace(a.line), a.err
+		return strings.TrimRight(a.line, "\r\n"), a.err
 	case <-p.ctx.Done(): // the goroutine ends with the process
 		p.stderr.clear()
 		return "", context.Cause(p.ctx)

@@ -60,7 +60,10 @@ func roomSyntax(word string) string {
 
 // checkRoomFlags refuses flags of tenon room that are for something else than word.
 func (c *call) checkRoomFlags(word string) error {
-	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search", "off": "mailbox", "to": "get"}
+	of := map[string]string{"topic": "new", "history": "new", "role": "invite", "uses": "invite", "expires": "invite", "qr": "invite", "invert": "invite", "from": "search", "off": "mailbox", "plain": "export", "to": "get"}
+	if d := c.set.Lookup("password"); d.Given() && word != "export" && word != "import" {
+		return usageError("--password is for tenon room export and import", "tenon room export "+roomSyntax("export"))
+	}
 	for flag, is := range of {
 		if d := c.set.Lookup(flag); d != nil && d.Given() && is != word {
 			return usageError(fmt.Sprintf("--%s is for tenon room %s", flag, is), "tenon room "+is+" "+roomSyntax(is))

@@ -5,22 +5,69 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tenon-net/tenon/internal/agefile"
 )
 
 // roomExport is "tenon room export ROOM [FILE]".
 func roomExport(p *program, c *call, t *talk, words []string) error {
-	if len(words) == 1 || words[1] == "-" {
-		return t.ExportRoom(p.ctx, words[0], dataWriter{p.stdout})
+	path := "-"
+	if len(words) > 1 {
+		path = words[1]
 	}
-	path := words[1]
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil && path != "-" {
 		return usageError(fmt.Sprintf("%s is there already", path), "name a file that is not")
 	}
-	err := writeWhole(path, func(f *os.File) error { return t.ExportRoom(p.ctx, words[0], f) })
+	password, err := p.exportPassword(c, path)
+	if err != nil {
+		return err
+	}
+	export := func(to io.Writer) error {
+		if password == "" {
+			return t.ExportRoom(p.ctx, words[0], to)
+		}
+		sealed, err := agefile.Seal(to, password)
+		if err != nil {
+			return err
+		}
+		if err := t.ExportRoom(p.ctx, words[0], sealed); err != nil {
+			return err // what is there is not closed, so that nobody takes it for all
+		}
+		return sealed.Close()
+	}
+	if path == "-" {
+		return export(dataWriter{p.stdout})
+	}
+	err = writeWhole(path, func(f *os.File) error { return export(f) })
+	if password != "" {
+		return p.did(c, err, "who has the password can read what is in %s: tenon room import %s, or age -d %s", path, shellWord(path), shellWord(path))
+	}
 	return p.did(c, err, "whoever has %s can read what is in it: tenon room import %s", path, shellWord(path))
+}
+
+// exportPassword returns by which password an export is to be opened; "": by none, because that was asked for.
+func (p *program) exportPassword(c *call, path string) (string, error) {
+	f := &c.peer.room
+	switch {
+	case f.plain && !f.password.IsZero():
+		return "", usageError("--plain and --password cannot both be", "--password is enough")
+	case f.plain:
+		return "", nil
+	case !f.password.IsZero():
+		return f.password.Text(), nil
+	}
+	if path == "-" {
+		path = "the export"
+	}
+	password, err := p.newPassword(c, path)
+	if err == nil && password == "" {
+		err = usageError("an export has the keys of the room in it, so it needs a password", "--password @FILE or env:NAME, or --plain for one that anybody can read who has it")
+	}
+	return password, err
 }
 
 // writeWhole makes a file that nobody else can read. It has its name when it is whole.
@@ -51,9 +98,34 @@ func roomImport(p *program, c *call, t *talk, words []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.ImportRoom(p.ctx, path)
+	password, err := p.importPassword(c, path)
+	if err != nil {
+		return err
+	}
+	r, err := t.ImportRoom(p.ctx, path, password)
 	if err == nil && p.json {
 		return p.stdout.json(r)
 	}
 	return p.did(c, err, "%s is there: tenon tail %s", r.Name, shellWord(r.Name))
+}
+
+// importPassword returns the password that opens a file, "" if it needs none.
+func (p *program) importPassword(c *call, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	begin := make([]byte, agefile.PeekSize)
+	if n, _ := io.ReadFull(f, begin); !agefile.Is(begin[:n]) {
+		return "", nil
+	}
+	if s := c.peer.room.password; !s.IsZero() {
+		return s.Text(), nil
+	}
+	password, err := p.askPassword(c, "the password of "+path+": ")
+	if err == nil && password == "" {
+		err = usageError(path+" needs a password", "--password @FILE or env:NAME")
+	}
+	return password, err
 }

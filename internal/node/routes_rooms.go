@@ -31,7 +31,8 @@ type (
 		Off bool `json:"off,omitempty"`
 	}
 	toImport struct {
-		Path string `json:"path"`
+		Path     string `json:"path"`
+		Password string `json:"password,omitempty"` // of a file of age
 	}
 	toRead struct {
 		Message string `json:"message,omitempty"` // "" = all
@@ -141,7 +142,7 @@ func (n *Node) roomRoutes() []route {
 		})},
 		{"GET /v1/room-events", n.serveRoomEvents},
 		{"POST /v1/room-import", inRooms(n, func(all *rooms.Rooms, r *http.Request, in toImport) (api.Room, error) {
-			return all.Import(r.Context(), in.Path)
+			return all.Import(r.Context(), in.Path, in.Password)
 		})},
 		{"GET /v1/rooms/{room}/export", func(w http.ResponseWriter, r *http.Request) {
 			all, err := n.theRooms()

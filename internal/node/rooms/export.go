@@ -1,11 +1,14 @@
 package rooms
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
+	"github.com/tenon-net/tenon/internal/agefile"
 	"github.com/tenon-net/tenon/internal/chat/log"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/transport"
@@ -20,8 +23,8 @@ func (r *Rooms) Export(ctx context.Context, name string, w io.Writer) error {
 	return explain(room.Export(ctx, w))
 }
 
-// Import adds what is in a file that Export has written.
-func (r *Rooms) Import(ctx context.Context, path string) (api.Room, error) {
+// Import adds what is in a file that Export has written, and that was sealed with a password, if there is one.
+func (r *Rooms) Import(ctx context.Context, path, password string) (api.Room, error) {
 	c, err := r.now()
 	if err != nil {
 		return api.Room{}, err
@@ -31,12 +34,31 @@ func (r *Rooms) Import(ctx context.Context, path string) (api.Room, error) {
 		return api.Room{}, transport.Usage(err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	room, err := c.Import(ctx, f)
-	if errors.Is(err, log.ErrExport) {
-		return api.Room{}, transport.Usage(err)
+	from, err := opened(f, password)
+	if err != nil {
+		return api.Room{}, transport.Usage(fmt.Errorf("%s: %w", path, err))
+	}
+	room, err := c.Import(ctx, from)
+	if errors.Is(err, log.ErrExport) || errors.Is(err, agefile.ErrDamaged) {
+		return api.Room{}, transport.Usage(fmt.Errorf("%s: %w", path, err))
 	}
 	if err != nil {
 		return api.Room{}, explain(err)
 	}
 	return r.describeWhole(ctx, room)
+}
+
+// opened returns what is in a file, which may need a password.
+func opened(f *os.File, password string) (io.Reader, error) {
+	from := bufio.NewReader(f)
+	begin, err := from.Peek(agefile.PeekSize)
+	switch {
+	case err != nil && err != io.EOF: //nolint:errorlint // as readers have it
+		return nil, err
+	case !agefile.Is(begin):
+		return from, nil
+	case password == "":
+		return nil, errors.New("it needs a password")
+	}
+	return agefile.Open(from, password)
 }
