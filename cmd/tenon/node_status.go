@@ -115,7 +115,7 @@ func statusLines(s api.Status) []string {
 		say("a relay for %s, at ports %s", s.Relaying, strings.Join(s.Ports, ", "))
 	}
 	if m := s.Mailbox; m != nil {
-		say("a mailbox for rooms of %s, with %s in %s", m.For, size(m.Bytes), count(m.Blobs, "blob"))
+		say("a mailbox for rooms of %s, with %s in %s; %s came today, of %s that may in a day", m.For, size(m.Bytes), count(m.Blobs, "blob"), size(m.TodayBytes), size(m.DayBytes))
 	}
 	for _, l := range s.Links {
 		text := fmt.Sprintf("link %s, %s: %s <-> %s", l.Name, l.State, l.From, l.To)

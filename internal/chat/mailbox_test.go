@@ -305,7 +305,7 @@ func TestMailboxPartition(t *testing.T) {
 // goes on.
 func TestMailboxFull(t *testing.T) {
 	virtually(t, func(w *world) {
-		b, second := w.box("mailbox", mailbox.Limits{Guest: mailbox.Quota{Blobs: 30}}), w.box("second", mailbox.Limits{})
+		b, second := w.box("mailbox", mailbox.Limits{Guest: mailbox.Quota{Blobs: 30}, DayGuest: mailbox.Quota{Blobs: 30}}), w.box("second", mailbox.Limits{})
 		anna, bert := w.person("anna"), w.person("bert")
 		r := w.apart([]*box{b}, anna, bert)
 		bert.stop()

@@ -99,6 +99,7 @@ func (n *Node) mailboxStatus() *api.MailboxStatus {
 	n.mu.Lock()
 	whose := n.settings.Mailbox.For
 	n.mu.Unlock()
-	x := s.Stats()
-	return &api.MailboxStatus{For: whose, Bytes: x.Bytes, Blobs: x.Blobs}
+	x, most := s.Stats(), s.Limits().DayAll
+	return &api.MailboxStatus{For: whose, Bytes: x.Bytes, Blobs: x.Blobs,
+		TodayBytes: x.Today.Bytes, TodayBlobs: x.Today.Blobs, DayBytes: most.Bytes, DayBlobs: most.Blobs}
 }

@@ -84,6 +84,7 @@ func keyOfNode(name string) peer.ID {
 // one guest nothing from another, nobody shuts others out of a box, and all is counted again after a restart.
 func TestQuotas(t *testing.T) {
 	limits := Limits{All: Quota{Blobs: 100}, Guests: Quota{Blobs: 60}, Guest: Quota{Bytes: 2 << 20, Blobs: 40}, Box: Quota{Blobs: 50}, Part: Quota{Blobs: 30}}
+	limits.DayAll, limits.DayGuest, limits.DayBox = limits.All, limits.Guest, limits.Box
 	config := Config{Limits: limits, Caller: func(id peer.ID, _ transport.Stream) (Caller, bool) {
 		return Caller{id.String(), id == keyOfNode("friend")}, true
 	}}
@@ -112,8 +113,44 @@ func TestQuotas(t *testing.T) {
 	})
 }
 
+// What is taken in a day is bounded: of a guest, for a box, and of all, friends too; the next day there is more, and a
+// restart does not begin a day.
+func TestQuotasOfADay(t *testing.T) {
+	config := Config{Limits: Limits{DayAll: Quota{Blobs: 50}, DayGuest: Quota{Bytes: 500 << 10, Blobs: 20}, DayBox: Quota{Blobs: 30}},
+		Caller: func(id peer.ID, _ transport.Stream) (Caller, bool) {
+			return Caller{id.String(), id == keyOfNode("friend")}, true
+		}}
+	at(t, config, func(p *place) {
+		time.Sleep(time.Until(startOfDay(time.Now()).Add(25 * time.Hour))) // one o'clock
+		in := func(who, box, day string, n, size int) error {
+			s := p.in(who, box)
+			defer s.Close()
+			return s.Put(blobs(who+box+day, n, size))
+		}
+		p.want("a guest's day", in("a", "one", "", 20, 100), nil)
+		p.want("more of a guest", in("a", "two", "", 1, 100), ErrTooOften)
+		p.want("again what is there", in("a", "one", "", 20, 100), nil)
+		p.want("a box's day", in("b", "one", "", 10, 100), nil)
+		p.want("more for a box", in("friend", "one", "", 1, 100), ErrTooOften)
+		p.want("many bytes", in("c", "three", "", 10, 60<<10), ErrTooOften)
+		p.close()
+		p.open(config)
+		p.want("more after a restart", in("a", "two", "", 1, 100), ErrTooOften)
+		p.want("the rest of the day of all", in("friend", "two", "", 50-p.Stats().Today.Blobs, 100), nil)
+		p.want("more of all", in("friend", "four", "", 1, 100), ErrTooOften)
+		time.Sleep(24 * time.Hour)
+		if today := p.Stats().Today; today != (Quota{}) {
+			t.Errorf("a new day begins with %+v", today)
+		}
+		p.want("the next day", in("a", "one", "next", 20, 100), nil)
+		if today := p.Stats().Today; today != (Quota{2000, 20}) {
+			t.Errorf("today %+v was taken", today)
+		}
+	})
+}
+
 func TestQuotaOfBytes(t *testing.T) {
-	at(t, Config{Limits: Limits{Guest: Quota{Bytes: 1 << 20}}}, func(p *place) {
+	at(t, Config{Limits: Limits{Guest: Quota{Bytes: 1 << 20}, DayGuest: Quota{Bytes: 1 << 30}}}, func(p *place) {
 		s := p.in("a", "box")
 		defer s.Close()
 		p.want("as many bytes as a guest may", s.Put(blobs("b", 16, 64<<10)), nil)

@@ -110,6 +110,26 @@ func (k *keep) used(ctx context.Context, f func(owner, usage)) error {
 	})
 }
 
+// since calls f with how much has come from each account into each box since a time.
+func (k *keep) since(ctx context.Context, from time.Time, f func(ID, owner, usage)) error {
+	return k.db.View(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT box, owner, sum(size), count(*) FROM mailbox_blobs WHERE arrived >= ? GROUP BY box, owner`, from.UnixMilli())
+		if err != nil {
+			return err
+		}
+		defer rows.Close() //nolint:errcheck // rows.Err tells
+		for rows.Next() {
+			var box, who []byte
+			var u usage
+			if err := rows.Scan(&box, &who, &u.bytes, &u.blobs); err != nil {
+				return err
+			}
+			f(ID(box), owner(who), u)
+		}
+		return rows.Err()
+	})
+}
+
 // count returns how many blobs a box has.
 func (k *keep) count(ctx context.Context, box ID) (n int, err error) {
 	err = k.db.View(ctx, func(tx *sql.Tx) error {

@@ -46,6 +46,11 @@ type Limits struct {
 	Box    Quota // of a box; by default an eighth of All, and 16 Ki
 	Part   Quota // of a box, by one guest; by default a quarter of Box
 
+	// What is taken in a day (of UTC): so that nobody fills in an hour what is to last for weeks.
+	DayAll   Quota // of all; by default half of All
+	DayGuest Quota // of a guest; by default half of Guest
+	DayBox   Quota // for a box; by default half of Box
+
 	Streams int // of a guest, at once; by default 64
 	Asks    int // of a guest at once, and then as many each minute; by default 1200
 	Moves   int // blobs of a guest, to or fro, at once, and then as many each minute; by default 16,000
@@ -61,6 +66,9 @@ func (l *Limits) defaults() {
 	set(&l.Guest, l.All.Bytes/8, l.All.Blobs/8)
 	set(&l.Box, l.All.Bytes/8, 16<<10)
 	set(&l.Part, l.Box.Bytes/4, l.Box.Blobs/4)
+	set(&l.DayAll, l.All.Bytes/2, l.All.Blobs/2)
+	set(&l.DayGuest, l.Guest.Bytes/2, l.Guest.Blobs/2)
+	set(&l.DayBox, l.Box.Bytes/2, l.Box.Blobs/2)
 	l.Streams, l.Asks, l.Moves = cmp.Or(l.Streams, 64), cmp.Or(l.Asks, 1200), cmp.Or(l.Moves, 16000)
 }
 
@@ -91,7 +99,38 @@ func (s *Server) room(b *box, who owner, size int) outcome {
 	case !b.used.fits(size, l.Box), who.guest() && !b.parts[who].fits(size, l.Part):
 		return boxFull
 	}
+	d := s.today()
+	if !d.all.fits(size, l.DayAll) || !d.boxes[b.key].fits(size, l.DayBox) || who.guest() && !d.owners[who].fits(size, l.DayGuest) {
+		return tooOften
+	}
 	return kept
+}
+
+// A day is what was taken in one.
+type day struct {
+	begin  time.Time
+	all    usage
+	owners map[owner]usage // of guests
+	boxes  map[ID]usage
+}
+
+func startOfDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+// today returns what was taken today. It is called with mu held.
+func (s *Server) today() *day {
+	if begin := startOfDay(time.Now()); s.day.begin != begin {
+		s.day = day{begin: begin, owners: map[owner]usage{}, boxes: map[ID]usage{}}
+	}
+	return &s.day
+}
+
+// add counts what was taken, or not after all.
+func (d *day) add(box ID, who owner, bytes int64, blobs int) {
+	d.all.add(bytes, blobs)
+	if who.guest() {
+		bookIn(d.owners, who, bytes, blobs)
+	}
+	bookIn(d.boxes, box, bytes, blobs)
 }
 
 // book counts what somebody has in a box, which may be nil if it is not in use. It is called with mu held.
@@ -107,7 +146,7 @@ func (s *Server) book(b *box, who owner, bytes int64, blobs int) {
 	}
 }
 
-func bookIn(all map[owner]usage, who owner, bytes int64, blobs int) {
+func bookIn[K comparable](all map[K]usage, who K, bytes int64, blobs int) {
 	u := all[who]
 	u.add(bytes, blobs)
 	if all[who] = u; u == (usage{}) {

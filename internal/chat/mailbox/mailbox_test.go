@@ -133,7 +133,7 @@ func TestWait(t *testing.T) {
 
 // What has been kept long enough is deleted, also while the box is in use, and its place is free again.
 func TestExpiry(t *testing.T) {
-	at(t, Config{Limits: Limits{Keep: 24 * time.Hour, Guest: Quota{Blobs: 1200}}}, func(p *place) {
+	at(t, Config{Limits: Limits{Keep: 24 * time.Hour, Guest: Quota{Blobs: 1200}, DayGuest: Quota{Blobs: 1200}}}, func(p *place) {
 		old, young := blobs("old", 1100, 100), blobs("young", 50, 100)
 		s := p.in("a", "box")
 		p.put(s, old...)

@@ -51,6 +51,7 @@ type Server struct {
 	all     usage
 	guests  usage
 	owners  map[owner]usage
+	day     day
 }
 
 // A caller is somebody who asks now, by one stream or several.
@@ -85,6 +86,10 @@ func Open(ctx context.Context, config Config) (*Server, error) {
 	if err := s.keep.used(ctx, func(who owner, u usage) { s.book(nil, who, u.bytes, u.blobs) }); err != nil {
 		return nil, err
 	}
+	d := s.today()
+	if err := s.keep.since(ctx, d.begin, func(box ID, who owner, u usage) { d.add(box, who, u.bytes, u.blobs) }); err != nil {
+		return nil, err
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.work.Go(s.sweep)
 	return s, nil
@@ -103,13 +108,19 @@ type Stats struct {
 	Bytes   int64
 	Blobs   int
 	Streams int
+
+	Today Quota // what was taken since the day began, by UTC
 }
+
+// Limits returns what the mailbox keeps to.
+func (s *Server) Limits() Limits { return s.config.Limits }
 
 // Stats returns how much is kept now.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{s.all.bytes, s.all.blobs, s.streams}
+	d := s.today()
+	return Stats{s.all.bytes, s.all.blobs, s.streams, Quota{d.all.bytes, d.all.blobs}}
 }
 
 // enter counts a stream.
@@ -240,6 +251,7 @@ func (s *Server) put(b *box, who owner, blobs [][]byte, seen <-chan struct{}) (o
 	defer s.mu.Unlock()
 	if err != nil {
 		s.book(b, who, -bytes, -n)
+		s.today().add(b.key, who, -bytes, -n)
 		s.memory.Give(int64(n) * keyBytes)
 		return nil, seen, err
 	}
@@ -264,6 +276,7 @@ func (s *Server) admit(b *box, who owner, size int) outcome {
 		return tooOften
 	}
 	s.book(b, who, int64(size), 1)
+	s.today().add(b.key, who, int64(size), 1)
 	return kept
 }
 

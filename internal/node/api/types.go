@@ -46,6 +46,12 @@ type MailboxStatus struct {
 	For   string `json:"for"` // "friends", "anyone"
 	Bytes int64  `json:"bytes"`
 	Blobs int    `json:"blobs"`
+
+	// What has come today, by UTC, and how much is taken in a day.
+	TodayBytes int64 `json:"today_bytes"`
+	TodayBlobs int   `json:"today_blobs"`
+	DayBytes   int64 `json:"day_bytes"`
+	DayBlobs   int   `json:"day_blobs"`
 }
 
 // Identity is who somebody is. ID is the whole text, which goes into a QR code, Short
