@@ -200,7 +200,12 @@ func try(from *peertest.Node, to *party) (transport.Stream, error) {
 		return nil, err
 	}
 	s.SetReadDeadline(time.Now().Add(time.Second)) //nolint:errcheck // the read tells
-	if _, err := s.Read(p[:1]); err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+	// The whole first frame, which tells what rows there are: whoever reads on reads frames.
+	_, err = io.ReadFull(s, p[:frame.HeadSize])
+	if err == nil {
+		_, err = io.CopyN(io.Discard, s, int64(p[1])<<16|int64(p[2])<<8|int64(p[3]))
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
 		return nil, err
 	}
 	s.SetReadDeadline(time.Time{}) //nolint:errcheck // the next read tells
