@@ -645,3 +645,18 @@ func TestManyNewcomers(t *testing.T) {
 		}
 	})
 }
+
+// Who has had nothing to say for long is not taken for silent when it is asked something.
+func TestLongSilence(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a := w.party("a")
+		w.party("b")
+		time.Sleep(time.Minute)
+		began := a.Peers()[0].Since
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if all := a.Peers(); len(all) != 1 || !all[0].Since.Equal(began) {
+			t.Errorf("%v, and not since %v", all, began)
+		}
+	})
+}

@@ -280,6 +280,7 @@ func (x *session) compared(d *dialog, ours bool, need []rbsr.Key, end rbsr.Key) 
 
 // begin begins an exchange about the keys from there on.
 func (x *session) begin(from rbsr.Key) func() error {
+	x.awaits()
 	var first []byte
 	x.ours.x, first = rbsr.Begin(x.room.Set.Index(), from)
 	return x.sync(0, first)
@@ -320,8 +321,13 @@ func (x *session) needed(now time.Time) (ids [][32]byte) {
 	return ids
 }
 
+// awaits has the time begin in which something must be heard, for a question is asked: it may have been silent for as long
+// as there was nothing to say.
+func (x *session) awaits() { x.heard.Store(time.Now().UnixNano()) }
+
 // asks asks for events.
 func (x *session) asks(ids [][32]byte, parents bool) func() error {
+	x.awaits()
 	x.number++
 	w := &want{number: x.number, ids: ids, left: map[[32]byte]bool{}, parents: parents}
 	for _, id := range ids {
