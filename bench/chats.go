@@ -5,8 +5,11 @@ import (
 	"time"
 )
 
-// inChat is the list of the scenarios in which what is said goes to many.
-const inChat = "chat"
+// The lists of the scenarios in which what is said goes to many.
+const (
+	inChat    = "chat"
+	inMembers = "chat members" // each receiver has a node of its own
+)
 
 // ngircd is what the others are compared with: it is what Tenon is to be as fast as.
 const ngircd = "ngircd"
@@ -45,6 +48,7 @@ var chats = []peer{
 	{name: "Redis", in: []string{inChat}, needs: []string{"redis-server"}, debian: "redis-server", speaks: "redis",
 		command: "redis-server --port {port} --bind 127.0.0.1 --appendonly no --dir {dir}"},
 	{name: tenon, in: []string{inChat}, speaks: "lines", ready: time.Minute, command: "{crowd} talk -dir {dir} -listen {listen}"},
+	{name: tenon, in: []string{inMembers}, speaks: "lines", ready: 5 * time.Minute, command: "{crowd} talk -dir {dir} -listen {listen} -members 50"},
 }
 
 func init() { peers = slices.Concat(peers, chats) }

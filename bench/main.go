@@ -168,7 +168,7 @@ func bench1(ctx context.Context, f flags, chosen []scenario) (int, error) {
 	if f.node == "" && slices.ContainsFunc(chosen, func(s scenario) bool { return slices.Contains(withPeers, s.list) }) {
 		b.node, b.nodeErr = buildTenon(ctx, dir, "-tags", "node")
 	}
-	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.list == inChat }) {
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.list == inChat || s.list == inMembers }) {
 		b.crowd, b.crowdErr = build(ctx, dir, "internal/crowd")
 	}
 	for _, s := range chosen {

@@ -10,6 +10,7 @@ import (
 var (
 	chatRateCase = figures.Case{Scenario: "chat-delivery", Variant: "1,000 messages/s of 200 bytes to 50"}
 	chatFlatCase = figures.Case{Scenario: "chat-delivery", Variant: "200 bytes to 50, flat out"}
+	membersCase  = figures.Case{Scenario: "chat-members", Variant: "20 messages/s of 200 bytes to 50 members, each with a node"}
 
 	chatP50     = figures.Metric{Name: "p50 itself", Unit: "ms", Scale: 1e-3}
 	chatP99     = figures.Metric{Name: "p99 itself", Unit: "ms", Scale: 1e-3}
@@ -26,20 +27,39 @@ const (
 	chatSize      = 200
 )
 
-// chatDelivery has a few speakers and 50 receivers at one server, or at nodes.
-func chatDelivery(ctx context.Context, b *bench) error {
-	speaks := map[string]string{}
-	var lanes []*lane
-	for _, p := range b.peersIn(inChat) {
+// openChats starts those of a list. Those that do not start are reported and left out.
+func (b *bench) openChats(ctx context.Context, scenario, list string) (lanes []*lane, speaks map[string]string, closeAll func()) {
+	speaks = map[string]string{}
+	for _, p := range b.peersIn(list) {
 		l := &lane{name: p.name}
-		if err := b.startRelay(ctx, l, p, "", service{scenario: "chat-delivery", list: inChat}); err != nil {
-			b.fail("chat-delivery", p.name, err)
+		if err := b.startRelay(ctx, l, p, "", service{scenario: scenario, list: list}); err != nil {
+			b.fail(scenario, p.name, err)
 			continue
 		}
-		defer l.relay.Stop()
 		speaks[p.name] = p.speaks
 		lanes = append(lanes, l)
 	}
+	return lanes, speaks, func() {
+		for _, l := range lanes {
+			l.relay.Stop()
+		}
+	}
+}
+
+// chatMembers has each receiver be a member of its own: what is said is verified, opened and kept fifty times.
+func chatMembers(ctx context.Context, b *bench) error {
+	lanes, speaks, closeAll := b.openChats(ctx, "chat-members", inMembers)
+	defer closeAll()
+	b.interleave(ctx, "chat-members", lanes, func(round int, l *lane) error {
+		return b.said(ctx, round, l, membersCase, "-speaks", speaks[l.name], "-rate", "20")
+	})
+	return ctx.Err()
+}
+
+// chatDelivery has a few speakers and 50 receivers at one server, or at nodes.
+func chatDelivery(ctx context.Context, b *bench) error {
+	lanes, speaks, closeAll := b.openChats(ctx, "chat-delivery", inChat)
+	defer closeAll()
 	b.note("chat-delivery", "none of the others signs, encrypts or keeps what is said; all rows of Tenon do all three")
 	for _, c := range []struct {
 		figures.Case
@@ -60,13 +80,15 @@ func (b *bench) said(ctx context.Context, round int, l *lane, c figures.Case, ar
 		return err
 	}
 	if r.Lost > 0 {
-		b.note("chat-delivery", fmt.Sprintf("%s has not delivered all in time", l.name))
+		b.note(c.Scenario, fmt.Sprintf("%s has not delivered all in time", l.name))
 	}
-	b.book.Add(c, chatRate, l.name, round, r.Rate())
+	if c != membersCase {
+		b.book.Add(c, chatRate, l.name, round, r.Rate())
+		b.book.Add(c, chatCPU, l.name, round, cost.relay/r.Count)
+	}
 	b.book.Add(c, chatRateOf, l.name, round, r.Rate()/chatReceivers)
 	b.book.Add(c, chatP50, l.name, round, r.P50)
 	b.book.Add(c, chatP99, l.name, round, r.P99)
-	b.book.Add(c, chatCPU, l.name, round, cost.relay/r.Count)
 	b.book.Add(c, chatCPUTime, l.name, round, cost.relay/r.Count)
 	return nil
 }
