@@ -25,13 +25,15 @@ type trial struct {
 	tried time.Time
 	next  time.Time
 	wait  time.Duration
+
+	hinted time.Time // when it was last tried soon because somebody has said where it is
 }
 
 // connect opens streams with members, those that there is a link to at once.
 func (r *Room) connect() {
 	for {
 		changed := r.m.net.LinksChanged()
-		timer := time.NewTimer(r.dial())
+		timer := time.NewTimer(min(r.lookWhere(time.Now()), r.dial()))
 		select {
 		case <-changed:
 		case <-r.look:

@@ -11,12 +11,14 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/frame"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/peertest"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -94,6 +96,13 @@ func frames() map[string]sending {
 		"half a key":                    {framed(frameHave, make([]byte, keySize+1)...), true},
 		"too many keys":                 {framed(frameHave, make([]byte, keySize*(maxHave+1))...), true},
 		"keys of what is not":           {framed(frameHave, make([]byte, keySize)...), false},
+		"no places":                     {framed(framePeers), true},
+		"half a place":                  {framed(framePeers, make([]byte, 31)...), true},
+		"a place of nobody":             {framed(framePeers, make([]byte, 33)...), true},
+		"too many places":               {framed(framePeers, somewhere(peer.MaxContacts+1, "192.0.2.1:1")...), true},
+		"too many addresses":            {framed(framePeers, somewhere(1, slices.Repeat([]string{"192.0.2.1:1"}, peer.MaxContactAddrs+1)...)...), true},
+		"an address with an ESC":        {framed(framePeers, somewhere(1, "192.0.2.1\x1b[2J:1")...), true},
+		"a place of a stranger":         {framed(framePeers, somewhere(1, "192.0.2.1:1")...), false},
 		"a turn with more":              {framed(frameLazy, 1), true},
 		"an event without its parents":  {pushes(event(1<<41, "x", "child", lost.ID)), true},
 		"an event that is its own past": {pushes(event(5, "x", "early", lost.ID), lost), false},
@@ -110,6 +119,7 @@ func floods() map[string]sending {
 	return map[string]sending{
 		"100,000 keys of what is not":    {haves(100_000), false},
 		"turns, 100,000 times":           {bytes.Repeat(append(framed(frameLazy), framed(frameEager)...), 50_000), false},
+		"places of 32,000 strangers":     {bytes.Repeat(framed(framePeers, somewhere(peer.MaxContacts, slices.Repeat([]string{strings.Repeat("x", peer.MaxContactAddr)}, peer.MaxContactAddrs)...)...), 1000), false},
 		"too many questions":             {bytes.Repeat(framed(frameWant, make([]byte, 1+32*maxAsked)...), 1000), true},
 		"many exchanges at once":         {bytes.Repeat(framed(frameSync, whole...), 100), true},
 		"20,000 notes":                   {bytes.Repeat(framed(frameNote, 1), 20_000), false},
@@ -128,6 +138,15 @@ func haves(n int) (p []byte) {
 			n--
 		}
 		p = append(p, framed(frameHave, part...)...)
+	}
+	return p
+}
+
+// somewhere are places of n devices that nobody knows, all with the same addresses.
+func somewhere(n int, addrs ...string) (p []byte) {
+	for i := range n {
+		id := peer.KeyFromSeed(sha256.Sum256(fmt.Appendf(nil, "device %d", i))).ID()
+		p = peer.AppendContacts(p, peer.Contact{ID: id, Addrs: addrs})
 	}
 	return p
 }
@@ -334,6 +353,10 @@ func FuzzFrames(f *testing.F) {
 			case frameWant:
 				if w, err := parseWant(content); err == nil && !bytes.Equal(w.append(nil), content) {
 					t.Errorf("%x is another form of %x", w.append(nil), content)
+				}
+			case framePeers:
+				if got, err := peer.ParseContacts(content); err == nil && !bytes.Equal(peer.AppendContacts(nil, got...), content) {
+					t.Errorf("%x is another form of %x", peer.AppendContacts(nil, got...), content)
 				}
 			case framePush, frameMarks:
 				if got, err := frame.Rows(content, MaxEvent); err == nil && !bytes.Equal(rows(got...), content) {

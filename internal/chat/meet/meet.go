@@ -66,6 +66,8 @@ type Config struct {
 	// somebody else is neither opened nor let in.
 	Members func() []peer.ID
 
+	Places Places // nil: nobody is told where others are, and what is told is passed over
+
 	Rate int // events of one author in ten seconds, by their times; 0 = DefaultRate
 
 	// These are called if they are not nil, one at a time for each session, and must not block.

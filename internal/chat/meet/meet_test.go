@@ -154,8 +154,9 @@ type world struct {
 	t   testing.TB
 	all []*party
 
-	mu  sync.Mutex // guards ids
-	ids []peer.ID  // of all members
+	mu     sync.Mutex       // guards what follows
+	ids    []peer.ID        // of all members
+	guests map[peer.ID]bool // those of them who have not entered
 }
 
 // A party is a node with one room.
@@ -165,6 +166,7 @@ type party struct {
 	node  *peertest.Node
 	meet  *Meeting
 	set   *memory
+	book  *book
 	said  []string // what Event was told of
 	notes chan string
 	mu    sync.Mutex // guards said
@@ -190,8 +192,8 @@ func virtually(t *testing.T, f func(t *testing.T, w *world)) {
 // party makes a node with a room of which all parties are members.
 func (w *world) party(name string, config ...func(*Config)) *party {
 	p := &party{world: w, node: w.Node(name, nil), notes: make(chan string, 1000),
-		set: &memory{t: w.t, events: map[[32]byte]Blob{}, got: map[string]int64{}}}
-	c := Config{Secret: secret, Set: p.set, Parse: parse, Members: w.members, Rate: 1 << 30,
+		set: &memory{t: w.t, events: map[[32]byte]Blob{}, got: map[string]int64{}}, book: &book{world: w, heard: map[peer.ID][]string{}}}
+	c := Config{Secret: secret, Set: p.set, Places: p.book, Parse: parse, Members: w.members, Rate: 1 << 30,
 		Note: func(_ peer.ID, note []byte) { p.notes <- string(note) },
 		Event: func(_ peer.ID, what string, err error) {
 			p.mu.Lock()

@@ -25,6 +25,7 @@ type Room struct {
 	ctx     context.Context //nolint:containedctx // it lives as long as the Room
 	stop    context.CancelCauseFunc
 	working sync.WaitGroup
+	looked  time.Time     // for where this device is; connect alone uses it
 	arrived chan struct{} // has room for one: there is something for admit
 	look    chan struct{} // has room for one: there is something for connect
 
@@ -37,6 +38,8 @@ type Room struct {
 	orphans  orphans
 	slots    slots
 	trials   map[peer.ID]*trial
+	own      place  // where this device is
+	placed   uint64 // how often somebody has said where it is
 }
 
 // Open has the room met in until Close is called.
@@ -147,13 +150,23 @@ func (r *Room) MarksChanged() {
 func (r *Room) MembersChanged() {
 	members := r.Members()
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	for id, x := range r.sessions {
 		if !slices.Contains(members, id) {
 			x.end(ErrGone)
 		}
 	}
+	r.tellPlaces()
+	ahead := map[*session][]peer.Contact{}
+	for _, x := range r.sessions {
+		ahead[x] = x.takeAhead()
+	}
 	wake(r.look)
+	r.mu.Unlock()
+	for x, all := range ahead {
+		for _, c := range all {
+			x.learn(c)
+		}
+	}
 }
 
 func (r *Room) member(who peer.ID) bool { return slices.Contains(r.Members(), who) }
@@ -220,6 +233,7 @@ func (r *Room) join(x *session) error {
 	r.sessions[x.peer] = x
 	r.working.Add(1)
 	x.began = time.Now()
+	x.tells = r.Places != nil
 	x.marks, x.check, x.checkAt = true, x.opener != x.peer, x.began
 	x.stream.SetDeadline(time.Time{}) //nolint:errcheck // the read that follows shows it
 	return nil
@@ -261,6 +275,7 @@ func (r *Room) leave(x *session) error {
 	}
 	r.unask(x, &want{ids: x.parents})
 	x.dropPushes()
+	x.takeAhead()
 	for _, o := range r.sessions {
 		if !x.lazy {
 			o.graft()

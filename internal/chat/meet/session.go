@@ -63,6 +63,7 @@ type session struct {
 	// What room.mu guards:
 
 	branch
+	places
 	began, equal time.Time
 	notes        [][]byte
 	pushes       []Blob
@@ -99,7 +100,7 @@ const maxCame = 2
 
 func newSession(r *Room, to, opener peer.ID, stream transport.Stream, in *bufio.Reader) *session {
 	x := &session{room: r, peer: to, opener: opener, stream: stream, in: in,
-		kicked: make(chan struct{}, 1), drained: make(chan struct{}, 1), asking: map[uint64]*want{},
+		kicked: make(chan struct{}, 1), drained: make(chan struct{}, 1), asking: map[uint64]*want{}, places: places{toldOf: map[peer.ID]uint64{}},
 		held:   account.Account{Limit: maxPending, Parent: &r.held},
 		pushed: rate.NewLimiter(pushRate, pushBurst), synced: rate.NewLimiter(syncRate, syncBurst),
 		noted: rate.NewLimiter(noteRate, noteBurst), marked: rate.NewLimiter(markRate, markBurst), spare: rate.NewLimiter(spareRate, spareBurst)}
@@ -190,6 +191,8 @@ func (x *session) take(kind byte, p []byte) error {
 		return x.takeHave(p)
 	case frameLazy, frameEager:
 		return x.takeTurn(kind, p)
+	case framePeers:
+		return x.takePeers(p)
 	case frameHello, frameGone:
 		return errWire
 	default:

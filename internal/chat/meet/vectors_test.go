@@ -51,6 +51,8 @@ func vectors(t *testing.T) string {
 	say("frame-eager", framed(frameEager))
 	mark := knownAs([]byte("a mark"))
 	say("frame-known", framed(frameKnown, mark[:]...))
+	places := []peer.Contact{{ID: id("opener"), Addrs: []string{"192.0.2.1:4001", "[2001:db8::1]:4001"}}, {ID: id("other")}}
+	say("frame-peers", framed(framePeers, peer.AppendContacts(nil, places...)...))
 	if got, err := parseWant(w.append(nil)); err != nil || got.number != w.number || len(got.ids) != 2 {
 		t.Errorf("a want is read as %v, %v", got, err)
 	}

@@ -29,6 +29,7 @@ const (
 	frameLazy              // HAVE is to come in place of PUSH from now on,
 	frameEager             // or PUSH again
 	frameKnown             // of rows that are there: what MARKS need not have
+	framePeers             // where the sender is, and members that are connected with it
 )
 
 const (

@@ -82,6 +82,9 @@ func (x *session) next(now time.Time) (say func() error, wait time.Duration) {
 		x.marks = false
 		known := x.known
 		return func() error { return x.tellMarks(known) }, 0
+	case x.tells && !now.Before(x.after):
+		x.tells, x.after = false, now.Add(tellPause)
+		return x.tellWhere, 0
 	}
 	x.ripen(now)
 	if ids := x.needed(now); len(ids) > 0 {
@@ -126,6 +129,9 @@ func (x *session) wait(now time.Time) time.Duration {
 	}
 	if len(x.haves) > 0 {
 		wait = min(wait, x.at.Sub(now))
+	}
+	if x.tells {
+		wait = min(wait, x.after.Sub(now))
 	}
 	if len(x.offers) > 0 {
 		wait = min(wait, x.ripe.Sub(now))
