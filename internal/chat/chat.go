@@ -59,6 +59,13 @@ type Config struct {
 	// the addresses are as an owner of the room has written them. nil: it knows. It must not block.
 	Reach func(Mailbox)
 
+	// Own returns where this device may be reached; members of rooms are told, and tell each other. nil: they are not
+	// told. Learnt hears where a device may be, by what a device of a member says, or, if id is from, by what it says of itself: nobody
+	// has looked whether these are addresses that one may dial. It returns those that are believed, which alone are told to
+	// others; nil: none are. Neither may block.
+	Own    func() []string
+	Learnt func(from, id peer.ID, addrs []string) []string
+
 	// Welcome tells whether a room that somebody offers is joined at once; nil: none is. It must not block.
 	Welcome func(Offer) bool
 }

@@ -75,6 +75,8 @@ func (h roomHost) Reach(id peer.ID, addrs, via []string) []string {
 	return all
 }
 
+func (h roomHost) Own() []string { return h.n.told() }
+
 func (h roomHost) Places(id peer.ID) []string { return h.n.knownAddrs(id) }
 
 // Learnt takes note of where somebody may be, by what from says.

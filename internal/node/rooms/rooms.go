@@ -39,8 +39,9 @@ type Host interface {
 	Ticket() (addrs, via []string, err error)
 	Reach(id peer.ID, addrs, via []string) []string
 
-	// Places returns where a peer was reached before; Learnt takes note of where somebody may be, by what from says,
+	// Own returns where this node may be reached, Places where a peer was reached before; Learnt takes note of where somebody may be, by what from says,
 	// whom this user need not trust (nobody's ID: it is not known who), and returns what of it is believed.
+	Own() []string
 	Places(id peer.ID) []string
 	Learnt(from, id peer.ID, addrs []string) []string
 
@@ -110,7 +111,7 @@ func New(ctx context.Context, c Config) (*Rooms, error) {
 // bounds the call.
 func (r *Rooms) Begin(ctx context.Context, network peer.Network, device *peer.Key, earlier []peer.ID) error {
 	c, err := chat.Open(ctx, chat.Config{Network: network, DB: r.db, Identity: r.Identity, Device: device, Earlier: earlier, Called: r.Host.Self,
-		Blocked: r.blocked, Heir: r.heir, Welcome: r.welcome, Reach: r.reachMailbox})
+		Blocked: r.blocked, Heir: r.heir, Welcome: r.welcome, Reach: r.reachMailbox, Own: r.Host.Own, Learnt: r.Host.Learnt})
 	if err != nil {
 		return fmt.Errorf("rooms: %w", err)
 	}

@@ -42,6 +42,7 @@ func (p *person) Heir(id peer.ID) peer.ID                       { return id }
 func (p *person) Ticket() (addrs, via []string, err error)      { return nil, nil, nil }
 func (p *person) Reach(_ peer.ID, addrs, via []string) []string { return slices.Concat(addrs, via) }
 func (p *person) Places(peer.ID) []string                       { return nil }
+func (p *person) Own() []string                                 { return nil }
 func (p *person) Learnt(_, _ peer.ID, addrs []string) []string  { return addrs }
 func (p *person) Resembles(name string) bool {
 	p.mu.Lock()
