@@ -204,7 +204,7 @@ func short(text string) string {
 	rows := strings.Split(text, "\n")
 	more := len(rows) > maxBodyRows
 	for i, row := range rows[:min(len(rows), maxBodyRows)] {
-		rows[i] = neutral.Text(row)
+		rows[i] = neutral.Prose(row)
 	}
 	runes := []rune(strings.Join(rows[:min(len(rows), maxBodyRows)], "\n"))
 	if len(runes) > maxBody {
