@@ -226,7 +226,7 @@ func (s *tailer) print(m api.RoomMessage) error {
 		head = shortID(m.ID) + " " + head
 	}
 	text := roomLine(m)
-	if m.File != nil && !m.Mine {
+	if m.File != nil && !m.File.Here {
 		text += " (tenon room get " + shellWord(s.called) + " " + shortID(m.ID) + ")"
 	}
 	lines := strings.Split(strings.ReplaceAll(text, "\t", "    "), "\n")

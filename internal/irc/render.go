@@ -160,7 +160,7 @@ func textOf(m *api.RoomMessage) string {
 		if f.Size > 0 {
 			text += " (" + size(f.Size) + ")"
 		}
-		if !m.Mine {
+		if !f.Here {
 			text += " — tenon room get " + shortID(m.Room) + " " + shortID(m.ID)
 		}
 		if m.Text != "" {

@@ -90,10 +90,10 @@ func TestRoomFile(t *testing.T) {
 	meetIn(t, "plans", alice, bob, carl)
 	dir, text := t.TempDir(), strings.Repeat("the plan\n", 20_000)
 	said := sayFile(t, alice, "plans", "read this", write(t, text, dir, "plan.txt"))
-	if f := said.File; said.Kind != "file" || f == nil || f.Name != "plan.txt" || f.Size != int64(len(text)) || f.Media != "text/plain" || said.Text != "read this" {
+	if f := said.File; said.Kind != "file" || f == nil || !f.Here || f.Name != "plan.txt" || f.Size != int64(len(text)) || f.Media != "text/plain" || said.Text != "read this" {
 		t.Fatalf("said is %+v, %+v", said, said.File)
 	}
-	if m := hear(t, bob, "plans", "read this"); m.File == nil || *m.File != *said.File {
+	if m := hear(t, bob, "plans", "read this"); m.File == nil || m.File.Here || m.File.Ticket != said.File.Ticket || m.File.Size != said.File.Size {
 		t.Fatalf("bob hears %+v", m)
 	}
 	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 1 || len(all[0].To) != 1 || all[0].To[0] != "#plans" {
@@ -146,12 +146,68 @@ func TestRoomFileTakenBack(t *testing.T) {
 		t.Errorf("what was taken back: %v", err)
 	}
 	gets(t, bob, "plans", second.ID, t.TempDir(), "secret", "secret")
+	third := sayFile(t, bob, "plans", "third", path)
+	hear(t, alice, "plans", "third")
+	if err := alice.Client().DeleteRoomMessage(within(t), "plans", third.ID); err != nil { // by an owner
+		t.Fatal(err)
+	}
+	goneFrom(t, bob, "plans", third.ID)
+	for _, err := range alice.Client().Fetch(within(t), api.FetchRequest{Ticket: third.File.Ticket, Target: t.TempDir()}) {
+		if err != nil && !errors.Is(err, transport.ErrDenied) {
+			t.Errorf("what an owner has taken away: %v", err)
+		} else if err == nil {
+			t.Error("what an owner has taken away comes")
+		}
+	}
 	if err := alice.Client().LeaveRoom(within(t), "plans"); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 0 {
 		t.Errorf("who has left shares %+v, %v", all, err)
 	}
+}
+
+// goneFrom waits until a node knows that a message was taken away.
+func goneFrom(t *testing.T, n *node.Node, room, message string) {
+	t.Helper()
+	for _, err := range n.Client().RoomEvents(within(t), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := n.Client().RoomMessage(within(t), room, message); err != nil || m.Deleted {
+			return
+		}
+	}
+}
+
+// What the user has shared on one device comes to another one.
+func TestRoomFileOfOwnDevice(t *testing.T) {
+	w := new(world)
+	first, second := stateDir(t), stateDir(t)
+	alice := start(t, w.config(first, "alice"))
+	meetIn(t, "plans", alice)
+	key, err := os.ReadFile(filepath.Join(first, "person.key"))
+	if err == nil {
+		err = errors.Join(os.Mkdir(second, 0o700), os.WriteFile(filepath.Join(second, "person.key"), key, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := start(t, w.config(second, "other"))
+	in, err := alice.Client().InviteToRoom(within(t), "plans", api.RoomInvite{})
+	if err == nil {
+		_, err = other.Client().JoinRoom(within(t), in.Ticket)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	say(t, other, "plans", "other is here")
+	hear(t, alice, "plans", "other is here")
+	said := sayFile(t, alice, "plans", "mine", write(t, "my plan", t.TempDir(), "plan"))
+	if m := hear(t, other, "plans", "mine"); !m.Mine || m.File == nil || m.File.Here || !said.File.Here {
+		t.Errorf("the other device hears %+v", m)
+	}
+	gets(t, other, "plans", "", t.TempDir(), "plan", "my plan")
 }
 
 // What has changed since it was said is not given in place of it, by the same node or the next one, and who gets none is told why.

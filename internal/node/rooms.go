@@ -93,6 +93,15 @@ func (h roomHost) Attach(ctx context.Context, room string, paths []string, expir
 	return s.Attach(ctx, api.ShareRequest{Paths: paths, Expires: api.Duration(expires)}, room)
 }
 
+// Said notes by which message that was said.
+func (h roomHost) Said(ctx context.Context, ticket, message string) error {
+	s, err := h.n.theShares()
+	if err != nil {
+		return err
+	}
+	return s.Said(ctx, ticket, message)
+}
+
 // Detach ends that.
 func (h roomHost) Detach(ctx context.Context, room, ticket string) error {
 	s, err := h.n.theShares()

@@ -39,10 +39,10 @@ func (h host) Open(ctx context.Context, to peer.ID, proto string) (transport.Str
 	return p.Open(ctx, to, proto)
 }
 
-// InRoom tells whether a peer is in a room. In no room that is not met in now is anybody.
-func (h host) InRoom(room string, id peer.ID) bool {
+// MayHave tells whether a peer may have what was said in a room. Of no room that is not met in now may anybody.
+func (h host) MayHave(ctx context.Context, room, message string, id peer.ID) bool {
 	r := h.n.rooms.Load()
-	return r != nil && r.Inside(room, id)
+	return r != nil && r.MayHave(ctx, room, message, id)
 }
 
 // CalledRoom returns what a room is called.
@@ -125,7 +125,7 @@ func (n *Node) getShare(ctx context.Context, in api.FetchRequest, say func(api.F
 	if err != nil {
 		return err
 	}
-	return all.FetchAttached(ctx, in, shares.Attached{Room: f.Room, Ticket: f.Ticket, Size: f.Size, Peers: f.Peers}, say)
+	return all.FetchAttached(ctx, in, shares.Attached{Room: f.Room, Message: f.ID, Ticket: f.Ticket, Size: f.Size, Peers: f.Peers}, say)
 }
 
 // theShares returns all that is shared and fetched.

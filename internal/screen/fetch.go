@@ -30,7 +30,7 @@ func (t *talk) goesOn(e *entry) bool {
 func runGet(m *model, t *talk, _ string) tea.Cmd {
 	e := t.at(m.picked)
 	for i := len(t.entries) - 1; i >= 0 && e == nil; i-- {
-		if x := &t.entries[i]; x.File != nil && !x.Mine {
+		if x := &t.entries[i]; x.File != nil && !x.File.Here {
 			e = x
 		}
 	}
@@ -43,8 +43,8 @@ func runGet(m *model, t *talk, _ string) tea.Cmd {
 // fetch begins to fetch the file of an entry, or stops that.
 func (m *model) fetch(t *talk, e *entry) tea.Cmd {
 	switch {
-	case e.Mine:
-		return m.say("you have shared it yourself")
+	case e.File.Here:
+		return m.say("this computer has shared it itself")
 	case t.goesOn(e):
 		t.fetched[e.ID].stop()
 		return nil

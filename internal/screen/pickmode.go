@@ -36,7 +36,7 @@ func (pickMode) hint(m *model) string {
 	if e.File != nil {
 		if m.open.goesOn(e) {
 			what = append(what, "o stops fetching")
-		} else if !e.Mine {
+		} else if !e.File.Here {
 			what = append(what, "o fetches it")
 		}
 	} else if e.Reply != nil {

@@ -150,7 +150,8 @@ type RoomFile struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size,omitempty"` // bytes; 0 = not known
 	Media  string `json:"media,omitempty"`
-	Ticket string `json:"ticket"` // good for who is in the room, and best used by a [FetchRequest] that names the message
+	Ticket string `json:"ticket"`         // good for who is in the room, and best used by a [FetchRequest] that names the message
+	Here   bool   `json:"here,omitempty"` // this device shares it
 }
 
 // A RoomReaction is what some have reacted with.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/tenon-net/tenon/internal/chat"
 	"github.com/tenon-net/tenon/internal/chat/event"
-	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/ticket"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -33,9 +33,9 @@ func (r *Rooms) attach(ctx context.Context, room *chat.Room, m chat.Message, pat
 	}
 	key, err := room.Send(ctx, event.File{Ticket: d.Ticket, Name: shortName(d.Name), Size: uint64(d.Bytes), Media: mediaOf(paths), Text: m.Text, Reply: m.Reply})
 	if err != nil {
-		err = errors.Join(err, r.Host.Detach(context.WithoutCancel(ctx), i.ID.String(), d.Ticket))
+		return key.ID, errors.Join(err, r.Host.Detach(context.WithoutCancel(ctx), i.ID.String(), d.Ticket))
 	}
-	return key.ID, err
+	return key.ID, r.Host.Said(ctx, d.Ticket, key.ID.String())
 }
 
 // shortName is what of a name a message has room for.
@@ -62,7 +62,7 @@ func mediaOf(paths []string) string {
 // A File is one that somebody has said in a room.
 type File struct {
 	Room   string // its ID
-	Name   string // harmless
+	ID     string // of the message
 	Ticket string
 	Size   int64     // in bytes; 0 = that was not said
 	Peers  []peer.ID // devices of those who are in the room, who are connected first
@@ -95,7 +95,7 @@ func (r *Rooms) File(ctx context.Context, name, id string) (File, error) {
 	case !ok:
 		return File{}, transport.Usage(errors.New("the message is not a file"))
 	}
-	return File{Room: room.ID().String(), Name: neutral.Line(f.Name), Ticket: f.Ticket, Size: sizeOf(f), Peers: r.devicesIn(room)}, nil
+	return File{Room: room.ID().String(), ID: x.ID.String(), Ticket: f.Ticket, Size: sizeOf(f), Peers: r.devicesIn(room)}, nil
 }
 
 // sizeOf is how many bytes a file is said to have.
@@ -109,7 +109,7 @@ func (r *Rooms) lastFile(ctx context.Context, room *chat.Room) (chat.Entry, erro
 			return chat.Entry{}, err
 		}
 		for _, x := range slices.Backward(page) {
-			if x.Kind == event.KindFile && x.Author != r.me() && !x.Message.Deleted && !x.Erased && !x.Waiting {
+			if f, ok := x.Message.Body.(*event.File); ok && !r.sharesHere(f) && !x.Erased && !x.Waiting {
 				return x, nil
 			}
 		}
@@ -136,11 +136,29 @@ func (r *Rooms) devicesIn(room *chat.Room) (all []peer.ID) {
 	return all
 }
 
-// Inside tells whether a peer is a device of somebody who is in a room now, named by its ID.
-func (r *Rooms) Inside(id string, device peer.ID) bool {
+// sharesHere tells whether it is this device that shares a file, by a key that it has or has had.
+func (r *Rooms) sharesHere(f *event.File) bool {
+	t, err := ticket.Decode(f.Ticket, ticket.Share)
+	if err != nil {
+		return false
+	}
+	key, _ := t.Get(ticket.Issuer)
+	id, err := peer.NewID(key)
+	return err == nil && r.Host.Access().IsSelf(id)
+}
+
+// MayHave tells whether a device may have what was said in a room by a message, both named by their IDs: whoever it is of is
+// in the room now, and the message is there. With an empty one it is just being said.
+func (r *Rooms) MayHave(ctx context.Context, id, message string, device peer.ID) bool {
 	room := r.byID(id)
 	if room == nil {
 		return false
+	}
+	if message != "" {
+		x, err := findMessage(ctx, room, message)
+		if err != nil || x.Message.Deleted || x.Erased {
+			return false
+		}
 	}
 	is, was := event.Device(device.Bytes()), event.Device(r.earlier(device).Bytes())
 	return slices.ContainsFunc(room.Info().Members, func(m chat.Member) bool {

@@ -96,7 +96,7 @@ func (t *teller) message(ctx context.Context, x *chat.Entry) (api.RoomMessage, e
 		m.Edited = event.Time(x.Message.Edited.Time)
 	}
 	if f, ok := x.Message.Body.(*event.File); ok {
-		m.File = &api.RoomFile{Name: neutral.Line(f.Name), Size: sizeOf(f), Media: neutral.Line(f.Media), Ticket: neutral.Line(f.Ticket)}
+		m.File = &api.RoomFile{Name: neutral.Line(f.Name), Size: sizeOf(f), Media: neutral.Line(f.Media), Ticket: neutral.Line(f.Ticket), Here: t.r.sharesHere(f)}
 	}
 	for _, who := range x.Message.Mentions {
 		m.Mentions = append(m.Mentions, t.names.call(who))

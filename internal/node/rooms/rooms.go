@@ -49,8 +49,9 @@ type Host interface {
 	Expect()
 
 	// Attach shares files with those who are in a room, named by its ID, until they are detached or, if that is
-	// not 0, for so long. Detach ends that: what has a ticket, or with "" all that was shared with the room.
+	// not 0, for so long. Said is told by which message, Detach ends it: what has a ticket, or with "" all that was shared with the room.
 	Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error)
+	Said(ctx context.Context, ticket, message string) error
 	Detach(ctx context.Context, room, ticket string) error
 
 	// Renew gives the node a new key, without waiting for that: an old copy of its state was put back, or it was copied.

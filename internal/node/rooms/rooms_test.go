@@ -34,6 +34,7 @@ func (p *person) Tell(e api.Event) { p.t.Logf("%s: %s", p.self, e.Text) }
 func (p *person) Attach(context.Context, string, []string, time.Duration) (api.Share, error) {
 	return api.Share{}, errors.ErrUnsupported
 }
+func (p *person) Said(context.Context, string, string) error    { return nil }
 func (p *person) Detach(context.Context, string, string) error  { return nil }
 func (p *person) Renew()                                        {}
 func (p *person) Expect()                                       {}

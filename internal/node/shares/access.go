@@ -36,12 +36,12 @@ func (x *sharing) admits(id peer.ID, proved bool) bool {
 	if a.IsSelf(id) || a.Blocked[id] {
 		return false
 	}
-	r := x.record
-	if r.Room != "" && !x.of.Host.InRoom(r.Room, id) {
+	x.mu.Lock()
+	r := *x.record
+	x.mu.Unlock()
+	if r.Room != "" && !x.of.Host.MayHave(x.ctx, r.Room, r.Message, id) {
 		return false
 	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	switch {
 	case r.over(time.Now()):
 		return false
@@ -61,7 +61,7 @@ func (f *fetching) admits(id peer.ID, proved bool) bool {
 		return false
 	}
 	if f.attached != nil {
-		return f.of.Host.InRoom(f.attached.Room, id)
+		return f.of.Host.MayHave(f.of.life, f.attached.Room, f.attached.Message, id)
 	}
 	if !f.ticket.Listed || id == f.ticket.Sharer {
 		return true

@@ -36,6 +36,7 @@ type record struct {
 	Kept     bool   // it is shared whenever the node runs
 	Lent     bool   // it is for who it was sent to alone
 	Room     string // the ID of that whose members alone may have it; "" = it was said in none
+	Message  string // the ID of that by which it was said; "" = it is not known yet
 }
 
 // name is what people call the share.

@@ -48,6 +48,7 @@ func (x *sharing) attached(ctx context.Context) (api.Share, error) {
 		return api.Share{}, context.Cause(ctx)
 	}
 	d := x.describe()
+	d.Ticket = d.Fixed // what is said is what is in it now
 	switch _, err := x.outcome(); {
 	case err != nil:
 		return d, err
@@ -57,6 +58,27 @@ func (x *sharing) attached(ctx context.Context) (api.Share, error) {
 		return d, fmt.Errorf("%s cannot be shared: %s", d.Notes[0].Path, d.Notes[0].Text)
 	}
 	return d, nil
+}
+
+// Said notes by which message something was said that was attached: when that is gone, nobody gets it any more.
+func (s *Shares) Said(_ context.Context, ticket, message string) error {
+	t, err := share.ParseTicket(ticket)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	x := s.sharing[t.ID]
+	s.mu.Unlock()
+	if x == nil {
+		return nil // it has ended meanwhile
+	}
+	x.mu.Lock()
+	x.record.Message = message
+	kept := *x.record
+	kept.Fetched = slices.Clone(kept.Fetched)
+	x.mu.Unlock()
+	s.save(&kept)
+	return nil
 }
 
 // Detach ends what was shared with a room: that of a ticket, if it is of this node, or with an empty ticket all.
@@ -86,10 +108,11 @@ func (s *Shares) Detach(ctx context.Context, room, ticket string) error {
 
 // An Attached is what was said of files in a room, and who may have them.
 type Attached struct {
-	Room   string // its ID
-	Ticket string
-	Size   int64     // how many bytes are said to be in it; 0 = that was not said
-	Peers  []peer.ID // who is asked besides the sharer, those first who are most likely to be there
+	Room    string // its ID
+	Message string // the ID of that by which it was said
+	Ticket  string
+	Size    int64     // how many bytes are said to be in it; 0 = that was not said
+	Peers   []peer.ID // who is asked besides the sharer, those first who are most likely to be there
 }
 
 // maxHanded is how many shares that were fetched from rooms are handed on at a time, by the node that has them: the latest.

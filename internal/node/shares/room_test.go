@@ -68,6 +68,12 @@ func TestAttach(t *testing.T) {
 		t.Errorf("what is detached: %v", err)
 	}
 	must(t, b.take(second, t.TempDir()))
+	must(t, a.Said(t.Context(), second.Ticket, "gone"))
+	a.end()
+	a.start()
+	if err := b.take(second, t.TempDir()); !errors.Is(err, transport.ErrDenied) {
+		t.Errorf("of which the message is gone: %v", err)
+	}
 	must(t, a.Detach(t.Context(), "plans", ""))
 	if all := a.List(); len(all) != 1 || all[0].ID != open.ID {
 		t.Errorf("there are %+v", all)

@@ -41,8 +41,9 @@ type Host interface {
 	Reach(t share.Ticket) // takes note of where a ticket says that its sharer is
 	CalledSubject(s peer.Subject) string
 
-	// InRoom tells whether a peer is in a room now, named by its ID; CalledRoom returns what the room is called.
-	InRoom(room string, id peer.ID) bool
+	// MayHave tells whether a peer may have what was said in a room by a message, both named by their IDs; without a
+	// message, what is about to be said. CalledRoom returns what the room is called.
+	MayHave(ctx context.Context, room, message string, id peer.ID) bool
 	CalledRoom(room string) string
 
 	// Learnt is told where somebody may be, by from, and returns what of it is believed.

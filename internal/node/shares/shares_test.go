@@ -43,11 +43,13 @@ func (p *person) Network() share.Opener               { return p.net }
 func (p *person) Places() []string                    { return []string{"at " + p.net.Self().Short()} }
 func (p *person) Called(id peer.ID) string            { return id.Short() }
 func (p *person) CalledSubject(s peer.Subject) string { return s.String() }
-func (p *person) InRoom(room string, id peer.ID) bool { return p.inRoom(room, id) }
-func (p *person) CalledRoom(room string) string       { return "#" + room }
-func (p *person) Expect()                             {}
-func (p *person) Reach(share.Ticket)                  {}
-func (p *person) Tell(e api.Event)                    { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
+func (p *person) MayHave(_ context.Context, room, message string, id peer.ID) bool {
+	return p.inRoom(room, id) && message != "gone"
+}
+func (p *person) CalledRoom(room string) string { return "#" + room }
+func (p *person) Expect()                       {}
+func (p *person) Reach(share.Ticket)            {}
+func (p *person) Tell(e api.Event)              { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
 
 func (p *person) Access() *peer.Access {
 	p.mu.Lock()

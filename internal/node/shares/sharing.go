@@ -30,7 +30,7 @@ var (
 type sharing struct {
 	of       *Shares
 	id       share.ID
-	record   *record // mu guards Fetched
+	record   *record // mu guards Fetched, and Message
 	subjects []peer.Subject
 	self     peer.ID
 	scan     *scan.Scan
