@@ -240,7 +240,7 @@ func TestDelay(t *testing.T) {
 		if all := r.all(); len(all) > 0 {
 			t.Errorf("told is %q", all)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if n := len(r.all()); n != maxPending {
 			t.Errorf("%d are told", n)
