@@ -53,7 +53,7 @@ func parseFlags() flags {
 	flag.IntVar(&f.rounds, "rounds", 5, "rounds of each scenario")
 	flag.DurationVar(&f.duration, "duration", time.Second, "time of one measurement")
 	flag.IntVar(&f.idle, "idle", 10_000, "idle joints of tcp-memory and connections of ipc-memory; fewer if descriptors are short, unless set")
-	flag.DurationVar(&f.timeout, "timeout", 30*time.Minute, "give up after this time")
+	flag.DurationVar(&f.timeout, "timeout", time.Hour, "give up after this time")
 	flag.StringVar(&f.tenon, "tenon", "", "the tenon `program`; if empty, ../cmd/tenon is built")
 	flag.StringVar(&f.node, "node", "", "the tenon `program` with the tag node, for tunnels; if empty, it is built")
 	flag.StringVar(&f.json, "json", "", "also write everything to this `file`")
