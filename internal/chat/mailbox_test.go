@@ -275,6 +275,7 @@ func TestMailboxLeave(t *testing.T) {
 
 // Two who were apart for long, each with new secrets of his own, have all by the mailbox at the end.
 func TestMailboxPartition(t *testing.T) {
+	weeks(t)
 	virtually(t, func(w *world) {
 		b := w.box("mailbox", mailbox.Limits{})
 		anna, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
@@ -336,6 +337,7 @@ func TestMailboxFull(t *testing.T) {
 
 // What is older than a mailbox keeps is not put there again when it is gone.
 func TestMailboxExpires(t *testing.T) {
+	weeks(t)
 	virtually(t, func(w *world) {
 		b := w.box("mailbox", mailbox.Limits{Keep: 24 * time.Hour})
 		anna, bert := w.person("anna"), w.person("bert")
@@ -446,6 +448,7 @@ func TestMailboxGarbage(t *testing.T) {
 
 // Events that wait for what nobody has leave room for those of others.
 func TestMailboxWaiting(t *testing.T) {
+	weeks(t)
 	virtually(t, func(w *world) {
 		b := w.box("mailbox", mailbox.Limits{})
 		anna, bert, eve := w.person("anna"), w.person("bert"), w.person("eve")

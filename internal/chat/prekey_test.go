@@ -42,6 +42,7 @@ func (p *person) knows(r *Room, other *person) bool {
 // A device makes another prekey each week, or with an epoch a day after the last one, tells the others, who wrap secrets to
 // it from then on, and forgets the private keys 30 days after the next.
 func TestPrekeysAreRenewed(t *testing.T) {
+	weeks(t)
 	virtually(t, func(w *world) {
 		anna, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
 		r := w.group(Draft{}, anna, bert)

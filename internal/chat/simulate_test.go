@@ -40,6 +40,13 @@ func TestManyRounds(t *testing.T) {
 	}
 }
 
+// weeks leaves a test out in which weeks go by if the race detector makes it slow.
+func weeks(t *testing.T) {
+	if raced && !*simFlag {
+		t.Skip("it takes a minute with -race: ./check runs it without")
+	}
+}
+
 func asked(t *testing.T) {
 	if !*simFlag {
 		t.Skip("it takes a minute with -race: ./check simulates without, make rooms more")
