@@ -1,6 +1,7 @@
 package meet
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"sync"
@@ -81,9 +82,11 @@ func TestPlaces(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		a, b, c := w.party("a", at("a:1")), w.party("b", at("b:1", "near:1")), w.party("c", at("c:1"))
 		w.Break(b.node, c.node)
+		w.mu.Lock()
+		w.guests = map[peer.ID]bool{peer.KeyFromSeed(sha256.Sum256([]byte("guest"))).ID(): true} // before it meets anybody
+		w.mu.Unlock()
 		guest := w.party("guest", at("guest:1"))
 		w.Break(b.node, guest.node)
-		w.enters(guest, false)
 		time.Sleep(time.Minute)
 		a.knows(b, "b:1", "near:1")
 		b.knows(c, "c:1")
@@ -101,7 +104,9 @@ func TestPlaces(t *testing.T) {
 		b.knows(guest, "guest:1")
 		calls := func() (n int) {
 			for _, p := range w.all {
+				p.book.mu.Lock()
 				n += p.book.calls
+				p.book.mu.Unlock()
 			}
 			return n
 		}
