@@ -59,9 +59,6 @@ func (c *console) linef(format string, args ...any) {
 // line prints one line.
 func (c *console) line(text string) { c.lineBy(text, neutral.Line) }
 
-// prose prints one line of what people have written.
-func (c *console) prose(text string) { c.lineBy(text, neutral.Prose) }
-
 func (c *console) lineBy(text string, harmless func(string) string) {
 	_ = c.put(harmless(text)+"\n", false) // failed tells
 }

@@ -405,3 +405,6 @@ func (c *console) jsonText(v any) error {
 		return strings.Join(lines, "\n")
 	})
 }
+
+// prose prints one line of what people have written.
+func (c *console) prose(text string) { c.lineBy(text, neutral.Prose) }
