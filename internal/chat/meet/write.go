@@ -327,9 +327,13 @@ func (x *session) needed(now time.Time) (ids [][32]byte) {
 	return ids
 }
 
-// awaits has the time begin in which something must be heard, for a question is asked: it may have been silent for as long
-// as there was nothing to say.
-func (x *session) awaits() { x.heard.Store(time.Now().UnixNano()) }
+// awaits has the time begin in which something must be heard, for a question is to be asked: it may have been silent for
+// as long as there was nothing to say. While another one waits for its answer, that time goes on.
+func (x *session) awaits() {
+	if x.ours.x == nil && len(x.asking) == 0 {
+		x.heard.Store(time.Now().UnixNano())
+	}
+}
 
 // asks asks for events.
 func (x *session) asks(ids [][32]byte, parents bool) func() error {
