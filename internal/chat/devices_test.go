@@ -432,3 +432,31 @@ func TestLinkedDeviceReadsTheLast(t *testing.T) {
 		}
 	})
 }
+
+// Who is connected when he is removed hears of it, and so does a device, though he has entered long ago.
+func TestRemovedIsTold(t *testing.T) {
+	virtually(t, func(w *world) {
+		laptop, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
+		r := w.group(Draft{Name: "plans"}, laptop, bert, carl)
+		phone := laptop.link("phone")
+		w.inside(r, phone)
+		time.Sleep(time.Hour)
+		w.same(r, laptop, phone, bert, carl)
+		w.do(laptop.RemoveDevice(w.Context(), phone.node.Self()))
+		w.do(laptop.in(r).Remove(w.Context(), bert.Me()))
+		for _, p := range []*person{phone, bert} {
+			w.until(p.name+" knows", func() bool { return p.in(r).Info().Role == event.Nobody })
+			if _, err := p.in(r).Say(w.Context(), Message{Text: "still here"}); !errors.Is(err, ErrOutside) {
+				t.Errorf("%s goes on: %v", p.name, err)
+			}
+		}
+		laptop.say(r, "without them")
+		carl.hears(r, "without them")
+		time.Sleep(time.Minute)
+		for _, p := range []*person{phone, bert} {
+			if slices.Contains(p.sees(r), "without them") {
+				t.Errorf("%s reads on", p.name)
+			}
+		}
+	})
+}

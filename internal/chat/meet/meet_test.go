@@ -521,7 +521,7 @@ func TestBothOpen(t *testing.T) {
 	})
 }
 
-// Who is no member any more loses its session, and is not let in again.
+// Who is no member any more is told why, loses its session, and is not let in again.
 func TestRemoved(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		a, b := w.party("a"), w.party("b")
@@ -530,10 +530,11 @@ func TestRemoved(t *testing.T) {
 		w.equal(time.Second)
 		w.remove(b.node.Self())
 		a.MembersChanged()
+		why := a.say("b is removed")
 		e := a.say("after")
 		time.Sleep(time.Hour)
-		if len(a.Peers()) != 0 || b.has(e) {
-			t.Errorf("it is connected with %v, and the other has what was said: %v", a.Peers(), b.has(e))
+		if len(a.Peers()) != 0 || !b.has(why) || b.has(e) {
+			t.Errorf("it is connected with %v, and the other has the reason, %v, and what was said: %v", a.Peers(), b.has(why), b.has(e))
 		}
 	})
 }

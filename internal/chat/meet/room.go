@@ -125,7 +125,7 @@ func (r *Room) Say(note []byte, to ...peer.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, x := range r.sessions {
-		if len(to) > 0 && !slices.Contains(to, id) {
+		if len(to) > 0 && !slices.Contains(to, id) || x.farewell != nil {
 			continue
 		}
 		if len(x.notes) == maxNotes {
@@ -141,18 +141,26 @@ func (r *Room) MarksChanged() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, x := range r.sessions {
-		x.marks = true
+		x.marks = x.farewell == nil
 		x.kick()
 	}
 }
 
-// MembersChanged has streams opened with new members, and those ended with who is none any more.
+// farewellTime is for how long a session goes on with who is no member any more: so he is told that he is none.
+const farewellTime = 5 * time.Second
+
+// MembersChanged has streams opened with new members, and those ended with who is none any more. What is pushed next, which is why
+// he is none, he is still told.
 func (r *Room) MembersChanged() {
 	members := r.Members()
 	r.mu.Lock()
 	for id, x := range r.sessions {
-		if !slices.Contains(members, id) {
-			x.end(ErrGone)
+		switch is := slices.Contains(members, id); {
+		case is && x.farewell != nil:
+			x.farewell.Stop()
+			x.farewell, x.parted = nil, false
+		case !is && x.farewell == nil:
+			x.farewell = time.AfterFunc(farewellTime, func() { x.end(ErrGone) })
 		}
 	}
 	r.tellPlaces()
@@ -268,6 +276,9 @@ func (r *Room) leave(x *session) error {
 	defer r.mu.Unlock()
 	if r.sessions[x.peer] == x {
 		delete(r.sessions, x.peer)
+	}
+	if x.farewell != nil {
+		x.farewell.Stop()
 	}
 	asked := len(x.asking)+len(x.parents) > 0
 	for _, w := range x.asking {

@@ -65,6 +65,8 @@ type session struct {
 	branch
 	places
 	began, equal time.Time
+	farewell     *time.Timer // ends it, since the other side is no member any more; nil: it is one
+	parted       bool        // it was told why, and nothing else is
 	notes        [][]byte
 	pushes       []Blob
 	pushBytes    int

@@ -151,9 +151,10 @@ func (x *session) compare(after time.Duration) {
 
 // push has events told that are new. If there are too many to wait, they are dropped, and compared for later.
 func (x *session) push(blobs []Blob) {
-	if x.behind {
+	if x.behind || x.parted {
 		return
 	}
+	x.parted = x.farewell != nil
 	if x.lazy {
 		x.have(blobs)
 		return

@@ -77,7 +77,8 @@ func (r *Rooms) Linked() bool {
 	return err == nil && c.MayLink() != nil
 }
 
-// RemoveDevice removes another device of the user's, named like a peer, or by its ID or the beginning of that, from all rooms.
+// RemoveDevice removes another device of the user's, named like a peer, or by its ID, the beginning of that, or the short form of
+// it, from all rooms. Nobody but the user can put a key on this list, so a short form is enough here.
 func (r *Rooms) RemoveDevice(ctx context.Context, text string) (api.Device, error) {
 	c, err := r.now()
 	if err != nil {
@@ -89,7 +90,7 @@ func (r *Rooms) RemoveDevice(ctx context.Context, text string) (api.Device, erro
 	}
 	var found []chat.Device
 	for _, d := range c.Devices() {
-		if d.ID == named || begins(d.ID.String(), text) || same(r.describeDevice(d).Name, text) {
+		if d.ID == named || begins(d.ID.String(), text) || same(d.ID.Short(), text) || same(r.describeDevice(d).Name, text) {
 			found = append(found, d)
 		}
 	}
