@@ -62,6 +62,7 @@ func TestPasswordIsAskedFor(t *testing.T) {
 		},
 	})
 	out := t.TempDir()
+	t.Setenv("PASSWORD", "hunter2")
 	export := func(answers map[string]string, more ...string) (seen string, file []byte) {
 		t.Helper()
 		path := filepath.Join(out, "plans.room")
@@ -99,7 +100,7 @@ func TestPasswordIsAskedFor(t *testing.T) {
 		t.Errorf("%q leads to %q", seen, file)
 	}
 	whole = false
-	if seen, file := export(nil, "--password", "pass:x"); file != nil {
+	if seen, file := export(nil, "--password", "env:PASSWORD"); file != nil {
 		t.Errorf("though it was cut, %q leads to %q", seen, file)
 	}
 }

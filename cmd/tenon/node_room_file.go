@@ -9,8 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tenon-net/tenon/internal/agefile"
+	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // roomExport is "tenon room export ROOM [FILE]".
@@ -53,12 +56,12 @@ func roomExport(p *program, c *call, t *talk, words []string) error {
 func (p *program) exportPassword(c *call, path string) (string, error) {
 	f := &c.peer.room
 	switch {
-	case f.plain && !f.password.IsZero():
+	case f.plain && f.password != "":
 		return "", usageError("--plain and --password cannot both be", "--password is enough")
 	case f.plain:
 		return "", nil
-	case !f.password.IsZero():
-		return f.password.Text(), nil
+	case f.password != "":
+		return readPassword(f.password)
 	}
 	if path == "-" {
 		path = "the export"
@@ -120,12 +123,25 @@ func (p *program) importPassword(c *call, path string) (string, error) {
 	if n, _ := io.ReadFull(f, begin); !agefile.Is(begin[:n]) {
 		return "", nil
 	}
-	if s := c.peer.room.password; !s.IsZero() {
-		return s.Text(), nil
+	if from := c.peer.room.password; from != "" {
+		return readPassword(from)
 	}
 	password, err := p.askPassword(c, "the password of "+path+": ")
 	if err == nil && password == "" {
 		err = usageError(path+" needs a password", "--password @FILE or env:NAME")
 	}
 	return password, err
+}
+
+// readPassword returns the password that a flag says where it is. One in the command line itself is refused: all programs of this
+// computer can read that, and so can whoever sees an error about it.
+func readPassword(from string) (string, error) {
+	if !strings.HasPrefix(from, "@") && !strings.HasPrefix(from, "env:") {
+		return "", usageError("--password is not for the password itself, which others on this computer would see", "--password @FILE or env:NAME; without, it is asked for")
+	}
+	password, err := opt.ReadSecret(from)
+	if err != nil {
+		return "", transport.Usage(fmt.Errorf("--password: %w", err))
+	}
+	return password, nil
 }

@@ -26,7 +26,7 @@ const (
 func shareStates() (hashing, hashed, got api.Share) {
 	hashing = api.Share{ID: "0123456789abcdef", Name: "my photos", Ticket: aTicket, State: api.ShareHashing, Files: 2, Bytes: 1 << 20, Path: "a/b.jpg"}
 	hashed = hashing
-	hashed.State, hashed.Ticket, hashed.Files, hashed.Bytes, hashed.Left = api.ShareReady, aRootTicket, 3, 2<<20, 1
+	hashed.State, hashed.Fixed, hashed.Files, hashed.Bytes, hashed.Left = api.ShareReady, aRootTicket, 3, 2<<20, 1
 	hashed.Notes = []api.ShareNote{{Path: "a/secret", Text: "permission denied", Left: true}}
 	hashed.Peers = []api.SharePeer{{Name: "bob", Has: 0.5}}
 	got = hashed

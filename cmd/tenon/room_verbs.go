@@ -28,7 +28,7 @@ type roomFlags struct {
 	from    string
 	off     bool
 
-	password opt.Secret
+	password string // where it is: @FILE or env:NAME
 	plain    bool
 
 	reply string
@@ -64,7 +64,7 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Group("tenon room search")
 	s.String(&f.from, "from", "WHO", "only what WHO has written")
 	s.Group("tenon room export, and import")
-	s.Secret(&f.password, "password", "what opens the file, which is as those of the program age; otherwise it is asked for, where there is a terminal")
+	s.String(&f.password, "password", "@FILE|env:NAME", "what opens the file, which is as those of the program age; otherwise it is asked for, where there is a terminal")
 	s.Bool(&f.plain, "plain", "whoever has the file can read it, and has the keys of the room")
 	s.Group("tenon room get")
 	s.String(&c.peer.share.target, "to", "DIRECTORY", "put it there; otherwise where this user's downloads are: XDG_DOWNLOAD_DIR, or ~/Downloads")
