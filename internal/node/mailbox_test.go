@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/mailbox"
 	"github.com/tenon-net/tenon/internal/node"
@@ -51,6 +52,7 @@ func TestMailbox(t *testing.T) {
 	guest := w.Node("guest", nil)
 	defer guest.Close() //nolint:errcheck // it returns nil
 	blob := bytes.Repeat([]byte("sealed "), 100)
+	day := time.Now().UTC().YearDay()
 	if there, err := keep(t, guest, n.ID(), blob); err != nil || len(there) != 1 || !bytes.Equal(there[0], blob) {
 		t.Errorf("there are %d blobs, %v", len(there), err)
 	}
@@ -58,8 +60,12 @@ func TestMailbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	n = start(t, c)
-	if s := n.Status().Mailbox; s == nil || *s != (api.MailboxStatus{For: "anyone", Bytes: int64(len(blob)), Blobs: 1}) {
-		t.Errorf("after a restart its mailbox is %+v", s)
+	want := api.MailboxStatus{For: "anyone", Bytes: int64(len(blob)), Blobs: 1, TodayBytes: int64(len(blob)), TodayBlobs: 1, DayBytes: 4 << 20, DayBlobs: 1 << 18}
+	if time.Now().UTC().YearDay() != day { // a day has ended meanwhile
+		want.TodayBytes, want.TodayBlobs = 0, 0
+	}
+	if s := n.Status().Mailbox; s == nil || *s != want {
+		t.Errorf("after a restart its mailbox is %+v, want %+v", s, want)
 	}
 	if err := n.Client().Block(within(t), guest.Self().String()); err != nil {
 		t.Fatal(err)
