@@ -165,7 +165,8 @@ func TestVersionsBeside(t *testing.T) {
 				if fixed || b.Err() == nil {
 					break
 				}
-				if !errors.Is(b.Err(), ErrChanged) || tries > 5 {
+				// Whose version it begins with is luck: once in 128 the older one comes first seven times.
+				if !errors.Is(b.Err(), ErrChanged) || tries > 30 {
 					t.Fatalf("try %d: %v", tries, b.Err())
 				}
 				b.Close()
