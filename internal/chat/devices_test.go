@@ -110,14 +110,20 @@ func TestLinkedDeviceIsLetInByOthers(t *testing.T) {
 	})
 }
 
+// linked makes a room of anna, who has a laptop and a phone, and bert.
+func (w *world) linked() (laptop, phone, bert *person, r *Room) {
+	laptop, bert = w.person("anna"), w.person("bert")
+	r = w.group(Draft{Name: "plans"}, laptop, bert)
+	phone = laptop.link("phone")
+	w.inside(r, phone)
+	w.same(r, laptop, phone, bert)
+	return laptop, phone, bert, r
+}
+
 // What was read on one device is read on the other, and nobody else is told.
 func TestReadElsewhere(t *testing.T) {
 	virtually(t, func(w *world) {
-		laptop, bert := w.person("anna"), w.person("bert")
-		r := w.group(Draft{Name: "plans"}, laptop, bert)
-		phone := laptop.link("phone")
-		w.inside(r, phone)
-		w.same(r, laptop, phone, bert)
+		laptop, phone, bert, r := w.linked()
 		unread := func(p *person) int {
 			_, n, err := p.in(r).Unread(w.Context())
 			w.do(err)
@@ -256,11 +262,7 @@ func TestRemovedDevice(t *testing.T) {
 // A device that was removed and is told so stops.
 func TestRemovedDeviceIsTold(t *testing.T) {
 	virtually(t, func(w *world) {
-		laptop, bert := w.person("anna"), w.person("bert")
-		r := w.group(Draft{Name: "plans"}, laptop, bert)
-		phone := laptop.link("phone")
-		w.inside(r, phone)
-		w.same(r, laptop, phone, bert)
+		laptop, phone, _, r := w.linked()
 		e := must[*event.Event](w)(laptop.removal(r, phone))
 		must[[]item](w)(phone.takes(r, e))
 		if i := phone.in(r).Info(); i.Role != event.Nobody || i.State != Inside {

@@ -4,24 +4,29 @@ import (
 	"context"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/node/rooms"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/peer/pair"
 )
 
-// LinkDevice shows a code, and makes who uses it a device of the user's.
-func (n *Node) LinkDevice(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
-	all, err := n.theRooms()
+// linking begins a pairing for which a code is good that links devices, and no other, if that may be.
+func (n *Node) linking(r api.PairRequest, tell func(api.PairEvent), may func(*rooms.Rooms) error) (all *rooms.Rooms, p pairing, err error) {
+	if all, err = n.theRooms(); err == nil {
+		err = may(all)
+	}
 	if err == nil {
-		err = all.MayLink()
-	}
-	if err != nil {
-		return err
-	}
-	p, err := n.pairing(r, tell)
-	if err != nil {
-		return err
+		p, err = n.pairing(r, tell)
 	}
 	p.side.For = pair.Linking
+	return all, p, err
+}
+
+// LinkDevice shows a code, and makes who uses it a device of the user's.
+func (n *Node) LinkDevice(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
+	all, p, err := n.linking(r, tell, (*rooms.Rooms).MayLink)
+	if err != nil {
+		return err
+	}
 	p.side.Give = func(id peer.ID) ([]byte, error) {
 		if n.access.Load().Blocked[id] {
 			return nil, peer.Blocked
@@ -41,18 +46,10 @@ func (n *Node) LinkDevice(ctx context.Context, r api.PairRequest, tell func(api.
 
 // JoinDevice uses a code that a device of the user's shows: this one is another of them then.
 func (n *Node) JoinDevice(ctx context.Context, r api.PairRequest, tell func(api.PairEvent)) error {
-	all, err := n.theRooms()
-	if err == nil {
-		err = all.MayAdopt()
-	}
+	_, p, err := n.linking(r, tell, (*rooms.Rooms).MayAdopt)
 	if err != nil {
 		return err
 	}
-	p, err := n.pairing(r, tell)
-	if err != nil {
-		return err
-	}
-	p.side.For = pair.Linking
 	result, err := p.use(ctx, r.Code)
 	if err != nil {
 		return err
