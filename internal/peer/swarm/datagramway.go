@@ -57,8 +57,9 @@ func (n *Network) addDatagrams(l *link) {
 	w := &datagramWay{n: n, link: l, conn: conn, wake: make(chan struct{}, 1),
 		sending: account.Account{Limit: maxWaySending, Parent: &n.datagrams.sending}}
 	w.measure()
-	if n.task(w.receive) {
-		n.datagrams.add(w)
+	n.datagrams.add(w) // before anything comes: it may be answered at once
+	if !n.task(w.receive) {
+		n.datagrams.remove(l)
 	}
 }
 
