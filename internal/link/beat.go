@@ -56,6 +56,13 @@ func (b *beat) heard(s *Stream) {
 	}
 }
 
+// heardSince tells whether anything has come from the other side since.
+func (s *Stream) heardSince(t time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.beat.last.After(t)
+}
+
 // progress notes that the other side takes what it is sent.
 func (b *beat) progress() { b.moved = time.Now() }
 

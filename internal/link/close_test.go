@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,7 +100,7 @@ func TestEndIsAcknowledged(t *testing.T) {
 				if !acked {
 					p.t.Error("it is not")
 				}
-				s.Abort(nil) //nolint:errcheck // it returns nil
+				abort(s, nil)
 			})
 		})
 	}
@@ -137,3 +138,82 @@ func TestNetworkCloses(t *testing.T) {
 		}
 	})
 }
+
+// A sluggish Network is on a machine that is too busy to send.
+type sluggish struct {
+	peer.Network
+	busy atomic.Bool
+}
+
+const sluggishTime = 1200 * time.Millisecond
+
+func (n *sluggish) Serve(proto string, h func(transport.Stream)) func() {
+	return n.Network.Serve(proto, func(s transport.Stream) { h(sluggishStream{s, n}) })
+}
+
+type sluggishStream struct {
+	transport.Stream
+	n *sluggish
+}
+
+func (s sluggishStream) Write(p []byte) (int, error) {
+	if s.n.busy.Load() {
+		time.Sleep(sluggishTime)
+	}
+	return s.Stream.Write(p)
+}
+
+func (s sluggishStream) Unwrap() transport.Conn { return s.Stream }
+
+// Who sends all the time hears that the other side ends, however busy that is: it would wait for as long as the
+// session survives.
+func TestNetworkClosesBusy(t *testing.T) {
+	for _, aborts := range []bool{false, true} {
+		virtually(t, time.Millisecond, Options{}, func(p *pair) {
+			p.far.stop()
+			slow := &sluggish{Network: p.b}
+			far := New(slow, Options{})
+			come := make(chan transport.Stream, 1)
+			far.Serve("test", func(s transport.Stream) {
+				io.CopyN(io.Discard, s, 1<<20) //nolint:errcheck // it would show below
+				come <- s
+				<-s.(*Stream).over
+			})
+			s, err := p.near.Open(p.t.Context(), p.b.Self(), "test")
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			poured := make(chan error, 1)
+			go func() {
+				_, err := io.Copy(s, zeroes{})
+				poured <- err
+			}()
+			taken := <-come
+			slow.busy.Store(true)
+			begin := time.Now()
+			if aborts {
+				abort(taken, nil)
+			}
+			far.Close() //nolint:errcheck // it returns nil
+			if d := time.Since(begin); d > aliveGrace {
+				p.t.Errorf("Close takes %v", d)
+			}
+			p.b.Close() //nolint:errcheck // it returns nil
+			time.Sleep(time.Second)
+			select {
+			case err := <-poured:
+				if !errors.Is(err, ErrReset) {
+					p.t.Error(err)
+				}
+			default:
+				p.t.Error("it waits for a side that has gone")
+				abort(s, nil)
+			}
+		})
+	}
+}
+
+// zeroes are without end.
+type zeroes struct{}
+
+func (zeroes) Read(p []byte) (int, error) { return len(p), nil }

@@ -172,11 +172,15 @@ func (n *Network) opened(ctx context.Context, to peer.ID, proto string, survive 
 	return s, nil
 }
 
-// closeGrace is how long Close waits for other sides to hear that all is over.
-const closeGrace = time.Second
+// How long Close waits for other sides to hear that all is over: who does not keeps its
+// sessions for as long as they survive.
+const (
+	closeGrace = time.Second
+	aliveGrace = 5 * time.Second // if something still comes from it: this machine or that one is busy
+)
 
 // Close aborts all sessions, tells their other sides if they can be told within a
-// second, and waits for all that the Network has started. The network below goes on,
+// second, or five if they are heard from, and waits for all that the Network has started. The network below goes on,
 // and no other Network can be made on it.
 func (n *Network) Close() error {
 	n.shutdown.Do(func() {
@@ -188,13 +192,22 @@ func (n *Network) Close() error {
 		for _, s := range all {
 			s.shutDown()
 		}
-		late := time.After(closeGrace)
-	wait:
+		began := time.Now()
+		late, stopLate := context.WithTimeout(context.Background(), closeGrace)
+		defer stopLate()
+		last, stopLast := context.WithTimeout(context.Background(), aliveGrace)
+		defer stopLast()
 		for _, s := range all {
 			select {
 			case <-s.over:
-			case <-late:
-				break wait
+				continue
+			case <-late.Done():
+			}
+			if s.heardSince(began) {
+				select {
+				case <-s.over:
+				case <-last.Done():
+				}
 			}
 		}
 		n.mu.Lock()
