@@ -25,7 +25,7 @@ func runChat(p *program, c *call) error {
 		return err
 	}
 	f := &c.peer.chat
-	downloads, _ := p.downloads("") //nolint:errcheck // who has none is told when something is fetched
+	downloads, _ := p.downloads(c) //nolint:errcheck // who has none is told when something is fetched
 	return p.withRunning(c, func(t *talk) error {
 		return screen.Run(p.ctx, t, screen.Options{Open: room, Bell: screen.Bell(f.bell), NoMouse: f.noMouse, Downloads: downloads})
 	})

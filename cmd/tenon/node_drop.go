@@ -63,7 +63,7 @@ func (p *program) newDropper(c *call) (*dropper, error) {
 	}
 	d := &dropper{p: p, c: c, progress: p.newProgress(c), events: make(chan drop.Event, 1024), at: time.Now()}
 	var err error
-	if d.target, err = filepath.Abs(f.target); err != nil {
+	if d.target, err = c.place(); err != nil {
 		return nil, err
 	}
 	if err = os.MkdirAll(d.target, 0o777); err != nil {

@@ -86,8 +86,16 @@ func (c *call) fetchRequest() (r api.FetchRequest, err error) {
 	}
 	r = api.FetchRequest{List: f.list, Only: f.only, Exclude: f.exclude, Overwrite: f.overwrite, Rename: f.rename,
 		SkipLinks: f.skipLinks, Stay: f.stay, Up: f.up, Down: f.down, Forgive: f.forgive}
-	r.Target, err = filepath.Abs(f.target) // which is the working directory where there is none
+	r.Target, err = c.place()
 	return r, err
+}
+
+// place is the directory that --to names, or the working directory.
+func (c *call) place() (string, error) {
+	if c.peer.share.target == "-" { // elsewhere that is standard output
+		return "", usageError("--to names a directory", "tenon get --stdout writes a file to standard output; --to ./- is a directory of that name")
+	}
+	return filepath.Abs(c.peer.share.target)
 }
 
 // readTicket finds the ticket. It is a secret, and other users of the machine see the

@@ -12,7 +12,7 @@ import (
 
 // roomGet is "tenon room get ROOM [ID...]": it fetches what others have shared with a room.
 func roomGet(p *program, c *call, t *talk, words []string) error {
-	target, err := p.downloads(c.peer.share.target)
+	target, err := p.downloads(c)
 	if err != nil {
 		return err
 	}
@@ -32,9 +32,9 @@ func roomGet(p *program, c *call, t *talk, words []string) error {
 
 // downloads is the directory for what is fetched: the one that was named, or that of this user's desktop
 // (https://freedesktop.org/wiki/Software/xdg-user-dirs), or ~/Downloads.
-func (p *program) downloads(named string) (string, error) {
-	if named != "" {
-		return filepath.Abs(named)
+func (p *program) downloads(c *call) (string, error) {
+	if c.peer.share.target != "" {
+		return c.place()
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
