@@ -94,7 +94,6 @@ func TestFlagMistakes(t *testing.T) {
 		"--peer-rate: peer-rate is":      {PeerRate: "1"},
 		"discovery: none goes with":      {Network: Network{Discovery: []string{"none", "lan"}}},
 		"discovery: a node takes part":   {Network: Network{Discovery: []string{"dht", "public"}}},
-		"discovery: public needs":        {Network: Network{Discovery: []string{"public"}}},
 	} {
 		n := testNode()
 		n.config.Flags = flags

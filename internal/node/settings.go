@@ -99,8 +99,6 @@ func (s *Settings) conflict() (key string, err error) {
 		return "discovery", errors.New("none goes with no other")
 	case slices.Contains(d, findDHT) && slices.Contains(d, findPublic):
 		return "discovery", errors.New("a node takes part in one table: dht or public")
-	case slices.Contains(d, findPublic) && len(s.Bootstrap) == 0:
-		return "discovery", errors.New("public needs addresses of peers of IPFS by which the search begins: bootstrap")
 	}
 	return "", nil
 }

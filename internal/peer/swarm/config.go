@@ -73,6 +73,7 @@ type Config struct {
 	packets func(*net.UDPAddr) (net.PacketConn, error)
 
 	noDatagrams bool // by tests: as one that is older than datagrams
+	localTable  bool // by tests: the public table is on this machine
 }
 
 // An Event is something that has happened, for people and logs.

@@ -31,6 +31,7 @@ const (
 	dhtPrefix     = "/tenon"
 	dhtNamespace  = "tenon" // of the records, which are signed lists of addresses
 	publishEvery  = time.Hour
+	publishTime   = 3 * time.Minute // the table of IPFS takes so long: many who are in it do not answer
 	publishAgain  = time.Second     // after a failure, such as nobody being there yet; doubled each time
 	publishSettle = 2 * time.Second // after a change of our addresses
 	findTimeout   = 10 * time.Second
@@ -51,6 +52,7 @@ func (n *Network) startDiscovery(bootstrap []lpeer.AddrInfo) error {
 		options = append(options, dht.ProtocolPrefix(dhtPrefix), dht.DisableProviders(),
 			dht.Validator(record.NamespacedValidator{dhtNamespace: addrsValidator{}}))
 	case PublicDiscovery:
+		options = append(options, n.publicOptions()...)
 	default:
 		return fmt.Errorf("discovery %q: not %s or %s", n.config.Discovery, PrivateDiscovery, PublicDiscovery)
 	}
@@ -90,12 +92,12 @@ func (n *Network) keepPublishing() {
 func dhtKey(id lpeer.ID) string { return "/" + dhtNamespace + "/" + id.String() }
 
 func (n *Network) publish() error {
-	if n.config.Discovery != PrivateDiscovery {
-		return nil // the public one knows who is connected to it
-	}
-	ctx, cancel := context.WithTimeout(n.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(n.ctx, publishTime)
 	defer cancel()
 	n.joinTable(ctx)
+	if n.config.Discovery == PublicDiscovery {
+		return n.provide(ctx)
+	}
 	n.lookAtRecord(ctx)
 	book, _ := peerstore.GetCertifiedAddrBook(n.host.Peerstore())
 	signed := book.GetPeerRecord(n.self)
@@ -142,7 +144,7 @@ func (n *Network) lookUp(ctx context.Context, id lpeer.ID) error {
 		found = lpeer.AddrInfo{ID: id, Addrs: rec.Addrs}
 	} else {
 		var err error
-		if found, err = n.table.FindPeer(ctx, id); err != nil {
+		if found, err = n.findPublic(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -7,15 +7,19 @@ import (
 
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
 	lrecord "github.com/libp2p/go-libp2p/core/record"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
 // tableOf makes a server of a table, and the address by which others begin.
-func tableOf(t *testing.T) (*Network, []string) {
+func tableOf(t *testing.T) (*Network, []string) { return serverOf(t, PrivateDiscovery) }
+
+// serverOf makes one that may begin at others.
+func serverOf(t *testing.T, d Discovery, others ...string) (*Network, []string) {
 	t.Helper()
 	s := newNet(t, func(c *Config) {
-		c.Discovery, c.DiscoveryServer, c.Admit = PrivateDiscovery, true, nil
+		c.Discovery, c.DiscoveryServer, c.Admit, c.Bootstrap, c.localTable = d, true, nil, others, true
 	}, loopback)
 	var at []string
 	for _, a := range s.Addrs() {
@@ -55,6 +59,54 @@ func TestDiscovery(t *testing.T) {
 		if _, err := other.Open(t.Context(), x.Self(), "secret"); !errors.Is(err, peer.ErrNoProtocol) && !errors.Is(err, peer.ErrNotAdmitted) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// awaitProvided waits until somebody who takes part in the table of IPFS finds there where somebody is.
+func awaitProvided(t *testing.T, finder, who *Network) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		all, err := finder.table.FindProviders(t.Context(), publicName(who.lib()))
+		if err == nil && len(all) == 1 && len(all[0].Addrs) > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is not published: %v", err)
+		}
+	}
+}
+
+// In the table of IPFS a peer that keeps no part of it is found by what it provides, also when the servers that know
+// it are connected to it no more.
+func TestPublicDiscovery(t *testing.T) {
+	first, at := serverOf(t, PublicDiscovery)
+	for range 7 {
+		serverOf(t, PublicDiscovery, at...)
+	}
+	find := func(c *Config) { c.Discovery, c.Bootstrap, c.localTable = PublicDiscovery, at, true }
+	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
+	b.Serve("echo", echo)
+	awaitProvided(t, first, b)
+	finish(t, say(t, a, b, "hello"))
+	b.Close() //nolint:errcheck // it returns nil
+	later := newNet(t, find, loopback)
+	if err := later.lookUp(t.Context(), b.lib()); err != nil || len(later.host.Peerstore().Addrs(b.lib())) == 0 {
+		t.Errorf("%v, and no address", err)
+	}
+}
+
+// Strangers of the public table do not send anybody into his local network, and hear nothing of ours.
+func TestPublicAddrs(t *testing.T) {
+	var all []ma.Multiaddr
+	for _, text := range []string{"/ip4/192.168.1.1/tcp/80", "/ip4/127.0.0.1/tcp/80", "/ip6/fe80::1/tcp/80", "/ip6/fd00::1/udp/80/quic-v1", "/ip4/8.8.8.8/tcp/4001"} {
+		a, err := ma.NewMultiaddr(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+	if got := publicAddrs(all); len(got) != 1 || !got[0].Equal(all[4]) {
+		t.Errorf("%v", got)
 	}
 }
 

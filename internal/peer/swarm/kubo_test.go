@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +46,8 @@ func (k *kubo) must(args ...string) string {
 	return out
 }
 
-// startKubo starts a node that knows nobody. It skips the test if there is none.
-func startKubo(t *testing.T) *kubo {
+// startKubo starts a node that knows nobody, with settings of its own. It skips the test if there is none.
+func startKubo(t *testing.T, settings ...string) *kubo {
 	t.Helper()
 	path, err := filepath.Abs("testdata/kubo/ipfs")
 	if err != nil {
@@ -64,6 +65,9 @@ func startKubo(t *testing.T) *kubo {
 		"Addresses.Gateway": `"/ip4/127.0.0.1/tcp/0"`, "Bootstrap": "[]", "AutoConf.Enabled": "false", "Discovery.MDNS.Enabled": "false",
 	} {
 		k.must("config", "--json", key, value)
+	}
+	for pair := range slices.Chunk(settings, 2) {
+		k.must("config", "--json", pair[0], pair[1])
 	}
 	daemon := k.command("daemon")
 	out, err := daemon.StdoutPipe()
@@ -149,4 +153,23 @@ func TestKuboIsRefused(t *testing.T) {
 	setAdmit(friend, func(peer.ID) peer.Admission { return peer.Refused })
 	friend.Recheck()
 	awaitLinks(t, friend, func() bool { return len(friend.links.to(info)) == 0 })
+}
+
+// In the table that nodes of IPFS keep, two of Tenon find each other by their IDs alone.
+func TestKuboKeepsTheTable(t *testing.T) {
+	var at []string
+	kubos := []*kubo{startKubo(t, "Routing.Type", `"dhtserver"`), startKubo(t, "Routing.Type", `"dhtserver"`)}
+	for _, k := range kubos {
+		info, err := lpeer.AddrInfoFromString(strings.Fields(k.must("id", "-f", "<addrs>"))[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, info.Addrs[0].String()+"/p2p/"+info.ID.String())
+	}
+	kubos[0].must("swarm", "connect", at[1])
+	find := func(c *Config) { c.Discovery, c.Bootstrap, c.localTable = PublicDiscovery, at[:1], true }
+	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
+	b.Serve("echo", echo)
+	awaitProvided(t, a, b)
+	finish(t, say(t, a, b, "hello"))
 }

@@ -92,6 +92,9 @@ func build(config Config) (_ *Network, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.Discovery == PublicDiscovery && len(config.Bootstrap) == 0 {
+		config.Bootstrap = publicBootstrap()
+	}
 	n := &Network{config: config, id: config.Key.ID(), carriers: map[lpeer.ID]bool{}}
 	if n.self, err = lib(n.id); err != nil {
 		return nil, err
