@@ -12,7 +12,7 @@ func TestIdlePeers(t *testing.T) {
 	if raceDetector {
 		t.Skip("it needs larger stacks")
 	}
-	const many, most = 50, 60 << 10
+	const many, most = 200, 60 << 10
 	hub := newNet(t, nil, loopback)
 	var all []*Network
 	for range many {
