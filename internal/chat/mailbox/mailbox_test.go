@@ -98,9 +98,13 @@ func TestWait(t *testing.T) {
 		defer a.Close()
 		defer b.Close()
 		begin := time.Now()
-		time.AfterFunc(time.Minute, func() { p.put(b, blob("one", 100)) })
+		put := make(chan error, 1) // the news may be here before b is told that it is kept
+		time.AfterFunc(time.Minute, func() { put <- b.Put([][]byte{blob("one", 100)}) })
 		if news, err := a.Wait(); !news || err != nil || time.Since(begin) > 61*time.Second {
 			t.Errorf("%v, %v after %v", news, err, time.Since(begin))
+		}
+		if err := <-put; err != nil {
+			t.Fatal(err)
 		}
 		if _, _, err := a.Compare(new(rbsr.Set)); err != nil {
 			t.Fatal(err)
