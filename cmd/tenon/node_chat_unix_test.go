@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,6 +128,40 @@ func TestNodeChatOnATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.ends(t, status)
+	}
+}
+
+// What was typed and not sent is there the next time, though a signal has ended the screen; when it was said, it is not.
+func TestNodeChatKeepsDrafts(t *testing.T) {
+	dir := t.TempDir()
+	upForChat(t, dir)
+	c := startChat(t, dir)
+	c.sees(t, "No room is here yet.")
+	c.types(t, "/new lobby\r")
+	c.sees(t, "made the room")
+	c.types(t, "½")
+	c.sees(t, "½")
+	if err := c.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	c.ends(t, 128+1)
+
+	c = startChat(t, dir, "lobby")
+	c.sees(t, "½")
+	c.types(t, "\r")
+	c.types(t, "/quit\r")
+	c.ends(t, 0)
+
+	c = startChat(t, dir, "lobby")
+	c.sees(t, "½") // as it was said
+	c.types(t, "!\r")
+	c.types(t, "/quit\r")
+	c.ends(t, 0)
+	tail := exec.Command("tenon", "tail", "lobby")
+	tail.Env = chatEnv(dir)
+	out, err := tail.CombinedOutput()
+	if err != nil || !regexp.MustCompile(`½\n(.*\n)*.* !\n`).Match(out) {
+		t.Errorf("said was %s, %v", out, err)
 	}
 }
 

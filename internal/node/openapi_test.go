@@ -90,6 +90,8 @@ var operations = map[string]operation{
 	"POST /v1/rooms/{room}/messages/{message}/reactions": {"Add a reaction, or take it back.", toReact{}, nil, "", ""},
 	"POST /v1/rooms/{room}/messages/{message}/pin":       {"Put a message where all see it, or take it from there.", toPin{}, nil, "", ""},
 	"POST /v1/rooms/{room}/read":                         {"Note up to which message the user has read; without one, all there are.", toRead{}, nil, "", ""},
+	"GET /v1/drafts":                                     {"What the user has written in rooms and not said: it stays on this computer.", nil, []api.RoomDraft{}, "", ""},
+	"POST /v1/rooms/{room}/draft":                        {"Keep what the user has written in a room and not said; an empty text is none.", api.RoomDraft{}, nil, "", ""},
 	"POST /v1/rooms/{room}/typing":                       {"Tell those who are connected that the user is writing.", nil, nil, "", ""},
 	"POST /v1/room-import":                               {"Add what is in a file, absolute, that was exported, and sealed as files of age are if there is a password.", toImport{}, api.Room{}, "", ""},
 	"GET /v1/rooms/{room}/export":                        {"All that there is of a room, one event a line, in JSON, with the secrets by which it is read. The trailer Tenon-Error says why it is not whole.", nil, nil, "", "text"},

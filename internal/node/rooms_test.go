@@ -1,8 +1,13 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/node"
@@ -119,5 +124,67 @@ func TestRoomByTicket(t *testing.T) {
 	hear(t, bob, "plans", "without carl")
 	if _, err := bob.Client().InviteToRoom(within(t), "plans", api.RoomInvite{}); !errors.Is(err, transport.ErrDenied) {
 		t.Errorf("a member invites: %v", err)
+	}
+}
+
+// What was written and not said stays at its node, over restarts and 0600: nobody is told, no export has it, and who forgets
+// the room forgets it, too. The latest are kept.
+func TestRoomDrafts(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	n := start(t, w.config(dir, "alice"))
+	c := n.Client()
+	r, err := c.CreateRoom(within(t), api.NewRoom{Name: "lobby"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := say(t, n, "lobby", "said")
+	draft := api.RoomDraft{Text: "half a thought", About: said.ID}
+	if err := c.KeepRoomDraft(within(t), "lobby", api.RoomDraft{Text: "older"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.KeepRoomDraft(within(t), "lobby", draft); err != nil {
+		t.Fatal(err)
+	}
+	var export bytes.Buffer
+	if err := c.ExportRoom(within(t), "lobby", &export); err != nil || strings.Contains(export.String(), draft.Text) {
+		t.Errorf("%v, the export is %s", err, &export)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if i, err := os.Stat(filepath.Join(dir, "rooms.db")); err != nil || i.Mode().Perm() != 0o600 {
+		t.Errorf("it is in a file of mode %v, %v", i.Mode(), err)
+	}
+	c = start(t, w.config(dir, "alice")).Client()
+	draft.Room = r.ID
+	if all, err := c.RoomDrafts(within(t)); err != nil || len(all) != 1 || all[0] != draft {
+		t.Errorf("kept is %+v, %v", all, err)
+	}
+	for _, bad := range []api.RoomDraft{{Text: strings.Repeat("x", 60<<10+1)}, {Text: "x", About: strings.Repeat("x", 1000)}} {
+		if err := c.KeepRoomDraft(within(t), "lobby", bad); !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("too much: %v", err)
+		}
+	}
+	if err := c.KeepRoomDraft(within(t), "nowhere", draft); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("in no room: %v", err)
+	}
+	if err := c.ForgetRoom(within(t), "lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := c.RoomDrafts(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("of a room that is forgotten: %+v, %v", all, err)
+	}
+	for i := range 102 {
+		r, err := c.CreateRoom(within(t), api.NewRoom{Name: fmt.Sprint("room", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.KeepRoomDraft(within(t), r.ID, api.RoomDraft{Text: fmt.Sprint("in ", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := c.RoomDrafts(within(t)); err != nil || len(all) != 100 || all[0].Text != "in 2" {
+		t.Errorf("%d are kept: %+v, %v", len(all), all[:min(len(all), 1)], err)
 	}
 }

@@ -130,6 +130,12 @@ func (n *Node) roomRoutes() []route {
 		{"POST /v1/rooms/{room}/typing", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) (none, error) {
 			return none{}, all.Typing(name(r))
 		})},
+		{"GET /v1/drafts", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) ([]api.RoomDraft, error) {
+			return all.Drafts(r.Context())
+		})},
+		{"POST /v1/rooms/{room}/draft", inRooms(n, func(all *rooms.Rooms, r *http.Request, in api.RoomDraft) (none, error) {
+			return none{}, all.Draft(r.Context(), name(r), in)
+		})},
 		{"GET /v1/devices", inRooms(n, func(all *rooms.Rooms, _ *http.Request, _ none) ([]api.Device, error) { return all.Devices() })},
 		{"POST /v1/devices", tell(func(ctx context.Context, in api.PairRequest, say func(api.PairEvent)) error {
 			if in.Code != "" {

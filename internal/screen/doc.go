@@ -9,6 +9,7 @@
 //	model.go, talk.go, window.go, scroll.go   the state: rooms, one room, its entries, which of them are seen
 //	update.go, keys.go, mouse.go, *mode.go    what keys and the mouse do
 //	command*.go, complete.go                  what is typed with a slash, and Tab
+//	draft.go                                  what was typed and not sent
 //	load.go, pump.go                          what is asked of the node, and what it tells
 //	view*.go                                  a frame
 //	entry.go, markup.go, cells.go, style.go   text into cells

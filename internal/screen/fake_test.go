@@ -18,6 +18,7 @@ type fake struct {
 	mu      sync.Mutex // guards all of it
 	rooms   []*fakeRoom
 	offers  []api.RoomOffer
+	drafts  []api.RoomDraft
 	down    bool
 	clock   time.Time
 	count   int
@@ -281,6 +282,25 @@ func (f *fake) SayInRoom(_ context.Context, name string, s api.RoomSay) (api.Roo
 		c <- api.RoomEvent{Type: api.RoomNewMessage, Room: r.ID, Message: &e}
 	}
 	return e, nil
+}
+
+func (f *fake) RoomDrafts(context.Context) ([]api.RoomDraft, error) {
+	unlock, err := f.do("drafts")
+	defer unlock()
+	return slices.Clone(f.drafts), err
+}
+
+func (f *fake) KeepRoomDraft(_ context.Context, room string, d api.RoomDraft) error {
+	unlock, err := f.do("draft", room, d.Text, d.About, d.Edit)
+	defer unlock()
+	if err != nil {
+		return err
+	}
+	f.drafts = slices.DeleteFunc(f.drafts, func(x api.RoomDraft) bool { return x.Room == room })
+	if d.Room = room; d.Text != "" {
+		f.drafts = append(f.drafts, d)
+	}
+	return nil
 }
 
 func (f *fake) ReadRoom(_ context.Context, name, id string) error {

@@ -20,7 +20,7 @@ var keysHelp = []string{
 	"*bold*, _italic_, `code`, and lines of ``` around a block of code. @name names somebody.",
 	"A line that begins with / is a command; two of them say a slash.",
 	"Tab completes @names, #rooms, /commands and what stands behind them; again takes the next.",
-	"Ctrl-P and Ctrl-N go through what you have written before. What you write stays with its room.",
+	"Ctrl-P and Ctrl-N go through what you have written before. What you write and do not say stays with its room, also for the next time.",
 	"Ctrl-C takes away what is written; where nothing is, twice ends this. Ctrl-Z suspends it.",
 	"",
 	"MESSAGES",

@@ -22,7 +22,7 @@ func (m *model) renewAll() tea.Cmd {
 	for _, t := range m.talks {
 		t.stale = true
 	}
-	return tea.Batch(m.list(), m.listOffers(), m.listPeers(), m.catchUp())
+	return tea.Batch(m.list(), m.listOffers(), m.listPeers(), m.loadDrafts(), m.catchUp())
 }
 
 // list asks for the rooms.

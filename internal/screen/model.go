@@ -35,6 +35,7 @@ type model struct {
 	recall  recall
 	turning turning
 	choices choices
+	drafts  drafting
 
 	showMembers bool
 	ending      bool // Ctrl-C was pressed, and nothing since
@@ -72,7 +73,7 @@ const noticeTime = 3 * time.Second
 func newModel(node Node, w world, o Options) *model {
 	m := &model{
 		node: node, world: w, surface: surface{method: ansi.WcWidth, zone: o.zone}, mouse: !o.NoMouse, bell: o.Bell, downloads: o.Downloads,
-		focused: true, showMembers: true, talks: map[string]*talk{},
+		focused: true, showMembers: true, talks: map[string]*talk{}, drafts: drafting{turn: make(chan struct{}, 1)},
 	}
 	m.open = m.talk("")
 	return m

@@ -30,6 +30,8 @@ type Reader interface {
 
 // A Talker says things.
 type Talker interface {
+	RoomDrafts(ctx context.Context) ([]api.RoomDraft, error)
+	KeepRoomDraft(ctx context.Context, room string, d api.RoomDraft) error
 	SayInRoom(ctx context.Context, room string, r api.RoomSay) (api.RoomMessage, error)
 	DeleteRoomMessage(ctx context.Context, room, message string) error
 	ReactInRoom(ctx context.Context, room, message, emoji string, off bool) error

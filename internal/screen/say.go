@@ -58,11 +58,13 @@ func (m *model) send(t *talk, typed, s string, paths []string) tea.Cmd {
 		begin = func(context.Context) (context.Context, context.CancelFunc) { return m.world.begin() }
 		m.say("it is said as soon as all of it was read once")
 	}
+	t.sending++
 	return m.inTurn(func(ctx context.Context) answer {
 		ctx, stop := begin(ctx)
 		defer stop()
 		said, err := m.node.SayInRoom(ctx, id, say)
 		return func(m *model) tea.Cmd {
+			t.sending--
 			if err != nil {
 				m.quit = false
 				if t.input.empty() {
@@ -77,10 +79,10 @@ func (m *model) send(t *talk, typed, s string, paths []string) tea.Cmd {
 				if len(paths) > 0 {
 					m.notice = notice{}
 				}
-				return tea.Batch(m.said(t, said), m.list())
+				return tea.Batch(m.said(t, said), m.list(), m.draftSoon())
 			}
 			t.change([]api.RoomMessage{said})
-			return nil
+			return m.draftSoon()
 		}
 	})
 }

@@ -74,6 +74,7 @@ func Run(ctx context.Context, node Node, o Options) error {
 		options = append(options, tea.WithWindowSize(o.size[0], o.size[1]))
 	}
 	_, err = tea.NewProgram(m, options...).Run()
+	m.keepLast(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -16,6 +16,9 @@ type talk struct {
 	input editor
 	about about // what the input is about
 
+	kept    api.RoomDraft // what the node keeps of the two, without the room
+	sending int           // how many that were typed here are being said
+
 	loaded  bool // the window has been filled
 	loading bool // a page is being asked for
 	stale   bool // something has happened that the window does not have

@@ -33,9 +33,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.open.mark = "" // the next one that comes is new
 		}
 	case tea.KeyPressMsg:
-		cmd = m.key(msg)
+		cmd = tea.Batch(m.key(msg), m.draftSoon())
 	case tea.PasteMsg:
-		cmd = m.paste(msg.Content)
+		cmd = tea.Batch(m.paste(msg.Content), m.draftSoon())
 	case tea.MouseClickMsg:
 		cmd = m.click(msg)
 	case tea.MouseWheelMsg:

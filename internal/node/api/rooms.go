@@ -204,6 +204,14 @@ type RoomSay struct {
 	Paths []string `json:"paths,omitempty"`
 }
 
+// A RoomDraft is what the user has written in a room and not said: it stays on this computer, and is in no export.
+type RoomDraft struct {
+	Room  string `json:"room,omitempty"`  // its ID
+	Text  string `json:"text"`            // UTF-8, as long as a message at most; "" = nothing is written
+	About string `json:"about,omitempty"` // the ID of the message that it answers, or
+	Edit  bool   `json:"edit,omitempty"`  // is to replace
+}
+
 // Types of a [RoomEvent].
 const (
 	RoomNewMessage = "message"   // Message is new

@@ -148,6 +148,17 @@ func (c *Client) TypingInRoom(ctx context.Context, room string) error {
 	return c.call(ctx, http.MethodPost, roomPath(room, "typing"), nil, nil)
 }
 
+// RoomDrafts returns what the user has written in rooms and not said, of the latest 100 rooms.
+func (c *Client) RoomDrafts(ctx context.Context) ([]RoomDraft, error) {
+	return get[[]RoomDraft](ctx, c, "/v1/drafts")
+}
+
+// KeepRoomDraft keeps what the user has written in a room, in place of what was kept of it before. When it returns,
+// that is on the disk.
+func (c *Client) KeepRoomDraft(ctx context.Context, room string, d RoomDraft) error {
+	return c.call(ctx, http.MethodPost, roomPath(room, "draft"), d, nil)
+}
+
 // RoomEvents yields what happens in all rooms, after the event with the number after, as far as that is kept; 0 =
 // from now on. The first is [RoomsReady]: from its Seq on none is missed. [RoomsLost] stands for those that are
 // not kept any more. They are hints: what is true, the other calls tell.

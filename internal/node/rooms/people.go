@@ -27,7 +27,12 @@ CREATE TABLE rooms_settings (
 CREATE TABLE rooms_places (    -- where peers were reached that the node does not know
 	peer  BLOB PRIMARY KEY,
 	addrs TEXT NOT NULL    -- one a line
-) STRICT, WITHOUT ROWID`}
+) STRICT, WITHOUT ROWID`, `
+CREATE TABLE rooms_drafts (   -- what the user has written and not said
+	n     INTEGER PRIMARY KEY,
+	room  BLOB NOT NULL UNIQUE,
+	draft BLOB NOT NULL    -- JSON
+) STRICT`}
 
 // A setting is what is on record of a room and nobody else's business.
 type setting struct {
@@ -195,8 +200,12 @@ func (r *Rooms) drop(ctx context.Context, room event.ID) error {
 	delete(r.namings, room)
 	r.mu.Unlock()
 	return r.db.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM rooms_settings WHERE room = ?`, room[:])
-		return err
+		for _, table := range []string{"rooms_settings", "rooms_drafts"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE room = ?`, room[:]); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

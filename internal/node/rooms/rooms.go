@@ -3,7 +3,7 @@
 //
 //   - rooms.go: all rooms of this node. find.go: what somebody means by a word. names.go: what people are called.
 //   - describe.go, message.go: what is told of rooms and messages. history.go, say.go, members.go, join.go: what is
-//     asked for. attach.go: files. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
+//     asked for. draft.go: what was written and not said. attach.go: files. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
 //     for those who are away. mention.go: who is meant. events.go: what is new. people.go: what is on record. watch.go: what goes on by itself.
 package rooms
 
