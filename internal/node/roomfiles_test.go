@@ -124,6 +124,114 @@ func TestRoomFile(t *testing.T) {
 	}
 }
 
+// handsOn waits until a node hands a share on.
+func handsOn(t *testing.T, n *node.Node, size int64) {
+	t.Helper()
+	eventually(t, func() bool {
+		all, err := n.Client().Shares(within(t))
+		return err == nil && len(all) == 1 && all[0].Bytes == size && all[0].Have == size
+	})
+}
+
+// Who has got a file hands it on also when his node was started anew, and the author has gone; by whatever name it is there.
+func TestRoomFileHandedOn(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	alice, bob, carl := w.node(t, "alice"), start(t, w.config(dir, "bob")), w.node(t, "carl")
+	meetIn(t, "plans", alice, bob, carl)
+	from, to, text := t.TempDir(), t.TempDir(), strings.Repeat("the plan\n", 20_000)
+	said := sayFile(t, alice, "plans", "read this", write(t, text, from, "plan.txt"), write(t, "more", from, "more.txt"))
+	size := int64(len(text) + len("more"))
+	hear(t, bob, "plans", "read this")
+	hear(t, carl, "plans", "read this")
+	write(t, "another", to, "plan.txt")
+	if _, err := getFile(bob, within(t), "plans", said.ID, to); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(alice.Close(), bob.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // each next node goes on with it
+		bob = start(t, w.config(dir, "bob"))
+		handsOn(t, bob, size)
+		hear(t, carl, "plans", "bob is here")
+		if err := bob.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob = start(t, w.config(dir, "bob"))
+	handsOn(t, bob, size)
+	there := t.TempDir()
+	if _, err := getFile(carl, within(t), "plans", said.ID, there); err != nil {
+		t.Fatalf("from bob alone: %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(there, "plan.txt")); err != nil || string(got) != text {
+		t.Fatalf("carl has %d bytes, %v", len(got), err)
+	}
+
+	// It ends with the room.
+	if err := bob.Client().LeaveRoom(within(t), "plans"); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := bob.Client().Shares(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("who has left hands on %+v, %v", all, err)
+	}
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bob = start(t, w.config(dir, "bob"))
+	if all, err := bob.Client().Shares(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("and so does the next node: %+v, %v", all, err)
+	}
+}
+
+// What has changed on disk is not handed on, and named; and nothing is of which the message is gone.
+func TestRoomFileHandedOnNot(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	alice, bob := w.node(t, "alice"), start(t, w.config(dir, "bob"))
+	meetIn(t, "plans", alice, bob)
+	from, to := t.TempDir(), t.TempDir()
+	gone, changed := sayFile(t, alice, "plans", "first", write(t, "first", from, "gone.txt")), sayFile(t, alice, "plans", "second", write(t, "second", from, "plan.txt"))
+	hear(t, bob, "plans", "first")
+	hear(t, bob, "plans", "second")
+	gets(t, bob, "plans", gone.ID, to, "gone.txt", "first")
+	gets(t, bob, "plans", changed.ID, to, "plan.txt", "second")
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "SECOND", to, "plan.txt")
+	bob = start(t, w.config(dir, "bob"))
+	eventually(t, func() bool {
+		all, err := bob.Client().Shares(within(t))
+		return err == nil && len(all) == 1 && strings.Contains(all[0].Name, "gone")
+	})
+	told := false
+	for e, err := range bob.Client().Events(within(t), 0, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == "warning" {
+			told = strings.Contains(e.Text, "plan.txt") && strings.Contains(e.Text, "#plans") && strings.Contains(e.Text, "not handed on")
+			break
+		}
+	}
+	if !told {
+		t.Error("it is not said which")
+	}
+	if err := alice.Client().DeleteRoomMessage(within(t), "plans", gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	goneFrom(t, bob, "plans", gone.ID)
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bob = start(t, w.config(dir, "bob"))
+	if all, err := bob.Client().Shares(within(t)); err != nil || len(all) != 0 {
+		t.Errorf("what was taken back is handed on: %+v, %v", all, err)
+	}
+}
+
 // Who is removed gets nothing any more, and nobody does of a message that is taken back.
 func TestRoomFileTakenBack(t *testing.T) {
 	w := new(world)

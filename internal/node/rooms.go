@@ -146,7 +146,13 @@ func (n *Node) beginRooms(ctx context.Context) error {
 	for _, r := range rotations {
 		earlier = append(earlier, r.Old)
 	}
-	return r.Begin(ctx, p, key, earlier)
+	if err := r.Begin(ctx, p, key, earlier); err != nil {
+		return err
+	}
+	if s := n.shares.Load(); s != nil {
+		return s.HandOn(ctx)
+	}
+	return nil
 }
 
 // endRooms ends the meeting, before the presence ends.

@@ -45,6 +45,12 @@ func (h host) MayHave(ctx context.Context, room, message string, id peer.ID) boo
 	return r != nil && r.MayHave(ctx, room, message, id)
 }
 
+// Stands tells whether the user is in a room, and a message there.
+func (h host) Stands(ctx context.Context, room, message string) bool {
+	r := h.n.rooms.Load()
+	return r != nil && r.Stands(ctx, room, message)
+}
+
 // CalledRoom returns what a room is called.
 func (h host) CalledRoom(room string) string {
 	if r := h.n.rooms.Load(); r != nil {

@@ -154,16 +154,28 @@ func (r *Rooms) MayHave(ctx context.Context, id, message string, device peer.ID)
 	if room == nil {
 		return false
 	}
-	if message != "" {
-		x, err := findMessage(ctx, room, message)
-		if err != nil || x.Message.Deleted || x.Erased {
-			return false
-		}
+	if message != "" && !isThere(ctx, room, message) {
+		return false
 	}
 	is, was := event.Device(device.Bytes()), event.Device(r.earlier(device).Bytes())
 	return slices.ContainsFunc(room.Info().Members, func(m chat.Member) bool {
 		return slices.Contains(m.Devices, is) || slices.Contains(m.Devices, was)
 	})
+}
+
+// Stands tells whether the user is in a room, and a message there, both named by their IDs.
+func (r *Rooms) Stands(ctx context.Context, id, message string) bool {
+	room := r.byID(id)
+	if room == nil {
+		return false
+	}
+	i := room.Info()
+	return !over(&i) && isThere(ctx, room, message)
+}
+
+func isThere(ctx context.Context, room *chat.Room, message string) bool {
+	x, err := findMessage(ctx, room, message)
+	return err == nil && !x.Message.Deleted && !x.Erased
 }
 
 // RoomName returns what a room is called, named by its ID.

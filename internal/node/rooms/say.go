@@ -122,7 +122,7 @@ func (r *Rooms) Delete(ctx context.Context, name, id string) error {
 	if _, err := room.Delete(ctx, x.ID); err != nil {
 		return explain(err)
 	}
-	if f, ok := x.Message.Body.(*event.File); ok && x.Author == r.me() {
+	if f, ok := x.Message.Body.(*event.File); ok {
 		return r.Host.Detach(ctx, room.ID().String(), f.Ticket)
 	}
 	return nil

@@ -12,8 +12,10 @@ import (
 func (s *Shares) Expects(id peer.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.fetching) > 0 {
-		return true // who fetches the same is found by others
+	for _, f := range s.fetching {
+		if f.attached == nil {
+			return true // who fetches the same is found by others
+		}
 	}
 	a, now := s.Host.Access(), time.Now()
 	for _, x := range s.sharing {

@@ -39,6 +39,7 @@ type fetching struct {
 	stuck    chan error // why nobody can be asked for what is missing
 	unjoin   func()     // has nobody asked any more; those who come are answered
 	handing  bool       // all is there, and is handed on; the mutex of the Shares guards it
+	paths    []string   // where it is then; guarded as well
 
 	want func(manifest.Entry) bool // nil = all
 
@@ -227,15 +228,19 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 		done.Paths = append(done.Paths, filepath.Join(r.Target, name))
 	}
 	if f.attached != nil {
-		f.handOn()
+		err = f.keep(ctx, st) // before others fetch it again
+		f.handOn(done.Paths)
 	}
 	f.tell(done)
-	if err := f.note(st); err != nil {
+	if err := errors.Join(err, f.note(st)); err != nil {
 		f.of.Host.Tell(api.Event{Type: "warning", Text: f.name() + ": " + err.Error()})
 	}
 	switch {
 	case f.attached != nil:
 		f.serve(ctx)
+		if f.of.life.Err() == nil { // else the next node goes on
+			f.of.unkeep(f.ticket.ID.String())
+		}
 	case r.Stay:
 		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
 	default:

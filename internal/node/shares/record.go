@@ -21,7 +21,7 @@ CREATE TABLE shares (
 	id     TEXT PRIMARY KEY,
 	made   INTEGER NOT NULL, -- in seconds since 1970
 	record TEXT NOT NULL     -- in JSON
-) STRICT`, banTable}
+) STRICT`, banTable, handedTable}
 
 // A record is what is kept of a share.
 type record struct {

@@ -81,7 +81,7 @@ func (s *Shares) Said(_ context.Context, ticket, message string) error {
 	return nil
 }
 
-// Detach ends what was shared with a room: that of a ticket, if it is of this node, or with an empty ticket all.
+// Detach ends what was shared with a room by this node, or is handed on by it: that of a ticket, or with an empty ticket all.
 func (s *Shares) Detach(ctx context.Context, room, ticket string) error {
 	var id share.ID
 	if ticket != "" {
@@ -92,10 +92,16 @@ func (s *Shares) Detach(ctx context.Context, room, ticket string) error {
 		id = t.ID
 	}
 	var all []*sharing
+	var handed []*fetching
 	s.mu.Lock()
 	for _, x := range s.sharing {
 		if x.record.Room == room && (ticket == "" || x.id == id) {
 			all = append(all, x)
+		}
+	}
+	for _, f := range s.handed {
+		if f.attached.Room == room && (ticket == "" || f.ticket.ID == id) {
+			handed = append(handed, f)
 		}
 	}
 	s.mu.Unlock()
@@ -103,7 +109,34 @@ func (s *Shares) Detach(ctx context.Context, room, ticket string) error {
 	for _, x := range all {
 		failed = append(failed, s.end(ctx, x))
 	}
+	for _, f := range handed {
+		f.stop(errUnshared)
+		<-f.gone
+	}
 	return errors.Join(failed...)
+}
+
+// Attached returns where on this computer is what has a ticket, if it is shared or handed on here, and who has got it from
+// there.
+func (s *Shares) Attached(ticket string) (paths []string, got []peer.ID) {
+	t, err := share.ParseTicket(ticket)
+	if err != nil {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.sharing[t.ID]; x != nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.state == api.ShareFailed {
+			return nil, nil
+		}
+		return slices.Clone(x.record.Request.Paths), slices.Clone(x.record.Fetched)
+	}
+	if f := s.fetching[t.ID]; f != nil && f.handing {
+		return slices.Clone(f.paths), nil
+	}
+	return nil, nil
 }
 
 // An Attached is what was said of files in a room, and who may have them.
@@ -115,12 +148,9 @@ type Attached struct {
 	Peers   []peer.ID // who is asked besides the sharer, those first who are most likely to be there
 }
 
-// maxHanded is how many shares that were fetched from rooms are handed on at a time, by the node that has them: the latest.
-const maxHanded = 32
-
 // FetchAttached is Fetch for what was said in a room. What has names already at the target stays, and names that could mislead are
 // changed. It is an error that there is more than was said, and that nobody is there who has it. What has come is
-// handed on to those who are in the room for as long as the node runs, when FetchAttached has returned.
+// handed on to those who are in the room, also by the next node, when FetchAttached has returned.
 func (s *Shares) FetchAttached(ctx context.Context, r api.FetchRequest, a Attached, tell func(api.FetchEvent)) error {
 	if r.Overwrite {
 		return transport.Usage(errors.New("what was said in a room replaces nothing"))
@@ -209,41 +239,4 @@ func (f *fetching) fits() error {
 		return transport.Mark(fmt.Errorf("it was said that it has %d bytes, and it has %d", f.attached.Size, n), transport.ErrDenied)
 	}
 	return nil
-}
-
-// handOn notes that all is there, and has the oldest of too many end.
-func (f *fetching) handOn() {
-	s := f.of
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.handing = true
-	if s.handed = append(s.handed, f); len(s.handed) > maxHanded {
-		s.handed[0].stop(errEnough)
-		s.handed = s.handed[1:]
-	}
-}
-
-var errEnough = errors.New("others are handed on now")
-
-// serve answers those who come, until nobody shall have the share any more, or others are handed on.
-func (f *fetching) serve(ctx context.Context) {
-	f.unjoin()
-	select {
-	case <-ctx.Done():
-	case <-f.ended:
-	}
-}
-
-// lockWithout locks the mutex when that share is not handed on any more: it is fetched again.
-func (s *Shares) lockWithout(id share.ID) {
-	for {
-		s.mu.Lock()
-		f := s.fetching[id]
-		if f == nil || !f.handing || s.closed {
-			return
-		}
-		s.mu.Unlock()
-		f.stop(errEnough)
-		<-f.gone
-	}
 }

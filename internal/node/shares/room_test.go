@@ -1,11 +1,13 @@
 package shares
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -106,7 +108,88 @@ func TestAttachedHostile(t *testing.T) {
 	}
 }
 
-// Of what was fetched the latest is handed on, until the node ends; what is interrupted is not, and goes on.
+// handsOn waits until so many shares are handed on, whole.
+func (p *person) handsOn(n int) {
+	p.t.Helper()
+	late := time.After(time.Minute)
+	for {
+		whole := 0
+		for _, s := range p.List() {
+			if s.State == api.ShareGetting && s.Bytes > 0 && s.Have == s.Bytes {
+				whole++
+			}
+		}
+		if whole == n {
+			return
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-late:
+			p.t.Fatalf("%d of %d are handed on: %+v", whole, n, p.List())
+		}
+	}
+}
+
+// The next node hands on what was fetched from rooms, whatever is in it, and by whatever name it is there; until it is not what it was,
+// its message is gone, or the room was left. None of this lets strangers in.
+func TestAttachedHandedOnAgain(t *testing.T) {
+	var w peertest.World
+	a, b, c := newPerson(t, &w, "a"), newPerson(t, &w, "b"), newPerson(t, &w, "c")
+	inRoom("plans", a, b, c)
+	from, to := t.TempDir(), t.TempDir()
+	folder := filepath.Join(from, "folder")
+	must(t, os.MkdirAll(filepath.Join(folder, "empty"), 0o700))
+	must(t, os.WriteFile(filepath.Join(folder, "large"), bytes.Repeat([]byte("0123456789"), 300_000), 0o600))
+	must(t, os.WriteFile(filepath.Join(folder, "program"), []byte("#!/bin/sh\n"), 0o700))
+	must(t, os.WriteFile(filepath.Join(folder, "nothing"), nil, 0o600))
+	must(t, os.Symlink("program", filepath.Join(folder, "link")))
+	f, err := os.Create(filepath.Join(folder, "holes"))
+	must(t, err)
+	must(t, errors.Join(f.Truncate(3<<20), f.Close()))
+	must(t, os.WriteFile(filepath.Join(from, "-x"), []byte("twelve bytes"), 0o600))
+	must(t, os.Mkdir(filepath.Join(to, "folder"), 0o700)) // the name is taken
+	must(t, os.WriteFile(filepath.Join(to, "folder", "x"), nil, 0o600))
+	said := []Attached{a.attach("plans", folder), a.attach("plans", filepath.Join(from, "-x"))}
+	for _, x := range said {
+		must(t, b.take(x, to))
+	}
+	a.end()
+	for range 2 {
+		b.end()
+		b.start()
+		must(t, b.HandOn(t.Context()))
+		must(t, b.HandOn(t.Context())) // the network was another one: they go on
+		b.handsOn(2)
+	}
+	if b.Expects(a.net.Self()) {
+		t.Error("strangers are let in")
+	}
+	for _, x := range said {
+		x.Peers = []peer.ID{b.net.Self()}
+		must(t, c.take(x, t.TempDir()))
+	}
+
+	// What is fetched again is handed on from where it is then.
+	more := t.TempDir()
+	said[1].Peers = []peer.ID{c.net.Self()}
+	must(t, b.take(said[1], more))
+	b.end()
+	must(t, os.WriteFile(filepath.Join(to, "_x"), []byte("TWELVE BYTES"), 0o600))
+	must(t, os.WriteFile(filepath.Join(to, "folder (2)", "large"), bytes.Repeat([]byte("0123456780"), 300_000), 0o600))
+	b.start()
+	must(t, b.HandOn(t.Context()))
+	b.handsOn(1)
+	must(t, b.Detach(t.Context(), "plans", ""))
+	b.end()
+	b.start()
+	must(t, b.HandOn(t.Context()))
+	if all := b.List(); len(all) != 0 {
+		t.Errorf("there are %+v", all)
+	}
+	a.start()
+}
+
+// Of what was fetched the latest is handed on; what is interrupted is not, and goes on.
 func TestAttachedHandedOn(t *testing.T) {
 	var w peertest.World
 	a, b := newPerson(t, &w, "a"), newPerson(t, &w, "b")
@@ -127,6 +210,18 @@ func TestAttachedHandedOn(t *testing.T) {
 	if n != maxHanded {
 		t.Errorf("%d are handed on", n)
 	}
+	b.end()
+	b.start()
+	must(t, b.HandOn(t.Context()))
+	b.handsOn(maxHanded)
+	inRoom("others", a, b)
+	b.end()
+	b.start()
+	must(t, b.HandOn(t.Context()))
+	if all := b.List(); len(all) != 0 {
+		t.Errorf("who has left hands on %+v", all)
+	}
+	inRoom("plans", a, b)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := b.FetchAttached(ctx, api.FetchRequest{Target: t.TempDir()}, first, func(api.FetchEvent) {}); !errors.Is(err, context.Canceled) {

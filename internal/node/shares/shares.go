@@ -4,7 +4,7 @@
 // user goes on with it, and decides who may have it.
 //
 //   - sharing.go: one share of this node. fetch.go: one that it fetches.
-//   - room.go: what was said in rooms.
+//   - room.go: what was said in rooms. handed.go: what was fetched there, for others.
 //   - access.go: who may take part. record.go: what is on record. describe.go: what is told.
 package shares
 
@@ -45,6 +45,9 @@ type Host interface {
 	// message, what is about to be said. CalledRoom returns what the room is called.
 	MayHave(ctx context.Context, room, message string, id peer.ID) bool
 	CalledRoom(room string) string
+
+	// Stands tells whether the user is in a room, and a message there.
+	Stands(ctx context.Context, room, message string) bool
 
 	// Learnt is told where somebody may be, by from, and returns what of it is believed.
 	Learnt(from, id peer.ID, addrs []string) []string

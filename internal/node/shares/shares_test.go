@@ -46,6 +46,9 @@ func (p *person) CalledSubject(s peer.Subject) string { return s.String() }
 func (p *person) MayHave(_ context.Context, room, message string, id peer.ID) bool {
 	return p.inRoom(room, id) && message != "gone"
 }
+func (p *person) Stands(_ context.Context, room, message string) bool {
+	return p.inRoom(room, p.net.Self()) && message != "gone"
+}
 func (p *person) CalledRoom(room string) string { return "#" + room }
 func (p *person) Expect()                       {}
 func (p *person) Reach(share.Ticket)            {}

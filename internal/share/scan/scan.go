@@ -37,6 +37,7 @@ import (
 // Config says what is shared, and how.
 type Config struct {
 	Paths []string // each becomes an entry at the top, by the last of its names
+	Names []string // what each of Paths is called instead; nil: nothing is
 	Cache string   // a directory of this user's; "" is one that Close removes
 
 	Exclude   glob.List // what is left out, with all that is in it; paths as they are in the share

@@ -266,6 +266,15 @@ func TestTops(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
+	s = start(t, Config{Paths: []string{filepath.Join(dir, "b!"), filepath.Join(dir, "b")}, Names: []string{"a", "z"}}) // called something else
+	if got, want := s.paths(), []string{"a", "z", "z/x"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for path, want := range map[string]string{"a": "2", "z/x": "1"} {
+		if got, _, err := s.send(path); string(got) != want || err != nil {
+			t.Errorf("%s: %q, %v", path, got, err)
+		}
+	}
 	for _, bad := range [][]string{{}, {"/"}, {filepath.Join(dir, "none")}, {filepath.Join(dir, "b"), filepath.Join(dir, "other", "b")}} {
 		if s, err := New(Config{Paths: bad}); err == nil {
 			t.Errorf("%q can be shared", bad)

@@ -27,7 +27,7 @@ func (s *Scan) openTops() error {
 		return errors.New("there is nothing to share")
 	}
 	caches := map[string]*cache{}
-	for _, path := range s.config.Paths {
+	for i, path := range s.config.Paths {
 		full, err := filepath.Abs(path)
 		if err != nil {
 			return err
@@ -39,6 +39,9 @@ func (s *Scan) openTops() error {
 		t, err := openTop(full)
 		if err != nil {
 			return err
+		}
+		if s.config.Names != nil {
+			name = s.config.Names[i]
 		}
 		t.name = name
 		s.tops = append(s.tops, t)
