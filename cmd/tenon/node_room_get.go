@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,35 @@ func roomGet(p *program, c *call, t *talk, words []string) error {
 		}
 	}
 	return nil
+}
+
+// roomFiles is "tenon room files ROOM".
+func roomFiles(p *program, _ *call, t *talk, words []string) error {
+	files, err := t.RoomFiles(p.ctx, words[0])
+	if err != nil {
+		return err
+	}
+	return list(p, files, "no file was said there: tenon say "+shellWord(words[0])+" --file PATH says one",
+		[]string{"FILE", "SIZE", "FROM", "WHEN", "WHERE", "ID"}, func(f api.RoomFileSaid) []string {
+			m, size := f.Message, ""
+			if m.File.Size > 0 {
+				size = bytesOf(float64(m.File.Size))
+			}
+			return []string{m.File.Name, size, m.From, ago(m.Time) + " ago", whereFile(f), shortID(m.ID)}
+		})
+}
+
+// whereFile says who has a file, as far as that is known.
+func whereFile(f api.RoomFileSaid) string {
+	switch n := len(f.Paths); {
+	case n == 1:
+		return "here: " + f.Paths[0]
+	case n > 1:
+		return fmt.Sprintf("here: %s and %d more", f.Paths[0], n-1)
+	case len(f.At) > 0:
+		return strings.Join(f.At, ", ")
+	}
+	return "nobody who is connected is known to have it"
 }
 
 // downloads is the directory for what is fetched: the one that was named, or that of this user's desktop

@@ -11,7 +11,7 @@ import (
 // roomCommands are the verbs by which people talk.
 func roomCommands(verb func(name, syntax, doc string, flags ...flagGroup) command) []command {
 	return []command{
-		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|get|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, get files, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
+		verb("room", "[new|invite|join|leave|forget|members|remove|role|name|topic|offers|decline|mute|unmute|vanish|mailbox|search|files|get|export|import]", "list the rooms in which people talk, or make one, invite and remove people, join one, search, list and get files, export; the TICKET of one is asked for if it is not there, and can be - or @FILE or env:NAME, too", bindRoom),
 		verb("device", "[list | link | join [CODE] | remove DEVICE]", "list the devices by which this user takes part in rooms, make another computer one of them by a code, or remove one", bindDevice),
 		verb("say", "ROOM|PEER [TEXT...]", "say something in a room, or to a peer: TEXT, or what is read from standard input, or files", bindSay),
 		verb("tail", "ROOM|PEER", "show what was said in a room last, and with -f what is said, over restarts of the node", bindTail),

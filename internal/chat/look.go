@@ -87,6 +87,19 @@ func (r *Room) Pinned(ctx context.Context) (pinned []Entry, err error) {
 	return pinned, err
 }
 
+// Files returns the last messages that are files, in order, at most limit, without those of which nothing is left.
+func (r *Room) Files(ctx context.Context, limit int) ([]Entry, error) {
+	rows, err := r.log.Files(ctx, limit)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.show(ctx, rows)
+	return slices.DeleteFunc(all, func(x Entry) bool {
+		_, ok := x.Message.Body.(*event.File)
+		return !ok || x.Message.Deleted || x.Erased || x.Waiting
+	}), err
+}
+
 // Meets tells whether a device takes part in a room, offers one, may let this one into one, is a mailbox of one, or
 // another one of the user's.
 func (c *Chat) Meets(id peer.ID) bool {

@@ -90,6 +90,7 @@ var operations = map[string]operation{
 	"POST /v1/rooms/{room}/messages/{message}/reactions": {"Add a reaction, or take it back.", toReact{}, nil, "", ""},
 	"POST /v1/rooms/{room}/messages/{message}/pin":       {"Put a message where all see it, or take it from there.", toPin{}, nil, "", ""},
 	"POST /v1/rooms/{room}/read":                         {"Note up to which message the user has read; without one, all there are.", toRead{}, nil, "", ""},
+	"GET /v1/rooms/{room}/files":                         {"The files that were said in a room and can still be asked for, in the order of the history.", nil, []api.RoomFileSaid{}, "", ""},
 	"GET /v1/drafts":                                     {"What the user has written in rooms and not said: it stays on this computer.", nil, []api.RoomDraft{}, "", ""},
 	"POST /v1/rooms/{room}/draft":                        {"Keep what the user has written in a room and not said; an empty text is none.", api.RoomDraft{}, nil, "", ""},
 	"POST /v1/rooms/{room}/typing":                       {"Tell those who are connected that the user is writing.", nil, nil, "", ""},

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -83,6 +85,20 @@ func gets(t *testing.T, n *node.Node, room, message, target, name, text string) 
 	}
 }
 
+// lists waits until a node tells of the only file of a room where it is here, and who else has it.
+func lists(t *testing.T, n *node.Node, room, message string, paths []string, at ...string) {
+	t.Helper()
+	var all []api.RoomFileSaid
+	var err error
+	for ctx := within(t); ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
+		all, err = n.Client().RoomFiles(ctx, room)
+		if err == nil && len(all) == 1 && all[0].Message.ID == message && all[0].Message.File != nil && slices.Equal(all[0].Paths, paths) && slices.Equal(all[0].At, at) {
+			return
+		}
+	}
+	t.Errorf("%s lists %+v, %v, not %q at %q", n.Identity().Name, all, err, paths, at)
+}
+
 // What is shared with a room is for who is in it, and for nobody else who has the ticket; who has got it hands it on.
 func TestRoomFile(t *testing.T) {
 	w := new(world)
@@ -114,10 +130,14 @@ func TestRoomFile(t *testing.T) {
 	if _, err := getFile(alice, within(t), "plans", said.ID, to); !errors.Is(err, transport.ErrUsage) {
 		t.Errorf("who has shared it: %v", err)
 	}
+	hear(t, carl, "plans", "read this")
+	lists(t, alice, "plans", said.ID, []string{filepath.Join(dir, "plan.txt")}, "bob") // who has got it from there
+	lists(t, bob, "plans", said.ID, []string{filepath.Join(to, "plan (2).txt")}, "alice")
+	lists(t, carl, "plans", said.ID, nil, "alice")
 	if err := alice.Close(); err != nil {
 		t.Fatal(err)
 	}
-	hear(t, carl, "plans", "read this")
+	lists(t, carl, "plans", said.ID, nil)
 	gets(t, carl, "plans", said.ID, t.TempDir(), "plan.txt", text) // from bob
 	if err := bob.Client().LeaveRoom(within(t), "plans"); err != nil {
 		t.Fatal(err)

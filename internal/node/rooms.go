@@ -111,6 +111,15 @@ func (h roomHost) Detach(ctx context.Context, room, ticket string) error {
 	return s.Detach(ctx, room, ticket)
 }
 
+// Attached tells what is known of it here.
+func (h roomHost) Attached(ticket string) (paths []string, got []peer.ID) {
+	s, err := h.n.theShares()
+	if err != nil {
+		return nil, nil
+	}
+	return s.Attached(ticket)
+}
+
 // openRooms opens the database of the rooms, and begins to meet in them. A node that is there for one program has
 // none.
 func (n *Node) openRooms(ctx context.Context) error {

@@ -130,6 +130,9 @@ func (n *Node) roomRoutes() []route {
 		{"POST /v1/rooms/{room}/typing", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) (none, error) {
 			return none{}, all.Typing(name(r))
 		})},
+		{"GET /v1/rooms/{room}/files", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) ([]api.RoomFileSaid, error) {
+			return all.Files(r.Context(), name(r))
+		})},
 		{"GET /v1/drafts", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) ([]api.RoomDraft, error) {
 			return all.Drafts(r.Context())
 		})},

@@ -61,6 +61,7 @@ func commands() []command {
 		{"pin", nil, "", "put the last message of another where all see it; again takes it away", nothing, runPin},
 		{"pins", nil, "", "list what is pinned", nothing, runPins},
 		{"file", []string{"share", "upload"}, "PATH [TEXT]", "share a file or a folder with this room", aPath, runFile},
+		{"files", nil, "", "list the files that were said in this room, to fetch one", nothing, runFiles},
 		{"get", []string{"download"}, "", "fetch the last file of another, or the one that is picked, to where downloads are; again stops it", nothing, runGet},
 		{"search", []string{"find", "lastlog"}, "WORDS [from:NAME]", "find messages: \"in quotes\", begin*", nothing, runSearch},
 		{"mute", nil, "[off]", "no bell and no number for this room, but for what names you", onOff, runMute},

@@ -410,6 +410,27 @@ func (f *fake) AcceptRoom(_ context.Context, id string) (api.Room, error) {
 	return f.made("accept", strings.TrimPrefix(id, "id-"), false)
 }
 
+func (f *fake) RoomFiles(_ context.Context, name string) (all []api.RoomFileSaid, err error) {
+	unlock, err := f.do("files", name)
+	defer unlock()
+	r, missing := f.find(name)
+	if err = errors.Join(err, missing); err != nil {
+		return nil, err
+	}
+	for _, e := range r.messages {
+		switch {
+		case e.File == nil:
+		case e.File.Here:
+			all = append(all, api.RoomFileSaid{Message: e, Paths: []string{"/home/me/" + e.File.Name}})
+		case e.From == "alice":
+			all = append(all, api.RoomFileSaid{Message: e, At: []string{"alice"}})
+		default:
+			all = append(all, api.RoomFileSaid{Message: e})
+		}
+	}
+	return all, nil
+}
+
 func (f *fake) Fetch(ctx context.Context, r api.FetchRequest) iter.Seq2[api.FetchEvent, error] {
 	unlock, _ := f.do("fetch", r.Room, r.Message, r.Target)
 	defer unlock()

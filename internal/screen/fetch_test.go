@@ -87,3 +87,43 @@ func TestShareFile(t *testing.T) {
 	d.press("up", "o")
 	d.seesNot("fetch")
 }
+
+// The files of a room are listed, the last one first, with who has them; one is fetched from there.
+func TestFiles(t *testing.T) {
+	f, r := files()
+	for _, x := range []struct {
+		who, name string
+		here      bool
+	}{{"alice", "plan.pdf", false}, {"me", "mine.txt", true}} {
+		f.says(r, x.who, "")
+		last := &r.messages[len(r.messages)-1]
+		last.Kind, last.File = "file", &api.RoomFile{Name: x.name, Size: 1 << 10, Here: x.here}
+	}
+	r.Read, r.Unread = r.messages[len(r.messages)-1].ID, 0
+	d := sit(t, f, 100, 16, "lobby")
+	d.enter("/files")
+	d.sees("mine.txt (1.0 KiB)", "here: /home/me/mine.txt", "alice: connected, and has it", "nobody who is connected is known to have it")
+	golden.Check(t, "testdata/files.txt", d.frame()+"\n")
+	f.fetch = func(_ context.Context, yield func(api.FetchEvent, error) bool) {
+		yield(at(3<<20, 2), nil)
+		d.sees("25%, 3.0 MiB of 12.0 MiB")
+		yield(api.FetchEvent{Type: api.FetchDone, Paths: []string{"/downloads/trip.zip"}}, nil)
+	}
+	d.press("down", "down", "enter")
+	d.asked("fetch id-lobby m6 /downloads")
+	d.sees("it is /downloads/trip.zip")
+	d.press("up", "up", "enter")
+	d.sees("this computer has shared it itself")
+	d.press("down", "down", "g")
+	d.sees("the pictures")
+	if d.m.picked != "m6" {
+		t.Errorf("%q is picked", d.m.picked)
+	}
+
+	empty, _ := lobby()
+	d = sit(t, empty, 100, 16, "lobby")
+	d.enter("/files")
+	d.sees("nothing: /file PATH shares one")
+	d.press("esc")
+	d.sees("I am")
+}

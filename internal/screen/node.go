@@ -42,6 +42,7 @@ type Talker interface {
 
 // A Fetcher fetches what others have shared.
 type Fetcher interface {
+	RoomFiles(ctx context.Context, room string) ([]api.RoomFileSaid, error)
 	Fetch(ctx context.Context, r api.FetchRequest) iter.Seq2[api.FetchEvent, error]
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -63,6 +64,14 @@ func edge(digits, fill string) ([]byte, error) {
 func (r *Room) Pins(ctx context.Context, limit int) ([]Event, error) {
 	return r.read(ctx, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_pins WHERE room = ? AND kind = 133 ORDER BY time DESC, id DESC LIMIT ?`,
 		r.n, min(limit, MaxPage))
+}
+
+// Files returns the last events of kind 132 that are shown, in order.
+func (r *Room) Files(ctx context.Context, limit int) ([]Event, error) {
+	events, err := r.read(ctx, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_files WHERE room = ? AND kind = 132 AND status IN (1, 4) ORDER BY time DESC, id DESC LIMIT ?`,
+		r.n, min(limit, MaxPage))
+	slices.Reverse(events)
+	return events, err
 }
 
 // AllMarks returns how far devices have got, those that were put.

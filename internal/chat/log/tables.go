@@ -87,7 +87,8 @@ CREATE TABLE chat_device_prekeys (                               -- prekeys of d
 	n      INTEGER NOT NULL,                       -- when it came, in the room; marks and these are counted together
 	PRIMARY KEY (room, device, time)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX chat_device_prekeys_by_number ON chat_device_prekeys (room, n)`}
+CREATE UNIQUE INDEX chat_device_prekeys_by_number ON chat_device_prekeys (room, n)`, `
+CREATE INDEX chat_files ON chat_events (room, time, id) WHERE kind = 132`}
 
 const roomShift = 40
 

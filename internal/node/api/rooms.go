@@ -154,6 +154,13 @@ type RoomFile struct {
 	Here   bool   `json:"here,omitempty"` // this device shares it
 }
 
+// A RoomFileSaid is a file that was said in a room and can be asked for.
+type RoomFileSaid struct {
+	Message RoomMessage `json:"message"`
+	Paths   []string    `json:"paths,omitempty"` // where it is on this computer, if this node shares it, or has got it and hands it on
+	At      []string    `json:"at,omitempty"`    // who is connected now and has shared it, or got it from here; others may have it, too
+}
+
 // A RoomReaction is what some have reacted with.
 type RoomReaction struct {
 	Emoji string   `json:"emoji"`

@@ -148,6 +148,12 @@ func (c *Client) TypingInRoom(ctx context.Context, room string) error {
 	return c.call(ctx, http.MethodPost, roomPath(room, "typing"), nil, nil)
 }
 
+// RoomFiles lists the latest 500 files that were said in a room and can still be asked for, in the order of the history. Nobody is
+// asked who has them.
+func (c *Client) RoomFiles(ctx context.Context, room string) ([]RoomFileSaid, error) {
+	return get[[]RoomFileSaid](ctx, c, roomPath(room, "files"))
+}
+
 // RoomDrafts returns what the user has written in rooms and not said, of the latest 100 rooms.
 func (c *Client) RoomDrafts(ctx context.Context) ([]RoomDraft, error) {
 	return get[[]RoomDraft](ctx, c, "/v1/drafts")

@@ -68,9 +68,6 @@ type File struct {
 	Peers  []peer.ID // devices of those who are in the room, who are connected first
 }
 
-// maxLooked is among how many of the last messages the last file is looked for.
-const maxLooked = 10_000
-
 // File returns the one that a message has, or with an empty ID the last one that somebody else has said.
 func (r *Rooms) File(ctx context.Context, name, id string) (File, error) {
 	_, room, err := r.find(name)
@@ -102,23 +99,16 @@ func (r *Rooms) File(ctx context.Context, name, id string) (File, error) {
 func sizeOf(f *event.File) int64 { return int64(min(f.Size, 1<<62)) }
 
 func (r *Rooms) lastFile(ctx context.Context, room *chat.Room) (chat.Entry, error) {
-	var before event.Key
-	for range maxLooked / maxPage {
-		page, err := room.Before(ctx, before, maxPage)
-		if err != nil {
-			return chat.Entry{}, err
-		}
-		for _, x := range slices.Backward(page) {
-			if f, ok := x.Message.Body.(*event.File); ok && !r.sharesHere(f) && !x.Erased && !x.Waiting {
-				return x, nil
-			}
-		}
-		if len(page) < maxPage {
-			break
-		}
-		before = page[0].Key
+	all, err := room.Files(ctx, maxFiles)
+	if err != nil {
+		return chat.Entry{}, err
 	}
-	return chat.Entry{}, transport.WithHint(transport.Mark(errors.New("nobody else has said a file lately"), api.ErrNotFound), "tenon tail ROOM --ids shows messages with their IDs")
+	for _, x := range slices.Backward(all) {
+		if !r.sharesHere(x.Message.Body.(*event.File)) {
+			return x, nil
+		}
+	}
+	return chat.Entry{}, transport.WithHint(transport.Mark(errors.New("nobody else has said a file lately"), api.ErrNotFound), "tenon room files ROOM lists those that were said")
 }
 
 // devicesIn returns the devices of the others in a room, and the user's others, those first that are connected.
@@ -138,13 +128,19 @@ func (r *Rooms) devicesIn(room *chat.Room) (all []peer.ID) {
 
 // sharesHere tells whether it is this device that shares a file, by a key that it has or has had.
 func (r *Rooms) sharesHere(f *event.File) bool {
+	id, ok := sharerOf(f)
+	return ok && r.Host.Access().IsSelf(id)
+}
+
+// sharerOf returns the device that shares a file, as the ticket has it.
+func sharerOf(f *event.File) (peer.ID, bool) {
 	t, err := ticket.Decode(f.Ticket, ticket.Share)
 	if err != nil {
-		return false
+		return peer.ID{}, false
 	}
 	key, _ := t.Get(ticket.Issuer)
 	id, err := peer.NewID(key)
-	return err == nil && r.Host.Access().IsSelf(id)
+	return id, err == nil
 }
 
 // MayHave tells whether a device may have what was said in a room by a message, both named by their IDs: whoever it is of is

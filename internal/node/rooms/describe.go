@@ -148,9 +148,9 @@ func role(x event.Role) string {
 	return x.String()
 }
 
-// online returns whose devices a room is connected with.
-func (r *Rooms) online(room *chat.Room) map[event.Identity]bool {
-	all := map[event.Identity]bool{}
+// connected returns the devices with which a room is connected, by their latest keys, and whose they are.
+func (r *Rooms) connected(room *chat.Room) map[peer.ID]event.Identity {
+	all := map[peer.ID]event.Identity{}
 	connected := map[peer.ID]bool{}
 	for _, p := range room.Connected() {
 		connected[p.ID] = true
@@ -158,9 +158,18 @@ func (r *Rooms) online(room *chat.Room) map[event.Identity]bool {
 	for _, m := range room.Info().Members {
 		for _, d := range m.Devices {
 			if id, err := peer.NewID(d[:]); err == nil && connected[id] {
-				all[m.Identity] = true
+				all[r.heir(id)] = m.Identity
 			}
 		}
+	}
+	return all
+}
+
+// online returns whose devices those are.
+func (r *Rooms) online(room *chat.Room) map[event.Identity]bool {
+	all := map[event.Identity]bool{}
+	for _, who := range r.connected(room) {
+		all[who] = true
 	}
 	return all
 }

@@ -3,7 +3,7 @@
 //
 //   - rooms.go: all rooms of this node. find.go: what somebody means by a word. names.go: what people are called.
 //   - describe.go, message.go: what is told of rooms and messages. history.go, say.go, members.go, join.go: what is
-//     asked for. draft.go: what was written and not said. attach.go: files. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
+//     asked for. draft.go: what was written and not said. attach.go, files.go: files. devices.go: what the user has. export.go: histories as files. mailbox.go: who keeps what is said
 //     for those who are away. mention.go: who is meant. events.go: what is new. people.go: what is on record. watch.go: what goes on by itself.
 package rooms
 
@@ -53,6 +53,9 @@ type Host interface {
 	Attach(ctx context.Context, room string, paths []string, expires time.Duration) (api.Share, error)
 	Said(ctx context.Context, ticket, message string) error
 	Detach(ctx context.Context, room, ticket string) error
+
+	// Attached returns where on this computer is what has a ticket, if this node shares it or hands it on, and who has got it from there.
+	Attached(ticket string) (paths []string, got []peer.ID)
 
 	// Renew gives the node a new key, without waiting for that: an old copy of its state was put back, or it was copied.
 	Renew()

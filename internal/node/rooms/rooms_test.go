@@ -30,7 +30,8 @@ type person struct {
 	called map[peer.ID]string
 }
 
-func (p *person) Tell(e api.Event) { p.t.Logf("%s: %s", p.self, e.Text) }
+func (p *person) Tell(e api.Event)                      { p.t.Logf("%s: %s", p.self, e.Text) }
+func (p *person) Attached(string) ([]string, []peer.ID) { return nil, nil }
 func (p *person) Attach(context.Context, string, []string, time.Duration) (api.Share, error) {
 	return api.Share{}, errors.ErrUnsupported
 }
