@@ -191,6 +191,7 @@ type Node struct {
 	cancel    context.CancelCauseFunc
 	sends     farewells
 	all       sync.WaitGroup // goroutines of the Node
+	lookups   chan struct{}  // of names, that go on
 	once      sync.Once
 	gone      chan struct{} // closed when Close is done
 	err       error         // of Close
@@ -208,7 +209,7 @@ func New(ctx context.Context, config Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{config: config, identity: identity, started: time.Now(),
+	n := &Node{config: config, identity: identity, started: time.Now(), lookups: make(chan struct{}, maxLookups),
 		live: map[peer.Service]*offer{}, turnedTo: map[heldKey]int{}, used: map[peer.Service]int{}, failed: map[peer.Service]string{},
 		gone: make(chan struct{}), asked: make(chan struct{})}
 	n.boot = fmt.Sprintf("%x", n.started.UnixMicro())
