@@ -39,15 +39,18 @@ func chatCatchUp(ctx context.Context, b *bench) error {
 		messages = quickMissedMessages
 		b.note("chat-catchup", fmt.Sprintf("%d messages", messages))
 	}
-	var r struct{ Messages, Made, Met, Seconds, CPU, MadeCPU float64 }
-	for round := range min(b.rounds, longRounds) {
-		if err := b.runCrowd(ctx, &r, "catchup", "-messages", fmt.Sprint(messages)); err != nil {
-			return err
-		}
-		b.book.Add(catchUpCase, caughtRate, tenon, round, r.Messages/(r.Seconds-r.Met))
-		b.book.Add(catchUpCase, caughtCPU, tenon, round, r.CPU/r.Messages)
-		b.book.Add(catchUpCase, saidRate, tenon, round, r.Messages/r.Made)
-		b.book.Add(catchUpCase, saidCPU, tenon, round, r.MadeCPU/r.Messages)
+	var r struct {
+		Messages, Made, MadeCPU float64
+		Rounds                  []struct{ Met, Seconds, CPU float64 }
+	}
+	if err := b.runCrowd(ctx, &r, "catchup", "-messages", fmt.Sprint(messages), "-rounds", fmt.Sprint(min(b.rounds, longRounds))); err != nil {
+		return err
+	}
+	b.book.Add(catchUpCase, saidRate, tenon, 0, r.Messages/r.Made)
+	b.book.Add(catchUpCase, saidCPU, tenon, 0, r.MadeCPU/r.Messages)
+	for round, x := range r.Rounds {
+		b.book.Add(catchUpCase, caughtRate, tenon, round, r.Messages/(x.Seconds-x.Met))
+		b.book.Add(catchUpCase, caughtCPU, tenon, round, x.CPU/r.Messages)
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ func main() {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "talk: where speakers and listeners connect")
 	f.IntVar(&o.members, "members", 1, "talk: how many hear what the first one says")
 	f.IntVar(&o.messages, "messages", 100_000, "catchup, million: how many there are")
-	f.IntVar(&o.rounds, "rounds", 1, "million: how often it is opened")
-	f.StringVar(&o.profile, "cpuprofile", "", "write a profile to this file")
+	f.IntVar(&o.rounds, "rounds", 1, "catchup, million: how often")
+	f.StringVar(&o.profile, "cpuprofile", "", "write a profile of what is measured to this file")
 	if len(os.Args) < 2 || verbs[os.Args[1]] == nil {
 		fmt.Fprintln(os.Stderr, "crowd: talk, catchup or million, and flags")
 		os.Exit(2)
@@ -55,20 +55,28 @@ func main() {
 }
 
 func run(ctx context.Context, verb func(context.Context, *options) (any, error), o *options) error {
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close() //nolint:errcheck // a profile that is cut is no harm
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
 	result, err := verb(ctx, o)
 	if err != nil || result == nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(result)
+}
+
+// startProfile begins the profile, if there is to be one, where what is measured begins.
+func (o *options) startProfile() (stop func(), err error) {
+	if o.profile == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close() //nolint:errcheck // there is an error already
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close() //nolint:errcheck // a profile that is cut is no harm
+	}, nil
 }

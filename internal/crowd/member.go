@@ -30,6 +30,13 @@ const database = 64 << 30
 // newMember makes the i-th member, whose keys follow from that, so that it is the same one when it comes back. It knows where
 // others are.
 func newMember(ctx context.Context, dir string, i int, others ...*member) (*member, error) {
+	return newMemberIn(ctx, place(dir, fmt.Sprint("member", i)), i, others...)
+}
+
+func place(dir, name string) string { return filepath.Join(dir, name) }
+
+// newMemberIn is newMember with what it keeps in a directory of its own.
+func newMemberIn(ctx context.Context, place string, i int, others ...*member) (*member, error) {
 	key := func(what string) *peer.Key {
 		var seed [32]byte
 		copy(seed[:], fmt.Sprintf("crowd %s %d", what, i))
@@ -47,7 +54,6 @@ func newMember(ctx context.Context, dir string, i int, others ...*member) (*memb
 		m.net.AddAddrs(x.net.Self(), x.net.Addrs()...)
 		x.net.AddAddrs(m.net.Self(), m.net.Addrs()...)
 	}
-	place := filepath.Join(dir, fmt.Sprint("member", i))
 	if err := os.MkdirAll(place, 0o700); err != nil {
 		return nil, errors.Join(err, m.close())
 	}

@@ -41,6 +41,11 @@ func million(ctx context.Context, o *options) (any, error) {
 	if err := m.close(); err != nil {
 		return nil, err
 	}
+	stop, err := o.startProfile()
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	for range o.rounds {
 		var u used
 		if err := u.use(ctx, o.dir, r.ID()); err != nil {

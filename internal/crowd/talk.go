@@ -48,6 +48,11 @@ func talk(ctx context.Context, o *options) (any, error) {
 		hearing = append(hearing, e)
 		go e.listen(ctx)
 	}
+	stop, err := o.startProfile()
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
 	l, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return nil, err
