@@ -40,11 +40,10 @@ func (s set) Lacks(ctx context.Context, ids [][32]byte) ([][32]byte, error) {
 }
 
 func (s set) Get(ctx context.Context, ids [][32]byte) ([]meet.Blob, error) {
-	rows, err := s.log.Get(ctx, ids...)
+	rows, err := s.log.Sent(ctx, ids...)
 	blobs := make([]meet.Blob, len(rows))
 	for i := range rows {
-		row := &rows[i]
-		blobs[i] = meet.Blob{Key: rbsr.Key(row.Key), Author: row.Author, Parents: row.Parents, Bytes: whole(row)}
+		blobs[i] = meet.Blob{Key: rbsr.Key(rows[i].Key), Bytes: rows[i].Bytes}
 	}
 	return blobs, err
 }

@@ -95,7 +95,7 @@ func Open(ctx context.Context, db *store.DB) (*Log, error) {
 }
 
 // often are what is done whenever something is added: to parse it each time would cost as much as to do it.
-var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip}
+var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, selectRun}
 
 // stmt returns one of often, in a transaction.
 func (l *Log) stmt(ctx context.Context, tx *sql.Tx, query string) *sql.Stmt {

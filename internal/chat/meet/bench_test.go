@@ -45,7 +45,7 @@ func (k *kept) Lacks(ctx context.Context, ids [][32]byte) ([][32]byte, error) {
 }
 
 func (k *kept) Get(ctx context.Context, ids [][32]byte) (blobs []Blob, err error) {
-	events, err := k.room.Get(ctx, ids...)
+	events, err := k.room.Sent(ctx, ids...)
 	for _, e := range events {
 		blobs = append(blobs, Blob{Key: rbsr.Key(e.Key), Bytes: e.Bytes})
 	}
@@ -56,7 +56,7 @@ func (k *kept) Take(ctx context.Context, blobs []Blob) error {
 	events := make([]log.Event, len(blobs))
 	for i, b := range blobs {
 		events[i] = log.Event{Key: log.Key(b.Key), Device: b.Author, Author: b.Author, Kind: 1, Parents: b.Parents, Bytes: b.Bytes,
-			Payload: []byte{1}, Text: string(b.Bytes[len(b.Bytes)-60:]), Counts: true}
+			Payload: []byte{}, Text: string(b.Bytes[len(b.Bytes)-60:]), Counts: true}
 	}
 	if _, err := k.room.Add(ctx, events...); err != nil {
 		return err

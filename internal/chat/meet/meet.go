@@ -35,7 +35,7 @@ type Set interface {
 	// Lacks returns those of the IDs whose events are not there.
 	Lacks(ctx context.Context, ids [][32]byte) ([][32]byte, error)
 
-	// Get returns the events of these IDs that are there, in this order.
+	// Get returns the events of these IDs that are there, in this order: their Keys and Bytes, that is what is sent.
 	Get(ctx context.Context, ids [][32]byte) ([]Blob, error)
 
 	// Take adds events, none of which was there. Their parents are there or precede them. When it
