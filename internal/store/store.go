@@ -27,7 +27,13 @@ const File = "tenon.db"
 // MaxSize is how many bytes the database may have. Who wants to add more gets an error.
 const MaxSize = 1 << 30
 
-const pageSize = 4096
+const (
+	pageSize = 4096
+
+	// How many KiB of pages are kept in memory. What may become large has more: a transaction that changes more than fits
+	// writes pages several times, and reads them again.
+	cache, largeCache = 1 << 10, 8 << 10
+)
 
 // pragmas are set for the connection. An answer waits until the log is on the disk:
 // synchronous(full). The rest bounds what the file may take, and what foreign content
@@ -40,7 +46,6 @@ var pragmas = []string{
 	"foreign_keys(on)",
 	"trusted_schema(off)",
 	"temp_store(memory)",
-	"cache_size(-1024)",
 	"journal_size_limit(4194304)",
 	"secure_delete(on)", // keys that were forgotten, and what has disappeared, are
 }
@@ -58,12 +63,16 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return OpenFile(ctx, filepath.Join(dir, File), MaxSize)
+	return open(ctx, filepath.Join(dir, File), MaxSize, cache)
 }
 
 // OpenFile opens a database that is not the node's one, in a directory that is there: for what
-// may become large, so that it cannot fill the other. It may have maxSize bytes.
+// may become large, so that it cannot fill the other. It may have maxSize bytes, and keeps up to 8 MiB of it in memory.
 func OpenFile(ctx context.Context, path string, maxSize int64) (*DB, error) {
+	return open(ctx, path, maxSize, largeCache)
+}
+
+func open(ctx context.Context, path string, maxSize int64, cache int) (*DB, error) {
 	// The driver would make it with the permissions of the umask.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -72,7 +81,7 @@ func OpenFile(ctx context.Context, path string, maxSize int64) (*DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
-	all := append(slices.Clip(pragmas), fmt.Sprintf("max_page_count(%d)", maxSize/pageSize))
+	all := append(slices.Clip(pragmas), fmt.Sprintf("max_page_count(%d)", maxSize/pageSize), fmt.Sprintf("cache_size(-%d)", cache))
 	query := url.Values{"_pragma": all, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: query.Encode()}).String())
 	if err != nil {
