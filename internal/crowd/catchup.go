@@ -2,18 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/tenon-net/tenon/internal/chat"
-	"github.com/tenon-net/tenon/internal/chat/event"
 )
 
 // A caughtUp is what catchup has measured, in seconds.
@@ -30,33 +25,12 @@ type missed struct {
 	CPU     float64 // of both, meanwhile
 }
 
-// A meanwhile is what was said while somebody was away. It is kept beside the databases, so that another run, or another build, catches up with the same.
-type meanwhile struct {
-	Room event.ID
-	Last event.Key
-}
-
-// catchUp has one of two go, the other say much, and the first come back, again and again. A directory in which an earlier run has said it is
-// used as it is.
+// catchUp has one of two go, the other say much, and the first come back, again and again.
 func catchUp(ctx context.Context, o *options) (any, error) {
 	c := caughtUp{Messages: o.messages}
-	record := filepath.Join(o.dir, "said.json")
-	var m meanwhile
-	if b, err := os.ReadFile(record); err == nil {
-		if err := json.Unmarshal(b, &m); err != nil {
-			return nil, err
-		}
-	} else {
-		if err := c.make(ctx, o, &m); err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(m)
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(record, b, 0o600); err != nil {
-			return nil, err
-		}
+	m, err := o.once(func(m *made) error { return c.make(ctx, o, m) })
+	if err != nil {
+		return nil, err
 	}
 	stop, err := o.startProfile()
 	if err != nil {
@@ -86,7 +60,7 @@ const (
 )
 
 // make makes a room of two, and has one say much while the other is away.
-func (c *caughtUp) make(ctx context.Context, o *options, m *meanwhile) error {
+func (c *caughtUp) make(ctx context.Context, o *options, m *made) error {
 	here, err := newMember(ctx, o.dir, 0)
 	if err != nil {
 		return err
@@ -108,7 +82,7 @@ func (c *caughtUp) make(ctx context.Context, o *options, m *meanwhile) error {
 }
 
 // comeBack is one round.
-func comeBack(ctx context.Context, o *options, m meanwhile) (x missed, err error) {
+func comeBack(ctx context.Context, o *options, m made) (x missed, err error) {
 	here, err := newMember(ctx, o.dir, 0)
 	if err != nil {
 		return x, err
@@ -133,42 +107,6 @@ func comeBack(ctx context.Context, o *options, m meanwhile) (x missed, err error
 	}
 	x.Seconds, x.CPU = time.Since(begin).Seconds(), cpu()-used
 	return x, nil
-}
-
-// speakers are how many say something at once.
-const speakers = 64
-
-// say says much, by many at once, and returns what came last.
-func say(ctx context.Context, r *chat.Room, messages int) (last event.Key, err error) {
-	type said struct {
-		event.Key
-		err error
-	}
-	todo, done := make(chan int), make(chan said)
-	for range speakers {
-		go func() {
-			for i := range todo {
-				k, err := r.Say(ctx, chat.Message{Text: text(i)})
-				done <- said{k, err}
-			}
-		}()
-	}
-	go func() {
-		defer close(todo)
-		for i := range messages {
-			todo <- i
-		}
-	}()
-	for range messages {
-		s := <-done
-		if s.err != nil {
-			err = s.err
-		}
-		if last.Less(s.Key) {
-			last = s.Key
-		}
-	}
-	return last, err
 }
 
 // text is the i-th message, of 200 bytes: words out of 5,000, some of them often.
