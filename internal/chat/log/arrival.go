@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
+const arrivedAfter = `SELECT e.n, ` + columns + ` FROM chat_events e WHERE n > ? AND n <= ? ORDER BY n LIMIT ?`
+
 // Arrived returns events in the order in which they came, also those that are not shown, above a number of
 // this room, and the number of the last: who goes on from there misses none, and gets none twice.
 func (r *Room) Arrived(ctx context.Context, after int64, limit int) (events []Event, last int64, err error) {
 	last = after
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
 		var numbers []int64
-		events, err = r.log.rows(ctx, tx, &numbers, `SELECT e.n, `+columns+` FROM chat_events e WHERE n > ? AND n <= ? ORDER BY n LIMIT ?`,
+		events, err = r.log.rows(ctx, tx, &numbers, arrivedAfter,
 			r.first()+max(after, 0), r.last(), min(limit, MaxPage))
 		if n := len(numbers); n > 0 {
 			last = numbers[n-1] - r.first()
@@ -41,7 +43,7 @@ func (r *Room) Find(ctx context.Context, digits string, limit int) (ids []ID, er
 		return nil, nil
 	}
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT id FROM chat_events INDEXED BY chat_by_id WHERE substr(id, 1, 8) BETWEEN ? AND ? AND room = ?`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT id FROM chat_events INDEXED BY chat_by_id WHERE substr(id, 1, 8) BETWEEN ? AND ? AND room = ?`, func(scan func(...any) error) error {
 			var b []byte
 			if err := scan(&b); err != nil {
 				return err

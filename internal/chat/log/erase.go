@@ -80,7 +80,7 @@ func (r *Room) inParts(ctx context.Context, which string, args ...any) (erased i
 func (r *Room) Sealed(ctx context.Context, at int, from byte) (map[ID]bool, error) {
 	all := map[ID]bool{}
 	return all, r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT DISTINCT substr(bytes, ?, 32) FROM chat_events WHERE n BETWEEN ? AND ? AND kind >= ? AND payload IS NOT NULL`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT DISTINCT substr(bytes, ?, 32) FROM chat_events WHERE n BETWEEN ? AND ? AND kind >= ? AND payload IS NOT NULL`, func(scan func(...any) error) error {
 			var b []byte
 			err := scan(&b)
 			if len(b) == 32 {

@@ -94,8 +94,9 @@ func Open(ctx context.Context, db *store.DB) (*Log, error) {
 	return l, nil
 }
 
-// often are what is done whenever something is added: to parse it each time would cost as much as to do it.
-var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, selectRun}
+// often are what is done whenever something is added, shown or sent: to parse it each time would cost as much as to do it.
+var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, selectBefore, selectAfter, arrivedAfter, getEvents, sentEvents, sentRun,
+	lacksEvents, nodesOf, aboutEvents, takeOut}
 
 // stmt returns one of often, in a transaction.
 func (l *Log) stmt(ctx context.Context, tx *sql.Tx, query string) *sql.Stmt {
@@ -139,7 +140,7 @@ func (l *Log) Room(ctx context.Context, id ID) (*Room, error) {
 // Rooms returns the IDs of all rooms.
 func (l *Log) Rooms(ctx context.Context) (ids []ID, err error) {
 	err = l.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT id FROM chat_rooms ORDER BY n`, func(scan func(...any) error) error {
+		return l.each(ctx, tx, `SELECT id FROM chat_rooms ORDER BY n`, func(scan func(...any) error) error {
 			var b []byte
 			if err := scan(&b); err != nil {
 				return err
@@ -184,9 +185,17 @@ func (r *Room) Drop(ctx context.Context) error {
 	return err
 }
 
+// query asks, by the statement that was prepared for that if there is one.
+func (l *Log) query(ctx context.Context, tx *sql.Tx, query string, args ...any) (*sql.Rows, error) {
+	if s := l.often[query]; s != nil {
+		return tx.StmtContext(ctx, s).QueryContext(ctx, args...)
+	}
+	return tx.QueryContext(ctx, query, args...)
+}
+
 // each calls f for each row of an answer.
-func each(ctx context.Context, tx *sql.Tx, query string, f func(scan func(...any) error) error, args ...any) error {
-	rows, err := tx.QueryContext(ctx, query, args...)
+func (l *Log) each(ctx context.Context, tx *sql.Tx, query string, f func(scan func(...any) error) error, args ...any) error {
+	rows, err := l.query(ctx, tx, query, args...)
 	if err != nil {
 		return err
 	}

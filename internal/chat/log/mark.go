@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 )
 
 // A Mark says how far a device has got in a room. Of two of one device the one with the greater
@@ -46,7 +45,7 @@ func (r *Room) PutMarks(ctx context.Context, marks ...Mark) (newer []Mark, err e
 func (r *Room) Marks(ctx context.Context, after int64, limit int) (marks []Mark, last int64, err error) {
 	last = after
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT n, device, stamp, read_time, read_id, delivered_time, delivered_id, bytes FROM chat_marks WHERE room = ? AND n > ? ORDER BY n LIMIT ?`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT n, device, stamp, read_time, read_id, delivered_time, delivered_id, bytes FROM chat_marks WHERE room = ? AND n > ? ORDER BY n LIMIT ?`, func(scan func(...any) error) error {
 			var m Mark
 			var device, read, delivered []byte
 			if err := scan(&last, &device, &m.Stamp, &m.Read.Time, &read, &m.Delivered.Time, &delivered, &m.Bytes); err != nil {
@@ -157,15 +156,12 @@ func number(b bool) int {
 	return 0
 }
 
+const takeOut = asked + `DELETE FROM chat_outbox WHERE n IN (SELECT e.n` + ofAsked + `)`
+
 // Given takes events out of the outbox.
 func (r *Room) Given(ctx context.Context, ids ...ID) error {
 	return r.log.db.Update(ctx, func(tx *sql.Tx) error {
-		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs("id", part)
-			if _, err := tx.ExecContext(ctx, `DELETE FROM chat_outbox WHERE n IN (SELECT n FROM chat_events INDEXED BY chat_by_id WHERE `+where+`)`, args...); err != nil {
-				return err
-			}
-		}
-		return nil
+		_, err := r.log.stmt(ctx, tx, takeOut).ExecContext(ctx, r.n, join(ids))
+		return err
 	})
 }

@@ -10,22 +10,18 @@ import (
 // Parents.
 func (r *Room) Nodes(ctx context.Context, f func(id ID, node []byte, parents []ID) error, ids ...ID) error {
 	return r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs("id", part)
-			err := each(ctx, tx, `SELECT id, node, parents FROM chat_events INDEXED BY chat_by_id WHERE `+where, func(scan func(...any) error) error {
-				var id, node, parents []byte
-				if err := scan(&id, &node, &parents); err != nil {
-					return err
-				}
-				return f(ID(id), node, split(parents))
-			}, args...)
-			if err != nil {
+		return r.log.each(ctx, tx, nodesOf, func(scan func(...any) error) error {
+			var id, parents sql.RawBytes
+			var node []byte
+			if err := scan(&id, &node, &parents); err != nil {
 				return err
 			}
-		}
-		return nil
+			return f(ID(id), node, split(parents))
+		}, r.n, join(ids))
 	})
 }
+
+const nodesOf = asked + `SELECT e.id, e.node, e.parents` + ofAsked
 
 func split(b []byte) (ids []ID) {
 	for p := range slices.Chunk(b, 32) {
@@ -70,19 +66,12 @@ func (r *Room) inOrder(ctx context.Context, index, where string, f func([]Event)
 	}
 }
 
+const aboutEvents = asked + `SELECT ` + columns + ` FROM asked CROSS JOIN chat_events e INDEXED BY chat_about ON substr(e.target, 1, 8) = substr(?2, at, 8)
+	WHERE e.target IS NOT NULL AND e.target = substr(?2, at, 32) AND e.room = ?1`
+
 // About returns all events whose Target is one of these, in the order of their keys.
 func (r *Room) About(ctx context.Context, ids ...ID) (events []Event, err error) {
-	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs("target", part)
-			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_about WHERE target IS NOT NULL AND `+where, args...)
-			if err != nil {
-				return err
-			}
-			events = append(events, got...)
-		}
-		return nil
-	})
+	events, err = r.read(ctx, aboutEvents, r.n, join(ids))
 	slices.SortFunc(events, func(a, b Event) int { return a.Compare(b.Key) })
 	return events, err
 }
@@ -167,7 +156,7 @@ func (r *Room) putTips(ctx context.Context, tx *sql.Tx, tips []Tip) error {
 // Tips returns those that were put.
 func (r *Room) Tips(ctx context.Context) (tips []Tip, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT device, id, seq, fork FROM chat_tips WHERE room = ?`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT device, id, seq, fork FROM chat_tips WHERE room = ?`, func(scan func(...any) error) error {
 			var t Tip
 			var device, id []byte
 			if err := scan(&device, &id, &t.Seq, &t.Fork); err != nil {

@@ -3,9 +3,7 @@ package log
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"slices"
-	"strings"
 )
 
 // MaxPage is how many events a page has at most.
@@ -30,7 +28,7 @@ func (r *Room) read(ctx context.Context, query string, args ...any) (events []Ev
 // rows reads events. The query selects [columns], and first n if numbers is there.
 func (l *Log) rows(ctx context.Context, tx *sql.Tx, numbers *[]int64, query string, args ...any) ([]Event, error) {
 	var rows []row
-	err := each(ctx, tx, query, func(scan func(...any) error) error {
+	err := l.each(ctx, tx, query, func(scan func(...any) error) error {
 		var w row
 		var id, parents, target []byte
 		var flags int64
@@ -67,19 +65,22 @@ func (l *Log) rows(ctx context.Context, tx *sql.Tx, numbers *[]int64, query stri
 	return events, nil
 }
 
+const (
+	selectBefore = `SELECT ` + columns + ` FROM chat_events e WHERE room = ? AND (time, id) < (?, ?) AND status IN (1, 4) ORDER BY time DESC, id DESC LIMIT ?`
+	selectAfter  = `SELECT ` + columns + ` FROM chat_events e WHERE room = ? AND (time, id) > (?, ?) AND status IN (1, 4) ORDER BY time, id LIMIT ?`
+)
+
 // Before returns the last events that are shown below a key, in order; those below [Last] are the
 // last of all.
 func (r *Room) Before(ctx context.Context, k Key, limit int) ([]Event, error) {
-	events, err := r.read(ctx, `SELECT `+columns+` FROM chat_events e WHERE room = ? AND (time, id) < (?, ?) AND status IN (1, 4)
-		ORDER BY time DESC, id DESC LIMIT ?`, r.n, int64(k.Time), k.ID[:], min(limit, MaxPage))
+	events, err := r.read(ctx, selectBefore, r.n, int64(k.Time), k.ID[:], min(limit, MaxPage))
 	slices.Reverse(events)
 	return events, err
 }
 
 // After returns the first events that are shown above a key, in order.
 func (r *Room) After(ctx context.Context, k Key, limit int) ([]Event, error) {
-	return r.read(ctx, `SELECT `+columns+` FROM chat_events e WHERE room = ? AND (time, id) > (?, ?) AND status IN (1, 4)
-		ORDER BY time, id LIMIT ?`, r.n, int64(k.Time), k.ID[:], min(limit, MaxPage))
+	return r.read(ctx, selectAfter, r.n, int64(k.Time), k.ID[:], min(limit, MaxPage))
 }
 
 // All is After with what is not shown.
@@ -100,71 +101,39 @@ func (r *Room) Outbox(ctx context.Context, limit int) ([]Event, error) {
 		ORDER BY o.n LIMIT ?`, r.first(), r.last(), min(limit, MaxPage))
 }
 
-// idsPart is how many IDs are looked up by a statement.
-const idsPart = 128
+// asked are the IDs of which ?2 consists, 32 bytes each, in their order. They are looked up by an index of their first 8 bytes, which has to be named: else SQLite,
+// which counts on few events in a room, may look at all of them.
+const (
+	asked   = `WITH RECURSIVE asked(at) AS (SELECT 1 WHERE length(?2) > 0 UNION ALL SELECT at + 32 FROM asked WHERE at + 32 < length(?2)) `
+	ofAsked = ` FROM asked CROSS JOIN chat_events e INDEXED BY chat_by_id ON substr(e.id, 1, 8) = substr(?2, at, 8) WHERE e.id = substr(?2, at, 32) AND e.room = ?1`
 
-// byIDs is a condition on events of the room ?1, which have one of so many IDs in a column, and the arguments of it. The index
-// has to be named where it is used: else SQLite, which counts on few events in a room, may look at all of them.
-func (r *Room) byIDs(column string, ids []ID) (string, []any) {
-	args := []any{r.n}
-	var short, whole strings.Builder
-	for i := range ids {
-		args = append(args, ids[i][:])
-		fmt.Fprintf(&short, ",substr(?%d, 1, 8)", i+2)
-		fmt.Fprintf(&whole, ",?%d", i+2)
-	}
-	return `room = ?1 AND substr(` + column + `, 1, 8) IN (` + short.String()[1:] + `) AND ` + column + ` IN (` + whole.String()[1:] + `)`, args
-}
+	getEvents   = asked + `SELECT ` + columns + ofAsked
+	lacksEvents = asked + `SELECT e.id` + ofAsked
+)
 
 // Get returns those of the events that are there, in the order asked for.
 func (r *Room) Get(ctx context.Context, ids ...ID) (events []Event, err error) {
-	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs("id", part)
-			got, err := r.log.rows(ctx, tx, nil, `SELECT `+columns+` FROM chat_events e INDEXED BY chat_by_id WHERE `+where, args...)
-			if err != nil {
-				return err
-			}
-			at := make(map[ID]int, len(got))
-			for i := range got {
-				at[got[i].ID] = i
-			}
-			for _, id := range part {
-				if i, ok := at[id]; ok {
-					events = append(events, got[i])
-				}
-			}
-		}
-		return nil
-	})
-	return events, err
+	return r.read(ctx, getEvents, r.n, join(ids))
 }
 
 // Lacks returns those of the IDs whose events are not there.
 func (r *Room) Lacks(ctx context.Context, ids ...ID) (lacking []ID, err error) {
+	there := make(map[ID]bool, len(ids))
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for part := range slices.Chunk(ids, idsPart) {
-			there := map[ID]bool{}
-			where, args := r.byIDs("id", part)
-			err := each(ctx, tx, `SELECT id FROM chat_events INDEXED BY chat_by_id WHERE `+where, func(scan func(...any) error) error {
-				var b []byte
-				if err := scan(&b); err != nil {
-					return err
-				}
-				there[ID(b)] = true
-				return nil
-			}, args...)
-			if err != nil {
+		return r.log.each(ctx, tx, lacksEvents, func(scan func(...any) error) error {
+			var b sql.RawBytes
+			if err := scan(&b); err != nil {
 				return err
 			}
-			for _, id := range part {
-				if !there[id] {
-					lacking = append(lacking, id)
-				}
-			}
-		}
-		return nil
+			there[ID(b)] = true
+			return nil
+		}, r.n, join(ids))
 	})
+	for _, id := range ids {
+		if !there[id] {
+			lacking = append(lacking, id)
+		}
+	}
 	return lacking, err
 }
 
@@ -177,7 +146,7 @@ func (r *Room) number(ctx context.Context, tx *sql.Tx, id ID) (n int64, err erro
 // Heads returns the events that are nobody's parents.
 func (r *Room) Heads(ctx context.Context) (heads []ID, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT id FROM chat_heads WHERE room = ? ORDER BY id`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT id FROM chat_heads WHERE room = ? ORDER BY id`, func(scan func(...any) error) error {
 			var b []byte
 			if err := scan(&b); err != nil {
 				return err
@@ -198,7 +167,7 @@ func (r *Room) Keys(ctx context.Context, f func([]Key) error) error {
 	for after := (Key{}); ; after = part[len(part)-1] {
 		part = part[:0]
 		err := r.log.db.View(ctx, func(tx *sql.Tx) error {
-			return each(ctx, tx, `SELECT time, id FROM chat_events WHERE room = ? AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, func(scan func(...any) error) error {
+			return r.log.each(ctx, tx, `SELECT time, id FROM chat_events WHERE room = ? AND (time, id) > (?, ?) ORDER BY time, id LIMIT ?`, func(scan func(...any) error) error {
 				var k Key
 				var id sql.RawBytes
 				if err := scan(&k.Time, &id); err != nil {

@@ -49,7 +49,7 @@ func (r *Room) PutPrekeys(ctx context.Context, all ...Prekey) (newer []Prekey, e
 // Prekeys returns those that are kept, of each device the earliest first.
 func (r *Room) Prekeys(ctx context.Context) (all []Prekey, err error) {
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT device, time, bytes FROM chat_device_prekeys WHERE room = ? ORDER BY device, time`, func(scan func(...any) error) error {
+		return r.log.each(ctx, tx, `SELECT device, time, bytes FROM chat_device_prekeys WHERE room = ? ORDER BY device, time`, func(scan func(...any) error) error {
 			var p Prekey
 			var device []byte
 			err := scan(&device, &p.Time, &p.Bytes)
@@ -66,7 +66,7 @@ func (r *Room) Prekeys(ctx context.Context) (all []Prekey, err error) {
 func (r *Room) Rows(ctx context.Context, after int64, limit int) (rows [][]byte, last int64, err error) {
 	last = after
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		return each(ctx, tx, `SELECT n, bytes FROM chat_marks WHERE room = ?1 AND n > ?2
+		return r.log.each(ctx, tx, `SELECT n, bytes FROM chat_marks WHERE room = ?1 AND n > ?2
 			UNION ALL SELECT n, bytes FROM chat_device_prekeys AS a WHERE room = ?1 AND n > ?2
 				AND NOT EXISTS (SELECT 1 FROM chat_device_prekeys AS b WHERE b.room = a.room AND b.device = a.device AND b.time > a.time)
 			ORDER BY n LIMIT ?3`, func(scan func(...any) error) error {

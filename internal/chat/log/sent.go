@@ -13,43 +13,36 @@ type Sent struct {
 	Bytes []byte
 }
 
-// fewIDs is how many events are not worth to be looked for in a row.
-const fewIDs = 4
+const (
+	sentColumns = `e.time, e.id, e.bytes, e.payload`
+	sentEvents  = asked + `SELECT ` + sentColumns + ofAsked
+	sentRun     = `SELECT ` + sentColumns + ` FROM chat_events e WHERE room = ?1 AND (time, id) >= (?2, ?3) ORDER BY time, id LIMIT ?4`
+	timeOf      = `SELECT time FROM chat_events INDEXED BY chat_by_id WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2`
 
-// selectRun has events that follow each other. It is the statement that costs most when others catch up.
-const selectRun = `SELECT time, id, bytes, payload FROM chat_events WHERE room = ?1 AND (time, id) >= (?2, ?3) ORDER BY time, id LIMIT ?4`
+	shortRun = 4 // events; what is not more is as well found one by one
+)
 
 // Sent returns those of the events that are there, in the order asked for. What others lack is mostly all that was said in a
 // while, and asked for in its order: then it is read as it stands in the table, and not found one by one.
 func (r *Room) Sent(ctx context.Context, ids ...ID) (all []Sent, err error) {
 	all = make([]Sent, 0, len(ids))
 	err = r.log.db.View(ctx, func(tx *sql.Tx) error {
-		for len(ids) > fewIDs {
+		for len(ids) > shortRun {
 			found, err := r.run(ctx, tx, &all, ids)
 			if err != nil {
 				return err
 			}
-			ids = ids[found:]
-			if found < fewIDs {
+			if ids = ids[found:]; found <= shortRun {
 				break
 			}
 		}
-		for part := range slices.Chunk(ids, idsPart) {
-			where, args := r.byIDs("id", part)
-			at := make(map[ID]Sent, len(part))
-			err := sent(func(x Sent) bool { at[x.ID] = x; return true }, func() (*sql.Rows, error) {
-				return tx.QueryContext(ctx, `SELECT time, id, bytes, payload FROM chat_events INDEXED BY chat_by_id WHERE `+where, args...)
-			})
-			if err != nil {
-				return err
-			}
-			for _, id := range part {
-				if x, ok := at[id]; ok {
-					all = append(all, x)
-				}
-			}
+		if len(ids) == 0 {
+			return nil
 		}
-		return nil
+		return r.log.sent(ctx, tx, func(x Sent) bool {
+			all = append(all, x)
+			return true
+		}, sentEvents, r.n, join(ids))
 	})
 	return all, err
 }
@@ -57,30 +50,27 @@ func (r *Room) Sent(ctx context.Context, ids ...ID) (all []Sent, err error) {
 // run appends the events that follow the first one as the IDs do, and returns how many these are: 0 if that one is not there.
 func (r *Room) run(ctx context.Context, tx *sql.Tx, all *[]Sent, ids []ID) (found int, err error) {
 	var time int64
-	err = tx.QueryRowContext(ctx, `SELECT time FROM chat_events INDEXED BY chat_by_id WHERE substr(id, 1, 8) = substr(?1, 1, 8) AND id = ?1 AND room = ?2`,
-		ids[0][:], r.n).Scan(&time)
-	if err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			err = nil
-		}
+	err = tx.QueryRowContext(ctx, timeOf, ids[0][:], r.n).Scan(&time)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, nil
+	case err != nil:
 		return 0, err
 	}
-	err = sent(func(x Sent) bool {
+	err = r.log.sent(ctx, tx, func(x Sent) bool {
 		if x.ID != ids[found] {
 			return false
 		}
 		found++
 		*all = append(*all, x)
 		return true
-	}, func() (*sql.Rows, error) {
-		return r.log.stmt(ctx, tx, selectRun).QueryContext(ctx, r.n, time, ids[0][:], len(ids))
-	})
+	}, sentRun, r.n, time, ids[0][:], len(ids))
 	return found, err
 }
 
-// sent calls f with what a query has found, until it is false.
-func sent(f func(Sent) bool, query func() (*sql.Rows, error)) error {
-	rows, err := query()
+// sent calls f with what a query finds, until it is false.
+func (l *Log) sent(ctx context.Context, tx *sql.Tx, f func(Sent) bool, query string, args ...any) error {
+	rows, err := l.query(ctx, tx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -92,8 +82,7 @@ func sent(f func(Sent) bool, query func() (*sql.Rows, error)) error {
 			return err
 		}
 		copy(x.ID[:], id)
-		x.Bytes = slices.Concat(head, payload)
-		if !f(x) {
+		if x.Bytes = slices.Concat(head, payload); !f(x) {
 			break
 		}
 	}
