@@ -142,17 +142,20 @@ func (r *Room) restore(ctx context.Context) error {
 	var control []*event.Event
 	var nodes []room.Node
 	err = r.log.Control(ctx, func(part []log.Event) error {
-		events := make([]*event.Event, len(part))
+		var acts []*event.Event
 		for i := range part {
 			n, err1 := room.ParseNode(part[i].Node)
 			e, err2 := event.Read(whole(&part[i]))
 			if err := errors.Join(err1, err2); err != nil {
 				return err
 			}
-			events[i], control, nodes = e, append(control, e), append(nodes, n)
+			control, nodes = append(control, e), append(nodes, n)
 			r.acts.see(e)
+			if room.IsAct(e.Kind) {
+				acts = append(acts, e)
+			}
 		}
-		return r.past.begin(ctx, events)
+		return r.past.begin(ctx, acts) // a long room has many epochs, whose links nobody asks for
 	})
 	if err != nil {
 		return err

@@ -158,8 +158,8 @@ func (r *Room) Heads(ctx context.Context) (heads []ID, err error) {
 	return heads, err
 }
 
-// keysPart is how many keys are read at a time.
-const keysPart = 16_384
+// keysPart is how many keys are read at a time: others who want the database wait for a part, when a room is opened.
+const keysPart = 4096
 
 // Keys calls f with the keys of all events, in order and in parts. The part is good until f returns.
 func (r *Room) Keys(ctx context.Context, f func([]Key) error) error {

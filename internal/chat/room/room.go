@@ -60,8 +60,8 @@ type light struct {
 	node Node
 }
 
-// isAct tells whether rights depend on events of the kind.
-func isAct(k event.Kind) bool { return k >= event.KindCreate && k <= event.KindRemoveDevice }
+// IsAct tells whether rights depend on events of the kind. Of no others does [Restore] ask the Past.
+func IsAct(k event.Kind) bool { return k >= event.KindCreate && k <= event.KindRemoveDevice }
 
 // New returns an empty room with the events that past will know. The first event to be added
 // is the one that creates it.
@@ -91,7 +91,7 @@ func (r *Room) Add(e *event.Event) (Node, error) {
 
 // take adds a control event, with its node, which is given the number of an act.
 func (r *Room) take(e *event.Event, n *Node) {
-	if isAct(e.Kind) {
+	if IsAct(e.Kind) {
 		r.takeAct(e, n)
 		return
 	}
@@ -207,7 +207,7 @@ func Restore(id event.ID, past Past, control iter.Seq2[*event.Event, Node], tips
 	r := New(id, past)
 	for e, n := range control {
 		own := n.Past
-		if isAct(e.Kind) {
+		if IsAct(e.Kind) {
 			pasts, err := r.pastsOf(e)
 			if err != nil {
 				return nil, err

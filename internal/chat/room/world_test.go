@@ -293,7 +293,7 @@ func (r *replica) restored() *replica {
 			}
 		}
 		for id, e := range r.events {
-			if e.Kind.Control() && !isAct(e.Kind) && !yield(e, x.memory[id]) {
+			if e.Kind.Control() && !IsAct(e.Kind) && !yield(e, x.memory[id]) {
 				return
 			}
 		}
