@@ -113,8 +113,8 @@ func (u *used) use(ctx context.Context, dir string, id event.ID) error {
 	if u.Page, err = took(func() error { _, err := r.Before(ctx, up, 50); return err }); err != nil {
 		return err
 	}
-	// A word that is in many messages, one that is in few, several, the beginning of many, and none.
-	for i, text := range []string{word(7), "w0000 w0001", word(12) + " " + word(100) + " " + word(7), "w0*", "nowhere"} {
+	// A word that is in many messages, two together, several, beginnings of the words of all, of most and of few messages, and none.
+	for i, text := range []string{word(7), "w0000 w0001", word(12) + " " + word(100) + " " + word(7), "w0*", "w00*", "w012*", "nowhere"} {
 		t, err := took(func() error { _, _, err := r.Search(ctx, chat.Query{Text: text, Limit: 50}); return err })
 		if err != nil {
 			return err

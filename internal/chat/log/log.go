@@ -95,7 +95,7 @@ func Open(ctx context.Context, db *store.DB) (*Log, error) {
 }
 
 // often are what is done whenever something is added, shown or sent: to parse it each time would cost as much as to do it.
-var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, selectBefore, selectAfter, arrivedAfter, getEvents, sentEvents, sentRun,
+var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, getNumber, selectBefore, selectAfter, arrivedAfter, getEvents, sentEvents, sentRun,
 	lacksEvents, nodesOf, aboutEvents, takeOut}
 
 // stmt returns one of often, in a transaction.

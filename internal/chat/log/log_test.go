@@ -255,7 +255,7 @@ func FuzzSearch(f *testing.F) {
 			if _, _, err := l.Search(t.Context(), q); err != nil {
 				t.Errorf("%q: %v", s, err)
 			}
-			if m := expression(q, 7); m != "" {
+			if m := expression(q.terms(), 7); m != "" {
 				err := l.db.View(t.Context(), func(tx *sql.Tx) error {
 					var n int
 					return tx.QueryRow(`SELECT count(*) FROM chat_text WHERE chat_text MATCH ?`, m).Scan(&n)

@@ -40,43 +40,79 @@ func (l *Log) Search(ctx context.Context, q Query) (events []Event, older int64,
 	return l.search(ctx, q, 0, 1<<63-1)
 }
 
+// A search is a Query, as it is asked.
+type search struct {
+	match       string
+	first, last int64 // numbers of events
+	limit       int
+}
+
+// matching are events that an expression finds, those that came last first.
+const matching = ` FROM chat_text JOIN chat_events e ON e.n = chat_text.rowid
+	WHERE chat_text MATCH ? AND chat_text.rowid BETWEEN ? AND ? AND e.status IN (1, 4) ORDER BY chat_text.rowid DESC LIMIT ?`
+
 func (l *Log) search(ctx context.Context, q Query, first, last int64) (events []Event, older int64, err error) {
 	if q.Older != 0 {
 		last = min(last, q.Older-1)
 	}
-	limit := max(min(q.Limit, MaxPage), 1)
+	var author int64
+	if q.Author != (ID{}) {
+		err := l.db.View(ctx, func(tx *sql.Tx) error {
+			return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT n FROM chat_names WHERE id = ?), 0)`, q.Author[:]).Scan(&author)
+		})
+		if err != nil || author == 0 {
+			return nil, 0, err
+		}
+	}
+	terms := q.terms()
+	x := search{expression(terms, author), first, last, max(min(q.Limit, MaxPage), 1)}
+	if x.match == "" {
+		return nil, 0, nil
+	}
 	var numbers []int64
+	enough := false
+	if short, longer := shorten(terms); longer {
+		if numbers, enough, err = l.lately(ctx, x, expression(short, author)); err != nil {
+			return nil, 0, err
+		}
+	}
 	err = l.db.View(ctx, func(tx *sql.Tx) error {
-		var author int64
-		if q.Author != (ID{}) {
-			if err := tx.QueryRowContext(ctx, `SELECT coalesce((SELECT n FROM chat_names WHERE id = ?), 0)`, q.Author[:]).Scan(&author); err != nil || author == 0 {
+		if !enough {
+			numbers = nil
+			events, err = l.rows(ctx, tx, &numbers, `SELECT e.n, `+columns+matching, x.match, x.first, x.last, x.limit)
+			return err
+		}
+		for _, n := range numbers {
+			one, err := l.rows(ctx, tx, nil, getNumber, n)
+			if err != nil {
 				return err
 			}
+			events = append(events, one...)
 		}
-		match := expression(q, author)
-		if match == "" {
-			return nil
-		}
-		events, err = l.rows(ctx, tx, &numbers, `SELECT e.n, `+columns+` FROM chat_text JOIN chat_events e ON e.n = chat_text.rowid
-			WHERE chat_text MATCH ? AND chat_text.rowid BETWEEN ? AND ? AND e.status IN (1, 4) ORDER BY chat_text.rowid DESC LIMIT ?`, match, first, last, limit)
-		return err
+		return nil
 	})
-	if len(numbers) == limit {
-		older = numbers[limit-1]
+	if len(numbers) == x.limit {
+		older = numbers[x.limit-1]
 	}
 	return events, older, err
 }
 
-// expression writes a query in the language of FTS5, in which each word is quoted. It is
-// empty if nothing is searched for.
-func expression(q Query, author int64) string {
-	var all []string
-	if author != 0 {
-		all = append(all, `author : "`+strconv.FormatInt(author, 10)+`"`)
-	}
+const getNumber = `SELECT ` + columns + ` FROM chat_events e WHERE n = ? AND status IN (1, 4) AND text IS NOT NULL`
+
+// terms returns what a query looks for, each word or phrase quoted.
+func (q *Query) terms() []string {
 	terms := terms(q.Text)
 	if q.Prefix && len(terms) > 0 && strings.HasSuffix(terms[len(terms)-1], `"`) && letters(terms[len(terms)-1]) >= minPrefix {
 		terms[len(terms)-1] += "*"
+	}
+	return terms
+}
+
+// expression writes a query in the language of FTS5. It is empty if nothing is searched for.
+func expression(terms []string, author int64) string {
+	var all []string
+	if author != 0 {
+		all = append(all, `author : "`+strconv.FormatInt(author, 10)+`"`)
 	}
 	if len(terms) > 0 {
 		all = append(all, "text : ("+strings.Join(terms, " AND ")+")")
@@ -119,9 +155,13 @@ func terms(text string) (terms []string) {
 
 // letters returns how many letters and digits the last word of a term has.
 func letters(term string) (n int) {
-	words := strings.FieldsFunc(term, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+	words := strings.FieldsFunc(term, notOfWord)
 	if len(words) > 0 {
 		n = utf8.RuneCountInString(words[len(words)-1])
 	}
 	return n
+}
+
+func notOfWord(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r)
 }
