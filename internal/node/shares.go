@@ -30,6 +30,22 @@ func (h host) CalledSubject(s peer.Subject) string {
 	return h.n.facts.callSubject(s)
 }
 
+// Near returns the paired peers that are connected.
+func (h host) Near() (ids []peer.ID, changed <-chan struct{}) {
+	p, err := h.n.here()
+	if err != nil {
+		return nil, nil // it is looked again after a while
+	}
+	changed = p.LinksChanged()
+	a, seen := h.n.access.Load(), map[peer.ID]bool{}
+	for l := range p.Links() {
+		if a.Paired[l.Peer] && !a.Blocked[l.Peer] && !seen[l.Peer] {
+			seen[l.Peer], ids = true, append(ids, l.Peer)
+		}
+	}
+	return ids, changed
+}
+
 // Open opens a stream by the presence that there is now.
 func (h host) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
 	p, err := h.n.here()
@@ -109,6 +125,16 @@ func (n *Node) takePart(s transport.Stream) {
 		return
 	}
 	all.Handle(s)
+}
+
+// answerFind tells a peer which of some shares are here.
+func (n *Node) answerFind(s transport.Stream) {
+	all, err := n.theShares()
+	if err != nil {
+		transport.Abort(s, err) //nolint:errcheck // that is said
+		return
+	}
+	all.HandleFind(s)
 }
 
 // getShare fetches a share, by a ticket or by what was said in a room.

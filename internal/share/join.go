@@ -16,37 +16,43 @@ const (
 	otherWait = 20 * time.Second // until one is asked that should have asked us
 	busyWait  = 15 * time.Second // until it is looked again whether one still takes part
 	maxJoined = 64               // peers that are tried
-	maxFrom   = 16               // of these, that one other has named
-	maxTries  = 5                // of a peer that others have named
+	maxFrom   = 16               // of these, that one other has named, or that were found
+	maxTries  = 5                // of a peer that others have named, or that was found
 )
 
 // A joining is who is tried in one call of Join.
 type joining struct {
 	share *Share
 	net   Opener
-	known map[peer.ID]peer.ID // who is tried, and who has named it
-	lost  chan peer.ID        // those who are not tried any more
+	known map[peer.ID]origin // who is tried
+	lost  chan peer.ID       // those who are not tried any more
 	all   sync.WaitGroup
+}
+
+// An origin is how a peer has come to be known.
+type origin struct {
+	given bool    // to Join
+	by    peer.ID // who has named it; nobody's: it was found
 }
 
 // Join takes part with peers, and with others of which these tell, until the context ends, or
 // the share does: who cannot be reached is tried again, who was wrong is not. Of two who hear
 // of each other the one with the lesser ID opens the stream, and the other if it has not.
 func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
-	j := &joining{share: s, net: net, known: map[peer.ID]peer.ID{}, lost: make(chan peer.ID)}
+	j := &joining{share: s, net: net, known: map[peer.ID]origin{}, lost: make(chan peer.ID)}
 	defer j.all.Wait()
 	v := vigil{from: time.Now(), wait: firstStuck}
 	watch := time.NewTicker(firstStuck / 2)
 	defer watch.Stop()
 	for _, id := range peers {
-		j.start(ctx, id, peer.ID{})
+		j.start(ctx, id, origin{given: true})
 	}
 	for {
 		select {
 		case in := <-s.found:
 			for _, id := range in.ids {
-				if len(j.known) < maxJoined && j.named(in.from) < maxFrom {
-					j.start(ctx, id, in.from)
+				if from := (origin{by: in.from}); len(j.known) < maxJoined && j.named(from) < maxFrom {
+					j.start(ctx, id, from)
 				}
 			}
 		case id := <-j.lost:
@@ -63,17 +69,17 @@ func (s *Share) Join(ctx context.Context, net Opener, peers ...peer.ID) {
 	}
 }
 
-// named counts who is tried because somebody has named it.
-func (j *joining) named(by peer.ID) (n int) {
+// named counts who is tried because of one origin.
+func (j *joining) named(by origin) (n int) {
 	for _, from := range j.known {
-		if from == by && !by.IsZero() {
+		if from == by {
 			n++
 		}
 	}
 	return n
 }
 
-func (j *joining) start(ctx context.Context, id, from peer.ID) {
+func (j *joining) start(ctx context.Context, id peer.ID, from origin) {
 	if _, ok := j.known[id]; ok || id == j.share.Self || id.IsZero() {
 		return
 	}
@@ -94,9 +100,9 @@ func (j *joining) start(ctx context.Context, id, from peer.ID) {
 const shutTimes = 3
 
 // stay takes part with one peer for as long as there is reason to.
-func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
+func (s *Share) stay(ctx context.Context, net Opener, id peer.ID, from origin) {
 	wait, pause, tries, refused := firstWait, time.Duration(0), 0, 0
-	if !from.IsZero() && s.Self.String() > id.String() {
+	if !from.by.IsZero() && s.Self.String() > id.String() {
 		pause = otherWait
 	}
 	for {
@@ -132,7 +138,7 @@ func (s *Share) stay(ctx context.Context, net Opener, id, from peer.ID) {
 		if time.Since(began) > lastWait {
 			wait, tries = firstWait, 0
 		}
-		if tries++; tries == maxTries && !from.IsZero() {
+		if tries++; !from.given && (tries == maxTries || from.by.IsZero() && errors.Is(err, ErrGone)) {
 			return
 		}
 		pause, wait = wait, min(2*wait, lastWait)

@@ -16,8 +16,8 @@ const (
 	maxNamed  = 64          // peers that are heard of from one at once; then one a second
 )
 
-// An introduction is what somebody says of others who take part; from is nobody's if they
-// were named by the user of the Share.
+// An introduction is what somebody says of others who take part; from is nobody's if the user
+// of the Share has found them.
 type introduction struct {
 	from peer.ID
 	ids  []peer.ID
@@ -118,7 +118,8 @@ func (x *session) says(addrs []string) {
 	s.kickAll()
 }
 
-// Found names others who may take part, to be asked by [Share.Join].
+// Found names others who may take part, to be asked by [Share.Join]. Whoever says so need not speak the
+// truth: a few are tried at a time, a few times each, and they may be named again later.
 func (s *Share) Found(ids ...peer.ID) {
 	select {
 	case s.found <- introduction{ids: ids}:

@@ -98,6 +98,7 @@ type Config struct {
 // it, or both. Its methods may be called at the same time.
 type Share struct {
 	Config
+	findKey peer.FindKey
 
 	mu       sync.Mutex // guards what follows
 	head     Head       // of which the whole manifest is there
@@ -145,7 +146,7 @@ type Share struct {
 
 // New returns a Share of which nothing is there.
 func New(c Config) *Share {
-	s := &Share{Config: c, nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]Ban{}, troubles: map[peer.ID]error{}, over: make(chan struct{}), quit: make(chan struct{}), found: make(chan introduction, 8)}
+	s := &Share{Config: c, findKey: FindKey(c.ID, c.Secret), nodes: new(tree.NodeMap), sessions: map[peer.ID]*session{}, banned: map[peer.ID]Ban{}, troubles: map[peer.ID]error{}, over: make(chan struct{}), quit: make(chan struct{}), found: make(chan introduction, 8)}
 	s.sharing = c.Self == c.Sharer && !c.Self.IsZero()
 	s.fixed = c.Root != tree.Hash{}
 	for _, b := range c.Banned[:min(len(c.Banned), maxBanned)] {

@@ -142,8 +142,9 @@ func (f *fetching) config(store share.Store) share.Config {
 func (f *fetching) begin(c share.Config) {
 	s := share.New(c)
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.share = s
+	f.mu.Unlock()
+	f.of.look()
 }
 
 // learnt hears where others are who take part.

@@ -5,6 +5,7 @@
 //
 //   - sharing.go: one share of this node. fetch.go: one that it fetches.
 //   - room.go: what was said in rooms. handed.go: what was fetched there, for others.
+//   - find.go: others who have what is fetched.
 //   - access.go: who may take part. record.go: what is on record. describe.go: what is told.
 package shares
 
@@ -21,6 +22,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/internal/throttle"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -52,6 +54,10 @@ type Host interface {
 	// Learnt is told where somebody may be, by from, and returns what of it is believed.
 	Learnt(from, id peer.ID, addrs []string) []string
 
+	// Near returns the paired peers that are connected, and a channel that is closed when
+	// these may be others.
+	Near() (ids []peer.ID, changed <-chan struct{})
+
 	// Expect is called, without a lock held, when somebody else may come than before.
 	Expect()
 
@@ -73,6 +79,8 @@ type Config struct {
 type Shares struct {
 	Config
 	hub    share.Hub
+	askers throttle.Set[peer.ID]
+	hint   chan struct{} // has room for one: others who have something are to be looked for
 	life   context.Context
 	cancel context.CancelCauseFunc
 	all    sync.WaitGroup
@@ -91,12 +99,14 @@ var errDown = errors.New("the node ends")
 
 // New opens what is on record. What was shared is shared again, unless these are Passing.
 func New(ctx context.Context, c Config) (*Shares, error) {
-	s := &Shares{Config: c, sharing: map[share.ID]*sharing{}, fetching: map[share.ID]*fetching{}}
+	s := &Shares{Config: c, sharing: map[share.ID]*sharing{}, fetching: map[share.ID]*fetching{}, hint: make(chan struct{}, 1),
+		askers: throttle.Set[peer.ID]{Every: askedEvery, Burst: askedBurst, Keys: 1024}}
 	s.life, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	records, err := s.load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.task(s.seek)
 	if c.Passing {
 		return s, nil
 	}

@@ -50,9 +50,19 @@ func (p *person) Stands(_ context.Context, room, message string) bool {
 	return p.inRoom(room, p.net.Self()) && message != "gone"
 }
 func (p *person) CalledRoom(room string) string { return "#" + room }
-func (p *person) Expect()                       {}
-func (p *person) Reach(share.Ticket)            {}
-func (p *person) Tell(e api.Event)              { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
+func (p *person) Near() ([]peer.ID, <-chan struct{}) {
+	changed := p.net.LinksChanged()
+	var near []peer.ID
+	for l := range p.net.Links() {
+		if p.Access().Paired[l.Peer] {
+			near = append(near, l.Peer)
+		}
+	}
+	return near, changed
+}
+func (p *person) Expect()            {}
+func (p *person) Reach(share.Ticket) {}
+func (p *person) Tell(e api.Event)   { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
 
 func (p *person) Access() *peer.Access {
 	p.mu.Lock()
@@ -101,7 +111,11 @@ func (p *person) start() {
 	p.db = db
 	p.Shares, err = New(p.t.Context(), Config{Host: p, DB: db, Dir: filepath.Join(p.dir, "hashes")})
 	must(p.t, err)
-	p.stop = p.net.Serve(share.Proto, p.Handle)
+	stopShares, stopFind := p.net.Serve(share.Proto, p.Handle), p.net.Serve(share.FindProto, p.HandleFind)
+	p.stop = func() {
+		stopShares()
+		stopFind()
+	}
 }
 
 func (p *person) end() {

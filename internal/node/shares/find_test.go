@@ -1,0 +1,168 @@
+package shares
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/peer/peertest"
+	"github.com/tenon-net/tenon/internal/share"
+	"github.com/tenon-net/tenon/transport"
+)
+
+// pairs has two know each other.
+func pairs(a, b *person) {
+	for _, p := range [][2]*person{{a, b}, {b, a}} {
+		p[0].mu.Lock()
+		paired := maps.Clone(p[0].access.Paired) // others look at that which there is
+		if paired == nil {
+			paired = map[peer.ID]bool{}
+		}
+		paired[p[1].net.Self()] = true
+		p[0].access.Paired = paired
+		p[0].mu.Unlock()
+	}
+}
+
+// connects has two be connected, as paired nodes are who are there.
+func connects(t *testing.T, a, b *person) {
+	t.Helper()
+	s, err := a.net.Open(t.Context(), b.net.Self(), share.FindProto)
+	must(t, err)
+	transport.Abort(s, nil) //nolint:errcheck // it was only to be connected
+}
+
+// asks asks one for a share in the place of another.
+func asks(t *testing.T, from, to *person, ticket string) (bool, error) {
+	t.Helper()
+	x, err := share.ParseTicket(ticket)
+	must(t, err)
+	has, err := share.AskFor(t.Context(), from.net, from.net.Self(), to.net.Self(), []peer.FindKey{share.FindKey(x.ID, x.Secret)})
+	return err == nil && has[0], err
+}
+
+// When the sharer is gone, a share comes from a paired peer that has fetched it: be it connected before or after
+// the fetch has begun.
+func TestFoundAtPaired(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		var world peertest.World
+		alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+		pairs(bob, carol)
+		dir := photos(t)
+		shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+		must(t, err)
+		stop, _ := bob.stay(shared.Ticket)
+		world.Break(alice.net, carol.net)
+		if !late {
+			connects(t, carol, bob)
+		}
+		target := t.TempDir()
+		done, begun := make(chan error), make(chan struct{})
+		go func() {
+			var once sync.Once
+			done <- carol.Fetch(t.Context(), api.FetchRequest{Ticket: shared.Ticket, Target: target}, func(api.FetchEvent) { once.Do(func() { close(begun) }) })
+		}()
+		if late {
+			<-begun
+			connects(t, bob, carol)
+		}
+		must(t, <-done)
+		same(t, dir, filepath.Join(target, "photos"))
+		stop()
+	}
+}
+
+// Only paired peers may ask, and of what is for some only these hear.
+func TestWhoMayAsk(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol, dave := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol"), newPerson(t, &world, "dave")
+	pairs(alice, bob)
+	pairs(alice, carol)
+	for name, c := range map[string]struct {
+		request    api.ShareRequest
+		bob, carol bool
+	}{
+		"to all":   {api.ShareRequest{}, true, true},
+		"to bob":   {api.ShareRequest{To: []string{bob.net.Self().String()}}, true, false},
+		"public":   {api.ShareRequest{Public: true}, true, true},
+		"to pairs": {api.ShareRequest{To: []string{"paired"}}, true, true},
+	} {
+		c.request.Paths, c.request.Name = []string{photos(t)}, name
+		shared, err := alice.Share(t.Context(), c.request)
+		must(t, err)
+		for p, want := range map[*person]bool{bob: c.bob, carol: c.carol} {
+			if has, err := asks(t, p, alice, shared.Ticket); has != want || err != nil {
+				t.Errorf("%s: %v, %v, want %v", name, has, err, want)
+			}
+		}
+		if has, err := asks(t, dave, alice, shared.Ticket); has || err == nil {
+			t.Errorf("%s: a stranger is told %v", name, has)
+		}
+		must(t, alice.Unshare(t.Context(), name))
+		if has, err := asks(t, bob, alice, shared.Ticket); has || err != nil {
+			t.Errorf("%s: when it has ended: %v, %v", name, has, err)
+		}
+	}
+	refused := 0
+	for range 2 * askedBurst {
+		if _, err := share.AskFor(t.Context(), bob.net, bob.net.Self(), alice.net.Self(), make([]peer.FindKey, 1)); err != nil {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("bob may ask any number of times")
+	}
+}
+
+// A hundred peers are asked for a hundred shares in four questions each.
+func TestAsksForAllAtOnce(t *testing.T) {
+	var world peertest.World
+	alice := newPerson(t, &world, "alice")
+	for i := range 100 {
+		x := share.New(share.Config{ID: share.ID{byte(i), 1}, Secret: []byte("a secret")})
+		alice.Shares.mu.Lock()
+		alice.fetching[x.ID] = &fetching{share: x}
+		alice.Shares.mu.Unlock()
+	}
+	marks, paired := make(chan int, 1000), map[peer.ID]bool{}
+	for i := range 100 {
+		n := world.Node(fmt.Sprint(i), nil)
+		t.Cleanup(func() { n.Close() })
+		n.Serve("other", func(transport.Stream) {})
+		n.Serve(share.FindProto, func(s transport.Stream) {
+			var count [1]byte
+			if _, err := io.ReadFull(s, count[:]); err == nil {
+				io.CopyN(io.Discard, s, 16*int64(count[0])) //nolint:errcheck // counted
+				marks <- int(count[0])
+				s.Write(make([]byte, 4)) //nolint:errcheck // it is asked again
+			}
+		})
+		paired[n.Self()] = true
+	}
+	alice.mu.Lock()
+	alice.access.Paired = paired
+	alice.mu.Unlock()
+	for id := range paired {
+		s, err := alice.net.Open(t.Context(), id, "other")
+		must(t, err)
+		s.Close() //nolint:errcheck // it was only to be connected
+	}
+	sum := 0
+	for range 4 * 100 {
+		sum += <-marks
+	}
+	alice.look()
+	alice.end() // which waits for those who are asked
+	if sum != 100*100 || len(marks) > 0 {
+		t.Errorf("%d marks in 400 questions, and %d questions more", sum, len(marks))
+	}
+	alice.Shares.mu.Lock()
+	clear(alice.fetching)
+	alice.Shares.mu.Unlock()
+	alice.start()
+}
