@@ -62,7 +62,7 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 	if e.Settings.finds(findLAN) {
 		p.around = &sightings{until: time.Now().Add(lookAround)}
 		known := func() []peer.ID { return append(e.Sought(), e.Key.ID()) }
-		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: known, Found: p.found})
+		p.lan, err = lan.New(lan.Config{Self: e.Key.ID(), Ports: p.ports, Known: known, Found: p.found, Shares: e.Given})
 		if err != nil {
 			p.around = nil
 			e.Tell("nobody is found on the local network: " + err.Error())
@@ -177,6 +177,7 @@ var (
 	_ Porter           = (*swarmPresence)(nil)
 	_ Reasoner         = (*swarmPresence)(nil)
 	_ Twinned          = (*swarmPresence)(nil)
+	_ ShareFinder      = (*swarmPresence)(nil)
 )
 
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
@@ -286,6 +287,16 @@ func (p *swarmPresence) found(id peer.ID, addrs []string) {
 		p.swarm.AddAddrs(id, addrs...)
 		p.around.seen(id)
 	}
+}
+
+// SeekShare looks on the local network.
+func (p *swarmPresence) SeekShare(key peer.FindKey, found func(id peer.ID, addrs []string)) (stop func()) {
+	if p.lan != nil {
+		if stop, err := p.lan.SeekShare(key, found); err == nil {
+			return stop
+		}
+	}
+	return func() {}
 }
 
 func (p *swarmPresence) place() meet.Place {

@@ -60,6 +60,7 @@ type Env struct {
 	Remember func(peer.ID, []string)                         // where it has been reached
 	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
 	Sought   func() []peer.ID                                // whom to look for
+	Given    func() []peer.FindKey                           // by what shares are found that are here
 	Tell     func(text string)                               // for the log
 	Warn     func(text string)                               // for the log, loudly
 
@@ -71,7 +72,7 @@ type Env struct {
 
 // A Presence is a node's place among peers. What else one may be is asked by interface:
 // a [peer.Datagrammer], an [Addresser], a [Checker], a [Survivor], a [Doctor], a [Twinned], a [Porter], a
-// [Meeter].
+// [ShareFinder], a [Meeter].
 type Presence interface {
 	peer.Network
 	io.Closer
@@ -119,6 +120,12 @@ type (
 
 	// A Porter is a relay, and tells which ports a firewall must let in for it.
 	Porter interface{ Ports() []string }
+
+	// A ShareFinder looks for others who have a share, until stop is called. Found, which must
+	// not wait, is told where each may be; nothing of it was checked.
+	ShareFinder interface {
+		SeekShare(key peer.FindKey, found func(id peer.ID, addrs []string)) (stop func())
+	}
 
 	// A Meeter brings together two who want to pair and know of each other only the
 	// number of a channel.
@@ -285,7 +292,7 @@ func (n *Node) appear(ctx context.Context) error {
 	if len(rotations) > 0 {
 		first = rotations[0].Old
 	}
-	env := Env{Sought: n.sought, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+	env := Env{Sought: n.sought, Given: n.given, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Rotations: peer.MarshalRotations(rotations), Succeeds: n.succeed,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) },
 		Warn: func(text string) { n.tell(api.Event{Type: "warning", Text: text}) }}

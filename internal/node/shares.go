@@ -46,6 +46,21 @@ func (h host) Near() (ids []peer.ID, changed <-chan struct{}) {
 	return ids, changed
 }
 
+// Seek looks for others who have a share.
+func (h host) Seek(key peer.FindKey, found func(id peer.ID)) (stop func()) {
+	p, err := h.n.here()
+	f, ok := p.(ShareFinder)
+	if err != nil || !ok {
+		return func() {}
+	}
+	return f.SeekShare(key, func(id peer.ID, addrs []string) {
+		if a := h.n.access.Load(); !a.IsSelf(id) && !a.Blocked[id] {
+			h.n.addAddrs(id, addrs)
+			found(id)
+		}
+	})
+}
+
 // Open opens a stream by the presence that there is now.
 func (h host) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
 	p, err := h.n.here()
@@ -125,6 +140,14 @@ func (n *Node) takePart(s transport.Stream) {
 		return
 	}
 	all.Handle(s)
+}
+
+// given returns by what others find the shares that are here.
+func (n *Node) given() []peer.FindKey {
+	if s := n.shares.Load(); s != nil {
+		return s.Given()
+	}
+	return nil
 }
 
 // answerFind tells a peer which of some shares are here.

@@ -8,8 +8,8 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// Others who have what is fetched are looked for among the paired peers that are connected: each is asked once for all that
-// is fetched, when it has come and when something else is fetched, and then now and then.
+// Others who have what is fetched are looked for by the Host, and among the paired peers that are connected: each is asked once
+// for all that is fetched, when it has come and when something else is fetched, and then now and then.
 const (
 	askAgain  = 2 * time.Minute // whether somebody has it now
 	askAtOnce = 8               // peers
@@ -45,20 +45,23 @@ func (s *Shares) seek() {
 	slots := make(chan struct{}, askAtOnce)
 	timer := time.NewTimer(askAgain)
 	defer timer.Stop()
+	sought := map[*share.Share]func(){}
+	defer func() { s.seekAround(nil, sought) }()
 	for {
 		near, changed := s.Host.Near()
-		wanted := s.wanted()
+		lacks := s.lacks()
+		s.seekAround(lacks, sought)
 		was := asked
 		asked = make(map[peer.ID]map[*share.Share]time.Time, len(near))
 		for _, id := range near {
 			asked[id] = map[*share.Share]time.Time{}
 			var some []*share.Share
-			for _, x := range wanted {
-				at, ok := was[id][x]
+			for _, w := range lacks {
+				at, ok := was[id][w.Share]
 				if !ok || time.Since(at) >= askAgain {
-					at, some = time.Now(), append(some, x)
+					at, some = time.Now(), append(some, w.Share)
 				}
-				asked[id][x] = at
+				asked[id][w.Share] = at
 			}
 			if !s.askEach(id, some, slots) {
 				return
@@ -112,29 +115,41 @@ func (s *Shares) ask(id peer.ID, some []*share.Share) {
 	}
 }
 
-// wanted returns what is fetched and not there yet. In a room it is known who may have it.
-func (s *Shares) wanted() (all []*share.Share) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.fetching {
-		if x := f.now(); x != nil && f.attached == nil {
-			all = append(all, x)
+// A lacking share is fetched, and not all there yet.
+type lacking struct {
+	*share.Share
+	open bool // it is for whoever has the ticket
+}
+
+// lacks returns all of them. In a room it is known who may have what is fetched.
+func (s *Shares) lacks() (all []lacking) {
+	_, fetching := s.both()
+	for _, f := range fetching {
+		x := f.its()
+		if x == nil || f.attached != nil {
+			continue
+		}
+		select {
+		case <-x.Over():
+		default:
+			all = append(all, lacking{x, f.open()})
 		}
 	}
 	return all
 }
 
-// now returns the Share that is fetched, unless it has not begun, or is over.
-func (f *fetching) now() *share.Share {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.share == nil {
-		return nil
+// seekAround has others looked for who are not paired and have what is lacking, and no more for what is not.
+func (s *Shares) seekAround(lacks []lacking, sought map[*share.Share]func()) {
+	still := map[*share.Share]bool{}
+	for _, w := range lacks {
+		if still[w.Share] = true; w.open && sought[w.Share] == nil {
+			sought[w.Share] = s.Host.Seek(w.FindKey(), func(id peer.ID) { w.Found(id) })
+		}
 	}
-	select {
-	case <-f.share.Over():
-		return nil
-	default:
-		return f.share
+	for x, stop := range sought {
+		if !still[x] {
+			delete(sought, x)
+			stop()
+		}
 	}
 }

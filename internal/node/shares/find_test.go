@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -165,4 +166,109 @@ func TestAsksForAllAtOnce(t *testing.T) {
 	clear(alice.fetching)
 	alice.Shares.mu.Unlock()
 	alice.start()
+}
+
+// around is a local network, or a table, on which everybody can say anything.
+type around struct {
+	mu      sync.Mutex // guards what follows
+	seekers map[*func(peer.ID)]peer.FindKey
+	people  []*person
+	liars   []peer.ID // who answer to everybody
+}
+
+// seek tells of those who are there and have the share.
+func (a *around) seek(key peer.FindKey, found func(peer.ID)) (stop func()) {
+	if a == nil {
+		return func() {}
+	}
+	for _, id := range a.liars {
+		found(id)
+	}
+	for _, p := range a.people {
+		if slices.Contains(p.Given(), key) {
+			found(p.net.Self())
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.seekers == nil {
+		a.seekers = map[*func(peer.ID)]peer.FindKey{}
+	}
+	a.seekers[&found] = key
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.seekers, &found)
+	}
+}
+
+// When the sharer is gone, a share comes from somebody who is found and is not paired, among liars; and nobody is
+// looked for any more when it is there.
+func TestFoundAround(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+	mallory := newPerson(t, &world, "mallory")
+	carol.around = &around{people: []*person{bob, mallory}, liars: []peer.ID{mallory.net.Self(), peer.NewKey().ID(), carol.net.Self()}}
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	stop, _ := bob.stay(shared.Ticket)
+	world.Break(alice.net, carol.net)
+	target := t.TempDir()
+	must(t, carol.get(shared.Ticket, target))
+	same(t, dir, filepath.Join(target, "photos"))
+	stop()
+	carol.end()
+	if len(carol.around.seekers) > 0 {
+		t.Errorf("%d are looked for still", len(carol.around.seekers))
+	}
+	carol.start()
+}
+
+// By what is for named peers, a room, or who it is sent to, or is over, nobody finds it.
+func TestGiven(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	given := func(p *person, want int) {
+		t.Helper()
+		if all := p.Given(); len(all) != want {
+			t.Errorf("%d shares can be found, want %d", len(all), want)
+		}
+	}
+	dir := photos(t)
+	ticket := func(r api.ShareRequest) string {
+		t.Helper()
+		r.Paths = []string{dir}
+		shared, err := alice.Share(t.Context(), r)
+		must(t, err)
+		return shared.Ticket
+	}
+	listed := ticket(api.ShareRequest{Name: "to bob", To: []string{bob.net.Self().String()}})
+	given(alice, 0)
+	_, end, err := alice.Lend(t.Context(), api.ShareRequest{Paths: []string{dir}, Name: "lent"})
+	must(t, err)
+	given(alice, 0)
+	must(t, end(true))
+	alice.mu.Lock()
+	alice.members = map[string][]peer.ID{"room": {bob.net.Self()}}
+	alice.mu.Unlock()
+	_, err = alice.Attach(t.Context(), api.ShareRequest{Paths: []string{dir}, Name: "in a room"}, "room")
+	must(t, err)
+	given(alice, 0)
+	once := ticket(api.ShareRequest{Name: "once", Uses: 1})
+	given(alice, 1)
+	must(t, bob.get(once, t.TempDir()))
+	given(alice, 0)
+	private := ticket(api.ShareRequest{})
+	given(alice, 1)
+	given(bob, 0)
+	stop, _ := bob.stay(private)
+	given(bob, 1)
+	stop()
+	given(bob, 0)
+	stop, _ = bob.stay(listed)
+	given(bob, 0)
+	stop()
+	must(t, alice.Unshare(t.Context(), "photos"))
+	given(alice, 0)
 }

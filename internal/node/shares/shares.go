@@ -6,6 +6,7 @@
 //   - sharing.go: one share of this node. fetch.go: one that it fetches.
 //   - room.go: what was said in rooms. handed.go: what was fetched there, for others.
 //   - find.go: others who have what is fetched.
+//   - given.go: by what others find what is here.
 //   - access.go: who may take part. record.go: what is on record. describe.go: what is told.
 package shares
 
@@ -57,6 +58,10 @@ type Host interface {
 	// Near returns the paired peers that are connected, and a channel that is closed when
 	// these may be others.
 	Near() (ids []peer.ID, changed <-chan struct{})
+
+	// Seek looks for others who have a share and are not paired, until stop is called. Found must
+	// not wait; what it is told need not be true.
+	Seek(key peer.FindKey, found func(id peer.ID)) (stop func())
 
 	// Expect is called, without a lock held, when somebody else may come than before.
 	Expect()

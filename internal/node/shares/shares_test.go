@@ -35,6 +35,7 @@ type person struct {
 	access peer.Access
 	learnt map[peer.ID][]string
 
+	around  *around              // nil = nobody is near
 	members map[string][]peer.ID // of rooms
 }
 
@@ -59,6 +60,9 @@ func (p *person) Near() ([]peer.ID, <-chan struct{}) {
 		}
 	}
 	return near, changed
+}
+func (p *person) Seek(key peer.FindKey, found func(peer.ID)) (stop func()) {
+	return p.around.seek(key, found)
 }
 func (p *person) Expect()            {}
 func (p *person) Reach(share.Ticket) {}

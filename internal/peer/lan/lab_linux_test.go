@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -161,6 +162,8 @@ func keyOf(name string) *peer.Key {
 	return peer.KeyFromSeed(seed)
 }
 
+func shareOf(number string) peer.FindKey { return peer.FindKey([]byte(fmt.Sprintf("%32s", number))) }
+
 // hostMain is a host. Its node has the key that follows from its name, and knows the
 // peers of the command "node".
 func hostMain() {
@@ -170,6 +173,8 @@ func hostMain() {
 	say := func(format string, a ...any) { fmt.Printf(format+"\n", a...) }
 	var l *LAN
 	var offer *Offer
+	var shares atomic.Pointer[[]peer.FindKey]
+	shares.Store(new([]peer.FindKey))
 	known := map[peer.ID]string{}
 	code := func(channel int) pair.Code {
 		c, _, _ := pair.ParseCode(fmt.Sprintf("%d-cactus-violin-walnut", channel)) //nolint:errcheck // it is one
@@ -191,12 +196,24 @@ func hostMain() {
 			var err error
 			l, err = New(Config{Self: self.ID(),
 				Ports: func() []string { return strings.Split(arg[0], "+") },
-				Known: func() []peer.ID { return ids },
+				Known: func() []peer.ID { return ids }, Shares: func() []peer.FindKey { return *shares.Load() },
 				Found: func(id peer.ID, addrs []string) { say("found %s at %s.", known[id], strings.Join(addrs, " ")) },
 			})
 			say("ready %v", err)
 		case "changed":
 			l.Changed()
+		case "has": // shares, by numbers
+			var all []peer.FindKey
+			for _, n := range arg {
+				all = append(all, shareOf(n))
+			}
+			shares.Store(&all)
+			say("shares %d", len(all))
+		case "wants": // a share, from then on
+			_, err := l.SeekShare(shareOf(arg[0]), func(id peer.ID, addrs []string) {
+				say("share %s of %s at %s.", arg[0], id, strings.Join(addrs, " "))
+			})
+			say("seeks %v", err)
 		case "close":
 			l.Close() //nolint:errcheck // it returns nil
 			say("closed")

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/throttle"
 )
 
 // ErrClosed: the LAN has been closed.
@@ -52,6 +53,10 @@ type Config struct {
 	// Found is told the multiaddrs at which a peer of Known says that it is, whenever
 	// they have changed: all of them, or none if it is not heard of any more.
 	Found func(id peer.ID, addrs []string)
+
+	// Shares returns what others find the shares by that are here. It is asked whenever
+	// somebody looks for one.
+	Shares func() []peer.FindKey
 }
 
 // A LAN is the local network, as far as it concerns us. All methods may be called from
@@ -75,6 +80,11 @@ type LAN struct {
 	services map[*local]bool // all that is announced, the node too
 	seekers  map[*seeker]bool
 	heard    table
+
+	shareSeekers []*shareSeeker
+	pending      map[pendingKey]*pending
+	asked        throttle.Set[netip.Addr] // for shares, by an address
+	allAsked     throttle.Set[struct{}]   // and by all
 }
 
 // A task is something to be done at a time.
@@ -90,6 +100,13 @@ func New(c Config) (*LAN, error) {
 	if err != nil {
 		return nil, err
 	}
+	l := newLAN(c, s)
+	go l.run()
+	return l, nil
+}
+
+// newLAN returns a LAN whose loop does not run yet.
+func newLAN(c Config, s *sockets) *LAN {
 	if c.Ports == nil {
 		c.Ports = func() []string { return nil }
 	}
@@ -99,13 +116,16 @@ func New(c Config) (*LAN, error) {
 	if c.Found == nil {
 		c.Found = func(peer.ID, []string) {}
 	}
+	if c.Shares == nil {
+		c.Shares = func() []peer.FindKey { return nil }
+	}
 	l := &LAN{config: c, sockets: s, calls: make(chan func()), hints: make(chan bool, 1), packets: make(chan packet, 64),
 		stop: make(chan struct{}), stopped: make(chan struct{}),
-		links: map[int]*link{}, services: map[*local]bool{}, seekers: map[*seeker]bool{}}
+		links: map[int]*link{}, services: map[*local]bool{}, seekers: map[*seeker]bool{},
+		pending: map[pendingKey]*pending{}, asked: newAsked(), allAsked: newAllAsked()}
 	l.heard.init()
 	l.local.Store(new([]netip.Prefix))
-	go l.run()
-	return l, nil
+	return l
 }
 
 // Close says goodbye and ends everything, the offers too.
@@ -273,6 +293,7 @@ func (l *LAN) receive(p packet) {
 				l.reply(s, k)
 			}
 		}
+		l.asks(k, p.src.Addr(), m.sought)
 	}
 }
 
@@ -283,8 +304,12 @@ func (l *LAN) hear(k *link, src netip.Addr, s service) {
 			return
 		}
 	}
-	if s.typ == nodeType {
+	switch s.typ {
+	case nodeType:
 		l.report(l.heard.hear(k, src, s, l.config.Known))
+		return
+	case shareType:
+		l.hearShare(k, src, s)
 		return
 	}
 	for seek := range l.seekers {

@@ -96,6 +96,9 @@ func (l *LAN) arrive(k *link) {
 			if len(l.seekers) > 0 {
 				l.ask(pairType)
 			}
+			for _, s := range l.shareSeekers {
+				l.askForShare(s, map[int]*link{k.Index: k})
+			}
 		})
 	}
 }

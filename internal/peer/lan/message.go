@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// The two types of service (RFC 6763 section 4.1.2).
+// Types of service (RFC 6763 section 4.1.2).
 const (
 	nodeType = "_tenon._udp.local."
 	pairType = "_tenon-pair._tcp.local."
@@ -32,7 +32,7 @@ const (
 // A service is one instance of a type of service, as it is announced: the name of an
 // instance is also that of its host.
 type service struct {
-	typ   string // nodeType or pairType
+	typ   string // nodeType, pairType or shareType
 	name  string // 16 letters and digits, by chance
 	port  uint16
 	text  []string // of its TXT record
@@ -52,6 +52,7 @@ func isName(s string) bool {
 type message struct {
 	response bool
 	asked    []string        // types of services
+	sought   []sought        // shares
 	known    map[string]bool // instances that who asks knows already
 	services []service
 }
@@ -121,6 +122,9 @@ func parse(b []byte) (message, bool) {
 		if known(typ) && (q.Type == dnsmessage.TypePTR || q.Type == dnsmessage.TypeALL) && !slices.Contains(m.asked, typ) {
 			m.asked = append(m.asked, typ)
 		}
+		if s, ok := readSought(typ); ok && q.Type == dnsmessage.TypePTR && len(m.sought) < maxServices {
+			m.sought = append(m.sought, s)
+		}
 	}
 	var r records
 	for r.read(p.AnswerHeader, &p, p.SkipAnswer) {
@@ -138,7 +142,7 @@ func parse(b []byte) (message, bool) {
 	return m, true
 }
 
-func known(typ string) bool { return typ == nodeType || typ == pairType }
+func known(typ string) bool { return typ == nodeType || typ == pairType || typ == shareType }
 
 // records are the records of a message as they come.
 type records struct {

@@ -175,6 +175,13 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b)
+	if b, err = (sought{20000, "abcdefghijkl2345", "2345abcdefghijkl"}).question(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	share := peer.FindKey{1}
+	lan := newLAN(Config{Self: keyID("bob"), Ports: func() []string { return []string{"/tcp/1"} }, Shares: func() []peer.FindKey { return []peer.FindKey{share} }}, nil)
+	lan.shareSeekers = []*shareSeeker{{key: share, asked: map[int]string{1: "abcdefghijkl2345"}, found: func(peer.ID, []string) {}}}
 	k := &link{prefixes: []netip.Prefix{netip.MustParsePrefix("192.168.7.1/24"), netip.MustParsePrefix("fd07::1/64")}}
 	k.Name, k.Index = "e0", 1
 	src := netip.MustParseAddr("192.168.7.9")
@@ -183,9 +190,10 @@ func FuzzParse(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(m.services) > maxServices || len(m.asked) > 2 || !m.response && len(m.services) > 0 {
+		if len(m.services) > maxServices || len(m.asked) > 3 || len(m.sought) > maxServices || !m.response && len(m.services) > 0 {
 			t.Fatalf("%+v", m)
 		}
+		lan.asks(k, src, m.sought)
 		var tab table
 		tab.init()
 		for _, s := range m.services {
@@ -197,6 +205,7 @@ func FuzzParse(f *testing.F) {
 					t.Fatalf("%v is somewhere else", a)
 				}
 			}
+			lan.hearShare(k, src, s)
 			tab.hear(k, src, s, func() []peer.ID { return []peer.ID{keyID("alice")} })
 		}
 		for _, e := range tab.entries {

@@ -170,3 +170,25 @@ func TestOneMachine(t *testing.T) {
 		bob.wait("joined offerer ")
 	}
 }
+
+// Who has a share is found by who knows it, though the two know nothing of each other, and by nobody else.
+func TestSharesOnTheNetwork(t *testing.T) {
+	alice, bob := newHost(t, "alice"), newHost(t, "bob")
+	cable(alice, "e0", bob, "e0")
+	families["both"](alice, bob)
+	alice.do("node /tcp/4001")
+	alice.wait("ready <nil>")
+	alice.do("has 1 2")
+	alice.wait("shares 2")
+	bob.do("node /tcp/4002")
+	bob.wait("ready <nil>")
+	for _, n := range []string{"3", "2"} {
+		bob.do("wants " + n)
+		bob.wait("seeks <nil>")
+	}
+	for range 3 { // as often as is asked at first
+		if line := bob.wait("share "); !strings.HasPrefix(line, "2 of "+keyOf("alice").ID().String()+" at /ip") {
+			t.Error(line)
+		}
+	}
+}
