@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,8 +31,8 @@ import (
 // package that knows them.
 func Connect(ctx context.Context, e Env) (Presence, error) {
 	c := swarm.Config{Key: e.Key, Admit: e.Admit, Announce: e.Settings.Announce, LANOnly: e.Settings.LANOnly,
-		MapPorts:  !e.Settings.LANOnly && !e.Settings.NoMap && len(e.Settings.Announce) == 0,
-		Rotations: e.Rotations, Succeeds: e.Succeeds,
+		MapPorts: !e.Settings.LANOnly && !e.Settings.NoMap && len(e.Settings.Announce) == 0,
+		Provided: e.Public, Rotations: e.Rotations, Succeeds: e.Succeeds,
 		Addresses: e.Known, Remember: e.Remember, Events: func(v swarm.Event) { tellSwarm(e, v) }}
 	var err error
 	if c.Relays, err = relayAddrs(e.Settings.Relays); err != nil {
@@ -249,6 +250,7 @@ func (p *swarmPresence) Twin() (addr string, when time.Time) {
 // Recheck has the network ask again who is let in, and the local network who is known.
 func (p *swarmPresence) Recheck() {
 	p.swarm.Recheck()
+	p.swarm.ProvidedChanged()
 	p.around.all()
 	if p.lan != nil {
 		p.lan.Changed()
@@ -289,14 +291,24 @@ func (p *swarmPresence) found(id peer.ID, addrs []string) {
 	}
 }
 
-// SeekShare looks on the local network.
-func (p *swarmPresence) SeekShare(key peer.FindKey, found func(id peer.ID, addrs []string)) (stop func()) {
+// SeekShare looks on the local network, and for a public share in the table.
+func (p *swarmPresence) SeekShare(key peer.FindKey, public bool, found func(id peer.ID, addrs []string)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var search sync.WaitGroup
+	if public {
+		search.Go(func() { p.swarm.FindProviders(ctx, key, func(id peer.ID) { found(id, nil) }) })
+	}
+	leave := func() {}
 	if p.lan != nil {
 		if stop, err := p.lan.SeekShare(key, found); err == nil {
-			return stop
+			leave = stop
 		}
 	}
-	return func() {}
+	return func() {
+		cancel()
+		leave()
+		search.Wait()
+	}
 }
 
 func (p *swarmPresence) place() meet.Place {

@@ -60,7 +60,8 @@ type Env struct {
 	Remember func(peer.ID, []string)                         // where it has been reached
 	Relayed  func(id peer.ID, known bool, bytes int64) error // accounts bytes that are relayed, or refuses them
 	Sought   func() []peer.ID                                // whom to look for
-	Given    func() []peer.FindKey                           // by what shares are found that are here
+	Given    func() []peer.FindKey                           // by what shares are found that are here, on the local network
+	Public   func() []peer.FindKey                           // and in a table
 	Tell     func(text string)                               // for the log
 	Warn     func(text string)                               // for the log, loudly
 
@@ -121,10 +122,11 @@ type (
 	// A Porter is a relay, and tells which ports a firewall must let in for it.
 	Porter interface{ Ports() []string }
 
-	// A ShareFinder looks for others who have a share, until stop is called. Found, which must
-	// not wait, is told where each may be; nothing of it was checked.
+	// A ShareFinder looks for others who have a share, until stop is called; for one that is not
+	// public only among those who are near. Found, which must not wait, is told where each may
+	// be; nothing of it was checked.
 	ShareFinder interface {
-		SeekShare(key peer.FindKey, found func(id peer.ID, addrs []string)) (stop func())
+		SeekShare(key peer.FindKey, public bool, found func(id peer.ID, addrs []string)) (stop func())
 	}
 
 	// A Meeter brings together two who want to pair and know of each other only the
@@ -292,7 +294,7 @@ func (n *Node) appear(ctx context.Context) error {
 	if len(rotations) > 0 {
 		first = rotations[0].Old
 	}
-	env := Env{Sought: n.sought, Given: n.given, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
+	env := Env{Sought: n.sought, Given: n.given, Public: n.published, Relayed: n.relayed, Key: n.identity.Key(), First: first, Settings: n.settings.Network, Admit: admit, Known: n.knownAddrs, Remember: n.remember,
 		Rotations: peer.MarshalRotations(rotations), Succeeds: n.succeed,
 		Tell: func(text string) { n.tell(api.Event{Type: "network", Text: text}) },
 		Warn: func(text string) { n.tell(api.Event{Type: "warning", Text: text}) }}
@@ -328,6 +330,9 @@ func (n *Node) appear(ctx context.Context) error {
 	n.stopWatch = func() { stop(); <-done }
 	if c, ok := p.(Connecter); ok {
 		n.all.Go(func() { n.seek(watch, c) })
+	}
+	if s := n.shares.Load(); s != nil {
+		s.Moved()
 	}
 	return nil
 }

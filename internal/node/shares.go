@@ -47,13 +47,13 @@ func (h host) Near() (ids []peer.ID, changed <-chan struct{}) {
 }
 
 // Seek looks for others who have a share.
-func (h host) Seek(key peer.FindKey, found func(id peer.ID)) (stop func()) {
+func (h host) Seek(key peer.FindKey, public bool, found func(id peer.ID)) (stop func()) {
 	p, err := h.n.here()
 	f, ok := p.(ShareFinder)
 	if err != nil || !ok {
 		return func() {}
 	}
-	return f.SeekShare(key, func(id peer.ID, addrs []string) {
+	return f.SeekShare(key, public, func(id peer.ID, addrs []string) {
 		if a := h.n.access.Load(); !a.IsSelf(id) && !a.Blocked[id] {
 			h.n.addAddrs(id, addrs)
 			found(id)
@@ -121,6 +121,7 @@ func (n *Node) openShares(ctx context.Context) error {
 	s, err := shares.New(ctx, shares.Config{Host: host{n}, DB: n.db, Dir: filepath.Join(n.config.Dir, "shares"), Passing: n.config.Passing})
 	if err == nil {
 		n.shares.Store(s)
+		n.recheck() // what was taken up is published from now on
 	}
 	return err
 }
@@ -146,6 +147,14 @@ func (n *Node) takePart(s transport.Stream) {
 func (n *Node) given() []peer.FindKey {
 	if s := n.shares.Load(); s != nil {
 		return s.Given()
+	}
+	return nil
+}
+
+// published returns by what those find the public shares that are here who look for them in a table.
+func (n *Node) published() []peer.FindKey {
+	if s := n.shares.Load(); s != nil {
+		return s.Published()
 	}
 	return nil
 }

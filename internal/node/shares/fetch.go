@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -33,6 +34,7 @@ type fetching struct {
 	banned []share.Ban         // who is not asked
 	stop   context.CancelCauseFunc
 	gone   chan struct{} // closed when nothing of it goes on any more
+	stays  atomic.Bool   // all is there, and is handed on; not used for what was said in a room
 
 	// Of what was said in a room; else nil.
 	attached *Attached
@@ -127,6 +129,7 @@ func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context
 		s.handed = slices.DeleteFunc(s.handed, func(x *fetching) bool { return x == f })
 		s.mu.Unlock()
 		close(f.gone)
+		s.look()
 		s.Host.Expect()
 		s.all.Done()
 	}, nil
@@ -223,6 +226,7 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 		return f.explain(err)
 	}
 	st.Have(f.share.Had) // what was there twice and came once
+	f.of.look()          // for this no others are looked for any more
 	d := f.describe()
 	done := api.FetchEvent{Type: api.FetchDone, Share: &d}
 	for _, name := range st.Tops() {
@@ -243,6 +247,8 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 			f.of.unkeep(f.ticket.ID.String())
 		}
 	case r.Stay:
+		f.stays.Store(true)
+		f.of.Host.Expect()         // others may be told
 		f.await(ctx, f.ended, nil) //nolint:errcheck // it returns why nothing is handed on any more
 	default:
 		f.share.Linger(ctx, lingerFor)

@@ -31,6 +31,12 @@ func (s *Shares) HandleFind(stream transport.Stream) {
 	s.hub.HandleFind(stream)
 }
 
+// Moved has it begun anew to look for others: the Host is present in the network in another way than before.
+func (s *Shares) Moved() {
+	s.moved.Store(true)
+	s.look()
+}
+
 // look has it looked again soon for who has what is fetched.
 func (s *Shares) look() {
 	select {
@@ -49,6 +55,9 @@ func (s *Shares) seek() {
 	defer func() { s.seekAround(nil, sought) }()
 	for {
 		near, changed := s.Host.Near()
+		if s.moved.Swap(false) {
+			s.seekAround(nil, sought)
+		}
 		lacks := s.lacks()
 		s.seekAround(lacks, sought)
 		was := asked
@@ -118,7 +127,7 @@ func (s *Shares) ask(id peer.ID, some []*share.Share) {
 // A lacking share is fetched, and not all there yet.
 type lacking struct {
 	*share.Share
-	open bool // it is for whoever has the ticket
+	open, public bool // it is for whoever has the ticket; for everybody
 }
 
 // lacks returns all of them. In a room it is known who may have what is fetched.
@@ -132,7 +141,7 @@ func (s *Shares) lacks() (all []lacking) {
 		select {
 		case <-x.Over():
 		default:
-			all = append(all, lacking{x, f.open()})
+			all = append(all, lacking{x, f.open(), f.public()})
 		}
 	}
 	return all
@@ -143,7 +152,7 @@ func (s *Shares) seekAround(lacks []lacking, sought map[*share.Share]func()) {
 	still := map[*share.Share]bool{}
 	for _, w := range lacks {
 		if still[w.Share] = true; w.open && sought[w.Share] == nil {
-			sought[w.Share] = s.Host.Seek(w.FindKey(), func(id peer.ID) { w.Found(id) })
+			sought[w.Share] = s.Host.Seek(w.FindKey(), w.public, func(id peer.ID) { w.Found(id) })
 		}
 	}
 	for x, stop := range sought {

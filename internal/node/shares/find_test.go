@@ -1,6 +1,7 @@
 package shares
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -173,7 +174,9 @@ type around struct {
 	mu      sync.Mutex // guards what follows
 	seekers map[*func(peer.ID)]peer.FindKey
 	people  []*person
-	liars   []peer.ID // who answer to everybody
+	liars   []peer.ID     // who answer to everybody
+	begun   chan struct{} // one for each who has begun to look
+	ended   chan struct{} // and ended
 }
 
 // seek tells of those who are there and have the share.
@@ -195,7 +198,9 @@ func (a *around) seek(key peer.FindKey, found func(peer.ID)) (stop func()) {
 		a.seekers = map[*func(peer.ID)]peer.FindKey{}
 	}
 	a.seekers[&found] = key
+	a.begun <- struct{}{}
 	return func() {
+		defer func() { a.ended <- struct{}{} }()
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		delete(a.seekers, &found)
@@ -208,7 +213,7 @@ func TestFoundAround(t *testing.T) {
 	var world peertest.World
 	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
 	mallory := newPerson(t, &world, "mallory")
-	carol.around = &around{people: []*person{bob, mallory}, liars: []peer.ID{mallory.net.Self(), peer.NewKey().ID(), carol.net.Self()}}
+	carol.around = &around{people: []*person{bob, mallory}, liars: []peer.ID{mallory.net.Self(), peer.NewKey().ID(), carol.net.Self()}, begun: make(chan struct{}, 10), ended: make(chan struct{}, 10)}
 	dir := photos(t)
 	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
 	must(t, err)
@@ -217,12 +222,26 @@ func TestFoundAround(t *testing.T) {
 	target := t.TempDir()
 	must(t, carol.get(shared.Ticket, target))
 	same(t, dir, filepath.Join(target, "photos"))
+	<-carol.around.begun
+	<-carol.around.ended
 	stop()
-	carol.end()
+
+	// Who is in another network looks there.
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- carol.Fetch(ctx, api.FetchRequest{Ticket: shared.Ticket, Target: t.TempDir()}, func(api.FetchEvent) {})
+	}()
+	<-carol.around.begun
+	carol.Moved()
+	<-carol.around.ended
+	<-carol.around.begun
+	cancel()
+	wantErr(t, <-done, context.Canceled)
+	<-carol.around.ended
 	if len(carol.around.seekers) > 0 {
 		t.Errorf("%d are looked for still", len(carol.around.seekers))
 	}
-	carol.start()
 }
 
 // By what is for named peers, a room, or who it is sent to, or is over, nobody finds it.
@@ -271,4 +290,36 @@ func TestGiven(t *testing.T) {
 	stop()
 	must(t, alice.Unshare(t.Context(), "photos"))
 	given(alice, 0)
+}
+
+// In a table is what is public, and what was fetched of that only while it is handed on.
+func TestPublished(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	published := func(p *person, want int) {
+		t.Helper()
+		if all := p.Published(); len(all) != want {
+			t.Errorf("%d shares are published, want %d", len(all), want)
+		}
+	}
+	dir := photos(t)
+	private, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Name: "private"})
+	must(t, err)
+	published(alice, 0)
+	public, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Name: "public", Public: true})
+	must(t, err)
+	published(alice, 1)
+	must(t, bob.get(public.Ticket, t.TempDir()))
+	published(bob, 0)
+	for ticket, want := range map[string]int{private.Ticket: 0, public.Ticket: 1} {
+		stop, _ := bob.stay(ticket)
+		for want > 0 && len(bob.Published()) == 0 {
+			<-bob.changed
+		}
+		published(bob, want)
+		stop()
+		published(bob, 0)
+	}
+	must(t, alice.Unshare(t.Context(), "public"))
+	published(alice, 0)
 }

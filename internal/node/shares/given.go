@@ -24,6 +24,23 @@ func (s *Shares) Given() (all []peer.FindKey) {
 	return all
 }
 
+// Published returns by what everybody may find the public shares that are here for longer: those that are shared, and those that were
+// fetched and are handed on.
+func (s *Shares) Published() (all []peer.FindKey) {
+	sharing, fetching := s.both()
+	for _, x := range sharing {
+		if x.record.Request.Public && x.open() && x.share.Gives() {
+			all = append(all, x.share.FindKey())
+		}
+	}
+	for _, f := range fetching {
+		if x := f.its(); f.public() && f.stays.Load() && x.Gives() {
+			all = append(all, x.FindKey())
+		}
+	}
+	return all
+}
+
 // both returns all that is shared and fetched now.
 func (s *Shares) both() (sharing []*sharing, fetching []*fetching) {
 	s.mu.Lock()
@@ -48,6 +65,9 @@ func (x *sharing) open() bool {
 
 // open tells whether what is fetched is for whoever has the ticket.
 func (f *fetching) open() bool { return f.attached == nil && !f.ticket.Listed }
+
+// public tells whether what is fetched is for everybody.
+func (f *fetching) public() bool { return f.open() && len(f.ticket.Secret) == 0 }
 
 // its returns the Share of what is fetched; nil if it has not begun.
 func (f *fetching) its() *share.Share {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -59,11 +60,12 @@ type Host interface {
 	// these may be others.
 	Near() (ids []peer.ID, changed <-chan struct{})
 
-	// Seek looks for others who have a share and are not paired, until stop is called. Found must
-	// not wait; what it is told need not be true.
-	Seek(key peer.FindKey, found func(id peer.ID)) (stop func())
+	// Seek looks for others who have a share and are not paired, until stop is called; if it is
+	// public, wherever it can. Found must not wait; what it is told need not be true.
+	Seek(key peer.FindKey, public bool, found func(id peer.ID)) (stop func())
 
-	// Expect is called, without a lock held, when somebody else may come than before.
+	// Expect is called, without a lock held, when somebody else may come than before, or Published
+	// returns something else.
 	Expect()
 
 	Tell(e api.Event)
@@ -85,6 +87,7 @@ type Shares struct {
 	Config
 	hub    share.Hub
 	askers throttle.Set[peer.ID]
+	moved  atomic.Bool
 	hint   chan struct{} // has room for one: others who have something are to be looked for
 	life   context.Context
 	cancel context.CancelCauseFunc

@@ -35,6 +35,7 @@ type person struct {
 	access peer.Access
 	learnt map[peer.ID][]string
 
+	changed chan struct{}        // has room for one: Expect was called
 	around  *around              // nil = nobody is near
 	members map[string][]peer.ID // of rooms
 }
@@ -61,10 +62,15 @@ func (p *person) Near() ([]peer.ID, <-chan struct{}) {
 	}
 	return near, changed
 }
-func (p *person) Seek(key peer.FindKey, found func(peer.ID)) (stop func()) {
+func (p *person) Seek(key peer.FindKey, _ bool, found func(peer.ID)) (stop func()) {
 	return p.around.seek(key, found)
 }
-func (p *person) Expect()            {}
+func (p *person) Expect() {
+	select {
+	case p.changed <- struct{}{}:
+	default: // it was not looked at yet
+	}
+}
 func (p *person) Reach(share.Ticket) {}
 func (p *person) Tell(e api.Event)   { p.t.Logf("%s: %s", p.net.Self().Short(), e.Text) }
 
@@ -97,7 +103,7 @@ func (p *person) Learnt(_, id peer.ID, addrs []string) []string {
 // newPerson starts somebody's node.
 func newPerson(t *testing.T, world *peertest.World, name string) *person {
 	t.Helper()
-	p := &person{t: t, net: world.Node(name, nil), dir: t.TempDir(), learnt: map[peer.ID][]string{}}
+	p := &person{t: t, net: world.Node(name, nil), dir: t.TempDir(), changed: make(chan struct{}, 1), learnt: map[peer.ID][]string{}}
 	p.access.Self = p.net.Self()
 	p.start()
 	t.Cleanup(func() {

@@ -48,6 +48,10 @@ type Config struct {
 	Discovery       Discovery
 	DiscoveryServer bool // keep a part of the table, for which strangers are let in: a relay does
 
+	// Provided returns by what those find the public shares that are here who look for them in
+	// the table. It is asked again when ProvidedChanged was called, and now and then.
+	Provided func() []peer.FindKey
+
 	NoPunch bool // do not look for direct ways beside relayed ones
 
 	LANOnly bool // dial and announce addresses of this machine and of local networks only

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p-kad-dht"
+	"github.com/libp2p/go-libp2p-kad-dht/records"
 	"github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
@@ -16,7 +17,7 @@ import (
 )
 
 // A Discovery says in which distributed hash table peers are searched whose address is
-// not known. Whoever takes part in it learns which IDs are searched, and where they are.
+// not known, and others who have a public share. Whoever takes part in it learns which IDs are searched, and where they are.
 type Discovery string
 
 // The tables.
@@ -49,7 +50,9 @@ func (n *Network) startDiscovery(bootstrap []lpeer.AddrInfo) error {
 	}
 	switch n.config.Discovery {
 	case PrivateDiscovery:
-		options = append(options, dht.ProtocolPrefix(dhtPrefix), dht.DisableProviders(),
+		options = append(options, dht.ProtocolPrefix(dhtPrefix), dht.Datastore(new(tableStore)),
+			// Where somebody is, is in a record that it has signed, and not told with what it has.
+			dht.ProviderManagerOpts(records.Cache(noCache{}), records.ProviderAddrTTL(0), records.ProvideValidity(provideValid)),
 			dht.Validator(record.NamespacedValidator{dhtNamespace: addrsValidator{}}))
 	case PublicDiscovery:
 		options = append(options, n.publicOptions()...)
@@ -63,6 +66,9 @@ func (n *Network) startDiscovery(bootstrap []lpeer.AddrInfo) error {
 	n.table = table
 	n.tableOn.Store(true)
 	n.task(n.keepPublishing)
+	if n.config.Provided != nil {
+		n.task(n.keepProviding)
+	}
 	return table.Bootstrap(n.ctx)
 }
 

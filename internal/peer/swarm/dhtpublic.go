@@ -24,7 +24,11 @@ func publicBootstrap() []string { return texts(dht.DefaultBootstrapPeers) }
 
 // publicName is what a peer provides in the table of IPFS.
 func publicName(id lpeer.ID) cid.Cid {
-	sum := sha256.Sum256([]byte("tenon peer\n" + string(id)))
+	return tableName(sha256.Sum256([]byte("tenon peer\n" + string(id))))
+}
+
+// tableName is a hash as the name of something in a table that somebody provides.
+func tableName(sum [32]byte) cid.Cid {
 	hash, err := multihash.Encode(sum[:], multihash.SHA2_256)
 	if err != nil {
 		panic("swarm: " + err.Error()) // it knows SHA-256

@@ -59,6 +59,7 @@ type Network struct {
 	changes   changes      // of the network
 	changedAt atomic.Int64 // when it last has, in nanoseconds
 	reserved  changes      // of places at relays that we have got
+	provided  changes      // of the shares that we tell the table of
 	told      changes      // of what we have said about where we are
 	table     *dht.IpfsDHT
 	tableOn   atomic.Bool // table is there
