@@ -100,7 +100,7 @@ func (r *Room) Files(ctx context.Context, limit int) ([]Entry, error) {
 	}), err
 }
 
-// Meets tells whether a device takes part in a room, offers one, may let this one into one, is a mailbox of one, or
+// Meets tells whether a device takes part in a room, or did and is to be told that it was removed, offers one, may let this one into one, is a mailbox of one, or
 // another one of the user's.
 func (c *Chat) Meets(id peer.ID) bool {
 	c.mu.Lock()
@@ -115,6 +115,9 @@ func (c *Chat) Meets(id peer.ID) bool {
 			continue
 		}
 		if _, in := s.devices[event.Device(id.Bytes())]; in || s.hosts[id] || s.postsTo(id) || r.isGuest(id, now) {
+			return true
+		}
+		if _, parted := r.partedBy(id); parted {
 			return true
 		}
 	}

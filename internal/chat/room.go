@@ -76,8 +76,9 @@ type snapshot struct {
 	meet    []peer.ID // with whom the room is met in
 	devices map[event.Device]event.Identity
 	forked  map[event.Device]bool
-	hosts   map[peer.ID]bool // who may let this device in
-	opens   time.Time        // up to when somebody may enter by an invite; zero: nobody may
+	parted  map[peer.ID]event.Key // devices that take no part any more, by which act: the latest of them
+	hosts   map[peer.ID]bool      // who may let this device in
+	opens   time.Time             // up to when somebody may enter by an invite; zero: nobody may
 }
 
 // A Member is somebody who is in a room.
@@ -263,6 +264,7 @@ func (r *Room) changed() {
 		}
 		s.Members = append(s.Members, x)
 	}
+	s.parted = r.partings()
 	for _, id := range r.place.hosts {
 		if s.hosts == nil {
 			s.hosts = map[peer.ID]bool{}

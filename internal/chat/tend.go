@@ -114,7 +114,7 @@ func (r *Room) assemble(ctx context.Context) {
 	want := p.secret != [32]byte{} && p.state != Left
 	switch {
 	case want && r.meets.Load() == nil:
-		r.meets.Store(r.chat.meet.Open(meet.Config{Secret: p.secret[:], Set: set{r}, Places: whereabouts{r}, Parse: r.parse, Members: r.members, Rate: r.chat.Rate,
+		r.meets.Store(r.chat.meet.Open(meet.Config{Secret: p.secret[:], Set: set{r}, Places: whereabouts{r}, Parse: r.parse, Members: r.members, Parted: r.partedBy, Rate: r.chat.Rate,
 			Note: r.noted, Given: r.given, Event: func(who peer.ID, _ string, _ error) {
 				r.chat.tell(Notice{Kind: Connected, Room: r.id, Peer: who})
 				r.poke() // for what a device of the user's is told

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -186,5 +187,53 @@ func TestRoomDrafts(t *testing.T) {
 	}
 	if all, err := c.RoomDrafts(within(t)); err != nil || len(all) != 100 || all[0].Text != "in 2" {
 		t.Errorf("%d are kept: %+v, %v", len(all), all[:min(len(all), 1)], err)
+	}
+}
+
+// Who was removed while he was away is told so by any member when he comes back, though nobody knows him otherwise; nobody else who has gone
+// is let in for that.
+func TestRemovedWhileAway(t *testing.T) {
+	w := new(world)
+	dir := stateDir(t)
+	alice, bob, carl := w.node(t, "alice"), start(t, w.config(dir, "bob")), w.node(t, "carl")
+	meetIn(t, "plans", alice, bob, carl)
+	id := bob.ID()
+	if err := bob.Close(); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "plans", "he is away")
+	if err := alice.Client().RemoveFromRoom(within(t), "plans", "bob"); err != nil {
+		t.Fatal(err)
+	}
+	invites, err := alice.Client().RoomInvites(within(t), "plans") // by which anybody could come
+	if err != nil || len(invites) != 1 {
+		t.Fatalf("%+v, %v", invites, err)
+	}
+	if err := alice.Client().RevokeRoomInvite(within(t), "plans", invites[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	say(t, alice, "plans", "without him")
+	hear(t, carl, "plans", "without him")
+	if alice.Admit(id) == peer.Refused || carl.Admit(id) == peer.Refused || carl.Admit(peer.KeyFromSeed([32]byte{1}).ID()) != peer.Refused {
+		t.Errorf("let in is not who is to be told")
+	}
+	if err := alice.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bob = start(t, w.config(dir, "bob"))
+	eventually(t, func() bool {
+		r, err := bob.Client().Room(within(t), "plans")
+		return err == nil && r.State == api.RoomLeft
+	})
+	page, err := bob.Client().RoomMessages(within(t), "plans", api.RoomQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]bool{}
+	for _, m := range page.Messages {
+		texts[m.Text] = true
+	}
+	if !texts["he is away"] || !texts["alice removed you"] && !texts["alice removed bob"] || texts["without him"] {
+		t.Errorf("bob sees %v", texts)
 	}
 }

@@ -66,6 +66,10 @@ type Config struct {
 	// somebody else is neither opened nor let in.
 	Members func() []peer.ID
 
+	// Parted returns by which event somebody is no member any more, if he was one and may be told; he knows Secret. nil: nobody is told.
+	// What it stands on is given to him as well.
+	Parted func(peer.ID) (by [32]byte, ok bool)
+
 	Places Places // nil: nobody is told where others are, and what is told is passed over
 
 	Rate int // events of one author in ten seconds, by their times; 0 = DefaultRate
@@ -130,8 +134,8 @@ func tag(secret []byte, from, to peer.ID) (t [32]byte) {
 	return t
 }
 
-// find returns the room that a peer names, if it is a member. It takes as long for a tag that is wrong.
-func (m *Meeting) find(from peer.ID, named [32]byte) (found *Room) {
+// find returns the room that a peer names, and whether it is a member. It takes as long for a tag that is wrong.
+func (m *Meeting) find(from peer.ID, named [32]byte) (found *Room, member bool) {
 	m.mu.Lock()
 	rooms := make([]*Room, 0, len(m.rooms))
 	for r := range m.rooms {
@@ -144,10 +148,7 @@ func (m *Meeting) find(from peer.ID, named [32]byte) (found *Room) {
 			found = r
 		}
 	}
-	if found != nil && !found.member(from) {
-		return nil
-	}
-	return found
+	return found, found != nil && found.member(from)
 }
 
 // Errors of a session, as [Config.Event] tells them.
@@ -176,8 +177,11 @@ func (m *Meeting) handle(stream transport.Stream) {
 		transport.Abort(stream, err)
 		return
 	}
-	r := m.find(from, named)
-	if r == nil {
+	r, member := m.find(from, named)
+	if r != nil && !member && r.part(stream, in, from) {
+		return
+	}
+	if !member {
 		stream.Write(frame.Close(frame.Begin(nil, frameGone))) //nolint:errcheck // it is not for them
 		return
 	}

@@ -539,6 +539,33 @@ func TestRemoved(t *testing.T) {
 	})
 }
 
+// Who was a member once, and comes back, is told why he is none, however long he was away, and nothing that does not lead to that.
+func TestRemovedComesBack(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		events := chain("a", clock()-(1<<30), 3*maxPart)
+		n := len(events)
+		why := events[n-10] // what follows it knows of it
+		by := func(c *Config) { c.Parted = func(peer.ID) ([32]byte, bool) { return why.ID, true } }
+		a := w.party("a", with(events...), by)
+		b := w.party("b", with(events[:100]...), func(c *Config) {
+			c.Members = func() []peer.ID { return []peer.ID{a.node.Self()} } // he does not know
+		})
+		w.remove(b.node.Self())
+		begin := time.Now()
+		for !b.has(why) && time.Since(begin) < time.Hour {
+			time.Sleep(time.Second)
+		}
+		if !b.has(why) {
+			t.Fatalf("he has %d events of %d", b.set.index.Len(), n)
+		}
+		own := b.say("his own")
+		time.Sleep(time.Hour)
+		if b.has(events[n-9]) || b.has(events[n-1]) || a.has(own) || len(a.Peers()) > 0 {
+			t.Errorf("he has %d events, of which %d are for him; his own came: %v", b.set.index.Len(), n-9, a.has(own))
+		}
+	})
+}
+
 // Who has another secret, or none, gets the same answer whether there is a room or not.
 func TestUnknownAndWrong(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {

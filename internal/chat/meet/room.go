@@ -38,8 +38,9 @@ type Room struct {
 	orphans  orphans
 	slots    slots
 	trials   map[peer.ID]*trial
-	own      place  // where this device is
-	placed   uint64 // how often somebody has said where it is
+	parted   map[peer.ID]time.Time // when those who were members were told that they are none
+	own      place                 // where this device is
+	placed   uint64                // how often somebody has said where it is
 }
 
 // Open has the room met in until Close is called.

@@ -193,3 +193,17 @@ func (x *Exchange) Need() []Key {
 	end, _ := slices.BinarySearchFunc(x.need, x.to, Key.Compare)
 	return x.need[:end] // what is above the end is found again
 }
+
+// Same returns the answer to the first message of an exchange of who has just what the other side has: it is over then. It is for
+// who shall not say what there is.
+func Same(message []byte) (answer []byte, err error) {
+	lower, spans, err := parse(message)
+	if err != nil {
+		return nil, err
+	}
+	w := writer{}
+	w.begin(lower)
+	w.skip(spans[len(spans)-1].upper)
+	w.flush()
+	return w.p, nil
+}

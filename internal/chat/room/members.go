@@ -165,3 +165,56 @@ func subset(a, b map[uint32]bool) bool {
 	}
 	return true
 }
+
+// A Parting is a device of somebody who was a member of the room and is none any more, or not with this device, because of others.
+type Parting struct {
+	Device event.Device
+	By     event.Key // the act by which it is so: the first one that counts
+}
+
+// Partings returns those devices. Who has left by himself knows that.
+func (r *Room) Partings() (all []Parting) {
+	s := r.now()
+	for who, st := range s.members {
+		p, _ := s.latest(r, who)
+		var by event.Key
+		if p == nil {
+			if by = r.ending(st); by == (event.Key{}) {
+				continue
+			}
+		}
+		for _, n := range r.by[who] {
+			a := r.acts[n]
+			if _, live := s.live[a.e.Device]; live || a.e.Seq != 1 {
+				continue
+			}
+			x := Parting{a.e.Device, by}
+			for _, l := range s.devices[a.e.Device] {
+				if k := r.acts[l.act].e.Key(); (p == nil || l.ends(p)) && (x.By == (event.Key{}) || k.Less(x.By)) {
+					x.By = k
+				}
+			}
+			if x.By != (event.Key{}) {
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
+
+// ending returns the act that has ended the last place of somebody, or nothing if that was his own.
+func (r *Room) ending(st *standing) event.Key {
+	if len(st.places) == 0 {
+		return event.Key{}
+	}
+	last := st.places[len(st.places)-1]
+	for _, l := range st.limits {
+		if l.role == event.Nobody && l.counts(r, last) {
+			if l.self {
+				return event.Key{}
+			}
+			return r.acts[l.act].e.Key()
+		}
+	}
+	return event.Key{}
+}
