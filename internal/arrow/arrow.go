@@ -125,7 +125,7 @@ var Homes = []Home{
 	{"filippo.io/edwards25519", []string{"internal/peer"}, "whether a key stands for one peer is decided in one place"},
 	{"github.com/ergochat/irc-go", []string{"internal/irc"}, "one package speaks IRC"},
 	{"lukechampine.com/blake3", []string{"internal/share/tree"}, "files are hashed in one place"},
-	{"golang.org/x/crypto", []string{"internal/chat/event"}, "what is not in the standard library of it, one package needs"},
+	{"golang.org/x/crypto", []string{"internal/chat/event", "internal/share"}, "what is not in the standard library of it, those need who seal under random nonces"},
 	{"golang.org/x/text", []string{"internal/peer", "internal/share/manifest"}, "names of people are checked in one place, those of files in another"},
 	{"modernc.org/sqlite", []string{"internal/store"}, "one package knows which database it is"},
 	{"github.com/pelletier/go-toml/v2", []string{"internal/node"}, "one file is in TOML"},

@@ -1,7 +1,6 @@
 package share
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -132,14 +131,19 @@ func (x *session) answerPart(w *answerWriter, p part, skip int) error {
 	if !there {
 		return fmt.Errorf("%q: %w", p.entry.Path, tree.ErrMissing)
 	}
+	return s.prove(w, &w.encoder, p, skip, false)
+}
+
+// prove writes the proof of groups of one file. With check all is hashed again, also what is trusted.
+func (s *Share) prove(w io.Writer, e *tree.Encoder, p part, skip int, check bool) error {
 	blob, err := s.Store.Open(p.n, p.entry)
 	if err != nil {
 		return fmt.Errorf("%q: %w", p.entry.Path, err)
 	}
 	defer blob.Close() //nolint:errcheck // it was only read
-	w.encoder.Trust = blob.Trusted()
+	e.Trust = blob.Trusted() && !check
 	f := tree.File{Shape: tree.Shape(p.entry.Size), Root: p.entry.Root, Nodes: blob.Nodes()}
-	if err := w.encoder.Encode(w, f, blob, p.run, skip); err != nil {
+	if err := e.Encode(w, f, blob, p.run, skip); err != nil {
 		return fmt.Errorf("%q: %w", p.entry.Path, err)
 	}
 	return nil
@@ -175,7 +179,7 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 	}
 	w.at++
 	for rest := p; len(rest) > 0 && w.err == nil; {
-		cut := rest[:min(len(rest), cmp.Or(s.limits.cut, len(rest)))]
+		cut := rest[:s.cut(len(rest))]
 		rest = rest[len(cut):]
 		if w.err = w.x.await(frameHeadN + len(cut)); w.err == nil {
 			w.err = w.x.write(frameData, func(b []byte) []byte { return append(b, cut...) })

@@ -37,7 +37,7 @@ func (x *session) questions(now time.Time) (all []want) {
 // ask sends a question. What is known of the tree of its first file is looked up only now:
 // that may wait for a disk, and nobody else shall wait for it.
 func (x *session) ask(q want) error {
-	if k := q.kind(); k == frameWant || k == frameNodes {
+	if k := q.kind(); x.sealed == nil && (k == frameWant || k == frameNodes) {
 		s := x.share
 		s.mu.Lock()
 		l := s.layout
@@ -65,11 +65,16 @@ func (x *session) question(now time.Time) (q asked, ok bool) {
 	q.number = x.number
 	if q.run = s.nextManifest(x); q.run.Len() > 0 {
 		s.fetching, q.manifest, q.head = x, x.head.Size, x.head
+		if x.sealed != nil {
+			q.run = unitOf(q.run.From, tree.Shape(x.head.Size).Groups())
+		}
 		return q, true
 	}
 	switch {
 	case !x.agrees():
 		return q, false
+	case x.sealed != nil:
+		return x.nextUnit(q, now)
 	case x.askNodes(&q, now):
 		return q, true
 	case x.spent && x.crowd > 0 && !s.stalled(x, now):

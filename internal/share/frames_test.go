@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -77,6 +78,14 @@ func frames() (all []struct{ name, hex string }) {
 	add("refused NODES: above more than none", frame(frameNodes, numbers(1, 0, 64, 0, 0)...))
 	add("refused NODES: more than 65536", frame(frameNodes, numbers(1, 0, 65537, 0, 1)...))
 	add("refused ENDED: a byte is missing", frame(frameEnded, ended(Withdrawn).Append(nil)[:64]...))
+	offer := Offer{ID: ID{1}, Access: [32]byte{2}, Version: ID{3}, Manifest: 1, Pieces: 5, Bytes: 300 << 10, NotAfter: time.Unix(2_000_000_000, 0), Head: []byte{4, 5}}
+	add("OFFER: copy 01, access 02, version 03, with zeros behind each, one unit of the manifest and 5 pieces, 307200 bytes, until 2000000000, the HEAD 0405", frame(frameOffer, offer.append(nil)...))
+	add("HOLD: 5 units are there, until 2000000000", frame(frameHold, held{holdPart, time.Unix(2_000_000_000, 0), 5}.append(nil)...))
+	add("HOLD: there is no room for more than 1000 bytes", frame(frameHold, held{how: byte(HoldFull), n: 1000}.append(nil)...))
+	add("UNIT: number 300", frame(frameUnit, numbers(300)...))
+	add("DROP: copy 01 and 15 zeros", frame(frameDrop, offer.ID[:]...))
+	offer.Bytes = 6*sealedStep - 1
+	add("refused OFFER: fewer bytes than 6 units have", frame(frameOffer, offer.append(nil)...))
 	return all
 }
 
@@ -139,6 +148,15 @@ func TestReadFrames(t *testing.T) {
 			var cs []peer.Contact
 			if cs, err = peer.ParseContacts(content); err == nil {
 				again = peer.AppendContacts(nil, cs...)
+			}
+		case frameOffer:
+			var o Offer
+			if o, err = parseOffer(content); err == nil {
+				again = o.append(nil)
+			}
+		case frameHold:
+			if h, _ := parseHeld(content); true { //nolint:errcheck // a refusal is one
+				again = h.append(nil)
 			}
 		case frameEnded:
 			var e Ending

@@ -16,6 +16,7 @@ import (
 type Hub struct {
 	mu     sync.Mutex // guards what follows
 	shares map[ID]*Share
+	held   map[ID]*Held // by what HeldID says
 }
 
 // Put has a share found by others until drop is called, which ends no session. Who asks for it
@@ -52,14 +53,22 @@ func (h *Hub) Handle(stream transport.Stream) {
 		return
 	}
 	h.mu.Lock()
-	s := h.shares[theirs.share]
+	s, held := h.shares[theirs.share], h.held[theirs.share]
 	h.mu.Unlock()
 	known := s != nil
-	if !known {
+	switch {
+	case known:
+	case held != nil:
+		s = New(Config{Self: held.Self, ID: theirs.share, Secret: held.Access[:]})
+	default:
 		s = New(Config{ID: theirs.share, Secret: make([]byte, 16)})
 	}
 	proof := s.proof(from, s.Self)
 	proved := subtle.ConstantTimeCompare(theirs.proof[:], proof[:]) == 1
+	if !known && held != nil && proved && held.Admit(from) {
+		held.serve(x)
+		return
+	}
 	if !known || !s.admits(from, proved) {
 		x.write(frameGone, func(b []byte) []byte { return b }) //nolint:errcheck // it is not for them
 		return
@@ -123,16 +132,20 @@ func (s *Share) Ask(ctx context.Context, net Opener, to peer.ID) error {
 	defer stream.Close() //nolint:errcheck // what it has sent is what counts
 	defer context.AfterFunc(ctx, func() { transport.Abort(stream, context.Cause(ctx)) })()
 	x := newSession(stream, to)
+	if x.sealed, err = s.openingFor(to); err != nil {
+		return err
+	}
+	id, key := s.greeting(x.sealed)
 	stream.SetDeadline(time.Now().Add(silence)) //nolint:errcheck // the read below shows it
-	if err := x.write(frameHello, hello{s.ID, s.proof(s.Self, to)}.append); err != nil {
+	if err := x.write(frameHello, hello{id, prove(key, id, s.Self, to)}.append); err != nil {
 		return err
 	}
 	theirs, err := x.readHello()
 	if err != nil {
 		return err
 	}
-	proof := s.proof(to, s.Self)
-	if theirs.share != s.ID || subtle.ConstantTimeCompare(theirs.proof[:], proof[:]) != 1 {
+	proof := prove(key, id, to, s.Self)
+	if theirs.share != id || subtle.ConstantTimeCompare(theirs.proof[:], proof[:]) != 1 {
 		return ErrGone
 	}
 	return s.run(x)

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -44,6 +45,9 @@ func (s *Share) limit() {
 		s.picker.most = min(max(s.Down/askTime/tree.Group, 1), maxRequest)
 	}
 }
+
+// cut returns how many of n bytes are sent at once.
+func (s *Share) cut(n int) int { return min(n, cmp.Or(s.limits.cut, n)) }
 
 // await waits until so many bytes of an answer may be sent.
 func (x *session) await(n int) error {

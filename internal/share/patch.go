@@ -80,7 +80,7 @@ func (x *session) askNodes(q *asked, now time.Time) bool {
 
 // able tells whether the other side has all nodes of the file.
 func (p *patch) able(x *session) bool {
-	if p.lacks[x] || !x.agrees() {
+	if p.lacks[x] || x.sealed != nil || !x.agrees() {
 		return false
 	}
 	for i := p.run.From / piece; i < pieces(p.run.To) && !x.m.all; i++ {

@@ -25,7 +25,7 @@ type introduction struct {
 
 // own returns a frame that tells where this process may be reached, if that has changed.
 func (x *session) own(now time.Time) [][]byte {
-	if now.Sub(x.ownAt) < ownTime {
+	if x.sealed != nil || now.Sub(x.ownAt) < ownTime {
 		return nil
 	}
 	first := x.ownAt.IsZero()

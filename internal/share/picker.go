@@ -319,11 +319,16 @@ func (p *picker) ended(m *member, lacking tree.Run) {
 	m.lacks.add(lacking)
 }
 
-// release has groups asked for again that have not come.
+// release has groups asked for again that have not come, but for those that are not wanted.
 func (p *picker) release(r tree.Run) {
 	for r.From < r.To {
 		open := p.done.missing(r.From, r.To)
 		p.taken.remove(open)
+		for at := open.From; at < open.To; {
+			from := p.skipped.scan(at, open.To, false)
+			at = p.skipped.scan(from, open.To, true)
+			p.taken.add(tree.Run{From: from, To: at})
+		}
 		r.From = max(open.To, r.From+1)
 	}
 }

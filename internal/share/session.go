@@ -43,6 +43,8 @@ type session struct {
 	named  int    // peers of whom read has heard
 	began  time.Time
 
+	sealed *opening // nil: the other side is no holder
+
 	toldOwn []string // where this process is, as tell has told it
 	ownAt   time.Time
 
@@ -256,6 +258,9 @@ func (x *session) read() error {
 
 // take takes a frame.
 func (x *session) take(kind byte, p []byte) error {
+	if x.sealed != nil {
+		return x.takeSealed(kind, p)
+	}
 	switch kind {
 	case frameHead:
 		return x.takeHead(p)

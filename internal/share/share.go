@@ -87,6 +87,10 @@ type Config struct {
 	// refuses takes the share for ended.
 	Admit func(who peer.ID, proved bool) bool
 
+	// Holders keep sealed copies of the share of Sharer, and have no secret: who wants to
+	// have it from them must.
+	Holders []peer.ID
+
 	// Banned are not talked to: they have sent wrong data before.
 	Banned []Ban
 

@@ -70,6 +70,12 @@ func (x *session) begin(a answerHead) error {
 		return fmt.Errorf("%w: an answer to another question", errWire)
 	}
 	t.on, t.about = true, q
+	if x.sealed != nil {
+		x.sealed.unit, x.sealed.frame = unit{unitPiece, q.run.From / piece}, 0
+		if q.manifest > 0 {
+			x.sealed.unit.sort = unitManifest
+		}
+	}
 	if q.manifest > 0 {
 		t.nodes = &overlay{below: s.nodes, down: x.agreed == s.layout.index.Size()}
 		f := tree.File{Shape: tree.Shape(q.manifest), Root: q.head.Hash, Nodes: t.nodes}
@@ -102,11 +108,25 @@ func (x *session) nextPart() error {
 		return nil
 	}
 	var err error
-	if t.blob, err = x.share.Store.Open(t.part.n, t.part.entry); err != nil {
+	if t.blob, err = x.openPart(); err != nil {
 		return x.broken(err)
 	}
 	f := tree.File{Shape: tree.Shape(t.part.entry.Size), Root: t.part.entry.Root, Nodes: t.blob.Nodes()}
 	return t.start(f, x.give)
+}
+
+// openPart opens the file of the part that comes.
+func (x *session) openPart() (Blob, error) {
+	s, p := x.share, x.taking.part
+	if x.sealed != nil {
+		s.mu.Lock()
+		lacks := s.lacks(p.whole())
+		s.mu.Unlock()
+		if !lacks {
+			return void{}, nil
+		}
+	}
+	return s.Store.Open(p.n, p.entry)
 }
 
 // broken notes that the Store has failed, which ends the whole share.
@@ -132,6 +152,9 @@ func (x *session) takeData(p []byte) error {
 		if p = rest; len(p) == 0 {
 			return nil
 		}
+		if x.sealed != nil && (t.about.manifest > 0 || t.blob == nil) {
+			return nil // a unit is filled up
+		}
 		if t.about.manifest > 0 || t.blob == nil {
 			return fmt.Errorf("%w: an answer that is too long", errWire)
 		}
@@ -139,7 +162,7 @@ func (x *session) takeData(p []byte) error {
 		if err := x.nextPart(); err != nil {
 			return err
 		}
-		if t.blob == nil {
+		if t.blob == nil && x.sealed == nil {
 			return fmt.Errorf("%w: an answer that is too long", errWire)
 		}
 	}
@@ -159,7 +182,11 @@ func (x *session) give(g int64, data []byte) error {
 	n := t.part.first + g
 	s.mu.Lock()
 	there := s.picker.done.has(n)
+	unwanted := x.unwanted(n)
 	s.mu.Unlock()
+	if unwanted {
+		return nil
+	}
 	if !there {
 		if _, err := t.blob.WriteAt(data, g*tree.Group); err != nil {
 			return x.broken(err)

@@ -81,6 +81,27 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	add := func(kind byte, content []byte) {
 		frames = append(frames, append(appendFrame(nil, kind, len(content)), content...))
 	}
+	if x.sealed == nil {
+		again = min(again, x.tellNews(now, add))
+	}
+	x.trims = nil
+	asks = x.questions(now)
+	if s.lacking() > 0 {
+		again = min(again, haveTime) // others may have become slow
+	}
+	if x.paused > 0 {
+		again = min(again, x.paused)
+	}
+	if !waiting {
+		x.heard.Store(now.UnixNano())
+	}
+	return frames, asks, again, waiting
+}
+
+// tellNews adds what the other side does not know, of which there may be more after a while.
+func (x *session) tellNews(now time.Time, add func(kind byte, content []byte)) (again time.Duration) {
+	s := x.share
+	again = silence
 	if h := s.head; h.Size > x.toldHead.Size || h.Final && !x.toldHead.Final {
 		x.toldHead = h
 		add(frameHead, h.Append(nil))
@@ -113,19 +134,7 @@ func (x *session) news(now time.Time) (frames [][]byte, asks []want, again time.
 	for _, t := range x.trims {
 		add(frameTrim, binary.AppendUvarint(binary.AppendUvarint(nil, t.number), uint64(t.to)))
 	}
-	x.trims = nil
-	asks = x.questions(now)
-	if s.lacking() > 0 {
-		again = haveTime // others may have become slow
-	}
-	again = min(again, wait)
-	if x.paused > 0 {
-		again = min(again, x.paused)
-	}
-	if !waiting {
-		x.heard.Store(now.UnixNano())
-	}
-	return frames, asks, again, waiting
+	return min(again, wait)
 }
 
 // lacking returns how many groups are known of, wanted, and not there.

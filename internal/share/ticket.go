@@ -20,10 +20,14 @@ type Ticket struct {
 	Name     string    // what is shared, in a word; only shown
 	NotAfter time.Time // in whole seconds; zero = it does not run out
 
-	Addresses []string // where the sharer may be
-	Via       []string // relays
-	Called    string   // what the sharer suggests to be called
+	Holders   []peer.Contact // who has sealed copies, and where they may be; not of a share without a secret
+	Addresses []string       // where the sharer may be
+	Via       []string       // relays
+	Called    string         // what the sharer suggests to be called
 }
+
+// maxTicketHolders is how many holders of a ticket are asked.
+const maxTicketHolders = 8
 
 // Encode writes the ticket as text.
 func (t Ticket) Encode() (string, error) {
@@ -55,6 +59,9 @@ func (t Ticket) Encode() (string, error) {
 	if t.Called != "" {
 		f = append(f, ticket.Field{Type: ticket.Called, Value: []byte(t.Called)})
 	}
+	for _, h := range t.Holders {
+		f = append(f, ticket.Field{Type: ticket.Holder, Value: peer.AppendContacts(nil, h)})
+	}
 	return ticket.Ticket{Kind: ticket.Share, Version: ticket.Version, Fields: f}.Encode()
 }
 
@@ -75,6 +82,11 @@ func ParseTicket(text string) (Ticket, error) {
 			return Ticket{}, fmt.Errorf("%w: it runs out in a time that is too far", ticket.ErrContent)
 		}
 		t.NotAfter = time.Unix(int64(seconds), 0).UTC()
+	}
+	for _, h := range raw.All(ticket.Holder) {
+		if c, err := peer.ParseContacts([]byte(h)); err == nil && len(c) == 1 && len(t.Holders) < maxTicketHolders {
+			t.Holders = append(t.Holders, c[0])
+		}
 	}
 	root, _ := raw.Get(ticket.Root)
 	copy(t.Root[:], root)

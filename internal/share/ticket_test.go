@@ -8,13 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/ticket"
 )
 
 func TestTicket(t *testing.T) {
 	whole := Ticket{ID: ID{1, 2, 3}, Sharer: somebody(), Secret: bytes.Repeat([]byte{7}, 32), Listed: true, Root: [32]byte{9}, Name: "photos",
 		NotAfter: time.Unix(2_000_000_000, 0).UTC(), Addresses: []string{"192.0.2.1:4001"}, Via: []string{"relay.example:443/x"}, Called: "alice"}
-	for _, want := range []Ticket{whole, {ID: ID{1}, Sharer: somebody()}} {
+	held := whole
+	held.Listed, held.Holders = false, []peer.Contact{{ID: w0("bob"), Addrs: []string{"192.0.2.1:4001", "192.0.2.2:4001"}}, {ID: w0("carol")}}
+	for _, want := range []Ticket{whole, held, {ID: ID{1}, Sharer: somebody()}} {
 		text, err := want.Encode()
 		if err != nil {
 			t.Fatal(err)

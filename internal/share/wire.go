@@ -31,6 +31,11 @@ const (
 	frameManifest            // groups of the manifest are asked for
 	frameEnded               // the share has ended; the last frame
 	frameNodes               // nodes of a file are asked for, without groups
+	frameSeal                // what a sealed copy is of, sealed
+	frameOffer               // a sealed copy is offered
+	frameHold                // whether it is held
+	frameUnit                // a unit of it is asked for
+	frameDrop                // it is to be held no more
 )
 
 const (

@@ -28,6 +28,7 @@ const (
 	Via     Type = 35 // a relay by which it may be reached; several
 	Called  Type = 37 // what the issuer suggests to be called
 	Also    Type = 39 // the ID of another peer that may be asked; several
+	Holder  Type = 41 // the ID of a peer that has a sealed copy, and where it may be; several
 )
 
 // types says what a value must look like, whatever the ticket is for.
@@ -51,6 +52,7 @@ var types = map[Type]struct {
 	Via:       {"via", true, text(256)},
 	Called:    {"called", false, text(64)},
 	Also:      {"also", true, size(32)},
+	Holder:    {"holder", true, func(v []byte) bool { return len(v) > 32 && len(v) <= 1024 }},
 }
 
 // Critical tells whether a ticket is of no use to who does not know the type.
