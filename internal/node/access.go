@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,6 +36,7 @@ func (n *Node) decide() (cut int) {
 		}
 		a.Grants[service] = n.subjects(service)
 	}
+	a.Hold = n.holdsFor()
 	for serial, r := range n.facts.tickets {
 		if r.Revoked {
 			a.Revoked[serial] = true
@@ -239,11 +241,15 @@ func (n *Node) regrant(ctx context.Context, r api.GrantRequest, f func(peer.Serv
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.isServed(name) {
+	holding := name == peer.Hold && !n.isServed(name)
+	if !holding && !n.isServed(name) {
 		return api.Granted{}, n.noService(name)
 	}
 	var subjects []peer.Subject
 	for _, text := range r.To {
+		if text == "anyone" && holding {
+			return api.Granted{}, transport.Usage(errors.New("shares are held for peers, or all that are paired, and not for anyone"))
+		}
 		if text == "anyone" {
 			subjects = append(subjects, peer.Anyone)
 			continue

@@ -31,6 +31,7 @@ type Settings struct {
 	Notify []string `toml:"notify"` // how a person is told of messages: "desktop", and addresses to which each is written
 
 	IRC
+	Hold
 	Network
 	Services map[string]ServiceSettings `toml:"services"`
 	Links    map[string]LinkSettings    `toml:"links"`
@@ -163,6 +164,9 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 			if err == nil {
 				err = fmt.Errorf("the name of a service is in small letters: %s", service)
 			}
+			return nil, check(err, "services", name)
+		}
+		if err := notHold(peer.Service(name)); err != nil {
 			return nil, check(err, "services", name)
 		}
 		if err := n.mustDial(c.Address); err != nil {

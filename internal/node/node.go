@@ -311,7 +311,7 @@ func (n *Node) appear(ctx context.Context) error {
 	n.pmu.Lock()
 	defer n.pmu.Unlock()
 	n.presence = p
-	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear), p.Serve(share.Proto, n.takePart), p.Serve(share.FindProto, n.answerFind)}
+	n.stops = []func(){p.Serve(Protocol, n.inbound), p.Serve(helloProtocol, n.hear), p.Serve(share.Proto, n.takePart), p.Serve(share.FindProto, n.answerFind), p.Serve(share.HoldProto, n.takeHold)}
 	if n.mailbox = box; box != nil {
 		n.stops = append(n.stops, p.Serve(mailbox.Proto, box.Handle))
 	}

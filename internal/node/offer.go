@@ -54,6 +54,9 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 		return nil, context.Cause(ctx)
 	}
 	name, err := peer.ParseService(r.Service)
+	if err == nil {
+		err = notHold(name)
+	}
 	if err != nil {
 		return nil, transport.Usage(err)
 	}

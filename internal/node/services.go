@@ -89,6 +89,9 @@ func (n *Node) Services() []api.Service {
 // Serve offers what an address names, until Unserve.
 func (n *Node) Serve(ctx context.Context, r api.ServeRequest) (api.Service, error) {
 	name, err := peer.ParseService(r.Name)
+	if err == nil {
+		err = notHold(name)
+	}
 	if err != nil {
 		return api.Service{}, transport.Usage(err)
 	}

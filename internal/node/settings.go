@@ -61,6 +61,9 @@ func (n *Node) fault(s *Settings) (key string, err error) {
 	if s.PeerJoints < 0 || s.PeerJoints > maxPeerJoints {
 		return "peer-joints", fmt.Errorf("peer-joints is from 1 to %d", maxPeerJoints)
 	}
+	if key, err := s.Hold.fault(); err != nil {
+		return key, err
+	}
 	if key, err := s.Mailbox.fault(); err != nil {
 		return key, err
 	}
@@ -125,12 +128,13 @@ func (s *Settings) override(f Settings) {
 	for _, o := range []struct{ to, from *string }{
 		{&s.Name, &f.Name}, {&s.Metrics, &f.Metrics}, {&s.IRC.At, &f.IRC.At}, {&s.PasswordFile, &f.PasswordFile}, {&s.PeerRate, &f.PeerRate}, {&s.Relay, &f.Relay},
 		{&s.Limits.Time, &f.Limits.Time}, {&s.Limits.Bytes, &f.Limits.Bytes}, {&s.Limits.Rate, &f.Limits.Rate}, {&s.Limits.Day, &f.Limits.Day},
+		{&s.Hold.Size, &f.Hold.Size}, {&s.Hold.PeerSize, &f.Hold.PeerSize}, {&s.Hold.Time, &f.Hold.Time},
 		{&s.Mailbox.For, &f.Mailbox.For}, {&s.Mailbox.Size, &f.Mailbox.Size}, {&s.Mailbox.Time, &f.Mailbox.Time},
 	} {
 		*o.to = cmp.Or(*o.from, *o.to)
 	}
 	for _, o := range []struct{ to, from *int }{
-		{&s.PeerJoints, &f.PeerJoints}, {&s.Limits.Reservations, &f.Limits.Reservations},
+		{&s.PeerJoints, &f.PeerJoints}, {&s.Hold.Shares, &f.Hold.Shares}, {&s.Hold.PeerShares, &f.Hold.PeerShares}, {&s.Limits.Reservations, &f.Limits.Reservations},
 		{&s.Limits.ReservationsPerHost, &f.Limits.ReservationsPerHost},
 		{&s.Limits.Circuits, &f.Limits.Circuits}, {&s.Limits.CircuitsPerPeer, &f.Limits.CircuitsPerPeer},
 	} {

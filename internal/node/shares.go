@@ -110,8 +110,13 @@ func (h host) Ticket() (addrs, via []string, called string, err error) {
 	return addrs, via, called, nil
 }
 
-// Reach takes note of where a ticket says that its sharer is.
-func (h host) Reach(t share.Ticket) { h.n.addAddrs(t.Sharer, reached(t.Addresses, t.Via)) }
+// Reach takes note of where a ticket says that its sharer and its holders are.
+func (h host) Reach(t share.Ticket) {
+	h.n.addAddrs(t.Sharer, reached(t.Addresses, t.Via))
+	for _, c := range t.Holders {
+		h.n.addAddrs(c.ID, c.Addrs)
+	}
+}
 
 // Learnt takes note of where somebody may be, by what from says.
 func (h host) Learnt(from, id peer.ID, addrs []string) []string { return h.n.learnt(from, id, addrs) }

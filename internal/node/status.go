@@ -26,6 +26,7 @@ func (n *Node) Status() api.Status {
 		}
 	}
 	s.Mailbox = n.mailboxStatus()
+	s.Hold = n.holdStatus()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s.Relaying = n.settings.Network.Relay

@@ -142,6 +142,7 @@ type Access struct {
 	Paired  map[ID]bool
 	Blocked map[ID]bool // wins over everything
 	Grants  map[Service][]Subject
+	Hold    []Subject       // for whom sealed copies of shares are held
 	Revoked map[Serial]bool // tickets
 	Held    map[ID]bool     // peers of whom this user has been given a ticket
 }
@@ -198,6 +199,11 @@ func (a *Access) DecideOut(peer ID) error {
 	return nil
 }
 
+// MayHold tells whether sealed copies of shares are held for a peer.
+func (a *Access) MayHold(peer ID) bool {
+	return a.outcast(peer) == nil && (slices.Contains(a.Hold, Only(peer)) || a.Paired[peer] && slices.Contains(a.Hold, Paired))
+}
+
 // IsSelf tells whether it is the key of this node, or an earlier one.
 func (a *Access) IsSelf(id ID) bool { return id == a.Self || a.Earlier[id] }
 
@@ -212,7 +218,7 @@ func (a *Access) Knows(peer ID) bool {
 			return true
 		}
 	}
-	return false
+	return slices.Contains(a.Hold, Only(peer))
 }
 
 // outcast finds those with whom there is nothing to decide.

@@ -152,6 +152,9 @@ const MaxService = 63
 // lower case ASCII letters, digits, and - . _ between them.
 type Service string
 
+// Hold is granted like a service to those who may have sealed copies of their shares held.
+const Hold Service = "hold"
+
 // ParseService checks the name of a service; capitals become small letters.
 func ParseService(text string) (Service, error) {
 	s := []byte(text)

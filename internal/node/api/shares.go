@@ -19,6 +19,7 @@ type ShareRequest struct {
 	Public    bool     `json:"public,omitempty"`
 	Expires   Duration `json:"expires,omitempty"` // 0 = never
 	Uses      int      `json:"uses,omitempty"`    // how many peers may fetch it; 0 = any number
+	Hold      []string `json:"hold,omitempty"`    // names or IDs of peers, each of which is to keep a sealed copy
 	Exclude   []string `json:"exclude,omitempty"` // patterns of what is left out
 	Only      []string `json:"only,omitempty"`    // patterns of what alone is shared
 	GitIgnore bool     `json:"gitignore,omitempty"`
@@ -36,6 +37,7 @@ const (
 	ShareFailed  = "failed"  // Error says why
 	ShareOver    = "over"    // it has run out, was used up, or is not shared any more
 	ShareGetting = "getting" // this node fetches it, and hands on what it has
+	ShareHeld    = "held"    // this node keeps a sealed copy for Owner
 )
 
 // A Share is one that this node shares, or fetches.
@@ -56,6 +58,7 @@ type Share struct {
 	Error    string      `json:"error,omitempty"`
 	To       []string    `json:"to,omitempty"` // names, short IDs, "paired"
 	Public   bool        `json:"public,omitempty"`
+	Owner    string      `json:"owner,omitempty"` // whose sealed copy this is: a name or a short ID
 	Since    time.Time   `json:"since"`
 	NotAfter time.Time   `json:"not_after,omitzero"`
 	Uses     int         `json:"uses,omitempty"`
@@ -74,6 +77,18 @@ type Share struct {
 	Peers    []SharePeer `json:"peers,omitempty"` // who takes part now
 	Path     string      `json:"path,omitempty"`  // what is being hashed
 	Banned   []ShareBan  `json:"banned,omitempty"`
+
+	Holders []ShareHolder `json:"holders,omitempty"` // who is to keep a sealed copy
+}
+
+// A ShareHolder is a peer that is to keep a sealed copy of a share.
+type ShareHolder struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`            // or its short ID
+	Has   float64   `json:"has"`             // the part that it has, of 1
+	Done  bool      `json:"done"`            // it has all, on its disk: the share can be had without this node
+	Until time.Time `json:"until,omitzero"`  // when it gives the copy up, unless this node is heard of before
+	Error string    `json:"error,omitempty"` // why it does not have it, and what to do about it; it is tried again
 }
 
 // WithoutTickets returns the share without its tickets: whoever may know of it need not be able to fetch it.

@@ -31,6 +31,7 @@ type Status struct {
 	Relaying string         `json:"relaying,omitempty"` // for whom it is a relay: "friends", "anyone"
 	Ports    []string       `json:"ports,omitempty"`    // of a relay, which a firewall must let in: "tcp 4001"
 	Mailbox  *MailboxStatus `json:"mailbox,omitempty"`  // of rooms; nil: it has none
+	Hold     *HoldStatus    `json:"hold,omitempty"`     // sealed copies of others' shares; nil: none, and for nobody
 	Peers    int            `json:"peers"`
 	Online   int            `json:"online"` // of the peers
 	Services int            `json:"services"`
@@ -52,6 +53,15 @@ type MailboxStatus struct {
 	TodayBlobs int   `json:"today_blobs"`
 	DayBytes   int64 `json:"day_bytes"`
 	DayBlobs   int   `json:"day_blobs"`
+}
+
+// HoldStatus is what a node holds of others' shares, sealed.
+type HoldStatus struct {
+	To        []string `json:"to,omitempty"` // for whom: names, short IDs, "paired"
+	Shares    int      `json:"shares"`
+	Bytes     int64    `json:"bytes"`
+	MaxShares int      `json:"max_shares"`
+	MaxBytes  int64    `json:"max_bytes"`
 }
 
 // Identity is who somebody is. ID is the whole text, which goes into a QR code, Short

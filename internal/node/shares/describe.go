@@ -38,7 +38,8 @@ func (x *sharing) describe() api.Share {
 	if x.web != nil {
 		d.Links, d.Fingerprint = x.web.Links(), x.web.Fingerprint()
 	}
-	t := share.Ticket{ID: x.id, Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0 || x.record.Room != "", NotAfter: x.record.NotAfter}
+	d.Holders = x.holdersNow()
+	t := share.Ticket{ID: x.id, Holders: x.contacts(), Sharer: x.self, Secret: x.record.Secret, Listed: len(x.subjects) > 0 || x.record.Room != "", NotAfter: x.record.NotAfter}
 	root := status(x.of.Host, x.share, &d).Root
 	state, failed := x.outcome()
 	if state == api.ShareHashing {

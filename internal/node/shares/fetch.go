@@ -138,7 +138,7 @@ func (s *Shares) begin(parent context.Context, f *fetching) (ctx context.Context
 // config is how the share is taken part in.
 func (f *fetching) config(store share.Store) share.Config {
 	return share.Config{Self: f.of.Host.Key().ID(), ID: f.ticket.ID, Secret: f.ticket.Secret, Root: f.ticket.Root, Sharer: f.ticket.Sharer,
-		Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt, Banned: f.banned}
+		Holders: f.holders(), Store: store, Admit: f.admits, Events: f.event, Own: f.of.Host.Places, Learnt: f.learnt, Banned: f.banned}
 }
 
 // begin begins to take part, with nothing.

@@ -21,7 +21,7 @@ CREATE TABLE shares (
 	id     TEXT PRIMARY KEY,
 	made   INTEGER NOT NULL, -- in seconds since 1970
 	record TEXT NOT NULL     -- in JSON
-) STRICT`, banTable, handedTable}
+) STRICT`, banTable, handedTable, holdTables}
 
 // A record is what is kept of a share.
 type record struct {
@@ -33,6 +33,7 @@ type record struct {
 	To       []string // subjects
 	Fetched  []peer.ID
 	Link     string // the secret of its page; "" if it has none
+	Holders  []peer.ID
 	Kept     bool   // it is shared whenever the node runs
 	Lent     bool   // it is for who it was sent to alone
 	Room     string // the ID of that whose members alone may have it; "" = it was said in none

@@ -202,13 +202,24 @@ func (s *Shares) FetchAttached(ctx context.Context, r api.FetchRequest, a Attach
 
 // others are who is asked.
 func (f *fetching) others() []peer.ID {
-	all := []peer.ID{f.ticket.Sharer}
+	all := append([]peer.ID{f.ticket.Sharer}, f.holders()...)
 	if f.attached == nil {
 		return all
 	}
 	for _, id := range f.attached.Peers {
 		if a := f.of.Host.Access(); !a.Blocked[id] && !a.IsSelf(id) && !slices.Contains(all, id) {
 			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// holders returns those who hold sealed copies, as the ticket says.
+func (f *fetching) holders() (all []peer.ID) {
+	a := f.of.Host.Access()
+	for _, c := range f.ticket.Holders {
+		if !a.Blocked[c.ID] && !a.IsSelf(c.ID) && c.ID != f.ticket.Sharer {
+			all = append(all, c.ID)
 		}
 	}
 	return all

@@ -68,6 +68,10 @@ type Host interface {
 	// returns something else.
 	Expect()
 
+	// Whereabouts returns where others may reach a peer that this node knows, Holds how much is held for others.
+	Whereabouts(id peer.ID) []string
+	Holds() HoldLimits
+
 	Tell(e api.Event)
 }
 
@@ -89,6 +93,7 @@ type Shares struct {
 	askers throttle.Set[peer.ID]
 	moved  atomic.Bool
 	hint   chan struct{} // has room for one: others who have something are to be looked for
+	holds  *holds
 	life   context.Context
 	cancel context.CancelCauseFunc
 	all    sync.WaitGroup
@@ -114,6 +119,11 @@ func New(ctx context.Context, c Config) (*Shares, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.openHolds(ctx); err != nil {
+		s.Close() //nolint:errcheck // it returns nil
+		return nil, err
+	}
+	s.task(s.tellLater)
 	s.task(s.seek)
 	if c.Passing {
 		return s, nil
@@ -164,6 +174,9 @@ func (s *Shares) List() []api.Share {
 		shown = append(shown, x)
 	}
 	s.mu.Unlock()
+	for _, x := range s.holds.list() {
+		shown = append(shown, x)
+	}
 	all := []api.Share{}
 	for _, x := range shown {
 		all = append(all, x.describe())
@@ -196,13 +209,18 @@ func (s *Shares) find(text string) (*sharing, error) {
 	return nil, transport.WithHint(transport.Usage(fmt.Errorf("%d shares are called %q", len(found), text)), "tenon shares lists their IDs, of which the beginning is enough")
 }
 
-// Unshare ends a share, and forgets it.
+// Unshare ends a share, and forgets it; or what this node holds for another. Holders are told, now or when they can be reached.
 func (s *Shares) Unshare(ctx context.Context, text string) error {
 	x, err := s.find(text)
+	if errors.Is(err, api.ErrNotFound) {
+		if was, err := s.unheld(ctx, text); was || err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
-	return s.end(ctx, x)
+	return errors.Join(s.end(ctx, x), s.withdraw(ctx, x.record))
 }
 
 func (s *Shares) end(ctx context.Context, x *sharing) error {

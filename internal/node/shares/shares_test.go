@@ -25,14 +25,16 @@ import (
 // A person is somebody with a node, as far as shares are concerned.
 type person struct {
 	*Shares
-	t    *testing.T
-	net  *peertest.Node
-	db   *store.DB
-	dir  string
-	stop func()
+	t     *testing.T
+	world *peertest.World
+	net   *peertest.Node
+	db    *store.DB
+	dir   string
+	stop  func()
 
 	mu     sync.Mutex // guards what follows
 	access peer.Access
+	limits HoldLimits
 	learnt map[peer.ID][]string
 
 	changed chan struct{}        // has room for one: Expect was called
@@ -103,7 +105,13 @@ func (p *person) Learnt(_, id peer.ID, addrs []string) []string {
 // newPerson starts somebody's node.
 func newPerson(t *testing.T, world *peertest.World, name string) *person {
 	t.Helper()
-	p := &person{t: t, net: world.Node(name, nil), dir: t.TempDir(), changed: make(chan struct{}, 1), learnt: map[peer.ID][]string{}}
+	return newPersonAt(t, world, name, t.TempDir())
+}
+
+// newPersonAt starts somebody's node whose state is in a directory.
+func newPersonAt(t *testing.T, world *peertest.World, name, dir string) *person {
+	t.Helper()
+	p := &person{t: t, world: world, net: world.Node(name, nil), dir: dir, changed: make(chan struct{}, 1), learnt: map[peer.ID][]string{}}
 	p.access.Self = p.net.Self()
 	p.start()
 	t.Cleanup(func() {
@@ -122,9 +130,11 @@ func (p *person) start() {
 	p.Shares, err = New(p.t.Context(), Config{Host: p, DB: db, Dir: filepath.Join(p.dir, "hashes")})
 	must(p.t, err)
 	stopShares, stopFind := p.net.Serve(share.Proto, p.Handle), p.net.Serve(share.FindProto, p.HandleFind)
+	stopHold := p.net.Serve(share.HoldProto, p.HandleHold)
 	p.stop = func() {
 		stopShares()
 		stopFind()
+		stopHold()
 	}
 }
 

@@ -44,10 +44,13 @@ type sharing struct {
 	anew     chan struct{} // closed when it has begun anew, or cannot
 	since    time.Time
 
-	mu    sync.Mutex // guards what follows
-	notes []api.ShareNote
-	state string
-	err   error
+	holding sync.WaitGroup // those that bring it to holders
+
+	mu      sync.Mutex // guards what follows
+	holders []api.ShareHolder
+	notes   []api.ShareNote
+	state   string
+	err     error
 }
 
 // maxNotes is how many notes of a share are kept.
@@ -70,6 +73,7 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 		return api.Share{}, errMany(len(records))
 	}
 	made.Kept = made.Kept || !s.Passing
+	s.meet(ctx, made)
 	s.mu.Lock()
 	x := s.sharing[made.ID]
 	s.mu.Unlock()
@@ -110,7 +114,7 @@ func (s *Shares) begun(ctx context.Context, r *record, fresh bool) (*sharing, er
 }
 
 // newRecord checks what is asked for.
-func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
+func (s *Shares) newRecord(r api.ShareRequest) (_ *record, err error) {
 	made := &record{Made: time.Now(), Request: r}
 	if len(r.Paths) == 0 {
 		return nil, transport.Usage(errors.New("there is nothing to share"))
@@ -145,6 +149,9 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 		}
 		made.Link = page.Token()
 	}
+	if made.Holders, err = s.holdersOf(r); err != nil {
+		return nil, err
+	}
 	if !r.Public {
 		made.Secret = make([]byte, 32)
 		rand.Read(made.Secret) //nolint:errcheck // it does not fail
@@ -156,6 +163,9 @@ func (s *Shares) newRecord(r api.ShareRequest) (*record, error) {
 func (s *Shares) start(r *record) (*sharing, error) {
 	x := &sharing{of: s, id: r.ID, record: r, subjects: r.subjects(), self: s.Host.Key().ID(),
 		hashed: make(chan struct{}), done: make(chan struct{}), anew: make(chan struct{}), since: time.Now(), state: api.ShareHashing}
+	for _, id := range r.Holders {
+		x.holders = append(x.holders, api.ShareHolder{ID: id.String()})
+	}
 	x.ctx, x.stop = context.WithCancelCause(s.life)
 	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event,
 		Own: s.Host.Places, Learnt: s.Host.Learnt, Up: r.Request.Up})
@@ -202,6 +212,7 @@ func (x *sharing) run() {
 	switch {
 	case err == nil:
 		x.set(api.ShareReady, nil)
+		x.hold()
 	case x.ctx.Err() == nil:
 		x.set(api.ShareFailed, err)
 		x.of.Host.Tell(api.Event{Type: "warning", Text: "the share " + x.record.name() + " has failed: " + err.Error()})
@@ -209,6 +220,7 @@ func (x *sharing) run() {
 	}
 	close(x.hashed)
 	<-x.ctx.Done()
+	x.holding.Wait()
 	x.hide()
 	x.bury(context.Cause(x.ctx))
 	x.share.Close() //nolint:errcheck // it returns nil
