@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
 )
 
 // completeTime is how long completion waits for a node, or by way of it for a peer.
@@ -77,7 +78,10 @@ func (p *program) peerCandidates(w wanted, words []string, last string) (found [
 		}
 		return found
 	}
-	if w == ours {
+	if w == grantable {
+		found = append(found, string(peer.Hold))
+	}
+	if w == ours || w == grantable {
 		services, _ := t.Services(ctx) //nolint:errcheck // then there are none
 		for _, s := range services {
 			found = append(found, s.Name)

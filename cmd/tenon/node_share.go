@@ -34,7 +34,7 @@ func runShare(p *program, c *call) error {
 // shareRequest is what the command line asks for.
 func (c *call) shareRequest() (r api.ShareRequest, err error) {
 	f := &c.peer.share
-	r = api.ShareRequest{Name: f.name, To: splitNames(f.to), Public: f.public, Expires: api.Duration(f.expires), Uses: f.uses,
+	r = api.ShareRequest{Name: f.name, To: splitNames(f.to), Public: f.public, Expires: api.Duration(f.expires), Uses: f.uses, Hold: splitNames(f.hold),
 		Exclude: f.exclude, Only: f.only, GitIgnore: f.gitIgnore, Check: f.check, Up: f.up, Web: f.web}
 	if r.Cert, r.Key, err = f.certificate(); err != nil {
 		return r, err
@@ -128,6 +128,8 @@ func shareAudience(s api.Share) string {
 		return strings.Join(s.To, ", ")
 	case s.State == api.ShareGetting:
 		return ""
+	case s.State == api.ShareHeld:
+		return s.Owner
 	}
 	return "whoever has the ticket"
 }

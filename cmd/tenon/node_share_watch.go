@@ -62,8 +62,11 @@ func (w *shareWatch) run(ctx context.Context, t *talk, request api.ShareRequest,
 	}
 	if err == nil && !passing {
 		w.state = shareHanded
+		if len(request.Hold) > 0 { // who stops waiting stops nothing
+			err = w.until(ctx, t, heldByAll)
+		}
 		w.p.tell(w.c, "the node that runs shares it, until tenon unshare %s; tenon shares says who has how much", shareWord(w.last))
-		return nil
+		return err
 	}
 	if err == nil {
 		err = w.until(ctx, t, usedUp)
@@ -146,6 +149,13 @@ func (w *shareWatch) see(now time.Time, s api.Share) error {
 		w.ready = true
 		w.p.tell(w.c, "%s is hashed: %s in %s%s", s.Name, bytesOf(float64(s.Bytes)), count(s.Files, "file"), leftOut(s))
 	}
+	for i, h := range s.Holders {
+		before := api.ShareHolder{}
+		if i < len(was.Holders) {
+			before = was.Holders[i]
+		}
+		w.tellHolder(h, before)
+	}
 	for _, name := range s.Fetched {
 		if !slices.Contains(was.Fetched, name) {
 			w.p.tell(w.c, "%s has got all of it", name)
@@ -154,12 +164,40 @@ func (w *shareWatch) see(now time.Time, s api.Share) error {
 	if passed := now.Sub(w.hashing.last); passed > 0 {
 		w.hashing.add(now, float64(s.Hashed-was.Hashed)/passed.Seconds())
 	}
-	if len(s.Peers) == 0 && s.State != api.ShareHashing && !w.progress.live {
+	if len(s.Peers) == 0 && heldByAll(s) && s.State != api.ShareHashing && !w.progress.live {
 		return nil // a log is not told that nothing happens
 	}
 	left := w.getters.left(now, s)
 	w.progress.show(now, func(int) string { return shareLine(s, w.hashing.rate, left) })
 	return nil
+}
+
+// tellHolder tells what is new of a peer that is to hold the share.
+func (w *shareWatch) tellHolder(h, was api.ShareHolder) {
+	switch {
+	case h.Done && !was.Done:
+		w.p.tell(w.c, "%s has all of it, sealed: this computer can be off, for %s", h.Name, about(time.Until(h.Until)))
+	case h.Error != "" && h.Error != was.Error:
+		w.p.tell(w.c, "%s: %s", h.Name, h.Error)
+	}
+}
+
+// heldByAll tells whether everybody who is to hold a share does.
+func heldByAll(s api.Share) bool {
+	return !slices.ContainsFunc(s.Holders, func(h api.ShareHolder) bool { return !h.Done })
+}
+
+// holdings says who holds how much of a share.
+func holdings(holders []api.ShareHolder) string {
+	var texts []string
+	for _, h := range holders {
+		text := h.Name + " holds " + percent(h.Has)
+		if h.Error != "" {
+			text = h.Name + ": " + h.Error
+		}
+		texts = append(texts, text)
+	}
+	return phrases(texts...)
 }
 
 // maxNotes is how many files are named that could not be shared, unless more is asked for.
@@ -197,7 +235,7 @@ const maxShown = 3
 
 // shareLine is how a share is now.
 func shareLine(s api.Share, hashing float64, left string) string {
-	what := phrases(bytesOf(float64(s.Bytes))+" in "+count(s.Files, "file"), sending(s), havings(s.Peers), left, haveAll(s))
+	what := phrases(bytesOf(float64(s.Bytes))+" in "+count(s.Files, "file"), sending(s), havings(s.Peers), left, holdings(s.Holders), haveAll(s))
 	if s.State == api.ShareHashing { // one file may take an hour
 		what = phrases(strings.TrimSpace("hashing "+rate(hashing)), what, s.Path)
 	}

@@ -42,11 +42,11 @@ func runShares(p *program, c *call) error {
 
 func shareCells(s api.Share) []string {
 	size := bytesOf(float64(s.Bytes))
-	if s.State == api.ShareGetting {
+	if s.State == api.ShareGetting || s.State == api.ShareHeld && s.Have < s.Bytes {
 		size = bytesOf(float64(s.Have)) + " of " + size
 	}
 	return []string{s.Name, shortShare(s), stateOf(s), size, fmt.Sprint(s.Files), shareAudience(s) + shareLimits(s),
-		rate(s.SentPS), rate(s.GotPS), phrases(havings(s.Peers), haveAll(s))}
+		rate(s.SentPS), rate(s.GotPS), phrases(havings(s.Peers), holdings(s.Holders), haveAll(s))}
 }
 
 func stateOf(s api.Share) string {

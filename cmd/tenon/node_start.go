@@ -33,7 +33,7 @@ func (c *call) nodeConfig(dir string) (node.Config, error) {
 		return node.Config{}, err
 	}
 	l := &f.limits
-	flags := node.Settings{Name: f.as, Metrics: f.metrics, Notify: f.notify, IRC: node.IRC{At: f.irc.at, PasswordFile: f.irc.passwordFile}, PeerRate: f.peerRate, PeerJoints: f.peerJoints, Network: node.Network{
+	flags := node.Settings{Name: f.as, Metrics: f.metrics, Notify: f.notify, IRC: node.IRC{At: f.irc.at, PasswordFile: f.irc.passwordFile}, Hold: node.Hold{Size: f.holdSize, PeerSize: f.holdPeerSize, Time: f.holdTime, Shares: f.holdShares, PeerShares: f.holdPeerShares}, PeerRate: f.peerRate, PeerJoints: f.peerJoints, Network: node.Network{
 		Listen: f.listen, Announce: f.announce, Relays: f.relays, Bootstrap: f.bootstrap, Discovery: f.discovery,
 		LANOnly: f.lanOnly, NoMap: f.noMap, Relay: f.relay, Mailbox: node.Mailbox{For: f.mailbox, Size: f.mailboxSize, Time: f.mailboxTime}, Limits: node.Limits{
 			Reservations: l.reservations, ReservationsPerHost: l.reservationsPerHost, Circuits: l.circuits, CircuitsPerPeer: l.circuitsPerPeer,

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,9 @@ func statusLines(s api.Status) []string {
 	}
 	if s.Relaying != "" {
 		say("a relay for %s, at ports %s", s.Relaying, strings.Join(s.Ports, ", "))
+	}
+	if h := s.Hold; h != nil {
+		say("holds shares for %s, sealed: %s in %s", cmp.Or(strings.Join(h.To, ", "), "nobody any more"), size(h.Bytes), count(h.Shares, "share"))
 	}
 	if m := s.Mailbox; m != nil {
 		say("a mailbox for rooms of %s, with %s in %s; %s came today, of %s that may in a day", m.For, size(m.Bytes), count(m.Blobs, "blob"), size(m.TodayBytes), size(m.DayBytes))

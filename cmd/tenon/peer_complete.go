@@ -14,6 +14,7 @@ const (
 	nothing    wanted = iota
 	anyPeer           // names of peers
 	ours              // names of services of this node
+	grantable         // those, and hold
 	peerEnds          // addresses of services of peers
 	oneOf             // the words of tenon peers
 	shared            // what is shared here
@@ -38,7 +39,8 @@ func wantedFor(cmd command, words []string, last string) wanted {
 	switch {
 	case strings.HasPrefix(last, "-"):
 		return nothing
-	case (cmd.name == "share" || cmd.name == "serve") && len(words) > 0 && words[len(words)-1] == "--to":
+	case (cmd.name == "share" || cmd.name == "serve") && len(words) > 0 && words[len(words)-1] == "--to",
+		cmd.name == "share" && len(words) > 0 && words[len(words)-1] == "--hold":
 		return anyPeer
 	case cmd.name == "unshare" && n == 0:
 		return shared
@@ -66,7 +68,7 @@ func wantedFor(cmd command, words []string, last string) wanted {
 		return anyPeer
 	case cmd.name == "grant" || cmd.name == "revoke":
 		if n == 0 {
-			return ours
+			return grantable
 		}
 		return anyPeer
 	case (cmd.name == "unserve" || cmd.name == "ticket") && n == 0:

@@ -22,7 +22,7 @@ func peerCommands() []command {
 		verb("serve", "NAME ADDRESS", "offer an end to peers under a name", bindServe, bindNetwork, bindShare),
 		verb("unserve", "NAME", "offer it no more, and end its joints"),
 		verb("services", "[PEER]", "list what is offered here, or what a peer offers to this user"),
-		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone"),
+		verb("grant", "SERVICE PEER...", "let peers use a service: names or IDs of peers, paired or anyone; the service hold is to have sealed copies of shares kept here"),
 		verb("revoke", "SERVICE PEER... | TICKET", "take a grant or a ticket back, and cut the joints that stand on it"),
 		verb("ticket", "[SERVICE]", "make a ticket: a word that lets whoever shows it use a service", bindTicket),
 		verb("tickets", "", "list the tickets that were made here, and what is left of them"),
@@ -72,6 +72,9 @@ type peerFlags struct {
 	relay                             string // for whom this node relays
 	mailbox, mailboxSize, mailboxTime string
 	withMailbox                       bool // of a relay
+
+	holdSize, holdPeerSize, holdTime string
+	holdShares, holdPeerShares       int
 
 	share      shareFlags
 	send       sendFlags
@@ -153,6 +156,12 @@ func bindUp(c *call, s *opt.Set) {
 	s.String(&c.peer.mailbox, "mailbox", "anyone|friends", "keep what is said in rooms, sealed, for members who are away; otherwise for nobody")
 	bindMailbox(c, s)
 	s.Int(&c.joint.readyFD, "ready-fd", 0, 1, 1<<20, "write the path of the control socket to this descriptor when the node is up, and close it")
+	s.Group("sealed copies of shares, for those to whom tenon grant hold lets")
+	s.String(&c.peer.holdSize, "hold-size", "SIZE", "how much of them in all; otherwise 10GiB")
+	s.String(&c.peer.holdPeerSize, "hold-peer-size", "SIZE", "how much of each peer; otherwise 2GiB")
+	s.Int(&c.peer.holdShares, "hold-shares", 0, 1, 10_000, "how many in all; otherwise 100")
+	s.Int(&c.peer.holdPeerShares, "hold-peer-shares", 0, 1, 10_000, "how many of each peer; otherwise 20")
+	s.String(&c.peer.holdTime, "hold-time", "TIME", "for how long after their sharer was last heard of; otherwise 30d")
 }
 
 func bindRelay(c *call, s *opt.Set) {

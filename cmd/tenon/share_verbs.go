@@ -22,6 +22,7 @@ func shareCommands(verb func(name, syntax, doc string, flags ...flagGroup) comma
 type shareFlags struct {
 	name      string
 	to        []string // peers
+	hold      []string // peers
 	public    bool
 	expires   time.Duration
 	uses      int
@@ -64,6 +65,7 @@ func bindSharing(c *call, s *opt.Set) {
 	s.Bool(&f.public, "public", "everybody, and it can be searched for; otherwise whoever has the ticket, which has a secret in it")
 	s.Duration(&f.expires, "expires", 0, 0, "for so long, such as 2h or 7d; otherwise until it is not shared any more")
 	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many peers, and then nobody any more")
+	s.Strings(&f.hold, "hold", "PEER,...", "these peers keep a sealed copy, which they cannot read and whoever has the ticket can fetch, so that this computer can be off; each must have said tenon grant hold; may be given again")
 	s.Group("what is shared")
 	s.String(&f.name, "name", "NAME", "what to call it; otherwise what the paths are called")
 	bindChosen(c, s, "share")
