@@ -14,15 +14,19 @@ func TestSent(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var ids []ID
 	whole := map[ID][]byte{}
-	for _, i := range rnd.Perm(400) {
-		e := said(i, "a word")
-		if i%7 == 0 {
-			e.Payload, e.Text = nil, ""
+	for some := range slices.Chunk(rnd.Perm(400), 8) {
+		var here, there []Event
+		for _, i := range some {
+			e := said(i, "a word")
+			if i%7 == 0 {
+				e.Payload, e.Text = nil, ""
+			}
+			e.Parents = nil
+			ids, whole[e.ID] = append(ids, e.ID), slices.Concat(e.Bytes, e.Payload)
+			here, there = append(here, e), append(there, said(1000+i, "another word"))
 		}
-		ids, whole[e.ID] = append(ids, e.ID), slices.Concat(e.Bytes, e.Payload)
-		e.Parents = nil
-		add(t, r, e)
-		add(t, other, said(1000+i, "another word"))
+		add(t, r, here...)
+		add(t, other, there...)
 	}
 	inOrder := make([]ID, 400)
 	for i := range inOrder {
