@@ -59,10 +59,22 @@ func TestNodeImage(t *testing.T) {
 	}
 }
 
+// peersPath is a directory in which that image is the program. Scripts start it a thousand
+// times, and who starts the other one first starts two: tests that are no scripts do.
+var peersPath = sync.OnceValues(func() (string, error) {
+	image, err := nodeImage()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(filepath.Dir(image), "peers")
+	return dir, errors.Join(os.Mkdir(dir, 0o755), os.Symlink(image, filepath.Join(dir, "tenon")))
+})
+
 // cmdPeers is "peers": from here on the program of the script knows peers.
 func cmdPeers(ts *testscript.TestScript, neg bool, args []string) {
-	_, err := nodeImage()
+	dir, err := peersPath()
 	ts.Check(err)
+	ts.Setenv("PATH", dir+string(filepath.ListSeparator)+ts.Getenv("PATH"))
 }
 
 // cmdPaired is "paired A B": it pairs two nodes, of which the state is in directories of
