@@ -9,10 +9,12 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/tenon-net/tenon/internal/link"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -143,6 +145,52 @@ func TestOlderPeer(t *testing.T) {
 	}
 	if string(b) != "\x02\x00\x00\x00" {
 		t.Errorf("an older peer is sent %q", b)
+	}
+}
+
+// A forgetful presence opens streams of which the other side never hears.
+type forgetful struct {
+	*presence
+	left atomic.Int32
+}
+
+func (p *forgetful) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
+	s, err := p.presence.Open(ctx, to, proto)
+	if err == nil && proto == node.Protocol && p.left.Add(-1) >= 0 {
+		transport.Abort(s, nil)
+		return forgotten{s}, nil
+	}
+	return s, err
+}
+
+type forgotten struct{ transport.Stream }
+
+func (forgotten) Write(p []byte) (int, error) { return len(p), nil }
+func (forgotten) Read([]byte) (int, error)    { return 0, link.ErrForgotten }
+func (s forgotten) Unwrap() transport.Conn    { return s.Stream }
+
+// Who has asked on a way that was lost before the other side heard of it asks once more, and then says so.
+func TestForgotten(t *testing.T) {
+	w := new(world)
+	alice := w.node(t, "alice")
+	c := w.config(stateDir(t), "bob")
+	var p *forgetful
+	connect := c.Network
+	c.Network = func(ctx context.Context, e node.Env) (node.Presence, error) {
+		below, err := connect(ctx, e)
+		p = &forgetful{presence: below.(*presence)}
+		return p, err
+	}
+	bob := start(t, c)
+	pairUp(t, alice, bob)
+	serve(t, alice, api.ServeRequest{Name: "echo", Address: echo(t), To: []string{"bob"}})
+	for _, times := range []int32{0, 1} {
+		p.left.Store(times)
+		says(t, dial(t, bob, "alice/echo"), "hello", "HELLO")
+	}
+	p.left.Store(2)
+	if _, err := bob.Dial(within(t), api.DialRequest{To: "alice/echo"}); !errors.Is(err, api.ErrUnreachable) {
+		t.Errorf("%v", err)
 	}
 }
 

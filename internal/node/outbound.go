@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/link"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
@@ -90,6 +91,9 @@ func (n *Node) ask(ctx context.Context, id peer.ID, q request, survive *api.Dura
 	defer func() { err = n.explain(id, q, err) }()
 	q.told = q.sort == askOpen
 	s, a, err = n.askOnce(ctx, id, q, survive)
+	if errors.Is(err, link.ErrForgotten) { // its way was lost before it came there, or the other side has begun anew
+		s, a, err = n.askOnce(ctx, id, q, survive)
+	}
 	if q.told && errors.Is(err, errNotUnderstood) { // an older peer
 		q.told = false
 		s, a, err = n.askOnce(ctx, id, q, survive)
