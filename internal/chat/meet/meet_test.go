@@ -545,12 +545,13 @@ func TestRemovedComesBack(t *testing.T) {
 		events := chain("a", clock()-(1<<30), 3*maxPart)
 		n := len(events)
 		why := events[n-10] // what follows it knows of it
-		by := func(c *Config) { c.Parted = func(peer.ID) ([32]byte, bool) { return why.ID, true } }
-		a := w.party("a", with(events...), by)
+		a := w.party("a", with(events...), func(c *Config) {
+			c.Members = func() []peer.ID { return nil } // from before he comes
+			c.Parted = func(peer.ID) ([32]byte, bool) { return why.ID, true }
+		})
 		b := w.party("b", with(events[:100]...), func(c *Config) {
 			c.Members = func() []peer.ID { return []peer.ID{a.node.Self()} } // he does not know
 		})
-		w.remove(b.node.Self())
 		begin := time.Now()
 		for !b.has(why) && time.Since(begin) < time.Hour {
 			time.Sleep(time.Second)
