@@ -47,19 +47,19 @@ func say(ctx context.Context, r *chat.Room, messages int) (last event.Key, err e
 		event.Key
 		err error
 	}
-	todo, done := make(chan int), make(chan said)
+	numbers, done := make(chan int), make(chan said)
 	for range speakers {
 		go func() {
-			for i := range todo {
+			for i := range numbers {
 				k, err := r.Say(ctx, chat.Message{Text: text(i)})
 				done <- said{k, err}
 			}
 		}()
 	}
 	go func() {
-		defer close(todo)
+		defer close(numbers)
 		for i := range messages {
-			todo <- i
+			numbers <- i
 		}
 	}()
 	for range messages {

@@ -48,23 +48,12 @@ func (f *filesMode) hint(*model) string {
 }
 
 func (f *filesMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
-	step := max(m.height/3, 1)
+	if scroll(&f.at, k.String(), max(m.height/3, 1), len(f.all)) {
+		return nil
+	}
 	switch k.String() {
 	case "esc", "q":
 		m.leave()
-		return nil
-	case "up", "k":
-		f.at--
-	case "down", "j":
-		f.at++
-	case "pgup":
-		f.at -= step
-	case "pgdown":
-		f.at += step
-	case "home":
-		f.at = 0
-	case "end":
-		f.at = len(f.all)
 	case "enter", "o":
 		if f.at < len(f.all) {
 			return m.fetch(f.t, &f.all[f.at].entry)
@@ -77,9 +66,7 @@ func (f *filesMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
 		}
 	case "?":
 		m.toggle(helpPage())
-		return nil
 	}
-	f.at = max(min(f.at, len(f.all)-1), 0)
 	return nil
 }
 
@@ -91,10 +78,8 @@ func (f *filesMode) lines(m *model, width, height int) []line {
 	case len(f.all) == 0:
 		return append(out, text(m.method, "nothing: /file PATH shares one", style{attr: faint}).clip(width))
 	}
-	const each = 2 // lines of one
-	fit := max((height-1)/each, 1)
-	first := max(min(f.at-fit/2, len(f.all)-fit), 0)
-	for i := first; i < min(first+fit, len(f.all)); i++ {
+	first, end := inView(f.at, len(f.all), height)
+	for i := first; i < end; i++ {
 		x := &f.all[i]
 		e := &x.entry
 		head := text(m.method, " "+fileWords(e.File), style{accent, bold}).add(m.method, "  "+e.From, style{person(e.FromID), 0}).

@@ -70,23 +70,18 @@ func (m *model) find(t *talk, s *searchMode) tea.Cmd {
 func (s *searchMode) hint(*model) string { return "Up, Down; Enter goes there; Esc goes back" }
 
 func (s *searchMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
-	step := max(m.height/3, 1)
-	switch k.String() {
+	step, key := max(m.height/3, 1), k.String()
+	switch key {
+	case "g":
+		key = "home"
+	case "G":
+		key = "end"
+	}
+	scroll(&s.at, key, step, len(s.found))
+	switch key {
 	case "esc", "q":
 		m.leave()
 		return nil
-	case "up", "k":
-		s.at--
-	case "down", "j":
-		s.at++
-	case "pgup":
-		s.at -= step
-	case "pgdown":
-		s.at += step
-	case "home", "g":
-		s.at = 0
-	case "end", "G":
-		s.at = len(s.found)
 	case "enter":
 		if s.at < len(s.found) {
 			id := s.found[s.at].ID
@@ -97,7 +92,6 @@ func (s *searchMode) key(m *model, k tea.KeyPressMsg) tea.Cmd {
 		m.toggle(helpPage())
 		return nil
 	}
-	s.at = max(min(s.at, len(s.found)-1), 0)
 	if s.at > len(s.found)-step && s.further != "" && !s.asking {
 		return m.find(m.open, s)
 	}
@@ -112,10 +106,8 @@ func (s *searchMode) lines(m *model, width, height int) []line {
 	case len(s.found) == 0:
 		return append(out, text(m.method, "nothing", style{attr: faint}))
 	}
-	const each = 2 // lines of one
-	fit := max((height-1)/each, 1)
-	first := max(min(s.at-fit/2, len(s.found)-fit), 0)
-	for i := first; i < min(first+fit, len(s.found)); i++ {
+	first, end := inView(s.at, len(s.found), height)
+	for i := first; i < end; i++ {
 		e := &s.found[i]
 		head := text(m.method, e.Time.In(m.zone).Format(" 2006-01-02 15:04 "), style{attr: faint}).add(m.method, e.From, style{person(e.FromID), bold})
 		said := text(m.method, "   "+strings.Join(strings.Fields(e.Text), " "), style{}).clip(width)

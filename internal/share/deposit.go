@@ -32,13 +32,12 @@ func (s *Share) Deposit(ctx context.Context, net Opener, to peer.ID, notAfter ti
 	if err != nil {
 		return err
 	}
-	stream, err := net.Open(ctx, to, HoldProto)
+	x, hangUp, err := callHolder(ctx, net, to)
 	if err != nil {
 		return err
 	}
-	defer stream.Close() //nolint:errcheck // all was said
-	defer context.AfterFunc(ctx, func() { transport.Abort(stream, context.Cause(ctx)) })()
-	d.x = newSession(stream, to)
+	defer hangUp()
+	d.x = x
 	d.x.share = s
 	if err := d.x.write(frameOffer, d.offer.append); err != nil {
 		return err
@@ -48,7 +47,7 @@ func (s *Share) Deposit(ctx context.Context, net Opener, to peer.ID, notAfter ti
 	err = d.read(tell)
 	close(d.x.gone)
 	if err != nil {
-		transport.Abort(stream, err)
+		transport.Abort(d.x.stream, err)
 	}
 	if failed := <-answered; failed != nil {
 		err = failed // because of which the other side goes
@@ -57,6 +56,19 @@ func (s *Share) Deposit(ctx context.Context, net Opener, to peer.ID, notAfter ti
 		err = context.Cause(ctx)
 	}
 	return err
+}
+
+// callHolder opens a stream to a holder, which is aborted when the context ends.
+func callHolder(ctx context.Context, net Opener, to peer.ID) (x *session, hangUp func(), err error) {
+	stream, err := net.Open(ctx, to, HoldProto)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { transport.Abort(stream, context.Cause(ctx)) })
+	return newSession(stream, to), func() {
+		stop()
+		stream.Close() //nolint:errcheck // all was said
+	}, nil
 }
 
 // A deposit is a copy that is brought to a holder.
@@ -225,14 +237,12 @@ func Withdraw(ctx context.Context, net Opener, to peer.ID, id ID, secret []byte)
 	if err != nil {
 		return err
 	}
-	stream, err := net.Open(ctx, to, HoldProto)
+	x, hangUp, err := callHolder(ctx, net, to)
 	if err != nil {
 		return err
 	}
-	defer stream.Close() //nolint:errcheck // all was said
-	defer context.AfterFunc(ctx, func() { transport.Abort(stream, context.Cause(ctx)) })()
-	x := newSession(stream, to)
-	stream.SetDeadline(time.Now().Add(holdSilence)) //nolint:errcheck // the read below shows it
+	defer hangUp()
+	x.stream.SetDeadline(time.Now().Add(holdSilence)) //nolint:errcheck // the read below shows it
 	if err := x.write(frameDrop, func(b []byte) []byte { return append(b, seal.id[:]...) }); err != nil {
 		return err
 	}

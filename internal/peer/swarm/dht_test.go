@@ -62,17 +62,15 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// awaitProvided waits until somebody who takes part in the table of IPFS finds there where somebody is.
-func awaitProvided(t *testing.T, finder, who *Network) {
+// provided has somebody tell the table of IPFS where it is, and somebody else find that there.
+func provided(t *testing.T, finder, who *Network) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		all, err := finder.table.FindProviders(t.Context(), publicName(who.lib()))
-		if err == nil && len(all) == 1 && len(all[0].Addrs) > 0 {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("it is not published: %v", err)
-		}
+	if err := who.publish(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := finder.table.FindProviders(t.Context(), publicName(who.lib()))
+	if err != nil || len(all) != 1 || len(all[0].Addrs) == 0 {
+		t.Fatalf("%v, %v", all, err)
 	}
 }
 
@@ -86,7 +84,7 @@ func TestPublicDiscovery(t *testing.T) {
 	find := func(c *Config) { c.Discovery, c.Bootstrap, c.localTable = PublicDiscovery, at, true }
 	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
 	b.Serve("echo", echo)
-	awaitProvided(t, first, b)
+	provided(t, first, b)
 	finish(t, say(t, a, b, "hello"))
 	b.Close() //nolint:errcheck // it returns nil
 	later := newNet(t, find, loopback)

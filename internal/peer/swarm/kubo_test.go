@@ -170,6 +170,6 @@ func TestKuboKeepsTheTable(t *testing.T) {
 	find := func(c *Config) { c.Discovery, c.Bootstrap, c.localTable = PublicDiscovery, at[:1], true }
 	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
 	b.Serve("echo", echo)
-	awaitProvided(t, a, b)
+	provided(t, a, b)
 	finish(t, say(t, a, b, "hello"))
 }
