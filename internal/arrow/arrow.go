@@ -84,6 +84,7 @@ var Rules = []Rule{
 	{"internal/irc/irctest", nil, "real clients for tests"},
 	{"internal/irc", []string{"internal/neutral", "internal/node/api", "transport"}, "rooms for IRC clients, of any node that tells of them"},
 	{"internal/torrent", []string{"internal/neutral", "internal/share", "internal/share/glob", "internal/share/manifest", "internal/share/stage", "internal/share/tree", "transport"}, "BitTorrent knows no peers of ours, and puts files where any share does"},
+	{"internal/freeport", nil, "ports for tests"},
 	{"internal/golden", nil, "files that tests compare with"},
 	{"internal/store/storetest", nil, "what keepers have in common, for tests"},
 	{"internal/tlsconf/tlstest", nil, "certificates for tests"},

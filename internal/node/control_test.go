@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/transport"
@@ -206,8 +207,8 @@ func TestReload(t *testing.T) {
 	}
 	says(t, s, "y", "Y")
 
-	port := freePort(t)
-	write("[services.echo]\naddress = %q\n[links.up]\nfrom = \"tcp-listen:%d\"\nto = %q\n", address, port, address)
+	port := freeport.Get(t)
+	write("[services.echo]\naddress = %q\n[links.up]\nfrom = \"tcp-listen:%s\"\nto = %q\n", address, port, address)
 	r, err := c.Reload(within(t))
 	if err != nil || !slices.Equal(r.Changes, []string{"service echo: changed", "link up: new", "1 joints were cut"}) {
 		t.Errorf("%q, %v", r.Changes, err)
@@ -216,7 +217,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("bob reads %d, %v", n, err)
 	}
 	eventually(t, func() bool {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%s", port))
 		if err != nil {
 			return false
 		}
@@ -231,17 +232,7 @@ func TestReload(t *testing.T) {
 	if r, err := c.Reload(within(t)); err != nil || len(r.Changes) != 2 {
 		t.Errorf("%q, %v", r.Changes, err)
 	}
-	if _, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+	if _, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%s", port)); err == nil {
 		t.Error("the link is still there")
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
@@ -112,7 +113,7 @@ func TestBindOfEveryKind(t *testing.T) {
 			// of a name are tried.
 			_, port, _ := net.SplitHostPort(servers["::1"])
 			for options, want := range map[string]string{"bind=:PORT": "PORT", "bind=*:PORT": "PORT", "bind=localhost:PORT": "PORT", "bind=[::1]:PORT": "PORT", "bind=[::1],sourceport=PORT": "PORT", "sourceport=PORT": "PORT"} {
-				free := freePort(t)
+				free := freeport.Get(t)
 				got, err := bound(t, k, "localhost:"+port+",family=ipv6", strings.ReplaceAll(options, "PORT", free))
 				if err != nil || !strings.HasSuffix(got.String(), ":"+strings.ReplaceAll(want, "PORT", free)) {
 					t.Errorf("%s,%s: at %v, error %v, want port %s", k.Name, options, got, err, free)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/mem"
@@ -130,7 +131,7 @@ func TestDialTimeout(t *testing.T) {
 
 // TestDialErrors checks which errors are told, and which of several.
 func TestDialErrors(t *testing.T) {
-	closed := freePort(t)
+	closed := freeport.Get(t)
 	r := names{
 		"two":   {netip.MustParseAddr("2001:db8::1"), v4}, // no way there, and refused
 		"gone":  {v4},
@@ -176,7 +177,7 @@ func TestDialErrors(t *testing.T) {
 // TestDialItself checks that a socket is not connected to itself, which TCP allows
 // and which would look like a server that echoes.
 func TestDialItself(t *testing.T) {
-	p := freePort(t)
+	p := freeport.Get(t)
 	c, err := (&inet.Dial{Addr: "127.0.0.1:" + p, LocalAddr: "127.0.0.1:" + p}).Dial(context.Background())
 	if err == nil {
 		c.Close()

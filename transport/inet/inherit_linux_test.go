@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/transporttest"
@@ -64,7 +65,7 @@ func TestSocketActivation(t *testing.T) {
 		t.Fatal("systemd-socket-activate is not installed; ./check installs it")
 	}
 	for _, name := range []string{"systemd", "web"} {
-		tcp, path := "127.0.0.1:"+freePort(t), filepath.Join(t.TempDir(), "s")
+		tcp, path := "127.0.0.1:"+freeport.Get(t), filepath.Join(t.TempDir(), "s")
 		cmd := exec.Command(activate, "-l", tcp, "-l", path, "--fdname=web:web", "-E", helperVar+"="+name, os.Args[0])
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {

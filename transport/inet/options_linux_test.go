@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strconv"
 	"syscall"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"golang.org/x/sys/unix"
 )
@@ -145,7 +145,7 @@ func testDialBind(t *testing.T) {
 // testDialSourcePort dials twice from one port, whose first connection lingers in
 // TIME-WAIT.
 func testDialSourcePort(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Get(t)
 	for range 2 {
 		c, s := pair(t, "tcp,sourceport="+port, "tcp-listen:127.0.0.1:0")
 		if _, got, _ := net.SplitHostPort(s.RemoteAddr().String()); got != port {
@@ -278,14 +278,4 @@ func onListener(t *testing.T, addr net.Addr, f func(fd int)) {
 		}
 	}
 	t.Errorf("no descriptor listens on %v", addr)
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
 }

@@ -16,19 +16,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/transporttest"
 )
-
-func freeUDPPort(t *testing.T) int {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
-}
 
 func wantLocal(t *testing.T, text, part string) {
 	t.Helper()
@@ -119,7 +111,7 @@ func udpLocalOptions(kind string, more map[string]func(*testing.T)) map[string]f
 	}
 	for _, name := range []string{"reuseaddr", "reuseport"} {
 		more[name] = func(t *testing.T) {
-			text := fmt.Sprintf("%s:127.0.0.1:%d,%s", kind, freeUDPPort(t), name)
+			text := fmt.Sprintf("%s:127.0.0.1:%s,%s", kind, freeport.Get(t), name)
 			if first, second := addr(t, text), addr(t, text); first != second {
 				t.Error("two sockets do not share the port")
 			}
@@ -281,8 +273,8 @@ func udpSendToOptions(kind string) map[string]func(*testing.T) {
 	return udpSocketOptions(kind+":127.0.0.1:9", map[string]func(*testing.T){
 		"bind": func(t *testing.T) { wantLocal(t, kind+":127.0.0.1:9,bind=127.0.0.2", "127.0.0.2:") },
 		"sourceport": func(t *testing.T) {
-			p := freeUDPPort(t)
-			wantLocal(t, fmt.Sprintf(kind+":127.0.0.1:9,sp=%d", p), fmt.Sprintf(":%d", p))
+			p := freeport.Get(t)
+			wantLocal(t, fmt.Sprintf(kind+":127.0.0.1:9,sp=%s", p), fmt.Sprintf(":%s", p))
 		},
 		"reuseaddr": func(t *testing.T) { wantSockopt(t, group+",reuseaddr", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) },
 		"broadcast": func(t *testing.T) {
@@ -302,8 +294,8 @@ func udpSendToOptions(kind string) map[string]func(*testing.T) {
 			wantSockopt(t, group+",multicast-if=127.0.0.1", unix.SOL_IP, unix.IP_MULTICAST_IF, 0)
 		},
 		"join": func(t *testing.T) {
-			p := freeUDPPort(t)
-			text := fmt.Sprintf("udp-datagram:239.255.77.3:%d,multicast-if=lo,join=239.255.77.3@lo,sp=%d", p, p)
+			p := freeport.Get(t)
+			text := fmt.Sprintf("udp-datagram:239.255.77.3:%s,multicast-if=lo,join=239.255.77.3@lo,sp=%s", p, p)
 			a, b := udpOpen(t, text), udpOpen(t, text)
 			udpSend(t, a, "among members")
 			udpReceive(t, b, "among members")

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/inet"
 	"github.com/tenon-net/tenon/transport/transporttest"
@@ -112,8 +113,8 @@ func TestUDPConformance(t *testing.T) {
 			Options: udpSocketOptions("udp:127.0.0.1:9", map[string]func(*testing.T){
 				"bind": func(t *testing.T) { wantLocal(t, "udp:127.0.0.1:9,bind=127.0.0.2", "127.0.0.2:") },
 				"sourceport": func(t *testing.T) {
-					p := freeUDPPort(t)
-					wantLocal(t, fmt.Sprintf("udp:127.0.0.1:9,sourceport=%d", p), fmt.Sprintf(":%d", p))
+					p := freeport.Get(t)
+					wantLocal(t, fmt.Sprintf("udp:127.0.0.1:9,sourceport=%s", p), fmt.Sprintf(":%s", p))
 				},
 				"reuseaddr": func(t *testing.T) { wantSockopt(t, "udp:127.0.0.1:9,reuseaddr", unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) },
 			}),
@@ -198,7 +199,7 @@ func TestUDPLargestAndEmpty(t *testing.T) {
 }
 
 func TestUDPRefused(t *testing.T) {
-	c := udpOpen(t, fmt.Sprintf("udp:127.0.0.1:%d", freeUDPPort(t))).(transport.MsgConn)
+	c := udpOpen(t, fmt.Sprintf("udp:127.0.0.1:%s", freeport.Get(t))).(transport.MsgConn)
 	udpSend(t, c, "anybody?")
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if n, _, err := c.ReadMsg(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -391,7 +392,7 @@ func TestUDPForwardEnds(t *testing.T) {
 	front := udpListen(t, "udp-listen:127.0.0.1:0,session-idle=300ms")
 	client := udpOpen(t, "udp:"+front.Addr().String())
 	session := udpSession(t, front, client)
-	dead := udpOpen(t, fmt.Sprintf("udp:127.0.0.1:%d", freeUDPPort(t)))
+	dead := udpOpen(t, fmt.Sprintf("udp:127.0.0.1:%s", freeport.Get(t)))
 	ended := make(chan [2]error, 1)
 	go func() {
 		r, w := session.(transport.MsgForwarder).ForwardMsgs(dead.(transport.MsgConn), nil)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -151,7 +152,7 @@ func TestNcatAsProxy(t *testing.T) {
 		{"u:p", "http://u:x@", false},
 		{"u:p", "http://", false},
 	} {
-		port := freePort(t)
+		port := freeport.Get(t)
 		args := []string{"-l", "-k", "127.0.0.1", port, "--proxy-type", "http"}
 		if c.auth != "" {
 			args = append(args, "--proxy-auth", c.auth)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -19,7 +20,7 @@ func TestRefusalsArrive(t *testing.T) {
 		return &SOCKSServer{Access{User: "u", Password: opt.Plain("p")}}, &HTTPServer{Access{User: "u", Password: opt.Plain("p")}}
 	}
 	socksAuth, httpAuth := auth()
-	nobody := freePort(t)
+	nobody := freeport.Get(t)
 	const socks5Failure = "\x00\x01\x00\x00\x00\x00\x00\x00"
 	for name, c := range map[string]struct {
 		layer   transport.Layer

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -264,21 +262,6 @@ func splitHostPort(t testing.TB, addr string) (host, port string) {
 		t.Fatal(err)
 	}
 	return host, port
-}
-
-// freePort returns a port that nobody listened on a moment ago, on any address. It is
-// not one of those that the system hands out, which other tests use all the time.
-func freePort(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10000 + rand.IntN(20000))
-		if l, err := net.Listen("tcp", ":"+port); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // background runs a program that listens at addr until the test ends, and returns
