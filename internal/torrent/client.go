@@ -64,7 +64,8 @@ func (f Fetch) spec() (*torrent.TorrentSpec, error) {
 type swarm struct {
 	client *torrent.Client
 	t      *torrent.Torrent
-	failed chan error // of writing to the disk; has room for one
+	opened chan struct{} // is closed when t is known, or never will be
+	failed chan error    // of reading or writing files; has room for one
 }
 
 // open joins. A private torrent (BEP 27) is asked for at its trackers only.
@@ -121,8 +122,11 @@ func (c Config) open(spec *torrent.TorrentSpec, seed, private bool) (*swarm, err
 	if err != nil {
 		return nil, err
 	}
-	s := &swarm{client: client, failed: make(chan error, 1)}
-	if s.t, _, err = client.AddTorrentSpec(spec); err != nil {
+	s := &swarm{client: client, opened: make(chan struct{}), failed: make(chan error, 1)}
+	spec.Storage = ended{spec.Storage, s}
+	s.t, _, err = client.AddTorrentSpec(spec)
+	close(s.opened)
+	if err != nil {
 		s.close()
 		return nil, fmt.Errorf("%w: %w", ErrTorrent, err)
 	}

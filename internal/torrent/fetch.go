@@ -155,7 +155,6 @@ func (f Fetch) there(ctx context.Context, spec *torrent.TorrentSpec, info *metai
 		return true, err
 	}
 	defer s.close()
-	found.failed = s.fail
 	return true, s.serve(ctx, status, f.see)
 }
 

@@ -31,10 +31,10 @@ type source struct {
 type placed struct {
 	*layout
 	sources map[int]source // by number of entry
-	failed  func(error)    // a file is not any more what it was
 
-	mu   sync.Mutex
-	open map[int]*os.File
+	mu     sync.Mutex
+	open   map[int]*os.File
+	closed bool
 }
 
 // OpenTorrent implements [storage.ClientImpl].
@@ -48,10 +48,11 @@ func (s *placed) OpenTorrent(context.Context, *metainfo.Info, metainfo.Hash) (st
 func (s *placed) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n, f := range s.open {
+	s.closed = true
+	for _, f := range s.open {
 		f.Close() //nolint:errcheck // it was only read
-		delete(s.open, n)
 	}
+	clear(s.open)
 }
 
 // read reads what is at an offset of a file, which is still what it was.
@@ -62,6 +63,9 @@ func (s *placed) read(sp span, p []byte, off int64) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return fs.ErrClosed
+	}
 	from := s.sources[sp.n]
 	f := s.open[sp.n]
 	if f == nil {
@@ -114,7 +118,6 @@ func (p placedPiece) ReadAt(b []byte, off int64) (n int, err error) {
 		return nil
 	})
 	if err2 != nil {
-		p.failed(err2)
 		return 0, err2
 	}
 	return n, err
@@ -133,7 +136,7 @@ func (p placedPiece) Completion() storage.Completion {
 // verify tells whether all of a torrent is at the target already. It reads everything if all files are
 // there with the right sizes.
 func (l *layout) verify(ctx context.Context, info *metainfo.Info, root *os.Root) (*placed, error) {
-	s := &placed{layout: l, sources: map[int]source{}, failed: func(error) {}}
+	s := &placed{layout: l, sources: map[int]source{}}
 	for n, e := range l.index.From(0) {
 		fi, err := root.Lstat(e.Path)
 		if err != nil || !fi.Mode().IsRegular() && e.Size > 0 || fi.Mode().IsRegular() && fi.Size() != e.Size {

@@ -221,7 +221,7 @@ func (s Seed) serve(ctx context.Context, mi *metainfo.MetaInfo, info *metainfo.I
 	if err != nil {
 		return err
 	}
-	from := &placed{layout: l, sources: map[int]source{}, failed: func(error) {}}
+	from := &placed{layout: l, sources: map[int]source{}}
 	defer from.close()
 	for _, f := range all {
 		if n, _, ok := l.index.Find(path.Join(info.BestName(), f.path)); ok {
@@ -238,7 +238,6 @@ func (s Seed) serve(ctx context.Context, mi *metainfo.MetaInfo, info *metainfo.I
 		return err
 	}
 	defer sw.close()
-	from.failed = sw.fail
 	link := metainfo.Magnet{InfoHash: mi.HashInfoBytes(), DisplayName: info.BestName(), Trackers: s.Trackers, Params: url.Values{}}
 	for _, addr := range s.addresses(sw.client.LocalPort()) {
 		link.Params.Add("x.pe", addr)

@@ -32,6 +32,8 @@ type staged struct {
 	stage *stage.Stage
 	aside *os.File // parts of pieces that are in files that nobody wants, at their offset
 
+	marking sync.Mutex // held while a piece becomes whole and its groups are noted, so that who sees the last one sees all of them
+
 	mu     sync.Mutex // guards what follows
 	pieces []pieceState
 	wanted []bool
@@ -217,8 +219,9 @@ func (p stagedPiece) WriteAt(b []byte, off int64) (int, error) {
 
 // MarkComplete is called when the piece was verified.
 func (p stagedPiece) MarkComplete() error {
+	p.marking.Lock()
+	defer p.marking.Unlock()
 	p.set(whole)
-	defer p.done() // whoever waits for the last piece finds its groups noted
 	p.groups(p.i, func(s span, g int64) {
 		if s.n < 0 {
 			return
@@ -229,6 +232,9 @@ func (p stagedPiece) MarkComplete() error {
 			p.stage.Got(tree.Run{From: g, To: g + 1})
 		}
 	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.check()
 	return nil
 }
 
@@ -255,12 +261,6 @@ func (p stagedPiece) set(to pieceState) {
 		}
 	}
 	p.pieces[p.i] = to
-}
-
-func (s *staged) done() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.check()
 }
 
 // verified tells whether all pieces are whole that some bytes are in.

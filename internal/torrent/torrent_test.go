@@ -18,6 +18,7 @@ import (
 	"github.com/anacrolix/torrent/bencode"
 	"github.com/anacrolix/torrent/metainfo"
 
+	"github.com/tenon-net/tenon/internal/freeport"
 	"github.com/tenon-net/tenon/internal/share/glob"
 	"github.com/tenon-net/tenon/internal/share/stage"
 )
@@ -199,11 +200,7 @@ func TestGoesOn(t *testing.T) {
 		t.Fatalf("it ended with %v", err)
 	}
 	var first, last Status
-	n := 0
 	fetch(t, Fetch{Source: link, Target: target, See: func(s Status) {
-		if n++; n > 4 {
-			println(n, s.Peers, s.Have, s.Got)
-		}
 		if last = s; first.Bytes == 0 {
 			first = s
 		}
@@ -221,7 +218,7 @@ func TestGoesOn(t *testing.T) {
 func TestStay(t *testing.T) {
 	dir := makeTree(t)
 	link, _ := seed(t, Seed{Paths: []string{dir}})
-	addr := freeAddr(t)
+	addr := "127.0.0.1:" + freeport.Get(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	over := errors.New("over")
 	ready, done := make(chan struct{}), make(chan error, 1)
@@ -245,15 +242,6 @@ func TestStay(t *testing.T) {
 	if err := <-done; !errors.Is(err, over) {
 		t.Errorf("it ended with %v", err)
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", here)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // for its number
-	return l.Addr().String()
 }
 
 // A file that has changed is not handed on as what it was.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -22,6 +21,8 @@ import (
 	"testing"
 
 	"github.com/anacrolix/torrent/bencode"
+
+	"github.com/tenon-net/tenon/internal/freeport"
 )
 
 // tracker is one of a page: it tells everybody of all others who have asked (BEP 23); the first is told of nobody, so that two
@@ -86,20 +87,12 @@ func run(t *testing.T, name string, args ...string) {
 	})
 }
 
-func port(t *testing.T) string {
-	_, p, err := net.SplitHostPort(freeAddr(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // others are programs that take part in a torrent, with what they have in a directory, and run a script
 // when all is there.
 var others = map[string]func(t *testing.T, torrent, dir, script string){
 	"aria2": func(t *testing.T, torrent, dir, script string) {
 		run(t, "aria2c", "--no-conf", "--enable-dht=false", "--bt-enable-lpd=false", "--enable-peer-exchange=false", "--file-allocation=none", "--disable-ipv6",
-			"--interface=127.0.0.1", "--listen-port="+port(t), "--seed-ratio=0.0", "--check-integrity=true",
+			"--interface=127.0.0.1", "--listen-port="+freeport.Get(t), "--seed-ratio=0.0", "--check-integrity=true",
 			"--on-bt-download-complete="+script, "-d", dir, torrent)
 	},
 	"transmission": func(t *testing.T, torrent, dir, script string) {
@@ -108,7 +101,7 @@ var others = map[string]func(t *testing.T, torrent, dir, script string){
 		if err := os.WriteFile(filepath.Join(config, "settings.json"), []byte(settings), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		run(t, "transmission-cli", "-g", config, "-M", "-v", "-p", port(t), "-w", dir, "-f", script, torrent)
+		run(t, "transmission-cli", "-g", config, "-M", "-v", "-p", freeport.Get(t), "-w", dir, "-f", script, torrent)
 	},
 }
 
