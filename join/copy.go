@@ -13,6 +13,7 @@ import (
 // flow carries one direction to its end and passes the end on.
 func (j *joint) flow(f *flow) {
 	bug := j.carry(f)
+	f.late = !j.firstOver.CompareAndSwap(nil, f) // before the end is passed on, which may end the other direction
 	f.buf.free()
 	if bug == nil {
 		bug = caught(func() error { j.finish(f); return nil })

@@ -100,6 +100,35 @@ func TestEndOfFileIsPassedOnAndTheOtherWayRunsToItsEnd(t *testing.T) {
 	})
 }
 
+// slowEnd is an end whose half-close returns when the other side has long answered with its end of file.
+type slowEnd struct {
+	transport.Stream
+}
+
+func (s slowEnd) CloseWrite() error {
+	err := s.Stream.CloseWrite()
+	time.Sleep(time.Minute)
+	return err
+}
+
+// The direction that ends first is the one of which the last byte was moved first, however long its end takes to be
+// passed on.
+func TestFirstIsWhoseEndCameFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		farA, nearA := mem.Pair()
+		nearB, farB := mem.Pair()
+		x := startWith(t, t.Context(), farA, nearA, slowEnd{nearB}, farB, Options{})
+		x.a.CloseWrite()
+		x.readError(x.b, io.EOF)
+		x.b.CloseWrite()
+		x.readError(x.a, io.EOF)
+		<-x.done
+		if r := x.result; !r.AB.First || r.BA.First || x.err != nil {
+			t.Errorf("result %+v, error %v", r, x.err)
+		}
+	})
+}
+
 func TestFailureIsPassedOnAsAnAbort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := start(t, t.Context(), Options{})

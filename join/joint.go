@@ -32,6 +32,8 @@ type joint struct {
 	flows [2]*flow
 	done  chan *flow
 
+	firstOver atomic.Pointer[flow] // that has moved its last byte, though it may still pass its end on
+
 	watched atomic.Bool   // somebody watches, or is about to
 	over    chan *outcome // is what comes of it, if it is not the one that called Join
 
@@ -59,6 +61,7 @@ type flow struct {
 	buf      buffer // of bytes that are under way
 	mute     bool   // the end was not passed on, because the other side has no way
 	none     bool   // there is no such direction: nothing comes from one side, or the other takes nothing
+	late     bool   // the other direction had moved its last byte before
 	over     bool   // it has ended; of the goroutine that watches
 }
 
@@ -142,7 +145,13 @@ func (j *joint) watch(ctx context.Context) *outcome {
 		case f := <-j.done:
 			running--
 			f.over = true
-			f.First = !flows[0].First && !flows[1].First && j.cause == nil && !(f.none && running > 0)
+			first := f
+			if other := j.firstOver.Load(); f.late && !other.none {
+				first = other // which still passes its end on
+			}
+			if !flows[0].First && !flows[1].First && j.cause == nil && !(first.none && running > 0) {
+				first.First = true
+			}
 			j.ended(f, running)
 			watch.reset()
 		case <-ctx.Done():
