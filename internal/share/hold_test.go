@@ -578,12 +578,14 @@ func TestDepositFails(t *testing.T) {
 		if err := a.Deposit(t.Context(), a.node, v.node.Self(), time.Time{}, nothing); !errors.Is(err, tree.ErrChanged) {
 			t.Errorf("a file that has changed: %v", err)
 		}
+		synctest.Wait() // until the holder has heard of it, it is busy
 		a.store.files[2].data[group] ^= 1
 		h, s := v.only()
 		s.full = &HoldError{HoldFull, 678}
 		if err := a.Deposit(t.Context(), a.node, v.node.Self(), time.Time{}, nothing); !errors.As(err, &refused) || refused.Most != 678 {
 			t.Errorf("a holder whose disk is full: %v", err)
 		}
+		synctest.Wait()
 		s.full = errors.New("it is broken")
 		if err := a.Deposit(t.Context(), a.node, v.node.Self(), time.Time{}, nothing); err == nil {
 			t.Error("a holder whose disk is broken has all")
