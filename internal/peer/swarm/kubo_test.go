@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -19,16 +20,22 @@ import (
 
 // A kubo is a node of IPFS, which speaks the same libp2p.
 type kubo struct {
-	t    *testing.T
-	path string
-	dir  string
+	t     *testing.T
+	path  string
+	dir   string
+	start func(*exec.Cmd) error // as (*exec.Cmd).Start does
 }
 
 // run runs a command of it.
 func (k *kubo) run(args ...string) (string, error) {
 	cmd := k.command(args...)
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := k.start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	return strings.TrimSpace(out.String()), err
 }
 
 func (k *kubo) command(args ...string) *exec.Cmd {
@@ -46,8 +53,9 @@ func (k *kubo) must(args ...string) string {
 	return out
 }
 
-// startKubo starts a node that knows nobody, with settings of its own. It skips the test if there is none.
-func startKubo(t *testing.T, settings ...string) *kubo {
+// startKubo starts a node that knows nobody, with settings of its own, where start starts programs. It skips the test if
+// there is none.
+func startKubo(t *testing.T, start func(*exec.Cmd) error, settings ...string) *kubo {
 	t.Helper()
 	path, err := filepath.Abs("testdata/kubo/ipfs")
 	if err != nil {
@@ -58,7 +66,7 @@ func startKubo(t *testing.T, settings ...string) *kubo {
 			t.Skip("kubo is not there: make interop builds it")
 		}
 	}
-	k := &kubo{t: t, path: path, dir: t.TempDir()}
+	k := &kubo{t: t, path: path, dir: t.TempDir(), start: start}
 	k.must("init", "--profile", "test")
 	for key, value := range map[string]string{
 		"Addresses.Swarm": `["/ip4/127.0.0.1/tcp/0","/ip4/127.0.0.1/udp/0/quic-v1"]`, "Addresses.API": `"/ip4/127.0.0.1/tcp/0"`,
@@ -74,7 +82,7 @@ func startKubo(t *testing.T, settings ...string) *kubo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := daemon.Start(); err != nil {
+	if err := k.start(daemon); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -100,7 +108,7 @@ func startKubo(t *testing.T, settings ...string) *kubo {
 // TCP and over QUIC, and is told nothing; and we do not turn to one. One that is let in
 // finds no service, and is closed when it is not let in any more.
 func TestKuboIsRefused(t *testing.T) {
-	k := startKubo(t)
+	k := startKubo(t, (*exec.Cmd).Start)
 	info, err := lpeer.Decode(k.must("id", "-f", "<id>"))
 	if err != nil {
 		t.Fatal(err)
@@ -153,23 +161,4 @@ func TestKuboIsRefused(t *testing.T) {
 	setAdmit(friend, func(peer.ID) peer.Admission { return peer.Refused })
 	friend.Recheck()
 	awaitLinks(t, friend, func() bool { return len(friend.links.to(info)) == 0 })
-}
-
-// In the table that nodes of IPFS keep, two of Tenon find each other by their IDs alone.
-func TestKuboKeepsTheTable(t *testing.T) {
-	var at []string
-	kubos := []*kubo{startKubo(t, "Routing.Type", `"dhtserver"`), startKubo(t, "Routing.Type", `"dhtserver"`)}
-	for _, k := range kubos {
-		info, err := lpeer.AddrInfoFromString(strings.Fields(k.must("id", "-f", "<addrs>"))[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		at = append(at, info.Addrs[0].String()+"/p2p/"+info.ID.String())
-	}
-	kubos[0].must("swarm", "connect", at[1])
-	find := func(c *Config) { c.Discovery, c.Bootstrap, c.localTable = PublicDiscovery, at[:1], true }
-	a, b := newNet(t, find, loopback), newNet(t, find, loopback)
-	b.Serve("echo", echo)
-	provided(t, a, b)
-	finish(t, say(t, a, b, "hello"))
 }

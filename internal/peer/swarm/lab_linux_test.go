@@ -22,7 +22,7 @@ import (
 var full = flag.Bool("natlab", false, "every pair of NATs: make natlab")
 
 func TestMain(m *testing.M) {
-	natlab.Main(m, natlab.Helpers{"relay": labRelay, "echo": labEcho, "ask": labAsk})
+	natlab.Main(m, natlab.Helpers{"relay": labRelay, "echo": labEcho, "ask": labAsk, "published": labPublished, "search": labSearch})
 }
 
 func everybody(peer.ID) peer.Admission { return peer.Known }
