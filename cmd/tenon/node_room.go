@@ -292,7 +292,7 @@ func (p *program) joinRoom(c *call, t *talk, words []string) error {
 	case p.json:
 		return p.stdout.json(r)
 	case r.State == api.RoomJoining:
-		p.tell(c, "%s: nobody who is in it could be reached yet; the node goes on trying", r.Name)
+		p.tell(c, "%s: nobody has let you in yet; the node goes on trying", r.Name)
 	default:
 		p.tell(c, "you are in %s: tenon tail -f %s", r.Name, shellWord(r.Name))
 	}

@@ -193,15 +193,29 @@ func (r *Room) letsIn(from peer.ID, tag []byte, who event.Identity, proof [64]by
 		via, ok = r.way(who)
 		return via, r.place.secret, ok
 	}
-	for _, id := range r.state.Invites(time.Now()) {
+	device := event.Device(from.Bytes())
+	for _, id := range r.state.InvitesFor(who, device, time.Now()) {
 		i := r.acts.invites[id]
 		if i != nil && hmac.Equal(tag, doorTag(i.Key, from, self)) {
 			// What an event proves names its invite: this one is good for nothing else.
-			ok := event.VerifyInvited(i.Key, r.id, event.ID{}, who, event.Device(from.Bytes()), proof)
-			return id, r.place.secret, ok
+			ok := event.VerifyInvited(i.Key, r.id, event.ID{}, who, device, proof)
+			return id, r.place.secret, ok && r.takeBack(who, device, i.Role)
 		}
 	}
 	return via, secret, false
+}
+
+// takeBack makes somebody a member again who has an invite and was one, with this device, which enters but once: that takes an owner. It
+// is true for all others, who enter by themselves. It is called with the turn.
+func (r *Room) takeBack(who event.Identity, d event.Device, role event.Role) bool {
+	if !r.ousted(d) {
+		return true
+	}
+	if r.state.RoleNow(who) > event.Nobody || r.may(event.Owner) != nil {
+		return false
+	}
+	_, err := r.control(r.chat.ctx, &event.Add{Member: who, Role: role})
+	return err == nil
 }
 
 // knock asks a peer to let us in.

@@ -58,3 +58,47 @@ func TestRemovedWhileAway(t *testing.T) {
 		bert.hears(r, "welcome back")
 	})
 }
+
+// Who has left comes back by the ticket by which he had come, with the same device, and who was removed by one of later; by one of before he
+// does not, is told nothing, and says nothing.
+func TestComesBack(t *testing.T) {
+	virtually(t, func(w *world) {
+		anna, bert := w.person("anna"), w.person("bert")
+		r := w.group(Draft{Name: "open"}, anna)
+		first := must[Invite](w)(r.Invite(w.Context(), Terms{}))
+		must[*Room](w)(bert.Join(w.Context(), first))
+		w.inside(r, bert)
+		bert.say(r, "before")
+		anna.hears(r, "before")
+		for range 2 {
+			w.do(bert.in(r).Leave(w.Context()))
+			w.until("all know", func() bool { return len(r.Info().Members) == 1 && bert.in(r).Info().State == Left })
+			missed := anna.say(r, "without him")
+			must[*Room](w)(bert.Join(w.Context(), first))
+			w.inside(r, bert)
+			w.same(r, anna, bert)
+			if x := must[Entry](w)(bert.in(r).Get(w.Context(), missed.ID)); !x.Waiting {
+				t.Errorf("he reads what was said when he was not there: %+v", x)
+			}
+			bert.say(r, "back")
+			anna.hears(r, "back")
+			anna.say(r, "welcome")
+			bert.hears(r, "welcome")
+		}
+		w.do(r.Remove(w.Context(), bert.Me()))
+		w.until("he knows", func() bool { return bert.in(r).Info().Role == event.Nobody })
+		secret := anna.say(r, "in private")
+		before := r.index.Len()
+		must[*Room](w)(bert.Join(w.Context(), first))
+		time.Sleep(10 * time.Minute)
+		if own := bert.in(r); r.index.Len() != before || own.Info().State != Joining || own.index.Has(rbsr.Key{Time: secret.Time, ID: secret.ID}) {
+			t.Errorf("by an invite of before he is %v, and there are %d events more", own.Info().State, r.index.Len()-before)
+		}
+		later := must[Invite](w)(r.Invite(w.Context(), Terms{}))
+		must[*Room](w)(bert.Join(w.Context(), later))
+		w.inside(r, bert)
+		w.same(r, anna, bert)
+		bert.say(r, "forgiven")
+		anna.hears(r, "forgiven")
+	})
+}

@@ -301,11 +301,12 @@ func (r *Room) Connected() []meet.Peer {
 
 // members returns with whom the room is met in.
 func (r *Room) members() []peer.ID {
-	all := r.now.Load().meet
+	s := r.now.Load()
+	all := s.meet
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, until := range r.guest {
-		if time.Now().After(until) {
+		if _, parted := s.parted[id]; parted || time.Now().After(until) {
 			delete(r.guest, id)
 		} else if !slices.Contains(all, id) {
 			all = append(slices.Clip(all), id)

@@ -162,7 +162,8 @@ func (r *Room) enter(ctx context.Context) error {
 	defer give()
 	p := r.place
 	if who, in := r.state.Device(r.chat.self); in && who == r.chat.me {
-		return r.become(ctx, Inside)
+		p.state, p.seed = Inside, [32]byte{} // a ticket was good for coming back
+		return r.keep(ctx, p)
 	}
 	if r.ousted(r.chat.self) {
 		return nil

@@ -39,6 +39,22 @@ func (r *Room) Expires(k event.Key) (at time.Time, ok bool) {
 	return event.Time(k.Time).Add(time.Duration(seconds) * time.Second), true
 }
 
+// InvitesFor returns those of the invites by which the user of a device could enter with it at a time: not those that are older than
+// his removal, and none if the device was removed. Who has left by himself comes back by any.
+func (r *Room) InvitesFor(who event.Identity, d event.Device, at time.Time) []event.ID {
+	s := r.now()
+	if len(s.devices[d]) > 0 {
+		return nil
+	}
+	all := r.Invites(at)
+	if st := s.members[who]; st != nil {
+		all = slices.DeleteFunc(all, func(id event.ID) bool {
+			return slices.ContainsFunc(st.limits, func(l *limit) bool { return l.excludes(r.acts[r.numbers[id]]) })
+		})
+	}
+	return all
+}
+
 // Invites returns the invites that somebody could enter by at a time: no owner has
 // revoked them, their author is one still, and they are neither used up nor over.
 func (r *Room) Invites(at time.Time) []event.ID {

@@ -167,12 +167,17 @@ func (v *resolver) invited(a, by *act) *place {
 	}
 	// Nobody who was removed comes back by an invite that is older than that.
 	for _, l := range v.of(a.author).limits {
-		if !l.self && l.rank.Less(a.e.Key()) && l.role == event.Nobody && !by.past.has(l.act) && ended(l) {
+		if l.rank.Less(a.e.Key()) && l.excludes(by) && ended(l) {
 			return nil
 		}
 	}
 	i.uses++
 	return &place{a.author, a.number, a.e.Key(), b.Role}
+}
+
+// excludes tells whether it removes somebody so that an invite, which does not know of it, does not let him in again.
+func (l *limit) excludes(invite *act) bool {
+	return !l.self && l.role == event.Nobody && !invite.past.has(l.act)
 }
 
 // revokes tells whether the revocation is by who has made the invite, or by a senior of his.
