@@ -11,9 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tenon-net/tenon/transport"
 )
 
 // maxAnswer is how many bytes of JSON a node may answer with.
@@ -56,7 +59,19 @@ func NewClient(dial func(context.Context) (net.Conn, error)) *Client {
 		IdleConnTimeout:     time.Minute,
 		DisableCompression:  true,
 	}
-	return &Client{dial: dial, http: &http.Client{Transport: t}}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // it would be another request
+	return &Client{dial: dial, http: &http.Client{Transport: t, CheckRedirect: stay}}
+}
+
+// errNameless: a part of a path names something, and is empty.
+var errNameless = transport.Usage(errors.New("a name is missing: it is empty"))
+
+// segment returns a part of a path that stands for a name, whatever that is: by dots a path would be another one.
+func segment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
 }
 
 // Close lets go of idle connections, and of what the node holds for the Client.
@@ -67,6 +82,9 @@ func (c *Client) Close() error {
 
 // request sends a request whose body is in, if that is not nil.
 func (c *Client) request(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
+	if p, _, _ := strings.Cut(path, "?"); strings.Contains(p, "//") || strings.HasSuffix(p, "/") {
+		return nil, errNameless
+	}
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -95,7 +113,7 @@ func (c *Client) request(ctx context.Context, method, path string, in any, heade
 		}
 		return nil, err
 	}
-	if resp.StatusCode >= 400 {
+	if resp.StatusCode >= 300 {
 		defer resp.Body.Close() //nolint:errcheck // it was only read
 		return nil, readError(resp)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"net/http"
-	"net/url"
 )
 
 // A Device is one by which the user takes part in rooms.
@@ -39,5 +38,5 @@ func (c *Client) JoinDevice(ctx context.Context, r PairRequest) iter.Seq2[PairEv
 // the beginning of that.
 func (c *Client) RemoveDevice(ctx context.Context, device string) (Device, error) {
 	var d Device
-	return d, c.call(ctx, http.MethodDelete, "/v1/devices/"+url.PathEscape(device), nil, &d)
+	return d, c.call(ctx, http.MethodDelete, "/v1/devices/"+segment(device), nil, &d)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 
 	"github.com/tenon-net/tenon/transport"
@@ -187,7 +186,7 @@ func (o *offer) run(ctx context.Context, resp *http.Response, first chan<- error
 
 // take fetches the end of an arrival.
 func (o *offer) take(ctx context.Context, number uint64) {
-	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", url.PathEscape(o.name), number), struct{}{})
+	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", segment(o.name), number), struct{}{})
 	if errors.Is(err, ErrNotFound) {
 		return // whoever it was has not waited
 	}

@@ -85,12 +85,12 @@ func (c *Client) RoomOffers(ctx context.Context) ([]RoomOffer, error) {
 
 // AcceptRoom joins a room that was offered, named by its name, or its ID or the beginning of that.
 func (c *Client) AcceptRoom(ctx context.Context, offer string) (Room, error) {
-	return post[Room](ctx, c, "/v1/offers/"+url.PathEscape(offer), nil)
+	return post[Room](ctx, c, "/v1/offers/"+segment(offer), nil)
 }
 
 // DeclineRoom forgets an offer.
 func (c *Client) DeclineRoom(ctx context.Context, offer string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/offers/"+url.PathEscape(offer), nil, nil)
+	return c.call(ctx, http.MethodDelete, "/v1/offers/"+segment(offer), nil, nil)
 }
 
 // RoomMessages returns some of a history.
@@ -185,9 +185,9 @@ func (c *Client) ImportRoom(ctx context.Context, path, password string) (Room, e
 }
 
 func roomPath(room string, more ...string) string {
-	p := "/v1/rooms/" + url.PathEscape(room)
+	p := "/v1/rooms/" + segment(room)
 	for _, m := range more {
-		p += "/" + url.PathEscape(m)
+		p += "/" + segment(m)
 	}
 	return p
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -189,13 +188,13 @@ func (c *Client) Shares(ctx context.Context) ([]Share, error) {
 // WatchShare yields how a share is, several times a second while anything changes, until it is
 // over. It is named by its ID, the beginning of that, or its name.
 func (c *Client) WatchShare(ctx context.Context, share string) iter.Seq2[Share, error] {
-	return stream[Share](ctx, c, http.MethodGet, "/v1/shares/"+url.PathEscape(share)+"/watch", nil)
+	return stream[Share](ctx, c, http.MethodGet, "/v1/shares/"+segment(share)+"/watch", nil)
 }
 
 // Unshare ends a share: nobody gets anything of it any more from here, and those who take
 // part are told.
 func (c *Client) Unshare(ctx context.Context, share string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/shares/"+url.PathEscape(share), nil, nil)
+	return c.call(ctx, http.MethodDelete, "/v1/shares/"+segment(share), nil, nil)
 }
 
 // Fetch fetches a share, until all is there. The end of ctx, or of the loop, interrupts it: what is

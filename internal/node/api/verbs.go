@@ -47,7 +47,7 @@ func (c *Client) Unblock(ctx context.Context, peer string) error {
 }
 
 func peerPath(peer, verb string) string {
-	p := "/v1/peers/" + url.PathEscape(peer)
+	p := "/v1/peers/" + segment(peer)
 	if verb != "" {
 		p += "/" + verb
 	}
@@ -106,7 +106,7 @@ func (c *Client) Serve(ctx context.Context, r ServeRequest) (Service, error) {
 // Unserve ends a service and its joints.
 func (c *Client) Unserve(ctx context.Context, name string) (cut int, err error) {
 	var out Granted
-	err = c.call(ctx, http.MethodDelete, "/v1/services/"+url.PathEscape(name), nil, &out)
+	err = c.call(ctx, http.MethodDelete, "/v1/services/"+segment(name), nil, &out)
 	return out.Cut, err
 }
 

@@ -34,7 +34,7 @@ func checkName(name string) (string, error) {
 		return "", transport.Usage(fmt.Errorf("the name of a room has at most %d bytes", maxName))
 	case neutral.Line(name) != name:
 		return "", transport.Usage(fmt.Errorf("the name has characters that cannot be seen: %s", neutral.Line(name)))
-	case strings.HasPrefix(name, "@"), ticket.Is(name):
+	case strings.HasPrefix(name, "@"), name == "/", ticket.Is(name): // a path has no part that is a slash, to net/http
 		return "", transport.Usage(fmt.Errorf("%s could be taken for something else than a room", name))
 	}
 	return name, nil
