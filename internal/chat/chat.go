@@ -22,6 +22,8 @@ import (
 var (
 	ErrNoRoom  = errors.New("there is no such room")
 	ErrRole    = errors.New("your role in the room does not allow it")
+	ErrJunior  = errors.New("that takes an owner who has been in the room for longer")
+	ErrLast    = errors.New("you are the only owner, and nobody could make another one")
 	ErrOutside = errors.New("you are not in the room")
 	ErrMember  = errors.New("that is no member of the room")
 	ErrMessage = errors.New("there is no such message")

@@ -363,6 +363,44 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// What would not count is refused, and said to nobody: what a junior owner does to a senior, and the end of the last owner.
+func TestActsThatWouldNotCount(t *testing.T) {
+	virtually(t, func(w *world) {
+		anna, bert, carl := w.person("anna"), w.person("bert"), w.person("carl")
+		r := w.group(Draft{}, anna, bert, carl)
+		ctx, before := w.Context(), r.index.Len()
+		if err := r.SetRole(ctx, anna.Me(), event.Reader); !errors.Is(err, ErrLast) {
+			t.Errorf("nobody would be an owner: %v", err)
+		}
+		if n := r.index.Len(); n != before {
+			t.Errorf("%d events", n-before)
+		}
+		w.do(r.SetRole(ctx, carl.Me(), event.Owner))
+		w.do(r.SetRole(ctx, bert.Me(), event.Owner))
+		w.same(r, anna, bert, carl)
+		before = r.index.Len()
+		for _, who := range []*person{bert, anna} {
+			if err := carl.in(r).Remove(ctx, who.Me()); !errors.Is(err, ErrJunior) {
+				t.Errorf("he removes %s: %v", who.name, err)
+			}
+			if err := carl.in(r).SetRole(ctx, who.Me(), event.Reader); !errors.Is(err, ErrJunior) {
+				t.Errorf("he has %s be a reader: %v", who.name, err)
+			}
+		}
+		if n := carl.in(r).index.Len(); n != before {
+			t.Errorf("%d events", n-before)
+		}
+		w.do(bert.in(r).SetRole(ctx, carl.Me(), event.Reader))
+		w.do(r.SetRole(ctx, anna.Me(), event.Member))
+		w.same(r, anna, bert, carl)
+		if i := carl.in(r).Info(); i.Role != event.Reader || i.Members[0].Role != event.Member {
+			t.Errorf("%+v", i)
+		}
+		w.do(bert.in(r).Remove(ctx, carl.Me())) // by the right of being an owner, though he was added as a member
+		w.until("it counts", func() bool { return len(r.Info().Members) == 2 })
+	})
+}
+
 // A second device of somebody enters by an offer of the first, and reads what is said from then on.
 func TestSecondDevice(t *testing.T) {
 	virtually(t, func(w *world) {

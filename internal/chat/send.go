@@ -311,20 +311,34 @@ func (r *Room) Add(ctx context.Context, who event.Identity, role event.Role, at 
 // Remove removes a member. What is said from now on is sealed with a new secret.
 func (r *Room) Remove(ctx context.Context, who event.Identity) error {
 	_, err := r.act(ctx, event.Owner, func() (event.Body, error) {
-		if r.state.RoleNow(who) == event.Nobody {
-			return nil, ErrMember
+		if err := r.mayLimit(who); err != nil {
+			return nil, err
 		}
 		return &event.Remove{Member: who, Cuts: r.state.Cuts(who)}, nil
 	})
 	return err
 }
 
+// mayLimit tells whether what the user does to a member would count. It is called with the turn.
+func (r *Room) mayLimit(who event.Identity) error {
+	switch {
+	case r.state.RoleNow(who) == event.Nobody:
+		return ErrMember
+	case who != r.chat.me && !r.state.Over(r.chat.me, who):
+		return ErrJunior
+	}
+	return nil
+}
+
 // SetRole changes the role of a member.
 func (r *Room) SetRole(ctx context.Context, who event.Identity, role event.Role) error {
 	_, err := r.act(ctx, event.Owner, func() (event.Body, error) {
+		if err := r.mayLimit(who); err != nil {
+			return nil, err
+		}
 		was := r.state.RoleNow(who)
-		if was == event.Nobody {
-			return nil, ErrMember
+		if who == r.chat.me && role < was && !slices.ContainsFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity != who && m.Role == event.Owner }) {
+			return nil, ErrLast
 		}
 		b := &event.SetRole{Member: who, Role: role}
 		if role < was {

@@ -41,17 +41,34 @@ func (s *state) latest(r *Room, who event.Identity) (*place, event.Role) {
 		return nil, event.Nobody
 	}
 	for _, p := range st.places {
-		role := p.role
-		for _, l := range st.limits {
-			if l.counts(r, p) {
-				role = l.after(role)
-			}
-		}
-		if role > event.Nobody {
+		if role := st.gives(r, p); role > event.Nobody {
 			return p, role
 		}
 	}
 	return nil, event.Nobody
+}
+
+// gives returns the role that a place gives after all that limits it.
+func (st *standing) gives(r *Room, p *place) event.Role {
+	role := p.role
+	for _, l := range st.limits {
+		if l.counts(r, p) {
+			role = l.after(role)
+		}
+	}
+	return role
+}
+
+// Over tells whether somebody is an owner whose acts have power over a member: he is the senior of the two.
+func (r *Room) Over(owner, member event.Identity) bool {
+	s := r.now()
+	st := s.members[owner]
+	p, _ := s.latest(r, member)
+	if st == nil || p == nil {
+		return false
+	}
+	i := slices.IndexFunc(st.places, func(own *place) bool { return st.gives(r, own) == event.Owner })
+	return i >= 0 && st.places[i].rank.Less(p.rank)
 }
 
 // listMembers fills in who is in the room, at the end of resolving.

@@ -180,6 +180,10 @@ func explain(err error) error {
 		return nil
 	case errors.Is(err, chat.ErrRole):
 		return transport.Mark(err, transport.ErrDenied)
+	case errors.Is(err, chat.ErrJunior):
+		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "tenon room members ROOM lists first who came first")
+	case errors.Is(err, chat.ErrLast):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "tenon room role ROOM WHO owner makes one")
 	case errors.Is(err, chat.ErrOutside):
 		return transport.WithHint(transport.Mark(err, transport.ErrDenied), "tenon room tells whether nobody has let you in yet, or you have left")
 	case errors.Is(err, chat.ErrNoRoom), errors.Is(err, chat.ErrMember), errors.Is(err, chat.ErrMessage):
