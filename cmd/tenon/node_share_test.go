@@ -28,6 +28,7 @@ func shareStates() (hashing, hashed, got api.Share) {
 	hashed = hashing
 	hashed.State, hashed.Fixed, hashed.Files, hashed.Bytes, hashed.Left = api.ShareReady, aRootTicket, 3, 2<<20, 1
 	hashed.Notes = []api.ShareNote{{Path: "a/secret", Text: "permission denied", Left: true}}
+	hashed.Unsent = []api.ShareNote{{Path: "a/log", Text: "it has changed"}}
 	hashed.Peers = []api.SharePeer{{Name: "bob", Has: 0.5}}
 	got = hashed
 	got.Fetched, got.Peers = []string{"bob"}, nil
@@ -107,7 +108,7 @@ func TestNodeShareIsHandedOver(t *testing.T) {
 	if status != 0 || out != aRootTicket+"\n" {
 		t.Errorf("with --wait: status %d, %q", status, out)
 	}
-	says(t, errs, "my photos is hashed: 2.0 MiB in 3 files; 1 could not be read", "a/secret: permission denied; it is left out")
+	says(t, errs, "my photos is hashed: 2.0 MiB in 3 files; 1 could not be read", "a/secret: permission denied; it is left out", "tenon: a/log: it has changed\n")
 
 	for _, args := range [][]string{{"share"}, {"share", "no such file"}, {"share", ".", "--public", "--to", "bob"}} {
 		if status, out, errs := ran(t.Context(), args...); status != exitUsage || out != "" {
@@ -334,7 +335,7 @@ func TestNodeSharesTable(t *testing.T) {
 	fakeNode(t, map[string]http.HandlerFunc{"GET /v1/shares": answers([]api.Share{hashed, got, *going.Share}), "GET /v1/status": answers(api.Status{})})
 	_, out, _ := ran(t.Context(), "shares")
 	says(t, out, "my photos  0123456789  ready", "whoever has the ticket", "bob 50%", "bob, carol, for 2 peers", "1 have all", "getting 75%", "3.0 MiB of 4.0 MiB", "1.0 MiB/s",
-		"my photos: a/secret: permission denied; it is left out", "!tenon1")
+		"my photos: a/secret: permission denied; it is left out", "my photos: a/log: it has changed\n", "!tenon1")
 	_, out, _ = ran(t.Context(), "shares", "--json")
 	says(t, out, `"name":"my photos"`, "!tenon1")
 }

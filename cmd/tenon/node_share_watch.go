@@ -145,6 +145,11 @@ func (w *shareWatch) see(now time.Time, s api.Share) error {
 		return w.p.stdout.json(s.WithoutTickets()) // which are told once
 	}
 	w.tellNotes(s.Notes)
+	for _, note := range s.Unsent {
+		if !slices.Contains(was.Unsent, note) {
+			w.p.tell(w.c, "%s", noteText(note))
+		}
+	}
 	if !w.ready && s.State == api.ShareReady {
 		w.ready = true
 		w.p.tell(w.c, "%s is hashed: %s in %s%s", s.Name, bytesOf(float64(s.Bytes)), count(s.Files, "file"), leftOut(s))

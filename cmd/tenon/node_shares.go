@@ -85,6 +85,9 @@ func (p *program) shareNotes(c *call, shares []api.Share) {
 			}
 			p.stdout.linef("%s: %s", s.Name, noteText(note))
 		}
+		for _, note := range s.Unsent {
+			p.stdout.linef("%s: %s", s.Name, noteText(note))
+		}
 	}
 }
 

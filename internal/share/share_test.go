@@ -356,7 +356,7 @@ func TestChangedFile(t *testing.T) {
 		if e, ok := a.heard(Unsent); !ok || !errors.Is(e.Err, tree.ErrChanged) || e.Peer != b.Self || e.File != "file 000002" {
 			t.Errorf("the sharer is told %+v", e)
 		}
-		if e, ok := b.heard(Stuck); !ok || !errors.Is(e.Err, errParts) || e.Peer != a.Self || e.File != "file 000002" {
+		if e, ok := b.heard(Stuck); !ok || !errors.Is(e.Err, errRefused) || e.Peer != a.Self || e.File != "file 000002" {
 			t.Errorf("the getter is told %+v", e)
 		}
 	})

@@ -18,8 +18,9 @@ const (
 )
 
 var (
-	errNobody = errors.New("nobody is known who may have it")
-	errParts  = errors.New("nobody who takes part has it")
+	errNobody  = errors.New("nobody is known who may have it")
+	errParts   = errors.New("nobody who takes part has it")
+	errRefused = errors.New("it does not send it: the file has changed there since it was shared, or cannot be read")
 )
 
 // A vigil watches whether anything comes.
@@ -39,6 +40,7 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 		return Event{}, false
 	}
 	v.wait = min(2*v.wait, now.Sub(v.from)+lastStuck)
+	lacking := s.picker.firstLacking()
 	e = Event{Kind: Stuck, Text: "nobody can be asked for what is missing"}
 	var why []error
 	for id, err := range s.troubles {
@@ -52,16 +54,19 @@ func (s *Share) look(v *vigil, now time.Time) (e Event, ok bool) {
 	for id, x := range s.sessions {
 		e.Peer = id
 		err := errParts
-		if x.other {
+		switch {
+		case x.other:
 			err = ErrChanged
+		case lacking < s.picker.groups && x.m.lacks.has(lacking):
+			err = errRefused
 		}
 		why = append(why, fmt.Errorf("%s: %w", id.Short(), err))
 	}
 	if len(why) != 1 {
 		e.Peer = peer.ID{}
 	}
-	if g := s.picker.firstLacking(); g < s.picker.groups {
-		for p := range s.layout.parts(tree.Run{From: g, To: g + 1}) {
+	if lacking < s.picker.groups {
+		for p := range s.layout.parts(tree.Run{From: lacking, To: lacking + 1}) {
 			e.File, e.Offset = p.entry.Path, p.run.From*tree.Group
 		}
 	}

@@ -71,10 +71,11 @@ type Share struct {
 	Got      int64       `json:"got"`
 	SentPS   float64     `json:"sent_per_second"`
 	GotPS    float64     `json:"got_per_second"`
-	Left     int         `json:"left,omitempty"`  // what could not be shared
-	Notes    []ShareNote `json:"notes,omitempty"` // the first of them, and of what may surprise
-	Peers    []SharePeer `json:"peers,omitempty"` // who takes part now
-	Path     string      `json:"path,omitempty"`  // what is being hashed
+	Left     int         `json:"left,omitempty"`   // what could not be shared
+	Notes    []ShareNote `json:"notes,omitempty"`  // the first of them, and of what may surprise
+	Unsent   []ShareNote `json:"unsent,omitempty"` // the first files that were asked for and are not sent, such as those that have changed
+	Peers    []SharePeer `json:"peers,omitempty"`  // who takes part now
+	Path     string      `json:"path,omitempty"`   // what is being hashed
 	Banned   []ShareBan  `json:"banned,omitempty"`
 
 	Holders []ShareHolder `json:"holders,omitempty"` // who is to keep a sealed copy

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -94,6 +95,41 @@ func TestSharedAnew(t *testing.T) {
 	}
 	same(t, dir, filepath.Join(target, "images"))
 	must(t, alice.Unshare(t.Context(), "images"))
+}
+
+// Who shares a file that has changed is told so when somebody asks for it, once, and not any more when it is
+// shared as it is now.
+func TestChangedIsNotSent(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir, change := large(t, 4<<20)
+	s, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	alice.ready(s.ID)
+	change(1<<20, make([]byte, 1<<20))
+	ctx, stop := context.WithCancel(t.Context())
+	fetched := make(chan error, 1)
+	go func() {
+		fetched <- bob.Fetch(ctx, api.FetchRequest{Ticket: s.Ticket, Target: t.TempDir()}, func(api.FetchEvent) {})
+	}()
+	watching, enough := context.WithCancel(t.Context())
+	defer enough()
+	must(t, alice.Watch(watching, s.ID, func(now api.Share) {
+		var paths []string
+		for _, note := range now.Unsent {
+			paths = append(paths, note.Path)
+		}
+		if slices.Sort(paths); slices.Equal(paths, []string{"images/disk", "images/note"}) {
+			enough()
+		}
+	}))
+	stop()
+	<-fetched
+	_, err = alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if now := alice.ready(s.ID); len(now.Unsent) > 0 {
+		t.Errorf("what is shared as it is now is not sent: %v", now.Unsent)
+	}
 }
 
 // While a share begins anew it is there: it is on the list, who asks how it is waits for what it has

@@ -67,7 +67,7 @@ func (x *sharing) describe() api.Share {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	d.Notes = slices.Clone(x.notes)
+	d.Notes, d.Unsent = slices.Clone(x.notes), slices.Clone(x.unsent)
 	for _, id := range x.record.Fetched {
 		d.Fetched = append(d.Fetched, x.of.Host.Called(id))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/page"
 	"github.com/tenon-net/tenon/internal/share/scan"
+	"github.com/tenon-net/tenon/internal/share/tree"
 	"github.com/tenon-net/tenon/internal/site"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -49,11 +50,12 @@ type sharing struct {
 	mu      sync.Mutex // guards what follows
 	holders []api.ShareHolder
 	notes   []api.ShareNote
+	unsent  []api.ShareNote
 	state   string
 	err     error
 }
 
-// maxNotes is how many notes of a share are kept.
+// maxNotes is how many notes of a share are kept, and how many of what is not sent.
 const maxNotes = 20
 
 // Share begins to share files. It returns at once: they are hashed while they are fetched.
@@ -279,6 +281,9 @@ func (x *sharing) note(n scan.Note) {
 // event tells what happens between peers.
 func (x *sharing) event(e share.Event) {
 	report(x.of.Host, x.record.name(), e)
+	if e.Kind == share.Unsent {
+		x.refuse(e)
+	}
 	if e.Kind != share.Finished {
 		return
 	}
@@ -291,6 +296,22 @@ func (x *sharing) event(e share.Event) {
 	kept := *x.record
 	kept.Fetched = slices.Clone(kept.Fetched)
 	x.of.task(func() { x.of.save(&kept) })
+}
+
+// refuse keeps that a file was asked for and is not sent.
+func (x *sharing) refuse(e share.Event) {
+	note := api.ShareNote{Path: neutral.Line(e.File), Text: neutral.Line(e.Err.Error())}
+	if errors.Is(e.Err, tree.ErrChanged) {
+		note.Text = "it has changed since it was hashed, and is not sent"
+		if x.record.Room == "" {
+			note.Text += ": the same tenon share shares it as it is now"
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.unsent) < maxNotes && !slices.Contains(x.unsent, note) {
+		x.unsent = append(x.unsent, note)
+	}
 }
 
 // report puts it on record what happens in a share.
