@@ -87,6 +87,8 @@ func torrentHint(err error) error {
 	switch {
 	case errors.Is(err, torrent.ErrNoPeers):
 		return transport.WithHint(transport.Usage(err), "--dht searches in the public DHT of BitTorrent, --tracker URL asks a tracker")
+	case errors.Is(err, stage.ErrKind):
+		return transport.WithHint(err, "--rename puts what is fetched beside it, --to takes another directory")
 	case errors.Is(err, stage.ErrExists):
 		return transport.WithHint(err, "--overwrite replaces it, --rename puts what is fetched beside it, --to takes another directory")
 	case errors.Is(err, torrent.ErrTorrent), errors.Is(err, os.ErrNotExist):

@@ -350,6 +350,8 @@ func (f *fetching) await(ctx context.Context, over <-chan struct{}, found <-chan
 // explain says what to do about an error.
 func (f *fetching) explain(err error) error {
 	switch {
+	case errors.Is(err, stage.ErrKind):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "--rename puts what is shared beside it, --to takes another directory")
 	case errors.Is(err, stage.ErrExists):
 		return transport.WithHint(transport.Mark(err, api.ErrConflict), "--overwrite replaces it, --rename puts what is shared beside it, --to takes another directory")
 	case errors.Is(err, stage.ErrLink):

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,11 @@ func (src *source) refused(s *Stage, want error, names ...string) {
 	}
 	if _, err := s.Open(len(src.entries)-1, src.entries[len(src.entries)-1]); err == nil {
 		src.t.Error("it can be written all the same")
+	}
+	// What cannot be put there leaves nothing there.
+	must(src.t, s.Close())
+	if fi, err := os.Lstat(filepath.Join(s.Target, s.dir)); !errors.Is(err, fs.ErrNotExist) {
+		src.t.Errorf("%v is left", fi)
 	}
 }
 
@@ -86,7 +92,7 @@ func TestOverwrite(t *testing.T) {
 	put(t, target+"/x/y", nil)
 	s, err = at(t, target, func(c *Config) { c.Overwrite = true })
 	must(t, err)
-	of(t, fileOf("x", 1)).refused(s, ErrExists)
+	of(t, fileOf("x", 1)).refused(s, ErrKind)
 }
 
 func TestRename(t *testing.T) {

@@ -45,6 +45,9 @@ func (s *Stage) Learn(x manifest.Index, had, skip func(tree.Run)) error {
 	}
 	if x.Size() > known.Size() {
 		if err := s.learn(x, had); err != nil {
+			s.mu.Lock()
+			s.refused = true
+			s.mu.Unlock()
 			return err
 		}
 	}

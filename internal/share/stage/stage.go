@@ -81,6 +81,8 @@ type Config struct {
 var (
 	// ErrExists: something else has the name at the target.
 	ErrExists = errors.New("it is there already, and is something else")
+	// ErrKind is ErrExists where one is a folder and the other is not: that is not replaced.
+	ErrKind = fmt.Errorf("%w: one is a folder, the other is not, and is not replaced by it", ErrExists)
 
 	// ErrName: the target cannot have such a name.
 	ErrName = errors.New("the target cannot have it")
@@ -148,6 +150,7 @@ type Stage struct {
 	prepared  bool           // the next batch is the last: all is there, with modes and times
 	finishing bool           // Finish is being called: files are opened when it has ended
 	removing  bool           // there is nothing to close but what is left
+	refused   bool           // it cannot be put here: Learn has said why
 	written   int64          // bytes, all in all
 
 	kicked chan struct{} // has room for one
@@ -263,11 +266,11 @@ func (s *Stage) Have(f func(tree.Run)) {
 }
 
 // Close makes sure that what is there is found again, and gives the stage to other
-// processes. After Finish, it removes the stage; if that fails, New does it for who fetches
-// the same share to the same place.
+// processes. After Finish, and if it would not be missed, it removes the stage; if that fails,
+// New does it for who fetches the same share to the same place.
 func (s *Stage) Close() error {
 	s.mu.Lock()
-	was, removing := s.state, s.removing
+	was, removing, empty := s.state, s.removing, s.empty()
 	s.state = over
 	s.mu.Unlock()
 	if was == over {
@@ -278,10 +281,16 @@ func (s *Stage) Close() error {
 	switch {
 	case removing: // Discard has failed
 		return nil
-	case was == placed:
+	case was == placed, empty:
 		return s.discard()
 	}
 	return s.sync()
+}
+
+// empty tells whether there is nothing in the stage that would be missed: no group, nothing of what
+// was hashed at the target, and no manifest but of what cannot be put here. Whoever calls it holds mu.
+func (s *Stage) empty() bool {
+	return s.state == fetching && (s.refused || s.index.Size() == 0) && s.written == 0 && len(s.inside) == 0 && len(s.olds) == 0 && s.have.none(tree.Run{To: maxNumber})
 }
 
 // halt waits until keep has ended.

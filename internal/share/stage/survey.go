@@ -173,7 +173,9 @@ func (s *Stage) look(n int, e manifest.Entry) (there bool, err error) {
 			s.mu.Lock()
 			s.renamed[n], s.planned = s.target.free(e.Path), true
 			s.mu.Unlock()
-		case s.Overwrite && e.Kind != manifest.Dir && !fi.IsDir():
+		case (e.Kind == manifest.Dir) != fi.IsDir():
+			p.problems.add(e.Path, ErrKind)
+		case s.Overwrite:
 		default:
 			p.problems.add(e.Path, ErrExists)
 		}
