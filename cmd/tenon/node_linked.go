@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/opt"
 )
 
@@ -129,20 +130,37 @@ func (p *program) talk(c *call) (*talk, error) { return p.talkAs(c, true) }
 func (p *program) talkAlone(c *call) (*talk, error) { return p.talkAs(c, false) }
 
 func (p *program) talkAs(c *call, meets bool) (*talk, error) {
+	t, err := p.talkOther(c, meets)
+	if !errors.Is(err, api.ErrNotRunning) {
+		return t, err
+	}
+	return p.begin(c, meets)
+}
+
+// talkOther is talk with the node that runs.
+func (p *program) talkOther(c *call, meets bool) (*talk, error) {
 	t, err := p.talkRunning(c)
 	if err == nil && meets {
 		if err := c.checkNodeFlags(); err != nil {
 			return nil, errors.Join(err, t.end())
 		}
 	}
-	if !errors.Is(err, api.ErrNotRunning) {
-		return t, err
-	}
+	return t, err
+}
+
+// begin starts a node where none was running a moment ago. If another process was faster, it is talked to that.
+func (p *program) begin(c *call, meets bool) (*talk, error) {
 	dir, err := c.stateDir()
 	if err != nil {
 		return nil, err
 	}
-	return p.startHere(c, dir, meets)
+	t, err := p.startHere(c, dir, meets)
+	if locked := (*peer.LockedError)(nil); errors.As(err, &locked) {
+		if other, err := p.talkOther(c, meets); !errors.Is(err, api.ErrNotRunning) {
+			return other, err
+		}
+	}
+	return t, err
 }
 
 // checkNodeFlags refuses flags that say what a node is to be like, which one that runs already

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +29,33 @@ func TestNodeEveryVerbRuns(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.run == nil {
 			t.Errorf("nothing runs tenon %s", cmd.name)
+		}
+	}
+}
+
+// Who would start a node where another process has become one meanwhile talks to that.
+func TestNodeIsAnothers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node") // which is this user's alone
+	n, err := node.New(t.Context(), node.Config{Dir: dir, Network: alone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close() //nolint:errcheck // nothing is in it
+	if err := n.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p, c := &program{ctx: t.Context()}, &call{}
+	c.peer.dir = dir
+	for _, meets := range []bool{true, false} {
+		other, err := p.begin(c, meets)
+		if err != nil {
+			t.Fatalf("meets %v: %v", meets, err)
+		}
+		if other.here {
+			t.Errorf("meets %v: there are two nodes", meets)
+		}
+		if err := other.end(); err != nil {
+			t.Errorf("meets %v: %v", meets, err)
 		}
 	}
 }
