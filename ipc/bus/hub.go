@@ -76,13 +76,14 @@ func startHub(acc transport.Acceptor, j journal, gathers bool, quiet int) *hub {
 
 // gather opens the hub when all who were members before seem to be there: when nobody
 // has come for a while. It counts ticks and not time. On a busy machine, where others
-// take longer to come, its own ticks take longer too.
+// take longer to come, its own ticks take longer too; one that is late does not count.
 func (h *hub) gather(quiet int) {
 	defer h.running.Done()
 	late := time.NewTimer(gatherTime)
 	defer late.Stop()
 	tick := time.NewTimer(gatherTick)
 	defer tick.Stop()
+	began := time.Now()
 	for ticks := 0; ticks < quiet; {
 		h.mu.Lock()
 		came := h.came.wait()
@@ -91,8 +92,11 @@ func (h *hub) gather(quiet int) {
 		case <-came:
 			ticks = 0
 		case <-tick.C:
-			ticks++
+			if time.Since(began) < 2*gatherTick {
+				ticks++
+			}
 			tick.Reset(gatherTick)
+			began = time.Now()
 		case <-late.C:
 			ticks = quiet
 		case <-h.quit:
