@@ -119,6 +119,13 @@ func hostileMessages(w http.ResponseWriter, _ *http.Request) {
 func fakeNode(t *testing.T, answers map[string]http.HandlerFunc) (dir string) {
 	dir = t.TempDir()
 	t.Setenv("TENON_DIR", dir)
+	fakeNodeAt(t, dir, answers)
+	return dir
+}
+
+// fakeNodeAt is fakeNode in a directory.
+func fakeNodeAt(t *testing.T, dir string, answers map[string]http.HandlerFunc) {
+	t.Helper()
 	mux := http.NewServeMux()
 	for path, h := range answers {
 		mux.HandleFunc(path, h)
@@ -131,7 +138,6 @@ func fakeNode(t *testing.T, answers map[string]http.HandlerFunc) (dir string) {
 	done := make(chan struct{})
 	go func() { defer close(done); s.Serve(l) }()
 	t.Cleanup(func() { s.Close(); <-done })
-	return dir
 }
 
 // Whatever comes from peers by way of a node, in names, services, addresses, reasons and

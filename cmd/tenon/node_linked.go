@@ -130,34 +130,29 @@ func (p *program) talk(c *call) (*talk, error) { return p.talkAs(c, true) }
 func (p *program) talkAlone(c *call) (*talk, error) { return p.talkAs(c, false) }
 
 func (p *program) talkAs(c *call, meets bool) (*talk, error) {
-	t, err := p.talkOther(c, meets)
+	t, err := p.talkExisting(c, meets)
 	if !errors.Is(err, api.ErrNotRunning) {
 		return t, err
 	}
-	return p.begin(c, meets)
-}
-
-// talkOther is talk with the node that runs.
-func (p *program) talkOther(c *call, meets bool) (*talk, error) {
-	t, err := p.talkRunning(c)
-	if err == nil && meets {
-		if err := c.checkNodeFlags(); err != nil {
-			return nil, errors.Join(err, t.end())
+	dir, err := c.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	t, err = p.startHere(c, dir, meets)
+	if errors.As(err, new(*peer.LockedError)) { // another program was about to start one at the same time
+		if t, err := p.talkExisting(c, meets); !errors.Is(err, api.ErrNotRunning) {
+			return t, err
 		}
 	}
 	return t, err
 }
 
-// begin starts a node where none was running a moment ago. If another process was faster, it is talked to that.
-func (p *program) begin(c *call, meets bool) (*talk, error) {
-	dir, err := c.stateDir()
-	if err != nil {
-		return nil, err
-	}
-	t, err := p.startHere(c, dir, meets)
-	if locked := (*peer.LockedError)(nil); errors.As(err, &locked) {
-		if other, err := p.talkOther(c, meets); !errors.Is(err, api.ErrNotRunning) {
-			return other, err
+// talkExisting is talkAs with a node that runs already.
+func (p *program) talkExisting(c *call, meets bool) (*talk, error) {
+	t, err := p.talkRunning(c)
+	if err == nil && meets {
+		if err := c.checkNodeFlags(); err != nil {
+			return nil, errors.Join(err, t.end())
 		}
 	}
 	return t, err

@@ -4,11 +4,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/opt"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -29,33 +33,6 @@ func TestNodeEveryVerbRuns(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.run == nil {
 			t.Errorf("nothing runs tenon %s", cmd.name)
-		}
-	}
-}
-
-// Who would start a node where another process has become one meanwhile talks to that.
-func TestNodeIsAnothers(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "node") // which is this user's alone
-	n, err := node.New(t.Context(), node.Config{Dir: dir, Network: alone})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.Close() //nolint:errcheck // nothing is in it
-	if err := n.Listen(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p, c := &program{ctx: t.Context()}, &call{}
-	c.peer.dir = dir
-	for _, meets := range []bool{true, false} {
-		other, err := p.begin(c, meets)
-		if err != nil {
-			t.Fatalf("meets %v: %v", meets, err)
-		}
-		if other.here {
-			t.Errorf("meets %v: there are two nodes", meets)
-		}
-		if err := other.end(); err != nil {
-			t.Errorf("meets %v: %v", meets, err)
 		}
 	}
 }
@@ -253,5 +230,42 @@ func TestNodeWordsForPeople(t *testing.T) {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// An asked context says that somebody waits for it to be done.
+type asked struct {
+	context.Context
+	once sync.Once
+	was  chan struct{}
+}
+
+func (a *asked) Done() <-chan struct{} {
+	a.once.Do(func() { close(a.was) })
+	return a.Context.Done()
+}
+
+// Of two verbs that begin at once one starts a node, and the other one, which has found none a moment
+// before, uses it. It said that the identity was in use.
+func TestNodeStartedMeanwhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "node")
+	t.Setenv("TENON_DIR", dir)
+	identity, err := peer.OpenIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer identity.Close() //nolint:errcheck // it was only held
+	ctx := &asked{Context: t.Context(), was: make(chan struct{})}
+	var out string
+	status := make(chan int)
+	go func() {
+		s, o, errs := ran(ctx, "shares")
+		out = o + errs
+		status <- s
+	}()
+	<-ctx.was
+	fakeNodeAt(t, dir, map[string]http.HandlerFunc{"GET /v1/shares": answers([]api.Share{{Name: "photos"}})})
+	if s := <-status; s != 0 || !strings.Contains(out, "photos") {
+		t.Errorf("status %d: %s", s, out)
 	}
 }
