@@ -1,6 +1,8 @@
 package scan
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +42,12 @@ func TestDenied(t *testing.T) {
 	for _, path := range []string{"d/file", "d/dir"} {
 		if got := s.note(path); got != "permission denied" {
 			t.Errorf("%s: %q", path, got)
+		}
+	}
+	// Of what was asked for by its name nothing is shared instead.
+	for _, name := range []string{"file", "dir"} {
+		if _, err := New(Config{Paths: []string{filepath.Join(dir, name)}}); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("to share %s: %v", name, err)
 		}
 	}
 	if s.Progress().Left != 2 {

@@ -95,6 +95,11 @@ func openTop(path string) (*top, error) {
 		err = notDir // and it is the reason why it cannot be shared
 	case err == nil && !t.info.regular():
 		err = errors.New("it is " + kind(t.info.mode) + ", which cannot be shared")
+	case err == nil:
+		var f *file
+		if f, err = t.folder.open(name); err == nil {
+			f.close()
+		}
 	}
 	if err != nil {
 		t.folder.close()
