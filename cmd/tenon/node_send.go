@@ -91,7 +91,9 @@ func (s *sender) send(t *talk, r api.SendRequest) error {
 		case api.SendCame, api.SendLeft:
 			s.p.tell(s.c, "%s", e.Text)
 		case api.SendDone:
-			done = true
+			if done = true; e.Share != nil {
+				s.last = *e.Share
+			}
 		}
 	})
 	switch {

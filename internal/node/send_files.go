@@ -66,8 +66,11 @@ func (s *sending) files(ctx context.Context) (err error) {
 	a.forgetTimer()
 	forget = errors.Is(err, errAllSent) || errors.Is(err, errUnwanted)
 	if errors.Is(err, errAllSent) {
-		s.tell(api.SendEvent{Type: api.SendDone})
-		return nil
+		last, err := all.Look(lent.ID) // what was told last may be of the time when little was hashed
+		if err == nil {
+			s.tell(api.SendEvent{Type: api.SendDone, Share: &last})
+		}
+		return err
 	}
 	return err
 }

@@ -244,7 +244,9 @@ func TestSendFiles(t *testing.T) {
 			receiveShowing(t, b, func(code string) { x = send(t, a, api.SendRequest{Paths: []string{path}, Code: code}) }, take)
 		}
 		x.wants(api.SendMet)
-		x.wants(api.SendDone)
+		if e := x.wants(api.SendDone); e.Share == nil || e.Share.Files != 1 || e.Share.Bytes != int64(len(text)) {
+			t.Errorf("the sender is told that the other side has %+v", e.Share)
+		}
 		if err := <-x.failed; err != nil {
 			t.Error(err)
 		}

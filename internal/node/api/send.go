@@ -35,7 +35,7 @@ const (
 	SendProgress = "progress" // Share is how the files are sent
 	SendCame     = "came"     // the other side has come for the files: Text
 	SendLeft     = "left"     // the other side has gone, and can come again with the same code: Text
-	SendDone     = "done"     // the other side has everything
+	SendDone     = "done"     // the other side has everything; Share tells what, if it was files
 )
 
 // A SendEvent is a step of sending or receiving. A failure is the error of the sequence.

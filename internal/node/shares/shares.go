@@ -187,6 +187,15 @@ func (s *Shares) List() []api.Share {
 	return all
 }
 
+// Look tells how a share of this node is now.
+func (s *Shares) Look(text string) (api.Share, error) {
+	x, err := s.find(text)
+	if err != nil {
+		return api.Share{}, err
+	}
+	return x.describe(), nil
+}
+
 // find finds a share of this node by its ID, the beginning of that, or its name.
 func (s *Shares) find(text string) (*sharing, error) {
 	s.mu.Lock()
