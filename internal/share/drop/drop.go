@@ -270,7 +270,7 @@ func (d *Drop) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, "This cannot be done here.", http.StatusMethodNotAllowed)
 	case rest == "":
-		d.show(w, r, nil)
+		d.show(w, r, http.StatusOK, nil)
 	case strings.HasSuffix(rest, ".js"), strings.HasSuffix(rest, ".css"):
 		http.ServeFileFS(w, r, content, rest)
 	default:
@@ -279,8 +279,9 @@ func (d *Drop) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // show shows the page, and what has become of files that a form has sent.
-func (d *Drop) show(w http.ResponseWriter, r *http.Request, results []result) {
+func (d *Drop) show(w http.ResponseWriter, r *http.Request, status int, results []result) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
 	v := view{Plain: r.TLS == nil && !isLoopback(r), Results: results}
 	if d.MaxSize > 0 {
 		v.Most = page.Size(d.MaxSize)

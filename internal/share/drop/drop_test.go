@@ -403,7 +403,7 @@ func TestForm(t *testing.T) {
 		return resp, string(text)
 	}
 	resp, text := send(strings.ToUpper(b.Path()), "a", "<b>x</b>", ".profile", "../c")
-	if resp.StatusCode != 200 || !strings.Contains(text, "&lt;b&gt;x") && !strings.Contains(text, "b&gt;: is there") || strings.Contains(text, "<b>") || !strings.Contains(text, ".profile: <strong>") {
+	if resp.StatusCode != 403 || !strings.Contains(text, "&lt;b&gt;x") && !strings.Contains(text, "b&gt;: is there") || strings.Contains(text, "<b>") || !strings.Contains(text, ".profile: <strong>") {
 		t.Errorf("%s: %s", resp.Status, text)
 	}
 	if got := b.landed(); got["a"] != strings.Repeat("a", 10) || got["c"] != strings.Repeat("../c", 10) || len(got) != 3 {

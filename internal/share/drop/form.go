@@ -21,6 +21,7 @@ func (d *Drop) form(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var results []result
+	status := http.StatusOK // or why the first one that is not taken is not
 	for len(results) < maxResults {
 		newWriter(w, nil).wait()
 		part, err := reader.NextPart()
@@ -40,13 +41,16 @@ func (d *Drop) form(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		case err != nil:
 			d.tell(Event{Kind: Refused, Name: name, From: from(r), Text: err.Error()})
-			results = append(results, result{neutral.Line(name), reason(err).text})
+			why := reason(err)
+			if results = append(results, result{neutral.Line(name), why.text}); status == http.StatusOK {
+				status = why.status
+			}
 			newWriter(w, part).skip()
 		default:
 			results = append(results, result{Name: neutral.Line(name)})
 		}
 	}
-	d.show(w, r, results)
+	d.show(w, r, status, results)
 }
 
 // maxResults is of how many files a page says what has become of them.
