@@ -457,6 +457,16 @@ func TestWeb(t *testing.T) {
 	if want, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%s, %d bytes, %v", resp.Status, len(got), err)
 	}
+	// One that has changed is not sent, and alice is told.
+	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("changed"), 0o644))
+	if resp, err = http.Get(shared.Links[0] + "files/photos/a"); err == nil {
+		if resp.Body.Close(); resp.StatusCode == http.StatusOK {
+			t.Error("what has changed is sent")
+		}
+	}
+	if all := alice.List(); len(all) != 1 || len(all[0].Unsent) != 1 || all[0].Unsent[0].Path != "photos/a" {
+		t.Errorf("alice is told %+v", all)
+	}
 	must(t, alice.Unshare(t.Context(), shared.ID))
 	if resp, err := http.Get(shared.Links[0]); err == nil {
 		resp.Body.Close()

@@ -282,7 +282,7 @@ func (x *sharing) note(n scan.Note) {
 func (x *sharing) event(e share.Event) {
 	report(x.of.Host, x.record.name(), e)
 	if e.Kind == share.Unsent {
-		x.refuse(e)
+		x.refuse(e.File, e.Err)
 	}
 	if e.Kind != share.Finished {
 		return
@@ -299,9 +299,9 @@ func (x *sharing) event(e share.Event) {
 }
 
 // refuse keeps that a file was asked for and is not sent.
-func (x *sharing) refuse(e share.Event) {
-	note := api.ShareNote{Path: neutral.Line(e.File), Text: neutral.Line(e.Err.Error())}
-	if errors.Is(e.Err, tree.ErrChanged) {
+func (x *sharing) refuse(path string, err error) {
+	note := api.ShareNote{Path: neutral.Line(path), Text: neutral.Line(err.Error())}
+	if errors.Is(err, tree.ErrChanged) {
 		note.Text = "it has changed since it was hashed, and is not sent"
 		if x.record.Room == "" {
 			note.Text += ": the same tenon share shares it as it is now"

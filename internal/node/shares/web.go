@@ -18,7 +18,7 @@ func (x *sharing) show() error {
 			return index, ""
 		}
 		return index, root.Root.String()
-	})
+	}, x.refuse)
 	s, err := site.Listen(site.Config{At: r.Web, Cert: r.Cert, Key: r.Key}, p.Path(), p)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ const ahead = 4
 
 // A file is one that is open: what is read of it was verified. It is for one goroutine.
 type file struct {
+	of      source
 	entry   manifest.Entry
 	blob    share.Blob // nil if the file is empty
 	encoder tree.Encoder
@@ -25,14 +26,27 @@ type file struct {
 	buf     bytes.Buffer
 }
 
+// A source is where files are read.
+type source struct {
+	store  share.Store
+	unsent func(path string, err error) // nil: nobody is told
+}
+
+func (s source) tell(e manifest.Entry, err error) {
+	if s.unsent != nil {
+		s.unsent(e.Path, err)
+	}
+}
+
 // openFile opens a file of the share.
-func openFile(store share.Store, n int, e manifest.Entry) (*file, error) {
-	f := &file{entry: e}
+func (s source) openFile(n int, e manifest.Entry) (*file, error) {
+	f := &file{entry: e, of: s}
 	if e.Size == 0 {
 		return f, nil
 	}
 	var err error
-	if f.blob, err = store.Open(n, e); err != nil {
+	if f.blob, err = s.store.Open(n, e); err != nil {
+		s.tell(e, err)
 		return nil, err
 	}
 	f.encoder.Trust = f.blob.Trusted()
@@ -75,10 +89,12 @@ func (f *file) load(g int64) error {
 		f.encoder.Trust = false // somebody has touched it while it was read
 		return f.load(g)
 	}
-	if err == nil {
-		f.have = run
+	if err != nil {
+		f.of.tell(f.entry, err)
+		return err
 	}
-	return err
+	f.have = run
+	return nil
 }
 
 // serve answers with what can be read at any place, or the part of it that is asked for.

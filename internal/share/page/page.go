@@ -33,8 +33,8 @@ type Page struct {
 	name  string
 	token string
 	index func() (manifest.Index, string)
-	store share.Store
-	sums  sums
+	source
+	sums sums
 }
 
 // Token makes what is to be known to see a page.
@@ -45,9 +45,10 @@ func Token() string {
 }
 
 // New makes the page of a share. Index returns the manifest as far as it is known, and the
-// share's root, or "" while that is not known.
-func New(name, token string, store share.Store, index func() (manifest.Index, string)) *Page {
-	return &Page{name: name, token: token, index: index, store: store}
+// share's root, or "" while that is not known. Unsent, if not nil, is told of files that were
+// asked for and cannot be sent, by any goroutine.
+func New(name, token string, store share.Store, index func() (manifest.Index, string), unsent func(path string, err error)) *Page {
+	return &Page{name: name, token: token, index: index, source: source{store, unsent}}
 }
 
 // Path is the path of the page, by which it can be had.
@@ -106,7 +107,7 @@ func (p *Page) entry(w http.ResponseWriter, r *http.Request, name string) {
 
 // file answers with a file, or a part of it (RFC 9110, section 14).
 func (p *Page) file(w http.ResponseWriter, r *http.Request, n int, e manifest.Entry) {
-	f, err := openFile(p.store, n, e)
+	f, err := p.openFile(n, e)
 	if err != nil {
 		p.failed(w, err)
 		return

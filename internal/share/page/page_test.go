@@ -56,7 +56,7 @@ func newPage(t *testing.T) (p *Page, url, dir string) {
 	must(t, s.Run(context.Background()))
 	root, err := h.Sum()
 	must(t, err)
-	p = New("photos", Token(), s, func() (manifest.Index, string) { return b.Index(), root.String() })
+	p = New("photos", Token(), s, func() (manifest.Index, string) { return b.Index(), root.String() }, nil)
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	return p, server.URL + p.Path(), dir
@@ -246,7 +246,7 @@ func TestZip64(t *testing.T) {
 	must(t, enc.Finish())
 	var s sums
 	s.put(0, 0x12345678)
-	a := newArchive(b.Index(), nil, &s)
+	a := newArchive(b.Index(), source{}, &s)
 	z, err := zip.NewReader(a, a.size)
 	must(t, err)
 	if len(z.File) != many+1 || z.File[0].UncompressedSize64 != 5<<30 || z.File[0].CRC32 != 0x12345678 {

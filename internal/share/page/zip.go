@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/share/manifest"
 )
 
@@ -56,7 +55,7 @@ type mark struct {
 // An archive is a zip of everything. It is for one goroutine.
 type archive struct {
 	index   manifest.Index
-	store   share.Store
+	source  source
 	sums    *sums
 	marks   []mark
 	central int64 // where the directory begins
@@ -73,8 +72,8 @@ type archive struct {
 }
 
 // newArchive lays out the archive.
-func newArchive(index manifest.Index, store share.Store, s *sums) *archive {
-	a := &archive{index: index, store: store, sums: s, number: -1}
+func newArchive(index manifest.Index, of source, s *sums) *archive {
+	a := &archive{index: index, source: of, sums: s, number: -1}
 	var at, central int64
 	for n, e := range index.From(0) {
 		if a.count%stride == 0 {
@@ -198,7 +197,7 @@ func (a *archive) readEntry(p []byte, number int, e manifest.Entry, off int64) (
 func (a *archive) readFile(p []byte, number int, e manifest.Entry, off int64) (n int, err error) {
 	if a.number != number {
 		a.close()
-		if a.open, err = openFile(a.store, number, e); err != nil {
+		if a.open, err = a.source.openFile(number, e); err != nil {
 			return 0, err
 		}
 		a.number, a.sum, a.summed = number, 0, 0
@@ -227,7 +226,7 @@ func (a *archive) checksum(number int, e manifest.Entry) (uint32, error) {
 	if sum, ok := a.sums.get(number); ok {
 		return sum, nil
 	}
-	f, err := openFile(a.store, number, e)
+	f, err := a.source.openFile(number, e)
 	if err != nil {
 		return 0, err
 	}
@@ -265,7 +264,7 @@ func (p *Page) zip(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "It is not all known yet what there is. Please try again.", http.StatusServiceUnavailable)
 		return
 	}
-	a := newArchive(x, p.store, &p.sums)
+	a := newArchive(x, p.source, &p.sums)
 	defer a.close()
 	attach(w, p.name+".zip")
 	w.Header().Set("Content-Type", "application/zip")
