@@ -3,6 +3,7 @@ package shares
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/share/glob"
@@ -47,15 +48,50 @@ func (x *sharing) looked() {
 	}
 }
 
-// begin begins the share anew, unless it ends.
-func (x *sharing) begin() {
+// unready notes that what is shared is looked at again, unless somebody does that already.
+func (x *sharing) unready() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state != api.ShareReady {
+		return false
+	}
+	x.state = api.ShareHashing
+	return true
+}
+
+// change has the share begin anew as it is asked for now.
+func (x *sharing) change(ctx context.Context, r api.ShareRequest) error {
+	x.mu.Lock()
+	changed := *x.record
+	changed.Fetched, changed.Request = slices.Clone(changed.Fetched), r
+	x.changed, x.state = &changed, api.ShareHashing
+	x.mu.Unlock()
+	if err := x.of.put(ctx, &changed); err != nil {
+		x.looked()
+		return err
+	}
+	x.of.task(x.begin)
+	return nil
+}
+
+// begin begins the share anew, unless it ends. It does so once.
+func (x *sharing) begin() { x.begins.Do(x.beginAnew) }
+
+func (x *sharing) beginAnew() {
 	defer close(x.anew)
 	x.stop(errAnew)
 	<-x.done
 	if !errors.Is(context.Cause(x.ctx), errAnew) {
 		return
 	}
-	if _, err := x.of.start(x.record); err != nil {
+	x.mu.Lock()
+	r := x.record
+	if x.changed != nil {
+		x.changed.Fetched = r.Fetched
+		r = x.changed
+	}
+	x.mu.Unlock()
+	if _, err := x.of.start(r); err != nil {
 		x.of.forget(x)
 		x.of.Host.Tell(api.Event{Type: "warning", Text: x.record.name() + " cannot be shared: " + err.Error()})
 	}

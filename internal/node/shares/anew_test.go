@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -129,6 +130,51 @@ func TestChangedIsNotSent(t *testing.T) {
 	must(t, err)
 	if now := alice.ready(s.ID); len(now.Unsent) > 0 {
 		t.Errorf("what is shared as it is now is not sent: %v", now.Unsent)
+	}
+}
+
+// How fast it is sent can be changed by sharing it again: it is the same share, with the same ticket, also
+// for who asks for it several times at once; and what is sent again is what it was.
+func TestSharedAtAnotherRate(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	dir, change := large(t, 1<<20)
+	first, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	root := alice.ready(first.ID).Root
+	request := api.ShareRequest{Paths: []string{dir}, Up: 100 << 20}
+	again, err := alice.Share(t.Context(), request)
+	must(t, err)
+	now := alice.ready(again.ID)
+	x, err := alice.find(first.ID)
+	must(t, err)
+	if again.ID != first.ID || now.Root != root || len(alice.List()) != 1 || x.record.Request.Up != request.Up {
+		t.Errorf("it is shared as %+v", now)
+	}
+	must(t, bob.get(first.Ticket, t.TempDir()))
+
+	change(0, []byte("changed"))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, err := alice.Share(t.Context(), request); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if now := alice.ready(again.ID); now.Root == root || len(alice.List()) != 1 {
+		t.Errorf("what has changed is shared as %+v", now)
+	}
+
+	lent, end, err := alice.Lend(t.Context(), request)
+	must(t, err)
+	must(t, end(false))
+	request.Up = 0
+	other, end, err := alice.Lend(t.Context(), request)
+	must(t, err)
+	if must(t, end(true)); other.Ticket != lent.Ticket {
+		t.Error("what is sent again has another ticket")
 	}
 }
 

@@ -143,11 +143,14 @@ func (s *Shares) drop(ctx context.Context, id share.ID) error {
 }
 
 // again finds the record of a share of the same files with the same rights, so that a share that is
-// begun again has the ticket that it had.
+// begun again has the ticket that it had. How fast it is to be sent, and how carefully, is as asked for now.
 func again(all []*record, r *record) *record {
 	for _, was := range all {
+		request := was.Request
+		request.Up, request.Check = r.Request.Up, r.Request.Check
 		used := was.Request.Uses > 0 && len(was.Fetched) >= was.Request.Uses
-		if !used && was.Lent == r.Lent && was.Room == r.Room && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(was.Request, r.Request) {
+		if !used && was.Lent == r.Lent && was.Room == r.Room && was.NotAfter.IsZero() && r.NotAfter.IsZero() && strings.Join(was.To, ",") == strings.Join(r.To, ",") && reflect.DeepEqual(request, r.Request) {
+			was.Request = request
 			return was
 		}
 	}

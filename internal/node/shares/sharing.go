@@ -44,6 +44,7 @@ type sharing struct {
 	done     chan struct{}
 	anew     chan struct{} // closed when it has begun anew, or cannot
 	since    time.Time
+	begins   sync.Once // to begin anew
 
 	holding sync.WaitGroup // those that bring it to holders
 
@@ -51,6 +52,7 @@ type sharing struct {
 	holders []api.ShareHolder
 	notes   []api.ShareNote
 	unsent  []api.ShareNote
+	changed *record // what it begins anew as, if not as it was
 	state   string
 	err     error
 }
@@ -84,8 +86,12 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	}
 	if x != nil { // it goes on already
 		if state, err := x.outcome(); err == nil {
-			if state == api.ShareReady {
-				x.set(api.ShareHashing, nil)
+			switch is := x.record.Request; {
+			case is.Up != made.Request.Up || is.Check != made.Request.Check:
+				if err := x.change(ctx, made.Request); err != nil {
+					return api.Share{}, err
+				}
+			case state == api.ShareReady && x.unready():
 				s.task(x.refresh)
 			}
 			return x.describe(), nil
@@ -295,6 +301,9 @@ func (x *sharing) event(e share.Event) {
 	x.record.Fetched = append(x.record.Fetched, e.Peer)
 	kept := *x.record
 	kept.Fetched = slices.Clone(kept.Fetched)
+	if x.changed != nil {
+		kept.Request = x.changed.Request
+	}
 	x.of.task(func() { x.of.save(&kept) })
 }
 
