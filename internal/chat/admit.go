@@ -307,6 +307,7 @@ func (r *Room) follow(ctx context.Context, items []item, acted, restated bool) e
 		}
 	}
 	if len(items) > 0 {
+		r.count(items)
 		r.post.add(items)
 		r.poke() // for the marks, and for who is about to enter
 	}

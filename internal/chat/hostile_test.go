@@ -149,7 +149,7 @@ func TestHeld(t *testing.T) {
 func TestFlood(t *testing.T) {
 	virtually(t, func(w *world) {
 		usual := func(c *Config) { c.Rate = 0 }
-		anna, bert, carl := w.person("anna", usual), w.person("bert", usual), w.person("carl", usual)
+		anna, bert, carl := w.person("anna", usual), w.person("bert"), w.person("carl", usual)
 		r := w.group(Draft{History: true}, anna, bert, carl)
 		second := w.person("bert/2")
 		w.do(r.Offer(w.Context(), second.node.Self()))

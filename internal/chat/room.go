@@ -60,12 +60,15 @@ type Room struct {
 	forgot    time.Time // when secrets were looked at that are to be forgotten
 	endowing  time.Time // when we share secrets with the user's other devices; zero: they lack none, or that was not found out
 
+	pacing chan struct{} // has a token while somebody waits to say something: others wait behind him
+
 	mu     sync.Mutex // guards what follows
 	guest  map[peer.ID]time.Time
 	sent   sent
 	mark   marking
 	keys   prekeys
 	saying []*saying // what is to be said, in order
+	pace   pace
 
 	elsewhere map[peer.ID]event.Key // up to where the user has read on other devices, until that is here
 }
@@ -106,7 +109,7 @@ type Info struct {
 }
 
 func newRoom(c *Chat, p place, l *log.Room) *Room {
-	r := &Room{chat: c, id: p.room, log: l, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), place: p,
+	r := &Room{chat: c, id: p.room, log: l, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), pacing: make(chan struct{}, 1), place: p,
 		guest: map[peer.ID]time.Time{}, acts: newActs(), owing: true, unready: true}
 	r.past.room, r.post, r.offered, r.elsewhere = r, newPost(r), map[peer.ID]bool{}, map[peer.ID]event.Key{}
 	r.kin.Store(true)

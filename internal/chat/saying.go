@@ -21,7 +21,8 @@ type saying struct {
 	err  error
 }
 
-// SayAll is Say for several messages, in their order: they are kept at once, which costs less than one by one. If there is an error,
+// SayAll is Say for several messages, in their order: they are kept at once, which costs less than one by one, and
+// do not wait until others take so many. If there is an error,
 // some may have been said: those whose Key is not zero.
 func (r *Room) SayAll(ctx context.Context, all []Message) ([]event.Key, error) {
 	bodies := make([]event.Body, len(all))
@@ -33,6 +34,9 @@ func (r *Room) SayAll(ctx context.Context, all []Message) ([]event.Key, error) {
 
 // content makes an event that is sealed, with a new epoch before it if one is needed.
 func (r *Room) content(ctx context.Context, body event.Body) (event.Key, error) {
+	if err := r.paced(ctx); err != nil {
+		return event.Key{}, err
+	}
 	keys, err := r.contents(ctx, body)
 	return keys[0], err
 }

@@ -7,9 +7,12 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/log"
+	"github.com/tenon-net/tenon/internal/chat/meet"
 	"github.com/tenon-net/tenon/internal/chat/room"
 )
 
@@ -110,6 +113,59 @@ func TestUnsaid(t *testing.T) {
 		all.Wait()
 		if got := anna.sees(r); !slices.Equal(got, []string{"said"}) {
 			t.Errorf("%q was said", got)
+		}
+	})
+}
+
+// Who says much in a short time, such as a program, a line at a time, waits for some seconds, and all is heard soon, in its order and not late:
+// what others do not take at once comes to them ten minutes later.
+func TestPaced(t *testing.T) {
+	virtually(t, func(w *world) {
+		usual := func(c *Config) { c.Rate = 0 }
+		anna, bert := w.person("anna", usual), w.person("bert", usual)
+		r := w.group(Draft{}, anna, bert)
+		second := w.person("anna/2", usual)
+		w.do(r.Offer(w.Context(), second.node.Self()))
+		w.inside(r, second)
+		w.same(r, anna, bert, second)
+		time.Sleep(time.Until(time.Now().Truncate(meet.Span).Add(2 * meet.Span)))
+		begin, last := time.Now(), event.Key{}
+		for n := range 50 {
+			anna.say(r, fmt.Sprint(n))
+			last = second.say(r, fmt.Sprint("also ", n))
+			synctest.Wait()
+		}
+		if took := time.Since(begin); took < 2*meet.Span || took > 5*meet.Span {
+			t.Errorf("it took %v", took)
+		}
+		begin = time.Now()
+		bert.hears(r, "also 49")
+		if took := time.Since(begin); took > meet.Span {
+			t.Errorf("it comes %v later", took)
+		}
+		if n := len(bert.sees(r)); n != 100 {
+			t.Errorf("%d of 100 come", n)
+		}
+		if x := must[Entry](w)(bert.in(r).Get(w.Context(), last.ID)); x.Late {
+			t.Error("it came late")
+		}
+		// Who waits can give up, and nobody waits who is alone.
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		var err error
+		for n := 0; n < 50 && err == nil; n++ {
+			_, err = r.Say(ctx, Message{Text: "more"})
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ends with %v", err)
+		}
+		own := must[*Room](w)(bert.Create(w.Context(), Draft{Name: "own"}))
+		begin = time.Now()
+		for range 50 {
+			bert.say(own, "to himself")
+		}
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("alone it took %v", took)
 		}
 	})
 }

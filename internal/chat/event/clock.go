@@ -52,6 +52,17 @@ func (c *Clock) Next(after uint64) (uint64, error) {
 	return c.last, nil
 }
 
+// Least returns the least time that the next event can have.
+func (c *Clock) Least() time.Time {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last := Time(c.last); last.After(now) {
+		return last
+	}
+	return now
+}
+
 // See takes notice of a stamp of somebody else. It returns how long the event has to
 // be held: 0 if it can be taken now. One that is to be held moves no clock.
 func (c *Clock) See(stamp uint64) time.Duration {

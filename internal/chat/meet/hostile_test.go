@@ -319,7 +319,7 @@ func TestRateIsOfTimes(t *testing.T) {
 	now := time.Now()
 	var s slots
 	for i := range 60 * DefaultRate {
-		at := now.Add(-recent + time.Duration(i)*slotTime/DefaultRate)
+		at := now.Add(-recent + time.Duration(i)*Span/DefaultRate)
 		b := event(uint64(at.UnixMilli())<<16, "a", fmt.Sprint(i))
 		if _, ok := s.take(&b, DefaultRate+1, now); !ok {
 			t.Fatalf("event %d was not taken", i)

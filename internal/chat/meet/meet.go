@@ -80,6 +80,9 @@ type Config struct {
 	Event func(who peer.ID, what string, e error) // for people: a session began or ended
 }
 
+// Span is the time of which so many events of one author are taken at once: each ten seconds of the clock.
+const Span = 10 * time.Second
+
 // DefaultRate is how many events of one author in ten seconds are taken at once. More come later.
 const DefaultRate = 30
 

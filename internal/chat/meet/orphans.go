@@ -160,11 +160,10 @@ type slots struct {
 
 type slot struct {
 	author [32]byte
-	at     int64 // in slotTime since 1970
+	at     int64 // in Span since 1970
 }
 
 const (
-	slotTime = 10 * time.Second
 	recent   = 10 * time.Minute // what is older is not counted: it is history
 	maxSlots = 8192             // for those above, all authors have one together
 )
@@ -175,10 +174,10 @@ func (s *slots) take(b *Blob, limit int, now time.Time) (until time.Time, ok boo
 	if b.Author == ([32]byte{}) || now.Sub(at) > recent {
 		return until, true
 	}
-	if now.Sub(s.swept) > slotTime {
+	if now.Sub(s.swept) > Span {
 		s.sweep(now)
 	}
-	k := slot{b.Author, at.UnixNano() / int64(slotTime)}
+	k := slot{b.Author, at.UnixNano() / int64(Span)}
 	if _, there := s.counts[k]; !there && len(s.counts) >= maxSlots {
 		k = slot{}
 	}
@@ -196,7 +195,7 @@ func (s *slots) sweep(now time.Time) {
 		s.counts = map[slot]int{}
 	}
 	for k := range s.counts {
-		if k.at < now.Add(-recent).UnixNano()/int64(slotTime) {
+		if k.at < now.Add(-recent).UnixNano()/int64(Span) {
 			delete(s.counts, k)
 		}
 	}
