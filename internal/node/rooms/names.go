@@ -102,7 +102,9 @@ func (n *names) find(who event.Identity) string {
 	name, said := n.r.called(who)
 	pet := name != ""
 	if !pet {
-		name = suggested(said, n.suggested[who])
+		if name = suggested(said, n.suggested[who]); name == "" {
+			name = suggested(n.r.elsewhere(who)...)
+		}
 	}
 	switch {
 	case name == "":
@@ -112,6 +114,21 @@ func (n *names) find(who event.Identity) string {
 	}
 	n.take(who, name)
 	return name
+}
+
+// elsewhere returns what somebody suggests in the rooms that the user shares with him, in the order of their IDs: in a conversation that
+// he has not entered yet he suggests nothing.
+func (r *Rooms) elsewhere(who event.Identity) (all []string) {
+	c, err := r.now()
+	if err != nil {
+		return nil
+	}
+	for _, room := range c.Rooms() {
+		if text := room.Info().Called[who]; text != "" {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // suggested returns the first of which something is left that can be a name.

@@ -453,3 +453,22 @@ func TestImportElsewhere(t *testing.T) {
 		t.Errorf("who is not in it says something: %v", err)
 	}
 }
+
+// Two who know each other from a room have the same names in a conversation that they begin, before either says anything in it.
+func TestNamesFromOtherRooms(t *testing.T) {
+	var w peertest.World
+	anna, bert := newPerson(t, &w, "anna", "anna"), newPerson(t, &w, "bert", "bert")
+	room(t, "open", anna, bert)
+	if r := value[api.Room](t)(bert.Direct(t.Context(), anna.net.Self().String())); r.Name != "anna" {
+		t.Errorf("it is called %s", r.Name)
+	}
+	until(anna, "it is offered", func() bool { return len(value[[]api.RoomOffer](t)(anna.Offers())) == 1 })
+	if o := value[[]api.RoomOffer](t)(anna.Offers())[0]; o.From != "bert" {
+		t.Errorf("it is offered by %s", o.From)
+	}
+	value[api.Room](t)(anna.Accept(t.Context(), "bert"))
+	bert.says("@anna", "just to you")
+	if m := anna.hears("@bert", "just to you"); m.From != "bert" {
+		t.Errorf("it is from %s", m.From)
+	}
+}
