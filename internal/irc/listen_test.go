@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tenon-net/tenon/transport"
@@ -35,6 +37,15 @@ func TestPasswords(t *testing.T) {
 	}
 	if again, err := OwnPassword(path); err != nil || again != first {
 		t.Errorf("%q, then %q, %v", first, again, err)
+	}
+	var all sync.WaitGroup
+	quick, found := filepath.Join(t.TempDir(), "password"), make([]string, 8)
+	for i := range found {
+		all.Go(func() { found[i], _ = OwnPassword(quick) })
+	}
+	all.Wait()
+	if slices.Sort(found); found[0] == "" || found[0] != found[7] {
+		t.Errorf("made by many at once, it is %q", found)
 	}
 	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", fi.Mode(), err)

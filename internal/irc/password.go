@@ -53,11 +53,27 @@ func OwnPassword(path string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return password, err
 	}
-	password = rand.Text()
-	if err := writeFile(path, []byte(password+"\n")); err != nil {
+	if err := writeNew(path, []byte(rand.Text()+"\n")); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	return password, nil
+	return ReadPassword(path) // that of somebody who was quicker, perhaps
+}
+
+// writeNew is writeFile for a file that is not there, and remains what it is if it is.
+func writeNew(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) //nolint:errcheck // it has another name, or none
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err = os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		err = os.Rename(f.Name(), path) // there are file systems without links
+	}
+	return err
 }
 
 // writeFile writes a file that others cannot read: after a crash it is the old one or the new one.
