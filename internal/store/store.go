@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	_ "modernc.org/sqlite" // the driver called sqlite
+	"modernc.org/sqlite"
 
 	"github.com/tenon-net/tenon/transport"
 )
@@ -153,10 +153,16 @@ func (d *DB) do(ctx context.Context, o *sql.TxOptions, f func(*sql.Tx) error) er
 	return d.failed(tx.Commit())
 }
 
+// full is SQLITE_FULL: the disk is, or the file has all that it may have.
+const full = 13
+
 // failed says which file it is about.
 func (d *DB) failed(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == full {
+		return transport.WithHint(fmt.Errorf("%s: %w", d.path, err), "nothing of it was written; it goes on when there is room again")
 	}
 	return transport.WithHint(fmt.Errorf("%s: %w", d.path, err), "tenon writes nothing else into this file; a copy of the directory from before can be put back")
 }

@@ -76,7 +76,10 @@ func ReadExport(from io.Reader, begin func(Heading) error, add func([]Exported) 
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	var h Heading
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &h) != nil || h.Version != exportVersion {
-		return errors.Join(ErrExport, lines.Err())
+		if err := lines.Err(); err != nil {
+			return fmt.Errorf("%w: %w", ErrExport, err)
+		}
+		return ErrExport
 	}
 	if err := begin(h); err != nil {
 		return err
@@ -85,7 +88,10 @@ func ReadExport(from io.Reader, begin func(Heading) error, add func([]Exported) 
 	for n := 2; lines.Scan(); n++ {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return errors.Join(add(batch), fmt.Errorf("%w: line %d: %w", ErrExport, n, err))
+			if err := add(batch); err != nil {
+				return err
+			}
+			return fmt.Errorf("%w: line %d: %w", ErrExport, n, err)
 		}
 		if batch = append(batch, Exported{l.Bytes, l.Payload}); len(batch) == importBatch {
 			if err := add(batch); err != nil {
