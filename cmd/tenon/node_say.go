@@ -13,8 +13,8 @@ import (
 	"github.com/tenon-net/tenon/internal/node/api"
 )
 
-// maxSaid is how much of standard input is read, of which not all can be said.
-const maxSaid = 1 << 20
+// maxSaid is how much of standard input is read, of which not all can be said: the node says how much it is that can.
+const maxSaid = 128 << 10
 
 // runSay is "tenon say ROOM|PEER [TEXT...]".
 func runSay(p *program, c *call) error {
@@ -45,6 +45,9 @@ func runSay(p *program, c *call) error {
 	if text == "" && len(paths) == 0 {
 		return usageError("there is nothing to say", "for example: tenon say plans 'the bill is paid'")
 	}
+	if len(text) >= maxSaid {
+		return usageError("that is more than a message can have", "tenon say ROOM --file FILE shares it")
+	}
 	if f.me {
 		text = "/me " + text
 	}
@@ -66,7 +69,7 @@ func (p *program) roomOrPeer(t *talk, name string) (api.Room, error) {
 	r, err := t.Room(p.ctx, name)
 	if errors.Is(err, api.ErrNotFound) && !strings.HasPrefix(name, "#") {
 		direct, failed := t.DirectRoom(p.ctx, name)
-		if failed == nil || !errors.Is(failed, api.ErrNotFound) && isPeer(p, t, name) {
+		if failed == nil || !errors.Is(failed, api.ErrNotFound) && isPeer(p, t, name) || strings.HasPrefix(name, "@") {
 			return direct, failed
 		}
 	}

@@ -80,6 +80,25 @@ func (c *Client) Close() error {
 	return c.letGo()
 }
 
+var errNotUTF8 = transport.WithHint(transport.Usage(errors.New("a text or a name is not in UTF-8")), "JSON, in which the node is asked, carries nothing else")
+
+// marshal encodes a value of which nothing is lost: json.Marshal writes \ufffd, which it writes for nothing else, for what is not in UTF-8.
+func marshal(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	for from := 0; err == nil; {
+		i := bytes.Index(b[from:], []byte(`\ufffd`))
+		if i < 0 {
+			break
+		}
+		i += from
+		if before := b[:i]; (len(before)-len(bytes.TrimRight(before, `\`)))%2 == 0 { // else it is a backslash that was typed
+			err = errNotUTF8
+		}
+		from = i + 1
+	}
+	return b, err
+}
+
 // request sends a request whose body is in, if that is not nil.
 func (c *Client) request(ctx context.Context, method, path string, in any, header http.Header) (*http.Response, error) {
 	if p, _, _ := strings.Cut(path, "?"); strings.Contains(p, "//") || strings.HasSuffix(p, "/") {
@@ -87,7 +106,7 @@ func (c *Client) request(ctx context.Context, method, path string, in any, heade
 	}
 	var body io.Reader
 	if in != nil {
-		b, err := json.Marshal(in)
+		b, err := marshal(in)
 		if err != nil {
 			return nil, err
 		}

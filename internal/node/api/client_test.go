@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -57,5 +58,19 @@ func TestNoRedirects(t *testing.T) {
 	defer c.Close() //nolint:errcheck // it is a test
 	if err := c.LeaveRoom(t.Context(), "plans"); !errors.Is(err, errAnswer) {
 		t.Errorf("%v", err)
+	}
+}
+
+// What is not in UTF-8 is refused, and not made something else: a message said so would have lost letters, and a path would be that of another file.
+func TestNotUTF8(t *testing.T) {
+	for text, ok := range map[string]bool{"": true, "dom": true, "\uFFFD": true, `\ufffd`: true, `\\ufffd`: true, "a\xffb": false, "\xff": false, "\\\xff": false, "\uFFFD\xc3": false, `\ufffd` + "\xe4": false} {
+		b, err := marshal(RoomSay{Text: text})
+		if ok && err != nil || !ok && !errors.Is(err, transport.ErrUsage) {
+			t.Errorf("%q is written %s, %v", text, b, err)
+		}
+		var back RoomSay
+		if err == nil && (json.Unmarshal(b, &back) != nil || back.Text != text) {
+			t.Errorf("%q becomes %q", text, back.Text)
+		}
 	}
 }

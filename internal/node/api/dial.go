@@ -39,7 +39,7 @@ func (c *Client) upgrade(ctx context.Context, path string, in any) (transport.Co
 
 // switchTo asks for a connection that speaks another protocol from then on.
 func (c *Client) switchTo(ctx context.Context, protocol, path string, in any) (net.Conn, *bufio.Reader, http.Header, error) {
-	body, err := json.Marshal(in)
+	body, err := marshal(in)
 	if err != nil {
 		return nil, nil, nil, err
 	}
