@@ -118,8 +118,11 @@ func (n *Node) readSettings() (*Settings, error) {
 			if s, err = n.parseSettings(file, data); err != nil {
 				return nil, err
 			}
+			n.configured = true
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
+		} else if n.configured {
+			return nil, transport.WithHint(&ConfigError{file, 0, errors.New("it is gone")}, "an empty file in its place has the node do nothing any more")
 		}
 	}
 	if key, err := n.fault(&n.config.Flags); err != nil {
@@ -138,6 +141,7 @@ func (n *Node) readSettings() (*Settings, error) {
 // parseSettings reads the text of a file and checks all that can be without the network.
 func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 	s := new(Settings)
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors of Windows put it there; it is nothing (TOML 1.1)
 	d := toml.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {
@@ -156,6 +160,9 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 		return &ConfigError{file, 0, err}
 	}
 	if key, err := n.fault(s); err != nil {
+		return nil, check(err, key)
+	}
+	if key, err := s.conflict(); err != nil {
 		return nil, check(err, key)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
@@ -229,9 +236,33 @@ func tomlError(file string, err error) error {
 	var d *toml.DecodeError
 	if errors.As(err, &d) {
 		line, _ := d.Position()
-		return &ConfigError{file, line, errors.New(strings.TrimPrefix(d.Error(), "toml: "))}
+		return &ConfigError{file, line, errors.New(mismatch(d.Key(), strings.TrimPrefix(d.Error(), "toml: ")))}
 	}
 	return &ConfigError{file, 0, err}
+}
+
+// mismatch says of a value of the wrong type which one is wanted, without the names of types of Go. Any other text stays.
+func mismatch(key toml.Key, text string) string {
+	is, wanted, ok := strings.Cut(strings.TrimPrefix(text, "cannot decode TOML "), " into ")
+	if !ok || !strings.HasPrefix(text, "cannot decode TOML ") {
+		return text
+	}
+	if i := strings.LastIndex(wanted, " of type "); i >= 0 {
+		wanted = wanted[i+len(" of type "):]
+	}
+	switch wanted {
+	case "string":
+		wanted = "a text in quotes"
+	case "[]string":
+		wanted = `a list of texts, such as ["bob", "carol"]`
+	case "bool":
+		wanted = "true or false, without quotes"
+	case "int":
+		wanted = "a whole number, without quotes"
+	default:
+		wanted = fmt.Sprintf("a table, such as [%s.name]", key[0])
+	}
+	return fmt.Sprintf("%s is of type %s, and must be %s", strings.Join(key, "."), is, wanted)
 }
 
 // linesOf returns in which line each table and each key stands. Paths are joined by

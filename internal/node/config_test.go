@@ -21,7 +21,7 @@ func testNode() *Node {
 const goodConfig = `
 name = "laptop"
 listen = ["/ip4/0.0.0.0/tcp/4001"]
-relays = ["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWx"]
+relays = ["/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWPyrKzk7jxVE53P5pjWLqktCPZCyqf5cGvNgHNh1nKxsx"]
 discovery = ["lan"]
 lan-only = true
 metrics = "tcp-listen:9464"
@@ -43,6 +43,9 @@ func TestConfig(t *testing.T) {
 	}
 	if s.Name != "laptop" || !s.LANOnly || s.Services["db"].To[1] != "paired" || s.Links["pg"].From != "tcp-listen:5432" || len(s.Relays) != 1 {
 		t.Errorf("%+v", s)
+	}
+	if _, err := testNode().parseSettings("tenon.toml", []byte("\ufeff"+goodConfig)); err != nil {
+		t.Errorf("as editors of Windows write it: %v", err)
 	}
 	s.override(Settings{Name: "other", Network: Network{Listen: []string{}}})
 	if s.Name != "other" || len(s.Listen) != 0 || len(s.Relays) != 1 {
@@ -66,6 +69,20 @@ func TestConfigMistakes(t *testing.T) {
 		"name = \"a b\"":                                      "tenon.toml:1: not a name",
 		"irc = \"0.0.0.0:6667\"":                              "tenon.toml:1: \"0.0.0.0:6667\" is not an address of this computer alone",
 		"metrics = \"tcp:h:1\"":                               "tenon.toml:1: tcp:h:1 does not listen",
+		"\nlisten = [\"smoke\"]":                              `tenon.toml:2: address "smoke": `,
+		"announce = [\"/ip4/x/tcp/1\"]":                       `tenon.toml:1: address "/ip4/x/tcp/1": `,
+		"\nrelays = [\"/ip4/192.0.2.1/tcp/1\"]":               "tenon.toml:2: /ip4/192.0.2.1/tcp/1: ",
+		"\nrelays = [\"tenon1abc\"]":                          "tenon.toml:2: the ticket has a mistake",
+		"\nbootstrap = [\"smoke\"]":                           "tenon.toml:2: smoke: ",
+		"\ndiscovery = [\"none\", \"lan\"]":                   "tenon.toml:2: none goes with no other",
+		"\nlisten = \"/ip4/0.0.0.0/tcp/1\"":                   "tenon.toml:2: listen is of type string, and must be a list of texts",
+		"lan-only = \"yes\"":                                  "tenon.toml:1: lan-only is of type string, and must be true or false",
+		"peer-joints = \"7\"":                                 "tenon.toml:1: peer-joints is of type string, and must be a whole number",
+		"services = 1":                                        "tenon.toml:1: services is of type integer, and must be a table, such as [services.name]",
+		"[services]\ndb = \"tcp:h:1\"":                        "tenon.toml:2: services.db is of type string, and must be a table, such as [services.name]",
+		"[services.db]\naddress=5":                            "tenon.toml:2: services.db.address is of type integer, and must be a text in quotes",
+		"[services.db]\naddress=\"tcp:h:1\"\nto=[\"bob\", 3]": "tenon.toml:3: services.db.to is of type integer, and must be a text in quotes",
+		"\ufeff\nrelais = []":                                 "tenon.toml:2: there is no key relais",
 		"[services.db]\n":                                     "tenon.toml:1: the address of the service is missing",
 		"[services.db]\naddress=\"tpc:h:1\"":                  `tenon.toml:2: "tpc": unknown kind`,
 		"[services.\"a b\"]\naddress=\"tcp:h:1\"":             "tenon.toml:1: ",

@@ -206,6 +206,20 @@ func TestReload(t *testing.T) {
 		t.Errorf("a mistake: %v", err)
 	}
 	says(t, s, "y", "Y")
+	// An address that no network can be is found before anybody is cut off.
+	write("announce = [\"smoke\"]\n[services.echo]\naddress = %q\nto = [\"bob\"]\n", address)
+	if _, err := c.Reload(within(t)); !errors.Is(err, transport.ErrUsage) || !strings.Contains(err.Error(), "tenon.toml:1: ") {
+		t.Errorf("an address that is none: %v", err)
+	}
+	says(t, s, "y", "Y")
+	// So is a file that is not there any more, while an editor replaces it, say.
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Reload(within(t)); !errors.Is(err, transport.ErrUsage) || !strings.Contains(err.Error(), "it is gone") {
+		t.Errorf("without the file: %v", err)
+	}
+	says(t, s, "y", "Y")
 
 	port := freeport.Get(t)
 	write("[services.echo]\naddress = %q\n[links.up]\nfrom = \"tcp-listen:%s\"\nto = %q\n", address, port, address)

@@ -49,12 +49,8 @@ func Connect(ctx context.Context, e Env) (Presence, error) {
 		c.Discovery = swarm.PublicDiscovery
 	}
 	p := new(swarmPresence)
-	for _, a := range c.Relays {
-		id, err := swarm.AddrID(a)
-		if err != nil {
-			return nil, transport.Usage(fmt.Errorf("relay %s: %w", a, err))
-		}
-		p.relays = append(p.relays, id)
+	if p.relays, err = relayIDs(c.Relays); err != nil {
+		return nil, err
 	}
 	if p.swarm, err = listenSomewhere(ctx, c, e); err != nil {
 		return nil, err
@@ -101,6 +97,45 @@ func everywhere(port int) (all []string) {
 		all = append(all, fmt.Sprintf("%s/tcp/%d", ip, port), fmt.Sprintf("%s/udp/%d/quic-v1", ip, port))
 	}
 	return all
+}
+
+// unreadable finds an address that none of the network can be, so that settings with one change nothing.
+func (s *Network) unreadable() (key string, err error) {
+	for _, o := range []struct {
+		key   string
+		addrs []string
+	}{{"listen", s.Listen}, {"announce", s.Announce}} {
+		for _, a := range o.addrs {
+			if err := swarm.CheckAddr(a); err != nil {
+				return o.key, transport.Usage(err)
+			}
+		}
+	}
+	for _, o := range []struct {
+		key    string
+		relays []string
+	}{{"relays", s.Relays}, {"bootstrap", s.Bootstrap}} {
+		addrs, err := relayAddrs(o.relays)
+		if err == nil {
+			_, err = relayIDs(addrs)
+		}
+		if err != nil {
+			return o.key, err
+		}
+	}
+	return "", nil
+}
+
+// relayIDs returns who is at the addresses.
+func relayIDs(addrs []string) (all []peer.ID, err error) {
+	for _, a := range addrs {
+		id, err := swarm.AddrID(a)
+		if err != nil {
+			return nil, transport.Usage(fmt.Errorf("%s: %w", a, err))
+		}
+		all = append(all, id)
+	}
+	return all, nil
 }
 
 // relayAddrs replaces tickets of relays by their addresses.

@@ -31,7 +31,7 @@ import (
 // most.
 type Config struct {
 	Dir        string   // the state directory, of which one Node is in use at a time
-	ConfigFile string   // "" = none; one that is not there is like an empty one
+	ConfigFile string   // "" = none; one that was never there is like an empty one
 	Flags      Settings // what was said beside it, which wins over it
 	Version    string   // of the program, for status
 	Name       string   // that the node suggests to others; "" = the name of the machine
@@ -169,7 +169,8 @@ type Node struct {
 	waiting  atomic.Int32                  // offers of a code to pair by, for status
 	refusals atomic.Int64
 
-	rotating sync.Mutex // held while the key or the settings of the network change
+	rotating   sync.Mutex // held while the key or the settings of the network change
+	configured bool       // ConfigFile was there once; guarded by rotating
 
 	mu       sync.Mutex // guards what follows; held while the database is written, never while a peer is waited for
 	facts    *facts

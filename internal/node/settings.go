@@ -50,6 +50,9 @@ func (n *Node) fault(s *Settings) (key string, err error) {
 			return "discovery", fmt.Errorf("%q is no way of discovery: lan, dht, public or none", d)
 		}
 	}
+	if key, err := s.unreadable(); err != nil {
+		return key, err
+	}
 	if !slices.Contains([]string{"", "friends", "anyone"}, s.Relay) {
 		return "relay", fmt.Errorf("a node relays for friends or anyone, not for %q", s.Relay)
 	}

@@ -107,6 +107,12 @@ const (
 // errConfig is what a Config lacks.
 var errNoKey = errors.New("swarm: the Config has no Key")
 
+// CheckAddr tells what is wrong with an address that is to be listened on or announced, as far as its text shows.
+func CheckAddr(text string) error {
+	_, err := parseAddrs([]string{text})
+	return err
+}
+
 // parseAddrs reads multiaddrs.
 func parseAddrs(texts []string) ([]ma.Multiaddr, error) {
 	var addrs []ma.Multiaddr
