@@ -126,14 +126,16 @@ func (s *Network) unreadable() (key string, err error) {
 	return "", nil
 }
 
-// relayIDs returns who is at the addresses.
+// relayIDs returns who is at the addresses, each once: a relay has several.
 func relayIDs(addrs []string) (all []peer.ID, err error) {
 	for _, a := range addrs {
 		id, err := swarm.AddrID(a)
 		if err != nil {
 			return nil, transport.Usage(fmt.Errorf("%s: %w", a, err))
 		}
-		all = append(all, id)
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
 	}
 	return all, nil
 }

@@ -35,6 +35,44 @@ func relayNode(t *testing.T, discovery string) (relay *node.Node, contact string
 	return relay, ticket.Text
 }
 
+// A relay that listens at two addresses is one relay: who shows a code takes the shortest number there, and does
+// not find that somebody else, who is itself, has it already.
+func TestRelayAtTwoAddresses(t *testing.T) {
+	relay := start(t, node.Config{Dir: stateDir(t), Name: "relay", Network: node.Connect, Flags: node.Settings{Network: node.Network{
+		Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Discovery: []string{"none"}, Relay: "anyone",
+	}}})
+	ticket, err := relay.Client().Ticket(within(t), api.TicketRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := real(t, "alice", ticket.Text)
+	for e, err := range alice.Client().PairOffer(within(t), api.PairRequest{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type != api.PairCode {
+			t.Errorf("before the code: %+v", e)
+			continue
+		}
+		if number, _, _ := strings.Cut(e.Code, "-"); len(number) > 1 {
+			t.Errorf("a relay that nobody else uses has number %s free", number)
+		}
+		break
+	}
+	relays := 0
+	for step, err := range alice.Client().Doctor(within(t), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(step.What, "relay ") {
+			relays++
+		}
+	}
+	if relays != 1 {
+		t.Errorf("doctor looks at %d relays", relays)
+	}
+}
+
 // Two nodes over libp2p meet at a relay that knows neither, and one uses a service of
 // the other.
 func TestOverLibp2p(t *testing.T) {
