@@ -405,7 +405,7 @@ func scopeOf(a ma.Multiaddr) int {
 // tcpAddr returns the address of a TCP socket, and nil for anything over one, such as
 // a WebSocket.
 func tcpAddr(a ma.Multiaddr) net.Addr {
-	if protocols := a.Protocols(); len(protocols) != 2 || protocols[1].Code != ma.P_TCP {
+	if protocols := withoutZone(a).Protocols(); len(protocols) != 2 || protocols[1].Code != ma.P_TCP {
 		return nil
 	}
 	at, err := manet.ToNetAddr(a)

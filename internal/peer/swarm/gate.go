@@ -64,6 +64,7 @@ func (g gate) InterceptPeerDial(id lpeer.ID) bool {
 
 // InterceptAddrDial keeps dials within the local networks, if there they are to stay.
 func (g gate) InterceptAddrDial(_ lpeer.ID, a ma.Multiaddr) bool {
+	a = undisguised(a)
 	return !g.n.config.LANOnly || manet.IsPrivateAddr(a) || manet.IsIPLoopback(a) || manet.IsIP6LinkLocal(a)
 }
 

@@ -43,7 +43,7 @@ func newHost(n *Network, bus event.Bus) (*host, error) {
 }
 
 func (h *host) ID() lpeer.ID                     { return h.n.self }
-func (h *host) Peerstore() peerstore.Peerstore   { return h.n.swarm.Peerstore() }
+func (h *host) Peerstore() peerstore.Peerstore   { return h.n.store }
 func (h *host) Network() network.Network         { return h.n.swarm }
 func (h *host) Mux() protocol.Switch             { return h.names }
 func (h *host) ConnManager() connmgr.ConnManager { return connmgr.NullConnMgr{} }

@@ -236,7 +236,7 @@ func (n *Network) blame(ctx context.Context, err error) error {
 		return peer.ErrNotAdmitted
 	case errors.As(err, &dial) && len(dial.DialErrors) > 0:
 		first := dial.DialErrors[0]
-		return fmt.Errorf("%w: %s: %w", peer.ErrUnreachable, first.Address, transport.Cause(first.Cause))
+		return fmt.Errorf("%w: %s: %w", peer.ErrUnreachable, undisguised(first.Address), transport.Cause(first.Cause))
 	case errors.As(err, &dial) && errors.Is(dial.Cause, p2pswarm.ErrNoAddresses), errors.Is(err, p2pswarm.ErrNoAddresses):
 		return fmt.Errorf("%w: no address of it is known", peer.ErrUnreachable)
 	}

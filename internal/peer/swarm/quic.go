@@ -73,7 +73,8 @@ func (t *quicTransport) CanDial(a ma.Multiaddr) bool { return udpAddr(a) != nil 
 
 // udpAddr returns the socket of "/ip4/…/udp/…/quic-v1", or nil.
 func udpAddr(a ma.Multiaddr) *net.UDPAddr {
-	p := a.Protocols()
+	a = undisguised(a)
+	p := withoutZone(a).Protocols()
 	if len(p) != 3 || p[1].Code != ma.P_UDP || p[2].Code != ma.P_QUIC_V1 {
 		return nil
 	}

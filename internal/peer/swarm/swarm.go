@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	lpeer "github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/pnet"
 	"github.com/libp2p/go-libp2p/core/sec"
 	ltransport "github.com/libp2p/go-libp2p/core/transport"
@@ -36,6 +37,7 @@ type Network struct {
 
 	host     *host
 	swarm    *p2pswarm.Swarm
+	store    peerstore.Peerstore // as it is; the swarm sees it as a zonedBook
 	inject   *injector
 	overTCP  *tcpTransport
 	overQUIC *quicTransport
@@ -114,12 +116,13 @@ func build(config Config) (_ *Network, err error) {
 	if err != nil {
 		return nil, errors.Join(err, limits.Close())
 	}
+	n.store = store
 	bus := eventbus.NewBus()
 	n.closes = []io.Closer{limits, store}
 	if err := errors.Join(store.AddPrivKey(n.self, key), store.AddPubKey(n.self, key.GetPublic())); err != nil {
 		return nil, err
 	}
-	n.swarm, err = p2pswarm.NewSwarm(n.self, store, bus, p2pswarm.WithConnectionGater(gate{n}), p2pswarm.WithResourceManager(limits),
+	n.swarm, err = p2pswarm.NewSwarm(n.self, zonedBook{store}, bus, p2pswarm.WithConnectionGater(gate{n}), p2pswarm.WithResourceManager(limits),
 		p2pswarm.WithDialRanker(rankDials),
 		// What has not worked in one network, as IPv6 or UDP, is not to be held against the next one.
 		p2pswarm.WithUDPBlackHoleSuccessCounter(nil), p2pswarm.WithIPv6BlackHoleSuccessCounter(nil))
