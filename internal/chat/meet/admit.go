@@ -70,8 +70,9 @@ func (r *Room) gather() (part []arrival) {
 // A candidate is an event that is not there.
 type candidate struct {
 	Blob
-	from *session
-	live bool // it was pushed
+	from    *session
+	live    bool     // it was pushed
+	voucher [32]byte // another author, of whose events one waits for it; zero = none
 }
 
 // process has what is new kept, and told to others.
@@ -116,12 +117,13 @@ func (r *Room) sift(part []arrival) (candidates []candidate, unsure [][32]byte) 
 				}
 				continue
 			}
-			if until, ok := r.slots.take(&b, r.Rate, now); !ok {
+			c := candidate{b, a.from, a.kind == framePush, r.orphans.voucher(&b)}
+			if until, ok := r.slots.take(&c, r.Rate, now); !ok {
 				r.postpone(b.ID, until)
 				continue
 			}
 			here[b.ID] = true
-			candidates = append(candidates, candidate{b, a.from, a.kind == framePush})
+			candidates = append(candidates, c)
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int { return a.Compare(b.Key) })

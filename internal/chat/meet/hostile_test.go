@@ -314,6 +314,36 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// Of one who says too much, others have taken something else. What they say comes at once, with what was before it, and for this
+// a flood is taken once more as fast, and no faster.
+func TestFloodBeforeAWord(t *testing.T) {
+	for name, test := range map[string]struct{ before, soon int }{"a little": {2 * DefaultRate, 2*DefaultRate + 1}, "much": {20 * DefaultRate, DefaultRate}} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T, w *world) {
+				time.Sleep(time.Until(time.Now().Truncate(Span).Add(Span))) // what follows is in one
+				a, b := w.party("a", func(c *Config) { c.Rate = DefaultRate }), w.party("b")
+				flood := chain("flooder", clock(), 1)
+				for i := range test.before - 1 {
+					flood = append(flood, event(flood[i].Time+1, "flooder", fmt.Sprint(i), flood[i].ID))
+				}
+				time.Sleep(time.Second)
+				b.add(flood...)
+				b.Push(flood...)
+				time.Sleep(time.Second)
+				if n := a.set.index.Len(); n != DefaultRate {
+					t.Errorf("of the flood %d events are taken", n)
+				}
+				b.say("hello")
+				time.Sleep(time.Second)
+				if n := a.set.index.Len(); n != test.soon { // of much, what is let in lacks what is before it
+					t.Errorf("with what b says there are %d, want %d", n, test.soon)
+				}
+				w.equal(time.Hour)
+			})
+		})
+	}
+}
+
 // What was said slowly is taken at once, however late.
 func TestRateIsOfTimes(t *testing.T) {
 	now := time.Now()
@@ -321,13 +351,13 @@ func TestRateIsOfTimes(t *testing.T) {
 	for i := range 60 * DefaultRate {
 		at := now.Add(-recent + time.Duration(i)*Span/DefaultRate)
 		b := event(uint64(at.UnixMilli())<<16, "a", fmt.Sprint(i))
-		if _, ok := s.take(&b, DefaultRate+1, now); !ok {
+		if _, ok := s.take(&candidate{Blob: b}, DefaultRate+1, now); !ok {
 			t.Fatalf("event %d was not taken", i)
 		}
 	}
 	for i := range maxSlots * 2 {
 		b := event(uint64(now.UnixMilli())<<16, fmt.Sprint("author ", i), "")
-		s.take(&b, DefaultRate, now)
+		s.take(&candidate{Blob: b}, DefaultRate, now)
 	}
 	if len(s.counts) > maxSlots+1 {
 		t.Errorf("%d are counted", len(s.counts))

@@ -54,6 +54,39 @@ func (r *Room) hold(c candidate, missing [][32]byte, now time.Time) {
 			o.askFor(r, c.from, p)
 		}
 	}
+	o.vouch(r, child)
+}
+
+// voucher returns the author who vouches for an event: one of his waits for it, or for what comes after it.
+func (o *orphans) voucher(b *Blob) (by [32]byte) {
+	for _, child := range o.waiting[b.ID] {
+		switch {
+		case child.voucher != by:
+			return child.voucher
+		case child.Author != b.Author:
+			return child.Author
+		}
+	}
+	return by
+}
+
+// vouch has the author of an orphan vouch for what it waits for, and for what that waits for: it was refused, perhaps, as
+// its own author has made too much, and may come now.
+func (o *orphans) vouch(r *Room, child *orphan) {
+	for todo := []*orphan{child}; len(todo) > 0; {
+		child, todo = todo[0], todo[1:]
+		for _, p := range child.Parents {
+			switch parent := o.all[p]; {
+			case len(o.waiting[p]) == 0: // it is there
+			case parent == nil:
+				delete(r.later, p)
+			case parent.voucher == [32]byte{}:
+				if parent.voucher = o.voucher(&parent.Blob); parent.voucher != [32]byte{} {
+					todo = append(todo, parent)
+				}
+			}
+		}
+	}
 }
 
 // askFor asks a session for a parent.
@@ -152,15 +185,17 @@ func (o *orphans) clear(r *Room) {
 }
 
 // slots count the events of each author in each ten seconds, by the events' own times: what was
-// said slowly is taken at once, however late it comes.
+// said slowly is taken at once, however late it comes. They count as many again for which he vouches: who says something
+// has taken others than we have, perhaps, of one who says too much, and is to be heard at once all the same.
 type slots struct {
 	counts map[slot]int
 	swept  time.Time
 }
 
 type slot struct {
-	author [32]byte
-	at     int64 // in Span since 1970
+	author  [32]byte
+	at      int64 // in Span since 1970
+	vouches bool  // the author does, for events of others
 }
 
 const (
@@ -169,23 +204,31 @@ const (
 )
 
 // take counts an event. If it is one too many, it returns until when it must wait.
-func (s *slots) take(b *Blob, limit int, now time.Time) (until time.Time, ok bool) {
-	at := time.UnixMilli(int64(b.Time >> 16))
-	if b.Author == ([32]byte{}) || now.Sub(at) > recent {
+func (s *slots) take(c *candidate, limit int, now time.Time) (until time.Time, ok bool) {
+	at := time.UnixMilli(int64(c.Time >> 16))
+	if c.Author == ([32]byte{}) || now.Sub(at) > recent {
 		return until, true
 	}
 	if now.Sub(s.swept) > Span {
 		s.sweep(now)
 	}
-	k := slot{b.Author, at.UnixNano() / int64(Span)}
+	span := at.UnixNano() / int64(Span)
+	if s.count(slot{c.Author, span, false}, limit) || c.voucher != [32]byte{} && s.count(slot{c.voucher, span, true}, limit) {
+		return until, true
+	}
+	return now.Add(recent), false
+}
+
+// count tells whether one more is not too many.
+func (s *slots) count(k slot, limit int) bool {
 	if _, there := s.counts[k]; !there && len(s.counts) >= maxSlots {
 		k = slot{}
 	}
 	if s.counts[k] >= limit {
-		return now.Add(recent), false
+		return false
 	}
 	s.counts[k]++
-	return until, true
+	return true
 }
 
 // sweep forgets what is history by now.
