@@ -289,6 +289,7 @@ func (r *Room) again(ctx context.Context, from peer.ID) error {
 		return nil
 	}
 	p.state, p.hosts = Joining, []peer.ID{from}
+	r.asked.Store(true)
 	return r.keep(ctx, p)
 }
 

@@ -160,6 +160,7 @@ func (c *Chat) Join(ctx context.Context, i Invite) (*Room, error) {
 		defer give()
 		p := r.place
 		p.state, p.seed, p.hosts = Joining, i.Seed, i.Hosts
+		r.asked.Store(true)
 		return r, r.keep(ctx, p)
 	}
 	return c.join(ctx, place{room: i.Room, state: Joining, seed: i.Seed, hosts: i.Hosts, name: i.Name})

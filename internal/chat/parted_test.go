@@ -74,8 +74,12 @@ func TestComesBack(t *testing.T) {
 			w.do(bert.in(r).Leave(w.Context()))
 			w.until("all know", func() bool { return len(r.Info().Members) == 1 && bert.in(r).Info().State == Left })
 			missed := anna.say(r, "without him")
+			begin := time.Now()
 			must[*Room](w)(bert.Join(w.Context(), first))
 			w.inside(r, bert)
+			if took := time.Since(begin); took > knockEvery/3 {
+				t.Errorf("it takes %v to be let in again", took)
+			}
 			w.same(r, anna, bert)
 			if x := must[Entry](w)(bert.in(r).Get(w.Context(), missed.ID)); !x.Waiting {
 				t.Errorf("he reads what was said when he was not there: %+v", x)

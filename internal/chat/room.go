@@ -35,6 +35,7 @@ type Room struct {
 	post    *post
 	checked checked
 	indexed atomic.Bool // all that is in the database is in the index
+	asked   atomic.Bool // the user wants to come in, or has another ticket: those who may let him in are asked at once
 
 	kin      atomic.Bool      // there may be something to do for the user's other devices
 	offered  map[peer.ID]bool // of these, since the start; only tend looks at this and the next

@@ -51,6 +51,9 @@ func (r *Room) tend() {
 		}
 		state := r.now.Load().State
 		if state == Joining {
+			if r.asked.Swap(false) {
+				knocked = time.Time{}
+			}
 			if !now.Before(knocked.Add(knockEvery)) {
 				knocked = now
 				r.knockAll(ctx)
