@@ -83,6 +83,11 @@ type roomAct struct {
 var roomActs = []roomAct{
 	{"new", 1, 1, "tenon room new plans", roomNew},
 	{"invite", 1, 2, "tenon room invite plans; or tenon room invite plans alice", roomInvite},
+	{"invites", 1, 1, "tenon room invites plans", roomInvites},
+	{"revoke", 2, 2, "tenon room revoke plans 3f9a", func(p *program, c *call, t *talk, words []string) error {
+		err := t.RevokeRoomInvite(p.ctx, words[0], words[1])
+		return p.did(c, err, "nobody comes in by that invite any more")
+	}},
 	{"join", 0, 1, "tenon room join TICKET", func(p *program, c *call, t *talk, words []string) error { return p.joinRoom(c, t, words) }},
 	{"leave", 1, 1, "tenon room leave plans", roomDo("you have left %s; what was said can still be read", (*api.Client).LeaveRoom)},
 	{"forget", 1, 1, "tenon room forget plans", roomDo("you have left %s, and what was said is forgotten", (*api.Client).ForgetRoom)},
@@ -343,6 +348,23 @@ func roomMembers(p *program, _ *call, t *talk, words []string) error {
 	})
 }
 
+func roomInvites(p *program, _ *call, t *talk, words []string) error {
+	invites, err := t.RoomInvites(p.ctx, words[0])
+	if err != nil {
+		return err
+	}
+	return list(p, invites, "nobody can come in by an invite", []string{"INVITE", "ROLE", "USED", "ENDS", "BY"}, func(i api.RoomInvited) []string {
+		used, ends := fmt.Sprint(i.Used), "never"
+		if i.Uses > 0 {
+			used += fmt.Sprintf(" of %d", i.Uses)
+		}
+		if i.Expires != nil {
+			ends = i.Expires.Local().Format("2006-01-02 15:04")
+		}
+		return []string{shortID(i.ID), i.Role, used, ends, i.By}
+	})
+}
+
 func roomOffers(p *program, _ *call, t *talk, _ []string) error {
 	offers, err := t.RoomOffers(p.ctx)
 	if err != nil {
@@ -442,6 +464,8 @@ func (p *program) secretWord(c *call, words []string, question string) (text str
 var roomWords = []struct{ word, syntax string }{
 	{"new", "NAME [--topic TEXT] [--history]"},
 	{"invite", "ROOM [PEER] [--role ROLE] [--uses N] [--expires TIME] [--qr]"},
+	{"invites", "ROOM"},
+	{"revoke", "ROOM INVITE"},
 	{"join", "[TICKET|OFFER]"},
 	{"leave", "ROOM"},
 	{"forget", "ROOM"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/meet"
+	"github.com/tenon-net/tenon/internal/chat/room"
 	"github.com/tenon-net/tenon/internal/peer"
 )
 
@@ -191,8 +192,8 @@ func TestStranger(t *testing.T) {
 		r := w.group(Draft{Name: "closed"}, anna)
 		i := must[Invite](w)(r.Invite(w.Context(), Terms{}))
 		must[Invite](w)(r.Invite(w.Context(), Terms{}))
-		for _, id := range must[[]event.ID](w)(r.Invites(w.Context())) {
-			w.do(r.Revoke(w.Context(), id))
+		for _, i := range must[[]room.Invitation](w)(r.Invites(w.Context())) {
+			w.do(r.Revoke(w.Context(), i.ID))
 		}
 		must[*Room](w)(eve.Join(w.Context(), i))
 		time.Sleep(10 * time.Minute)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
+	"github.com/tenon-net/tenon/internal/chat/room"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/ticket"
 )
@@ -132,13 +133,16 @@ func (r *Room) Invite(ctx context.Context, t Terms) (Invite, error) {
 }
 
 // Invites returns the invites by which somebody could enter now.
-func (r *Room) Invites(ctx context.Context) ([]event.ID, error) {
+func (r *Room) Invites(ctx context.Context) (all []room.Invitation, err error) {
 	give, err := r.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer give()
-	return r.state.Invites(time.Now()), nil
+	for _, id := range r.state.Invites(time.Now()) {
+		all = append(all, r.state.Invitation(id))
+	}
+	return all, nil
 }
 
 // Revoke ends an invite.

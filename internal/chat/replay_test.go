@@ -8,6 +8,7 @@ import (
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/meet"
 	"github.com/tenon-net/tenon/internal/chat/rbsr"
+	"github.com/tenon-net/tenon/internal/chat/room"
 )
 
 // What was said is said again by somebody who has kept it: in the room, where it changes nothing and makes nothing
@@ -124,8 +125,8 @@ func TestOldTickets(t *testing.T) {
 		w.same(r, anna, bert)
 		time.Sleep(5 * time.Minute)
 		kept := must[Invite](w)(r.Invite(w.Context(), Terms{}))
-		for _, id := range must[[]event.ID](w)(r.Invites(w.Context())) {
-			w.do(r.Revoke(w.Context(), id))
+		for _, i := range must[[]room.Invitation](w)(r.Invites(w.Context())) {
+			w.do(r.Revoke(w.Context(), i.ID))
 		}
 		w.same(r, anna, bert)
 		for name, i := range map[string]Invite{"used up": once, "expired": short, "revoked": kept} {

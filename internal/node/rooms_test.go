@@ -206,7 +206,7 @@ func TestRemovedWhileAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	invites, err := alice.Client().RoomInvites(within(t), "plans") // by which anybody could come
-	if err != nil || len(invites) != 1 {
+	if err != nil || len(invites) != 1 || invites[0].Role != "member" || invites[0].By == "" || invites[0].Ticket != "" {
 		t.Fatalf("%+v, %v", invites, err)
 	}
 	if err := alice.Client().RevokeRoomInvite(within(t), "plans", invites[0].ID); err != nil {

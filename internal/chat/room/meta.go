@@ -55,6 +55,22 @@ func (r *Room) InvitesFor(who event.Identity, d event.Device, at time.Time) []ev
 	return all
 }
 
+// An Invitation is what is known of an invite.
+type Invitation struct {
+	ID   event.ID
+	By   event.Identity
+	At   uint64 // when it was made, as [event.Time] has it
+	Used uint64 // how many have entered by it
+	event.Invite
+}
+
+// Invitation returns what is known of an invite that is one of [Room.Invites].
+func (r *Room) Invitation(id event.ID) Invitation {
+	n := r.numbers[id]
+	a := r.acts[n]
+	return Invitation{id, a.author, a.e.Time, r.now().invites[n].uses, *a.e.Body.(*event.Invite)} //nolint:forcetypeassert // Invites has looked
+}
+
 // Invites returns the invites that somebody could enter by at a time: no owner has
 // revoked them, their author is one still, and they are neither used up nor over.
 func (r *Room) Invites(at time.Time) []event.ID {

@@ -95,6 +95,13 @@ type RoomInvited struct {
 	ID     string `json:"id,omitempty"`     // of the invite, to revoke it
 	Ticket string `json:"ticket,omitempty"` // a secret: whoever has it enters
 	Member string `json:"member,omitempty"` // the name of who is a member now
+
+	// In a list:
+	By      string     `json:"by,omitempty"` // who has made it: a name
+	Role    string     `json:"role,omitempty"`
+	Uses    int        `json:"uses,omitempty"` // 0 = any number
+	Used    int        `json:"used,omitempty"` // how many have come by it
+	Expires *time.Time `json:"expires,omitempty"`
 }
 
 // A RoomOffer is a room of which somebody has made the user a member.

@@ -84,10 +84,15 @@ func (r *Rooms) Invites(ctx context.Context, name string) ([]api.RoomInvited, er
 	if err != nil {
 		return nil, err
 	}
-	ids, err := room.Invites(ctx)
-	all := make([]api.RoomInvited, 0, len(ids))
-	for _, id := range ids {
-		all = append(all, api.RoomInvited{ID: id.String()})
+	invites, err := room.Invites(ctx)
+	info := room.Info()
+	names, all := r.names(&info), make([]api.RoomInvited, 0, len(invites))
+	for _, i := range invites {
+		v := api.RoomInvited{ID: i.ID.String(), Role: i.Role.String(), Uses: int(i.Uses), Used: int(i.Used), By: names.call(i.By)}
+		if i.Expiry > 0 {
+			v.Expires = new(time.UnixMilli(int64(i.Expiry)))
+		}
+		all = append(all, v)
 	}
 	return all, explain(err)
 }
@@ -98,14 +103,14 @@ func (r *Rooms) Revoke(ctx context.Context, name, text string) error {
 	if err != nil {
 		return err
 	}
-	ids, err := room.Invites(ctx)
+	invites, err := room.Invites(ctx)
 	if err != nil {
 		return explain(err)
 	}
 	var found []event.ID
-	for _, id := range ids {
-		if begins(id.String(), text) {
-			found = append(found, id)
+	for _, i := range invites {
+		if begins(i.ID.String(), text) {
+			found = append(found, i.ID)
 		}
 	}
 	switch len(found) {
