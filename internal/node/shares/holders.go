@@ -235,8 +235,8 @@ func (s *Shares) tellLater() {
 	}
 }
 
-// unheld ends what is not going on here: a share of an earlier node that others hold, or what this node holds itself.
-// It tells whether there is such.
+// unheld ends what is not going on here: a share of an earlier node, so that its tickets are not good any more should it
+// be shared again, and others hold it no more; or what this node holds itself. It tells whether there is such.
 func (s *Shares) unheld(ctx context.Context, text string) (bool, error) {
 	is := func(id share.ID, name string) bool {
 		return name == text || len(text) >= 4 && strings.HasPrefix(id.String(), text)
@@ -250,10 +250,11 @@ func (s *Shares) unheld(ctx context.Context, text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	was := false
 	for _, r := range records {
-		if len(r.Holders) > 0 && is(r.ID, r.name()) {
-			return true, errors.Join(s.drop(ctx, r.ID), s.withdraw(ctx, r))
+		if r.Room == "" && is(r.ID, r.name()) {
+			was, err = true, errors.Join(err, s.drop(ctx, r.ID), s.withdraw(ctx, r))
 		}
 	}
-	return false, nil
+	return was, err
 }

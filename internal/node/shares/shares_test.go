@@ -284,6 +284,33 @@ func TestRestart(t *testing.T) {
 	same(t, dir, filepath.Join(target, "photos"))
 }
 
+// What is on record and does not go on, as its files were not there when the node started, is unshared all the
+// same: it is not shared when they are there again.
+func TestUnshareWhatIsNotThere(t *testing.T) {
+	var world peertest.World
+	alice := newPerson(t, &world, "alice")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	alice.ready(shared.ID)
+	alice.end()
+	must(t, os.Rename(dir, dir+".away"))
+	alice.start()
+	must(t, alice.Unshare(t.Context(), "photos"))
+	wantErr(t, alice.Unshare(t.Context(), "photos"), api.ErrNotFound)
+	alice.end()
+	must(t, os.Rename(dir+".away", dir))
+	alice.start()
+	if all := alice.List(); len(all) > 0 {
+		t.Errorf("there is %+v", all)
+	}
+	again, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+	must(t, err)
+	if again.ID == shared.ID {
+		t.Error("tickets that were given out are good again")
+	}
+}
+
 // Only those get a share to whom it is given, whoever has the ticket; and a limit of how many is kept.
 func TestAccess(t *testing.T) {
 	var world peertest.World
