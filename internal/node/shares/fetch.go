@@ -222,6 +222,9 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	if err := f.fits(); err != nil {
 		return err
 	}
+	if len(r.Only) > 0 && !f.chooses() {
+		return errors.Join(errNothing, st.Discard())
+	}
 	if err := st.Finish(); err != nil {
 		return f.explain(err)
 	}
@@ -255,6 +258,18 @@ func (f *fetching) fetch(ctx context.Context, r api.FetchRequest) error {
 	}
 	f.share.Part()
 	return nil
+}
+
+var errNothing = transport.WithHint(errors.New("nothing in the share is what --only chooses"), "tenon get --list lists what there is")
+
+// chooses tells whether anything in the share is wanted.
+func (f *fetching) chooses() bool {
+	for _, e := range f.share.Index().From(0) {
+		if f.want(e) {
+			return true
+		}
+	}
+	return false
 }
 
 // note keeps what is known of the files that have come, so that nobody who shares them has to hash

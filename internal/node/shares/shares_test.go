@@ -284,6 +284,22 @@ func TestRestart(t *testing.T) {
 	same(t, dir, filepath.Join(target, "photos"))
 }
 
+// To choose what is not there is an error, as a name that is typed wrong is one, and leaves nothing.
+func TestNothingChosen(t *testing.T) {
+	var world peertest.World
+	alice, bob := newPerson(t, &world, "alice"), newPerson(t, &world, "bob")
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{photos(t)}})
+	must(t, err)
+	target := t.TempDir()
+	r := api.FetchRequest{Ticket: shared.Ticket, Target: target, Only: []string{"*.nothing"}}
+	wantErr(t, bob.Fetch(t.Context(), r, func(api.FetchEvent) {}), errNothing)
+	if all := contents(t, target); len(all) > 1 {
+		t.Errorf("%q are left", all)
+	}
+	r.Only, r.Exclude = nil, []string{"*"} // nothing is missing that was asked for
+	must(t, bob.Fetch(t.Context(), r, func(api.FetchEvent) {}))
+}
+
 // What is on record and does not go on, as its files were not there when the node started, is unshared all the
 // same: it is not shared when they are there again.
 func TestUnshareWhatIsNotThere(t *testing.T) {

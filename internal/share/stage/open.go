@@ -19,7 +19,7 @@ import (
 // openFolder opens the stage's folder, or makes it, and locks it.
 func (s *Stage) openFolder() error {
 	if _, err := s.target.mkdir(s.dir); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", s.Target, err)
 	}
 	fi, err := s.target.Lstat(s.dir)
 	if err != nil {
