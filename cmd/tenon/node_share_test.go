@@ -168,6 +168,23 @@ func TestNodeShareStays(t *testing.T) {
 	}
 }
 
+// At the end it is said who has got it by then, and not when that was told last.
+func TestNodeShareFarewell(t *testing.T) {
+	hashing, hashed, got := shareStates()
+	fakeNode(t, map[string]http.HandlerFunc{
+		"GET /v1/status":                        answers(api.Status{Passing: true}),
+		"POST /v1/shares":                       answers(hashing),
+		"GET /v1/shares":                        answers([]api.Share{got}),
+		"GET /v1/shares/0123456789abcdef/watch": tells(nil, make(chan struct{}), hashing, hashed),
+		"DELETE /v1/shares/0123456789abcdef":    func(http.ResponseWriter, *http.Request) {},
+	})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	e := &until{text: "is hashed", then: func() { cancel(interrupted{syscall.SIGINT}) }}
+	p := &program{ctx: ctx, stdout: newConsole(new(bytes.Buffer)), stderr: newConsole(e)}
+	p.exit(p.main([]string{"share", "."}))
+	says(t, e.String(), "my photos is not shared any more; 1 peer has got all of it: bob")
+}
+
 // An until calls then when the text was written.
 type until struct {
 	text string

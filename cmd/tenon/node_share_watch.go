@@ -86,16 +86,33 @@ const unshareTime = 5 * time.Second
 // leave ends the share at a node that goes on. One in this process ends with it, and remembers the
 // ticket for the next time.
 func (w *shareWatch) leave(ctx context.Context, t *talk) error {
-	if t.here || w.last.State == api.ShareOver {
+	if w.last.State == api.ShareOver {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unshareTime)
 	defer cancel()
+	w.look(ctx, t)
+	if t.here {
+		return nil
+	}
 	err := t.Unshare(ctx, w.last.ID)
 	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrNotRunning) {
 		return nil
 	}
 	return err
+}
+
+// look sees who has it now: somebody may have got the rest of it since that was told last.
+func (w *shareWatch) look(ctx context.Context, t *talk) {
+	all, err := t.Shares(ctx)
+	if err != nil {
+		return // what is known is said
+	}
+	for _, s := range all {
+		if s.ID == w.last.ID {
+			w.last.Fetched = s.Fetched
+		}
+	}
 }
 
 // farewell says how many have got what was shared by this program.
