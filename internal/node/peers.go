@@ -78,6 +78,36 @@ func (n *Node) remember(id peer.ID, addrs []string) {
 	n.facts.people[id] = &p
 }
 
+// sawLast notes that until now there was a way to these.
+func (n *Node) sawLast(ids iter.Seq[peer.ID]) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []*person
+	for id := range ids {
+		if was := n.facts.people[id]; was != nil {
+			p := *was
+			p.seen = time.Now()
+			n.facts.people[id] = &p // known, also if it cannot be written
+			all = append(all, &p)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	ctx := context.WithoutCancel(n.life)
+	err := n.db.Update(ctx, func(tx *sql.Tx) error {
+		for _, p := range all {
+			if err := put(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		n.tell(api.Event{Type: "warning", Text: err.Error()})
+	}
+}
+
 // mergeAddrs puts what is new first, and keeps a few.
 func mergeAddrs(fresh, old []string) []string {
 	var all []string
@@ -277,15 +307,21 @@ func (n *Node) watchLinks(ctx context.Context, p Presence) {
 				}
 			}
 		}
+		var gone []peer.ID
 		for id := range was {
 			if is[id] == "" {
-				n.tell(api.Event{Type: "peer", Peer: id.String(), Text: n.called(id) + " is gone"})
+				gone = append(gone, id)
 			}
+		}
+		n.sawLast(slices.Values(gone))
+		for _, id := range gone {
+			n.tell(api.Event{Type: "peer", Peer: id.String(), Text: n.called(id) + " is gone"})
 		}
 		was = is
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			n.sawLast(maps.Keys(was))
 			return
 		}
 	}
