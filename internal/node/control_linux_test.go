@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -62,5 +63,28 @@ func TestOtherUser(t *testing.T) {
 		if err != nil || strings.TrimSpace(string(out)) != want {
 			t.Errorf("user %d: %s, %v; want %s", uid, out, err, want)
 		}
+	}
+}
+
+// A state directory may be deeper than the name of a socket can be: the node listens there, and is found there.
+func TestDeepStateDir(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	n := start(t, new(world).config(dir, "alice"))
+	if err := n.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := api.Dial(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it is a test's
+	if s, err := c.Status(within(t)); err != nil || s.Dir != dir {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.Dial(dir); !errors.Is(err, api.ErrNotRunning) {
+		t.Errorf("of a node that has ended: %v", err)
 	}
 }

@@ -11,6 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,7 +41,7 @@ type Client struct {
 func Dial(dir string) (*Client, error) {
 	path := SocketPath(dir)
 	dial := func(ctx context.Context) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		c, err := dialSocket(ctx, path)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 			return nil, ErrNotRunning
 		}
@@ -49,6 +52,22 @@ func Dial(dir string) (*Client, error) {
 		return nil, err
 	}
 	return NewClient(dial), conn.Close()
+}
+
+// maxSocketName is how long the path of a socket may be (unix(7)); a zero follows it.
+const maxSocketName = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// dialSocket connects to a socket, also one whose path is too long for the system, where a node can listen at such a one.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	if len(path) > maxSocketName && runtime.GOOS == "linux" {
+		dir, err := os.Open(filepath.Dir(path))
+		if err != nil {
+			return nil, err
+		}
+		defer dir.Close() //nolint:errcheck // it was only held
+		path = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+	}
+	return new(net.Dialer).DialContext(ctx, "unix", path)
 }
 
 // NewClient returns a Client that reaches its node through connections that dial makes.
