@@ -96,7 +96,7 @@ func runAdd(p *program, c *call) error {
 			p.stdout.line(a.Address)
 		}
 		p.tell(c, "it is from %s, %s", a.Peer.Name, a.Peer.Short)
-		if !a.Redeemed {
+		if a.Address != "" && !a.Redeemed {
 			p.tell(c, "kept, and not redeemed yet: %s", a.Text)
 		}
 		if a.Address != "" {
