@@ -97,10 +97,10 @@ func (p *program) candidates(before []string, last string) []string {
 		return append(kinds().Names(), "kinds", "options")
 	case cmd.name == "take" && len(words) == 0:
 		return givenNames()
-	case cmd.name == "share", cmd.name == "shares", cmd.name == "get", cmd.name == "send", cmd.name == "receive":
-		return nil // the shell knows files
 	case cmd.name == "completion":
 		return []string{"bash", "zsh", "fish"}
+	case cmd.name != "join" && !strings.Contains(cmd.syntax, "ADDRESS"):
+		return nil // of files the shell knows
 	}
 	return completeAddress(last)
 }
