@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-net/tenon/internal/node/ends"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/opt"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // This is the image that knows peers: it runs every command itself.
@@ -107,7 +108,7 @@ func (c *call) stateDir() (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", err
+		return "", transport.WithHint(err, "--dir or $TENON_DIR says where the identity is and all that belongs to it")
 	}
 	return filepath.Join(home, ".local", "state", "tenon"), nil
 }

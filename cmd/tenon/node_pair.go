@@ -21,9 +21,18 @@ import (
 
 var errNoCode = usageError("a code is needed", "the other side shows one: see tenon help pair, send and receive")
 
+// isBlank tells whether a code was given that is none, such as a variable of a script that nothing has set: without a
+// code, one would be shown, and waited for.
+func isBlank(args []string) bool {
+	return len(args) > 0 && strings.TrimSpace(strings.Join(args, "")) == ""
+}
+
 // runPair is "tenon pair [CODE]".
 func runPair(p *program, c *call) error {
 	code := strings.Join(c.args, " ")
+	if isBlank(c.args) {
+		return errNoCode
+	}
 	if c.peer.join && code == "" {
 		var err error
 		if code, err = p.askFor(c, "the code that the other side shows: "); err != nil {

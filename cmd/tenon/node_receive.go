@@ -36,7 +36,11 @@ func runReceive(p *program, c *call) error {
 		return err
 	}
 	r := &receiver{p: p, c: c, fetch: fetch, progress: p.newProgress(c), began: time.Now()}
-	if r.code, err = p.readCode(c, strings.Join(slices.Concat(c.args, c.rest), " ")); err != nil {
+	given := slices.Concat(c.args, c.rest)
+	if isBlank(given) {
+		return errNoCode
+	}
+	if r.code, err = p.readCode(c, strings.Join(given, " ")); err != nil {
 		return err
 	}
 	err = p.with(c, r.receive)
