@@ -132,7 +132,7 @@ func bindTicket(c *call, s *opt.Set) {
 	f := &c.peer
 	s.Group("tickets")
 	s.String(&f.service, "service", "NAME", "the service; without one, a ticket says only who and where this is")
-	s.Duration(&f.expires, "expires", defaultExpires, -1, "it is good for so long, such as 10m or 7d")
+	s.Duration(&f.expires, "expires", defaultExpires, -1, "it is good for so long, such as 10m or 7d; 0 is without end")
 	s.Int(&f.uses, "uses", 1, 1, 1000, "so many peers can use it")
 	s.String(&f.only, "for", "PEER", "only this peer can use it")
 	bindQR(c, s)

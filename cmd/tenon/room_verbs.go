@@ -57,7 +57,7 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Group("tenon room invite")
 	s.String(&f.role, "role", "owner|member|reader", "what who comes may do; otherwise member: write, but not invite and remove")
 	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many may come by the ticket; otherwise any number")
-	s.Duration(&f.expires, "expires", inviteLife, -1, "the ticket is good for so long, such as 2h or 7d")
+	s.Duration(&f.expires, "expires", inviteLife, -1, "the ticket is good for so long, such as 2h or 7d; 0 is without end")
 	bindQR(c, s)
 	s.Group("tenon room mailbox")
 	s.Bool(&f.off, "off", "nobody keeps what is said for those who are away")
