@@ -107,7 +107,15 @@ func TestRelayComesBack(t *testing.T) {
 	n := newNet(t, func(c *Config) { c.Relays = at })
 	reserved := func() bool { return len(n.Reserved()) == 1 }
 	awaitLinks(t, n, reserved)
+	since := func() (at time.Time) {
+		for l := range n.Links() {
+			if l.Peer == r.Self() {
+				at = l.Since
+			}
+		}
+		return at
+	}
+	was := since()
 	breakAll(r)
-	awaitLinks(t, n, func() bool { return !reserved() })
-	awaitLinks(t, n, reserved)
+	awaitLinks(t, n, func() bool { return since().After(was) && reserved() })
 }
