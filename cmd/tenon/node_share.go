@@ -71,9 +71,12 @@ func (p *program) showTicket(c *call, s api.Share) error {
 	}
 	s.Fixed = "" // one is enough
 	if p.json {
-		return p.stdout.json(s)
+		return errors.Join(p.stdout.json(s), p.written())
 	}
 	p.stdout.line(s.Ticket)
+	if err := p.written(); err != nil { // nobody has it
+		return err
+	}
 	for _, link := range s.Links {
 		p.tell(c, "for browsers: %s", link)
 	}
