@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -118,7 +119,7 @@ func release(in, out int, s *stream) error {
 	if in >= 0 {
 		errs = append(errs, retire(in))
 	}
-	if o, ok := s.out.(*sharedOut); ok && out != in && !o.retired {
+	if o, ok := s.out.(*sharedOut); ok && out != in && o.retired.CompareAndSwap(false, true) {
 		errs = append(errs, retire(out))
 	}
 	return errors.Join(errs...)
@@ -147,7 +148,7 @@ type sharedOut struct {
 	show    *neutralizer // nil: as it is
 	alone   bool         // nothing is read from the same descriptor
 	absent  error        // not nil: what writing returns, for a descriptor that was closed
-	retired bool         // the descriptor is gone; set by CloseWrite, read after it
+	retired atomic.Bool  // the descriptor is gone: whoever sets it lets it go
 }
 
 func newSharedOut(in, out int, raw bool) (*sharedOut, error) {
@@ -195,6 +196,8 @@ func (o *sharedOut) CloseWrite() error {
 	if !o.alone {
 		return errors.ErrUnsupported
 	}
-	o.retired = true
+	if !o.retired.CompareAndSwap(false, true) {
+		return nil // Close was faster
+	}
 	return retire(o.fd)
 }
