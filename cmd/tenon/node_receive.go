@@ -263,9 +263,10 @@ func (l *line) say(what byte) {
 	if l.conn == nil {
 		return
 	}
-	l.conn.SetDeadline(time.Now().Add(lastWord)) //nolint:errcheck // then it fails
+	defer time.AfterFunc(lastWord, l.end).Stop()
 	if _, err := l.conn.Write([]byte{what}); err == nil && l.conn.CloseWrite() == nil {
 		io.Copy(io.Discard, l.conn) //nolint:errcheck // its end is what is waited for
+		l.conn.Close()              //nolint:errcheck // where that had come before, this waits
 	}
 	l.end()
 }

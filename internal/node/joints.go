@@ -28,6 +28,7 @@ type joint struct {
 	datagrams atomic.Pointer[datagram.Conn] // nil if none of its messages may be lost
 	count     join.Count                    // AB from the peer, BA to it
 	cancel    context.CancelCauseFunc       // ends it; the cause is for the audit log
+	over      <-chan struct{}               // closed when it has ended, or is about to
 
 	released bool // the offer that it came by is gone, and it goes on; guarded by the mutex of joints
 
@@ -77,6 +78,7 @@ type joints struct {
 // begin adds j, unless its peer has most already. The context ends when the joint is to.
 func (s *joints) begin(ctx context.Context, j *joint, most int) (context.Context, error) {
 	ctx, j.cancel = context.WithCancelCause(ctx)
+	j.over = ctx.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.by[j.peer] >= most || len(s.all) >= maxJoints {
@@ -104,6 +106,20 @@ func (s *joints) end(j *joint) {
 	}
 	if len(s.all) == 0 {
 		s.idle.Broadcast()
+	}
+}
+
+// outlast waits until those that were opened to a service of a peer have ended, or ctx has.
+func (s *joints) outlast(ctx context.Context, to peer.ID, service peer.Service) {
+	for _, j := range s.list() {
+		if !j.out || j.peer != to || j.service != service {
+			continue
+		}
+		select {
+		case <-j.over:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

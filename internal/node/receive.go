@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
@@ -44,9 +45,15 @@ func (n *Node) Receive(ctx context.Context, r api.ReceiveRequest, tell func(api.
 	tell(out)
 	if g.Text == "" {
 		<-ctx.Done()
+		last, stop := context.WithTimeout(n.life, lastWords)
+		defer stop()
+		n.joints.outlast(last, at.Issuer, at.Service) // what was said at the end may be on its way
 	}
 	return nil
 }
+
+// lastWords is how long who is not to be turned to any more is still heard.
+const lastWords = 10 * time.Second
 
 // encounterSender meets who sends.
 func (n *Node) encounterSender(ctx context.Context, r api.ReceiveRequest, tell func(api.SendEvent)) (*encounter, error) {

@@ -182,6 +182,48 @@ func TestSendService(t *testing.T) {
 	}
 }
 
+// What who receives says at the end is heard, though he goes when he has said it, and with that nobody may turn to the other any more.
+func TestLastWord(t *testing.T) {
+	w := new(world)
+	a, b := w.node(t, "alice"), w.node(t, "bob")
+	acc, err := a.Client().Offer(within(t), api.OfferRequest{Service: "pipe"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer acc.Close()
+	for range 5 {
+		x := send(t, a, api.SendRequest{Service: "pipe"})
+		heard := make(chan []byte, 1)
+		if err := receive(t, b, <-x.code, func(e api.SendEvent) {
+			x.wants(api.SendMet)
+			in := dial(t, b, e.Given.Service)
+			out, err := acc.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out.CloseWrite()
+			if _, err := io.ReadAll(in); err != nil {
+				t.Error(err)
+			}
+			go func() {
+				all, err := io.ReadAll(out.(transport.Stream))
+				if err != nil {
+					t.Error(err)
+				}
+				heard <- all
+				out.Close()
+			}()
+			in.Write([]byte{api.GiftAll})
+			in.Close()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-heard; string(got) != string(rune(api.GiftAll)) {
+			t.Fatalf("%q is heard", got)
+		}
+	}
+}
+
 // fetch fetches what was given, and says so.
 func fetch(t *testing.T, n *node.Node, e api.SendEvent, target string) {
 	t.Helper()
