@@ -53,7 +53,7 @@ func tracker(t *testing.T) (url string, known func()) {
 		default:
 			close(first)
 		}
-		bencode.NewEncoder(w).Encode(map[string]any{"interval": 3600, "peers": peers}) //nolint:errcheck // the client will see it
+		bencode.NewEncoder(w).Encode(map[string]any{"interval": 5, "min interval": 5, "peers": peers}) //nolint:errcheck // the client will see it; who could not be reached at first is told again soon
 	}))
 	t.Cleanup(s.Close)
 	return s.URL + "/announce", func() { <-first }
