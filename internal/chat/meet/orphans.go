@@ -73,8 +73,8 @@ func (o *orphans) voucher(b *Blob) (by [32]byte) {
 // vouch has the author of an orphan vouch for what it waits for, and for what that waits for: it was refused, perhaps, as
 // its own author has made too much, and may come now.
 func (o *orphans) vouch(r *Room, child *orphan) {
-	for todo := []*orphan{child}; len(todo) > 0; {
-		child, todo = todo[0], todo[1:]
+	for vouched := []*orphan{child}; len(vouched) > 0; {
+		child, vouched = vouched[0], vouched[1:]
 		for _, p := range child.Parents {
 			switch parent := o.all[p]; {
 			case len(o.waiting[p]) == 0: // it is there
@@ -82,7 +82,7 @@ func (o *orphans) vouch(r *Room, child *orphan) {
 				delete(r.later, p)
 			case parent.voucher == [32]byte{}:
 				if parent.voucher = o.voucher(&parent.Blob); parent.voucher != [32]byte{} {
-					todo = append(todo, parent)
+					vouched = append(vouched, parent)
 				}
 			}
 		}
