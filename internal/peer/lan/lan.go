@@ -31,7 +31,7 @@ var ErrClosed = fmt.Errorf("the local network is not listened to any more: %w", 
 
 // How often things happen.
 const (
-	scanEvery   = 5 * time.Second       // interfaces are looked at
+	scanEvery   = 5 * time.Second       // interfaces are looked at, and nodes asked for if messages were lost
 	askEvery    = 60 * time.Second      // nodes are asked for; half of their ttl
 	settle      = 50 * time.Millisecond // after a hint, for more do not come alone
 	renameEvery = time.Hour             // a node gets another name
@@ -235,11 +235,14 @@ func (l *LAN) due(now time.Time) {
 	}
 }
 
-// rescan looks at the interfaces from time to time.
+// rescan looks from time to time at the interfaces, and at what was missed.
 func (l *LAN) rescan() {
 	l.scan()
 	l.announceNode()
 	l.report(l.heard.expire(time.Now()))
+	if l.sockets.lost.Swap(false) {
+		l.ask(nodeType) // somebody's answer may be among what was lost
+	}
 	l.after(scanEvery, l.rescan)
 }
 

@@ -78,7 +78,7 @@ type neighbour struct {
 func newNeighbour(name string, shares ...peer.FindKey) *neighbour {
 	n := &neighbour{link: newRoom().link, shares: shares}
 	n.LAN = newLAN(Config{Self: keyID(name), Ports: func() []string { return []string{"/tcp/1"} },
-		Shares: func() []peer.FindKey { n.looked++; return n.shares }}, &sockets{})
+		Shares: func() []peer.FindKey { n.looked++; return n.shares }}, newSockets())
 	n.links[n.link.Index] = n.link
 	return n
 }

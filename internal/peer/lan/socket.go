@@ -7,10 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
+
+	"github.com/tenon-net/tenon/internal/throttle"
 )
 
 // Groups and port of multicast DNS (RFC 6762 section 3).
@@ -36,17 +39,32 @@ type sockets struct {
 	p6      *ipv6.PacketConn // or nil
 	joined  map[membership]bool
 	holders []net.PacketConn // sockets that are members of groups, and hear nothing themselves
+
+	from throttle.Set[netip.Addr] // messages from one address, before they are looked at
+	lost atomic.Bool              // something that was sent to us was not handed on
 }
+
+// Somebody who floods the network is heard no oftener than this, so that there is time
+// for the others. A node of ours needs a few messages a second.
+const (
+	heardEvery = 5 * time.Millisecond
+	heardBurst = 256
+)
 
 type membership struct {
 	link int
 	six  bool
 }
 
+func newSockets() *sockets {
+	return &sockets{joined: map[membership]bool{},
+		from: throttle.Set[netip.Addr]{Every: heardEvery, Burst: heardBurst, Keys: 1024}}
+}
+
 // listen opens the sockets. The port is shared with other programs that speak multicast
 // DNS: package net sees to that for an address of a group, and binds the port alone.
 func listen() (*sockets, error) {
-	s := &sockets{joined: map[membership]bool{}}
+	s := newSockets()
 	c4, err4 := net.ListenPacket("udp4", group4.String())
 	if err4 == nil {
 		s.p4 = ipv4.NewPacketConn(c4)
@@ -141,13 +159,13 @@ func (s *sockets) send(l *net.Interface, b []byte) {
 	}
 }
 
-// read hands on what arrives until the sockets are closed. What the receiver has no
-// time for is lost.
+// read hands on what arrives until the sockets are closed. What is too much of one
+// source, or more than the receiver has time for, is lost.
 func (s *sockets) read(to chan<- packet) {
 	var wg sync.WaitGroup
 	if s.p4 != nil {
 		wg.Go(func() {
-			hear(to, func(b []byte) (int, int, net.Addr, error) {
+			s.hear(to, func(b []byte) (int, int, net.Addr, error) {
 				n, cm, src, err := s.p4.ReadFrom(b)
 				if cm == nil {
 					return n, 0, src, err
@@ -158,7 +176,7 @@ func (s *sockets) read(to chan<- packet) {
 	}
 	if s.p6 != nil {
 		wg.Go(func() {
-			hear(to, func(b []byte) (int, int, net.Addr, error) {
+			s.hear(to, func(b []byte) (int, int, net.Addr, error) {
 				n, cm, src, err := s.p6.ReadFrom(b)
 				if cm == nil {
 					return n, 0, src, err
@@ -170,7 +188,7 @@ func (s *sockets) read(to chan<- packet) {
 	wg.Wait()
 }
 
-func hear(to chan<- packet, read func([]byte) (n, link int, src net.Addr, err error)) {
+func (s *sockets) hear(to chan<- packet, read func([]byte) (n, link int, src net.Addr, err error)) {
 	b := make([]byte, maxMessage)
 	for {
 		n, link, src, err := read(b)
@@ -180,17 +198,23 @@ func hear(to chan<- packet, read func([]byte) (n, link int, src net.Addr, err er
 		case err != nil:
 			time.Sleep(10 * time.Millisecond) // an error that stays must not take a processor
 			continue
-		case !bytes.Contains(bytes.ToLower(b[:n]), mark):
-			continue
 		}
 		from, ok := src.(*net.UDPAddr)
 		if !ok {
 			continue
 		}
-		ap := from.AddrPort()
+		ap := netip.AddrPortFrom(from.AddrPort().Addr().Unmap(), uint16(from.Port))
+		if !s.from.Allow(ap.Addr()) {
+			s.lost.Store(true)
+			continue
+		}
+		if !bytes.Contains(bytes.ToLower(b[:n]), mark) {
+			continue
+		}
 		select {
-		case to <- packet{link, netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), bytes.Clone(b[:n])}:
+		case to <- packet{link, ap, bytes.Clone(b[:n])}:
 		default:
+			s.lost.Store(true)
 		}
 	}
 }
