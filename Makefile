@@ -1,6 +1,6 @@
 # Every target is a line that can be typed without make.
 
-.PHONY: build release nopeer check docs fuzz rooms soak natlab interop scale bench
+.PHONY: build release nopeer check docs fuzz rooms soak natlab survive interop scale bench
 
 build: ## the static binary and beside it what knows peers, in bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/tenon ./cmd/tenon
@@ -34,6 +34,9 @@ natlab: ## every pair of NATs, bad links, and what happens to networks, in names
 	go test -run 'Matrix|IPv6|NAT64|OneNetwork|WorstLinks|Interfaces|Birthdays' -timeout 30m -v ./internal/peer/punch -natlab
 	go test -run Reach -timeout 30m -v ./internal/peer/swarm -natlab
 	go test -timeout 90m -v ./internal/reach -natlab
+
+survive: ## a hundred transfers of 1 GiB while networks change, are cut, and relays start again
+	go test -run TestSurvival -timeout 5h -v ./internal/reach -survive 100
 
 interop: ## with a node of js-libp2p and tus-js-client, which npm fetches, and one of kubo, which takes minutes to build
 	cd internal/peer/swarm/testdata/js && npm install --no-audit --no-fund

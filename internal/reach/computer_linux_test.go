@@ -20,7 +20,10 @@ import (
 	"github.com/tenon-net/tenon/internal/peer/swarm"
 )
 
-var full = flag.Bool("natlab", false, "every pair of NATs, and each scenario often: make natlab")
+var (
+	full = flag.Bool("natlab", false, "every pair of NATs, and every scenario: make natlab")
+	long = flag.Int("survive", 0, "so many scenarios of TestSurvival, with 1 GiB each: make survive")
+)
 
 func TestMain(m *testing.M) {
 	natlab.Main(m, nil, func() {
@@ -218,9 +221,16 @@ func relayText(t testing.TB, id string, addrs []netip.Addr) string {
 	return "relays = [" + strings.Join(all, ", ") + "]\n"
 }
 
-const relayConfig = `relay = "anyone"
+var relayConfig = `relay = "anyone"
 discovery = ["none"]
 listen = ["/ip4/0.0.0.0/tcp/443", "/ip4/0.0.0.0/udp/443/quic-v1", "/ip6/::/tcp/443", "/ip6/::/udp/443/quic-v1"]
+`
+
+// ownRelay is what one adds who pays for it himself.
+const ownRelay = `relay-rate = "1GiB"
+relay-bytes = "1TiB"
+relay-day = "1TiB"
+relay-time = "24h"
 `
 
 // An internet is a laboratory with a relay that is a node.

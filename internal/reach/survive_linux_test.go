@@ -44,7 +44,7 @@ func scenarios() []scenario {
 		{"relayed, then direct", hard, hard, func(s *stage) { s.alice.host.Plug(s.other(natlab.Port, natlab.V4)) }, 0},
 		{"direct, then relayed", port, hard, func(s *stage) { s.alice.host.Plug(s.other(natlab.Symmetric, natlab.V4)) }, 0},
 	}
-	if *full {
+	if *full || *long > 0 {
 		all = append(all, scenario{"cut for 55 seconds", port, port, func(s *stage) { s.b.Cut(); time.Sleep(55 * time.Second); s.b.Mend() }, 55 * time.Second})
 	}
 	for _, from := range []natlab.Families{natlab.V4, natlab.V6, natlab.Dual} {
@@ -62,27 +62,29 @@ func scenarios() []scenario {
 // TestSurvival has a transfer and a conversation go on while something happens. Both come through, with
 // every byte in its place.
 func TestSurvival(t *testing.T) {
-	runs, mib := 1, 24
-	all := scenarios()
-	if *full {
-		mib = 64
-	} else {
-		all = all[:1]
+	wire := natlab.Wire{Delay: 10 * time.Millisecond, Rate: 40e6, Queue: 200}
+	all, mib, runs := scenarios(), 24, 1
+	switch {
+	case *long > 0:
+		// A relay of one's own, without limits, and lines that do not take hours.
+		wire.Rate, wire.Queue = 1e9, 2000
+		relayConfig += ownRelay
+		mib, runs = 1024, *long
+	case *full:
+		mib, runs = 64, len(all)
 	}
 	i := newInternet(t)
 	sum := i.makeBlob(mib)
 	alice, bob := i.pair()
-	for _, sc := range all {
-		for range runs {
-			t.Run(sc.name, func(t *testing.T) { survive(t, i, alice, bob, sc, sum) })
-		}
+	for n := range runs {
+		sc := all[n%len(all)]
+		t.Run(sc.name, func(t *testing.T) { survive(t, i, alice, bob, sc, wire, sum) })
 	}
 }
 
-func survive(t *testing.T, i *internet, alice, bob *computer, sc scenario, sum string) {
-	wire := &natlab.Wire{Delay: 10 * time.Millisecond, Rate: 40e6, Queue: 200}
-	sc.alice.Wire, sc.bob.Wire = wire, wire
-	s := &stage{internet: i, alice: alice, bob: bob, a: i.RouterWith(sc.alice), b: i.RouterWith(sc.bob), wire: wire}
+func survive(t *testing.T, i *internet, alice, bob *computer, sc scenario, wire natlab.Wire, sum string) {
+	sc.alice.Wire, sc.bob.Wire = &wire, &wire
+	s := &stage{internet: i, alice: alice, bob: bob, a: i.RouterWith(sc.alice), b: i.RouterWith(sc.bob), wire: &wire}
 	i.move(alice, bob, s.a, s.b)
 	v, _, err := firstTalk(bob)
 	if err != nil {
@@ -100,7 +102,7 @@ func survive(t *testing.T, i *internet, alice, bob *computer, sc scenario, sum s
 	sc.happen(s)
 	select {
 	case <-x.done:
-	case <-time.After(3 * time.Minute):
+	case <-time.After(10 * time.Minute):
 		t.Error("the transfer does not end")
 		_ = x.cmd.Process.Kill()
 		<-x.done
