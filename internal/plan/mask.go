@@ -151,8 +151,8 @@ func (m masked) option(p *Plan, o address.Option) (end int) {
 	return end
 }
 
-// mayBeSecret tells whether o, which is unknown, may belong to the value of a secret
-// option before it.
+// mayBeSecret tells whether o, which is unknown, may belong to the value of the option
+// before it, which is secret, or unknown itself.
 func (p *Plan) mayBeSecret(o address.Option) bool {
 	secret := false
 	for _, other := range p.Addr.Options {
@@ -161,6 +161,8 @@ func (p *Plan) mayBeSecret(o address.Option) bool {
 		}
 		if d := p.Lookup(other.Name); d != nil {
 			secret = d.Secret || d.Mask != nil
+		} else if other.HasValue {
+			secret = true
 		}
 	}
 	return secret
