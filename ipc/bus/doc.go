@@ -13,7 +13,10 @@
 // that WriteMsg has accepted reaches every member that stays: its publisher keeps it
 // until it has a place in the order, and gives it to the next hub if need be. What a
 // hub had given a place when it died, and any member has received, all receive: the
-// members give each other what the others lack. A message can be lost in three ways:
+// members give each other what the others lack. They have some tenths of a second for
+// that, longer while others come: a member that is stopped meanwhile may have heard the
+// last messages of the old hub in another order than the rest. A message can be lost in
+// three ways:
 //
 //   - Its publisher dies, or closes and cannot hand it on within a second.
 //   - A member is too slow for it; the member is told how many: [Conn.Lost].
