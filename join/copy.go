@@ -48,6 +48,7 @@ func (j *joint) finish(f *flow) {
 			return
 		}
 		transport.PassCloseStatus(from, to)
+		transport.PromisesStatus(from, to)
 		f.passEnd(to)
 	}
 }

@@ -131,13 +131,15 @@ func (e *Error) Unwrap() error { return e.Err }
 //     one, which has been told, when it ends too or Linger has passed. What it
 //     sends until then is thrown away, which is a failure to write, unless the
 //     first end has said goodbye ([transport.StatusCloser]).
-//   - What one end says when it closes, the other end says to its side.
+//   - What one end says when it closes, the other end says to its side. How a program
+//     has ended comes after the end of its output ([transport.LateCloser]): an end that can
+//     carry it is closed when the program has ended.
 //   - When reading fails, the other end is aborted, so that cut data does not
 //     look complete. When writing fails, what the failed end still has to say is
 //     passed on first, for at most Linger without a byte; then the other end is
 //     aborted.
 //   - When a direction has carried Limit bytes, both ends are closed, in order.
-//   - Where both ends are closed or aborted, neither waits for the other.
+//   - Where both ends are closed or aborted, neither waits for the other, but for that.
 //   - When ctx is done both ends are aborted and the error is context.Cause(ctx).
 //   - A message stays a message. Between a Stream and a MsgConn stands Framing.
 //   - A panic of an end ends this joint, with a [transport.BugError], and no other.

@@ -164,14 +164,14 @@ func (j *joint) watch(ctx context.Context) *outcome {
 		case <-over[B]:
 			over[B] = nil
 		case <-drained:
-			both(j.closeEnd)
+			j.closeBoth()
 		}
 		if s, ok := j.lacks(flows); ok && running > 0 && j.cause == nil {
 			drained = j.drain(s)
 		}
 	}
 	r.AB, r.BA = flows[0].Flow, flows[1].Flow
-	both(j.closeEnd)
+	j.closeBoth()
 	return &outcome{r, verdict(&r, j.cause, j.closed)}
 }
 
@@ -259,7 +259,7 @@ func (j *joint) hangUp(person Side) {
 func (j *joint) stop(cause error) {
 	if j.cause == nil {
 		j.cause = cause
-		both(j.closeEnd)
+		j.closeBoth()
 	}
 }
 
@@ -290,6 +290,18 @@ func both(end func(Side)) {
 	b.Wait()
 }
 
+// closeBoth closes both ends. One that carries how the other has ended waits for that.
+func (j *joint) closeBoth() {
+	for s, end := range j.ends {
+		if transport.PromisesStatus(end, j.ends[1-s]) {
+			j.closeEnd(Side(s))
+			j.closeEnd(Side(1 - s))
+			return
+		}
+	}
+	both(j.closeEnd)
+}
+
 func (j *joint) abort(s Side, cause error) {
 	if !j.aborted[s] {
 		j.aborted[s] = true
@@ -297,8 +309,12 @@ func (j *joint) abort(s Side, cause error) {
 	}
 }
 
+// closeEnd closes an end, and has the other one carry what is known then of how it has ended.
 func (j *joint) closeEnd(s Side) {
 	err := caught(j.ends[s].Close)
+	if !j.aborted[s] && transport.PromisesStatus(j.ends[s], j.ends[1-s]) {
+		transport.PassCloseStatus(j.ends[s], j.ends[1-s])
+	}
 	if j.closed[s] == nil && !j.aborted[s] {
 		j.closed[s] = err
 	}
@@ -325,7 +341,8 @@ func (f *flow) cutShort(cause error) {
 
 // verdict is the error that Join returns: the cause of a cut, else the exit status
 // of a program, else the first failure of a direction, else what the ends said
-// when they were closed.
+// when they were closed. What another computer says of a program does not hide a failure
+// of the end at this side.
 func verdict(r *Result, cause error, closed [2]error) error {
 	if cause != nil && cause != errHungUp && cause != errOver && cause != ErrLinger {
 		return cause
@@ -336,7 +353,7 @@ func verdict(r *Result, cause error, closed [2]error) error {
 			continue
 		}
 		failed = &Error{"close", Side(s), err}
-		if status := (interface{ ExitCode() int })(nil); errors.As(err, &status) {
+		if status := (interface{ ExitCode() int })(nil); errors.As(err, &status) && !(isRemote(err) && failedAt(r, Side(1-s))) {
 			return failed
 		}
 	}
@@ -350,4 +367,18 @@ func verdict(r *Result, cause error, closed [2]error) error {
 		}
 	}
 	return failed
+}
+
+func isRemote(err error) bool {
+	e := (*transport.ExitError)(nil)
+	return errors.As(err, &e) && e.Remote
+}
+
+// failedAt tells whether reading from the end s, or writing to it, has failed.
+func failedAt(r *Result, s Side) bool {
+	in, out := &r.AB, &r.BA
+	if s == B {
+		in, out = out, in
+	}
+	return out.Write != nil || in.Read != nil && in.Read != io.EOF && in.Read != ErrLinger
 }

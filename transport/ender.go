@@ -73,6 +73,40 @@ type StatusCarrier interface {
 	CarryStatus(protocol string, s CloseStatus)
 }
 
+// A LateCloser is a Conn whose other side may say only at the very end, when Close returns, with
+// what it has closed: a program, whose exit status comes after the end of its output.
+type LateCloser interface {
+	// ClosesLate tells whether there is more to hear when an end of file has been read.
+	ClosesLate() bool
+}
+
+// A StatusPromiser is a StatusCarrier that can end a direction now and carry a status later.
+type StatusPromiser interface {
+	StatusCarrier
+
+	// PromiseStatus has the next CloseWrite say that a status follows, which is what
+	// CarryStatus is told after it, or else that there is none, with Close. It returns false if
+	// nothing can follow: CloseWrite has been called before, or the other side does not wait
+	// for it.
+	PromiseStatus() bool
+}
+
+// An exiter is an end that is a program.
+type exiter interface {
+	// ExitError returns what Close has returned, or nil.
+	ExitError() *ExitError
+}
+
+// PromisesStatus tells whether how the other side of from has closed is known only when from is closed,
+// and to has been told to wait for it.
+func PromisesStatus(from, to Conn) bool {
+	if l, ok := About[LateCloser](from); !ok || !l.ClosesLate() {
+		return false
+	}
+	p, ok := About[StatusPromiser](to)
+	return ok && p.PromiseStatus()
+}
+
 // PassCloseStatus hands what the other side of from has closed with on to the
 // other side of to, where both speak of it in the same words, or carry it.
 func PassCloseStatus(from, to Conn) {
@@ -95,6 +129,12 @@ func closeStatus(c Conn) (protocol string, s CloseStatus, ok bool) {
 	if c, ok := About[StatusCloser](c); ok {
 		s, ok = c.CloseStatus()
 		return c.CloseProtocol(), s, ok
+	}
+	if c, ok := About[exiter](c); ok {
+		if e := c.ExitError(); e != nil {
+			protocol, s = e.CloseStatus()
+			return protocol, s, true
+		}
 	}
 	return "", s, false
 }

@@ -114,7 +114,7 @@ func (s *Stream) tick() {
 	}
 	b := &s.beat
 	now := time.Now()
-	waiting := s.out.length > 0 || s.fin && !s.finAcked || s.aborting
+	waiting := s.out.length > 0 || s.fin && !s.finAcked || s.aborting || s.finEver && s.hasSay()
 	if s.cur != nil && !s.reading && !s.listening {
 		b.last, b.asked = now, false // nobody has listened
 		s.listen()
@@ -149,7 +149,11 @@ func (s *Stream) tick() {
 			s.end(nil, false, false)
 			return
 		}
-		s.fail(errNotTaken)
+		if s.toldAll() {
+			s.fail(errUntold)
+		} else {
+			s.fail(errNotTaken)
+		}
 	}
 	if b.busy || waiting || b.asked || s.cur == nil {
 		b.slow = false

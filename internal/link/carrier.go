@@ -23,6 +23,7 @@ type carrier struct {
 	headHas  int
 	frame    head
 	body     [16]byte
+	long     []byte // in place of body, of a frame that has more
 	bodyHas  int
 	position int64 // of the next byte of a frame of data
 	left     int   // of it
@@ -30,6 +31,14 @@ type carrier struct {
 
 func newCarrier(below transport.Stream, p peer.Path) *carrier {
 	return &carrier{below: below, path: p, gone: make(chan struct{})}
+}
+
+// content is where the content of the frame is, or is read to, if it is no data.
+func (c *carrier) content() []byte {
+	if c.frame.size > len(c.body) {
+		return c.long[:c.frame.size]
+	}
+	return c.body[:c.frame.size]
 }
 
 // release closes the stream below, or aborts it if there is a cause.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/tenon-net/tenon/internal/closestatus"
 )
 
 // ErrProtocol: the other side does not keep to docs/protocol/link.md.
@@ -31,6 +33,7 @@ const (
 	frameAborted
 	framePing
 	framePong
+	frameStatus
 )
 
 const (
@@ -71,7 +74,13 @@ func (k kind) sizes() (low, high int) {
 		return 1, maxData
 	case framePong:
 		return 16, 16
-	case frameRefused, frameFin, frameStop, frameAbort, frameAborted, framePing:
+	case frameFin:
+		return 0, 1
+	case frameAbort:
+		return 0, closestatus.Max
+	case frameStatus:
+		return 1, closestatus.Max
+	case frameRefused, frameStop, frameAborted, framePing:
 		return 0, 0
 	}
 	return 0, -1

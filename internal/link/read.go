@@ -140,7 +140,7 @@ func (s *Stream) room(c *carrier, p []byte) (dst []byte, k *block) {
 	case c.left == 0 && c.headHas < headSize:
 		return c.head[c.headHas:], nil
 	case c.left == 0:
-		return c.body[c.bodyHas:c.frame.size], nil
+		return c.content()[c.bodyHas:], nil
 	case unwanted > 0:
 		k = middleBlocks.Get().(*block) //nolint:forcetypeassert // there is nothing else in it
 		return k.b[:min(unwanted, len(k.b))], k
@@ -201,10 +201,14 @@ func (s *Stream) took(c *carrier, k *block, user bool, m int, err error) (n int)
 
 // inEnd returns the position behind the last byte that has arrived.
 func (s *Stream) inEnd() int64 {
+	end := s.received
 	if s.finIn {
-		return s.received - 1
+		end--
 	}
-	return s.received
+	if s.closing.heard {
+		end--
+	}
+	return end
 }
 
 // begin looks at the head of a frame.
@@ -229,6 +233,8 @@ func (s *Stream) begin(c *carrier) {
 		}
 	case h.size == 0:
 		s.act(c)
+	case h.size > len(c.body):
+		c.long = make([]byte, h.size)
 	}
 }
 
@@ -240,8 +246,8 @@ func (s *Stream) violated(format string, a ...any) {
 
 // act acts upon a frame that has arrived whole.
 func (s *Stream) act(c *carrier) {
-	h, body := c.frame, c.body[:c.frame.size]
-	c.headHas = 0
+	h, body := c.frame, c.content()
+	c.headHas, c.long = 0, nil
 	if s.err != nil && h.kind != frameAbort && h.kind != frameAborted {
 		return // it is of no interest any more
 	}
@@ -260,13 +266,16 @@ func (s *Stream) act(c *carrier) {
 			s.acknowledge(at)
 		}
 	case frameFin:
-		if s.ends(int64(h.number)); s.owed == (owed{ack: true}) && !s.fin && !s.shut {
+		if s.ends(int64(h.number), body); s.owed == (owed{ack: true}) && !s.fin && !s.shut {
 			s.flushLater()
 			return
 		}
+	case frameStatus:
+		s.hears(int64(h.number), body)
 	case frameStop:
 		s.stop()
 	case frameAbort:
+		s.learn(body)
 		s.err = ErrReset
 		s.aborting = false
 		s.owed = owed{aborted: true}
@@ -281,16 +290,23 @@ func (s *Stream) act(c *carrier) {
 	s.settle(false)
 }
 
-// ends notes where the other side ends.
-func (s *Stream) ends(at int64) {
+// ends notes where the other side ends, and whether a status follows.
+func (s *Stream) ends(at int64, content []byte) {
+	c, follows := &s.closing, len(content) > 0
 	switch {
+	case follows && content[0] != 1, s.finIn && follows != c.promised:
+		s.violated("%w: an end that says %x", ErrProtocol, content)
+		return
 	case s.finIn && at != s.inEnd(), !s.shut && at != s.inEnd(), at < s.inEnd():
 		s.violated("%w: an end at %d, where %d bytes have come", ErrProtocol, at, s.inEnd())
 		return
 	}
-	s.finIn, s.received = true, at+1
+	if !s.finIn {
+		s.finIn, s.received = true, at+1
+		c.promised = follows
+	}
 	s.owed.ack = true
-	s.owed.stop = false
+	s.owed.stop = s.owed.stop && follows // that is not waited for
 	s.changed.Broadcast()
 }
 
@@ -316,13 +332,19 @@ func (s *Stream) acknowledge(at standing) {
 	if s.finEver {
 		most = s.finAt + 1
 	}
+	if s.closing.ever {
+		most++
+	}
 	if at.received > most {
 		s.violated("%w: it has received %d bytes of %d", ErrProtocol, at.received, most)
 		return
 	}
-	if s.finEver && at.received == s.finAt+1 {
-		s.finAcked = true
-		at.received--
+	if s.finEver && at.received > s.finAt {
+		if s.finAcked = true; at.received == s.finAt+2 && !s.closing.acked {
+			s.closing.acked = true
+			s.beat.progress()
+		}
+		at.received = s.finAt
 	}
 	if n := at.received - s.acked; n > 0 && !s.stopped {
 		s.out.drop(int(n))

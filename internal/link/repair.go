@@ -214,8 +214,8 @@ func (s *Stream) refused(why reason) {
 	case refusedFinished:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.finAcked = true
-		if s.finIn || s.shut {
+		s.finAcked, s.closing.acked = true, true
+		if s.shut && !s.awaitsStatus() || s.heardAll() {
 			s.end(nil, true, false)
 			return
 		}
@@ -252,14 +252,14 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	if s.adopted != a || s.ended {
 		return refusedStale
 	}
-	s.sent, s.finSent = s.acked, false
+	s.sent, s.finSent, s.closing.sent = s.acked, false, false
 	if s.err == nil {
 		s.acknowledge(at)
 	}
 	if s.ended {
 		return refusedProtocol
 	}
-	s.owed = owed{stop: s.shut && !s.finIn && s.err == nil, abort: s.aborting, aborted: s.err != nil && !s.aborting}
+	s.owed = owed{stop: s.shut && s.err == nil && (!s.finIn || s.closing.unwanted && s.closing.promised && !s.closing.heard), abort: s.aborting, aborted: s.err != nil && !s.aborting}
 	s.unpause()
 	s.suspect = false
 	s.beat.heard(s)

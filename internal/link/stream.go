@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/account"
+	"github.com/tenon-net/tenon/internal/closestatus"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -94,6 +95,7 @@ type Stream struct {
 	shut     bool      // this side reads no more
 	readLate moment
 
+	closing  closing
 	owed     owed
 	later    *time.Timer // sends what is owed and can wait; nil if there is nothing
 	pong     uint64      // what is to be answered
@@ -215,7 +217,7 @@ func (s *Stream) end(err error, clean, linger bool) {
 	s.ended = true
 	s.promptly()
 	s.err = cmp.Or(s.err, err)
-	if s.closed && !clean && !s.finAcked {
+	if s.closed && !clean && !s.settled() {
 		s.closeErr = s.err
 	}
 	close(s.over)
@@ -272,7 +274,7 @@ func (s *Stream) settleAccount() {
 func (s *Stream) settle(sending bool) {
 	switch {
 	case s.writing || s.owed != owed{}:
-	case s.err == nil && s.finAcked && s.finIn:
+	case s.err == nil && s.toldAll() && s.heardAll():
 		s.end(nil, true, sending)
 	case s.err != nil && !s.aborting:
 		s.end(nil, false, sending)
@@ -285,7 +287,7 @@ func (s *Stream) fail(err error) {
 		return
 	}
 	s.err, s.aborting = err, true
-	if s.closed && !s.finAcked {
+	if s.closed && !s.settled() {
 		s.closeErr = err
 	}
 	s.owed = owed{abort: true}
@@ -342,8 +344,8 @@ func (s *Stream) CloseWrite() error {
 }
 
 // Close ends both directions. It returns when the other side has received all that was
-// written, or has taken nothing for as long as the session survives. The other side's
-// writes fail from then on.
+// written, and has said all, if it has ended and promised a status, or has done nothing of that
+// for as long as the session survives. The other side's writes fail from then on.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -353,7 +355,10 @@ func (s *Stream) Close() error {
 		if !s.ended && s.err == nil {
 			s.fin = true
 			if s.shut = true; !s.finIn {
-				s.owed.stop = true
+				s.owed.stop, s.closing.unwanted = true, true
+			}
+			if s.closing.follows && s.closing.ours == nil {
+				s.closing.ours = closestatus.None
 			}
 			s.beat.progress()
 			s.beat.noteActivity(s)
@@ -364,7 +369,7 @@ func (s *Stream) Close() error {
 		s.cutWriter(func() bool { return s.userWriting }, net.ErrClosed)
 		s.flush(false)
 	}
-	for !s.ended && !s.aborting && !s.finAcked {
+	for !s.ended && !s.aborting && !s.settled() {
 		if s.cur != nil && !s.reading && s.readers == 0 {
 			s.step(s.cur, nil) // there is nothing else to do for this goroutine
 		} else {

@@ -124,7 +124,7 @@ func (s *Stream) send(c *carrier) (sent bool, err error) {
 	if b := s.control(c); len(b) > 0 {
 		b = s.withLittle(b)
 		below, ok := c.below.(lastWriter)
-		c.last = ok && s.err == nil && s.finAcked && s.finIn
+		c.last = ok && s.err == nil && s.toldAll() && s.heardAll()
 		s.mu.Unlock()
 		defer s.mu.Lock()
 		if c.last {
@@ -196,21 +196,14 @@ func (s *Stream) control(c *carrier) (b []byte) {
 		b = head{kind: frameStop}.append(b)
 	}
 	if s.owed.abort {
-		b = head{kind: frameAbort}.append(b)
+		b = s.abortFrame(b)
 	}
 	if s.owed.aborted {
 		b = head{kind: frameAborted}.append(b)
 	}
 	s.owed = owed{}
 	s.promptly()
-	if end := s.acked + int64(s.out.length); s.fin && !s.finSent && s.err == nil && s.sent == end {
-		if !s.finEver {
-			s.finAt = end
-		}
-		s.finSent, s.finEver = true, true
-		b = head{frameFin, 0, uint64(s.finAt)}.append(b)
-	}
-	return b
+	return s.finFrames(b)
 }
 
 // cutGrace is how long a write that is under way may take when the stream is closed or aborted.

@@ -209,6 +209,10 @@ func jointEnd(r *join.Result, err error) *api.JointEnd {
 	case errors.Is(err, join.ErrHalfClosed):
 		end.Why = api.HalfClosed
 	}
+	if exit := (*transport.ExitError)(nil); errors.As(err, &exit) && exit.Remote {
+		_, s := exit.CloseStatus()
+		end.Exit = &api.Exit{Code: s.Code, Reason: s.Reason}
+	}
 	end.Error, _ = api.ErrorOf(transport.WithHint(transport.Cause(err), transport.Hint(err)))
 	return end
 }
@@ -258,4 +262,4 @@ func (h *hold) tell() {
 }
 
 // serveFetch joins what is held to the connection.
-func (n *Node) serveFetch(w http.ResponseWriter, r *http.Request) { n.fetch(w, r, &n.held) }
+func (n *Node) serveFetch(w http.ResponseWriter, r *http.Request) { n.fetch(w, r, &n.held, true) }

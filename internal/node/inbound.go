@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/datagram"
+	"github.com/tenon-net/tenon/internal/link"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/join"
@@ -216,7 +217,7 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	if carries == api.Messages && n.carries(j.service) == api.Datagrams {
 		carries = api.Datagrams
 	}
-	a := answer{carries: carries, told: j.told}
+	a := j.answer(carries)
 	if _, err := s.Write(a.marshal()); err != nil {
 		transport.Abort(s, err)      //nolint:errcheck // it has failed already
 		transport.Abort(target, err) //nolint:errcheck // nothing was said to it
@@ -245,16 +246,34 @@ func carriesFor(c transport.Conn) api.Carries {
 	return api.Bytes
 }
 
+// answer is what a peer hears whose request is granted. Bytes go in frames if nothing else can
+// carry how a program has ended.
+func (j *joint) answer(carries api.Carries) answer {
+	_, session := j.stream.(*link.Stream)
+	return answer{carries: carries, told: j.told, framed: j.told && carries == api.Bytes && !session}
+}
+
+// A statusKnower is an end that carries close statuses if it is told that the other side
+// knows them.
+type statusKnower interface {
+	KnowsStatus(offers bool)
+	BoundStatus()
+}
+
 // frame returns the end that goes through the stream of a peer, and beside it, if it carries
 // messages that may be lost: whether it does, who uses a service is told when it asks.
 func (n *Node) frame(j *joint, s transport.Stream, a answer) transport.Conn {
 	carries := a.carries
-	if carries == api.Bytes {
+	if carries == api.Bytes && !a.framed {
+		if session, ok := s.(*link.Stream); ok && a.told {
+			session.KnowsStatus()
+		}
 		return s
 	}
 	c := api.Frames(s, nil, carries, s.Info(), s.LocalAddr(), s.RemoteAddr())
-	if m, ok := c.(*api.MsgConn); ok && a.told {
-		m.KnowsStatus()
+	if k := c.(statusKnower); a.told { //nolint:forcetypeassert // Frames makes nothing else
+		k.KnowsStatus(!j.out)
+		k.BoundStatus()
 	}
 	n.pmu.RLock()
 	mux := n.datagrams

@@ -98,13 +98,14 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 
 // hand gives a peer to who accepts, and returns when it is done.
 func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer) {
-	if _, err := s.Write(answer{carries: o.carries}.marshal()); err != nil {
+	granted := j.answer(o.carries)
+	if _, err := s.Write(granted.marshal()); err != nil {
 		transport.Abort(s, err) //nolint:errcheck // it has failed already
 		return
 	}
 	n.began(j)
 	done := make(chan struct{})
-	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, answer{carries: o.carries, told: j.told}), n.limits.pace(j.peer)), j, func(err error) {
+	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, granted), n.limits.pace(j.peer)), j, func(err error) {
 		n.ended(j, err)
 		close(done)
 	})}

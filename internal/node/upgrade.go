@@ -34,7 +34,7 @@ func (n *Node) serveDial(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	n.upgrade(w, r, c)
+	n.upgrade(w, r, c, true)
 }
 
 // wants tells whether the client is ready to go on with a protocol.
@@ -48,8 +48,9 @@ func wants(protocol string, w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// upgrade joins c to the connection of the request, and returns when both have ended.
-func (n *Node) upgrade(w http.ResponseWriter, r *http.Request, c transport.Conn) {
+// upgrade joins c to the connection of the request, and returns when both have ended. It was
+// dialed, or else it has arrived at an offer of the program.
+func (n *Node) upgrade(w http.ResponseWriter, r *http.Request, c transport.Conn, dialed bool) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		transport.Abort(c, err) //nolint:errcheck // err is what counts
@@ -75,8 +76,8 @@ func (n *Node) upgrade(w http.ResponseWriter, r *http.Request, c transport.Conn)
 	}
 	addr := transport.Addr{Net: "unix", Name: "control socket"}
 	near := api.Frames(conn, in, carries, &transport.Info{Kind: "control"}, addr, addr)
-	if m, ok := near.(*api.MsgConn); ok && r.Header.Get(api.HeaderStatus) != "" {
-		m.KnowsStatus()
+	if r.Header.Get(api.HeaderStatus) != "" {
+		near.(statusKnower).KnowsStatus(dialed) //nolint:forcetypeassert // Frames makes nothing else
 	}
 	following := []func(){followSize(near, c), followSize(c, near)}
 	join.Join(n.life, near, c, join.Options{}) //nolint:errcheck // both sides see how it ends
@@ -179,18 +180,18 @@ func (n *Node) serveAccept(w http.ResponseWriter, r *http.Request) {
 	n.offers.mu.Lock()
 	o := n.offers.all[r.PathValue("service")]
 	n.offers.mu.Unlock()
-	n.fetch(w, r, o)
+	n.fetch(w, r, o, false)
 }
 
 // fetch joins who waits at o to the connection.
-func (n *Node) fetch(w http.ResponseWriter, r *http.Request, o *remoteOffer) {
+func (n *Node) fetch(w http.ResponseWriter, r *http.Request, o *remoteOffer, dialed bool) {
 	if !wants(api.Protocol, w, r) {
 		return
 	}
 	number, err := strconv.ParseUint(r.PathValue("number"), 10, 64)
 	if err == nil && o != nil {
 		if c := o.take(number); c != nil {
-			n.upgrade(w, r, c)
+			n.upgrade(w, r, c, dialed)
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -49,6 +50,9 @@ var (
 	_ transport.Aborter = (*use)(nil)
 	_ transport.Resizer = (*use)(nil)
 	_ transport.Wrapper = (*use)(nil)
+
+	_ transport.StatusPromiser = (*use)(nil)
+	_ transport.LateCloser     = (*use)(nil)
 )
 
 func (u *useStream) Read(p []byte) (int, error) {
@@ -106,7 +110,41 @@ func (u *use) CloseWrite() error { return u.failed(u.conn.CloseWrite()) }
 
 func (u *use) Close() error {
 	u.stop()
-	return u.end(nil, u.conn.Close)
+	return u.end(nil, func() error {
+		err := u.conn.Close()
+		if u.joint.out {
+			err = cmp.Or(err, transport.CarriedExit(u))
+		}
+		return err
+	})
+}
+
+// CarriedStatus implements [transport.StatusCarrier].
+func (u *use) CarriedStatus() (protocol string, s transport.CloseStatus, ok bool) {
+	if c, ok := transport.About[transport.StatusCarrier](u.conn); ok {
+		return c.CarriedStatus()
+	}
+	return "", s, false
+}
+
+// CarryStatus implements [transport.StatusCarrier].
+func (u *use) CarryStatus(protocol string, s transport.CloseStatus) {
+	if c, ok := transport.About[transport.StatusCarrier](u.conn); ok {
+		c.CarryStatus(protocol, s)
+	}
+}
+
+// PromiseStatus implements [transport.StatusPromiser]: who uses a service is told how a program
+// behind it has ended, and tells nobody.
+func (u *use) PromiseStatus() bool {
+	p, ok := transport.About[transport.StatusPromiser](u.conn)
+	return ok && !u.joint.out && p.PromiseStatus()
+}
+
+// ClosesLate implements [transport.LateCloser].
+func (u *use) ClosesLate() bool {
+	l, ok := transport.About[transport.LateCloser](u.conn)
+	return ok && u.joint.out && l.ClosesLate()
 }
 
 // Abort ends both directions so that the peer sees a failure.

@@ -20,7 +20,7 @@ const (
 	askOpen   = 1
 	askList   = 2
 	askRedeem = 3
-	askTold   = 4 // askOpen by a side that knows close statuses; an older one takes it for no request
+	askTold   = 5 // askOpen by a side that knows close statuses; an older one takes it for no request
 )
 
 // A request is what who opens a stream says first: two bytes of length, then the sort,
@@ -111,6 +111,7 @@ type answer struct {
 	carries api.Carries         // of answerOK to askOpen
 	refusal peer.Refusal        // of answerRefused
 	list    []api.RemoteService // of answerOK to askList, and askRedeem, which has one
+	framed  bool                // bytes go in frames
 	told    bool                // not on the wire: what was asked is request.told
 }
 
@@ -127,6 +128,9 @@ const (
 // two sides find out when they have a way that carries datagrams: package datagram.
 var carriesCode = map[api.Carries]byte{api.Bytes: 1, api.Messages: 2, api.Datagrams: 2, api.Terminal: 3}
 
+// codeFramed is for bytes in frames.
+const codeFramed = 4
+
 func carriesOf(code byte) api.Carries {
 	switch code {
 	case 1:
@@ -135,6 +139,8 @@ func carriesOf(code byte) api.Carries {
 		return api.Messages
 	case 3:
 		return api.Terminal
+	case codeFramed:
+		return api.Bytes
 	}
 	return ""
 }
@@ -144,6 +150,8 @@ func (a answer) marshal() []byte {
 	switch {
 	case a.status == answerRefused:
 		b = append(b, byte(a.refusal.Public()))
+	case a.status == answerOK && a.framed:
+		b = append(b, codeFramed)
 	case a.status == answerOK && a.list == nil:
 		b = append(b, carriesCode[a.carries])
 	case a.status == answerOK:
@@ -182,6 +190,7 @@ func readAnswer(r io.Reader, sort byte) (a answer, err error) {
 		if a.carries = carriesOf(b[0]); a.carries == "" {
 			return a, bad
 		}
+		a.framed = b[0] == codeFramed
 		return a, nil
 	case a.status != answerOK || sort == askOpen:
 		return a, bad

@@ -51,6 +51,7 @@ type conn struct {
 	closing chan struct{} // closed when Close or Abort begins
 	end     sync.Once     // sets result
 	result  error
+	exit    atomic.Pointer[ExitError] // is result, if that is one
 
 	ended  chan struct{}
 	ending sync.Once // closes ended
@@ -61,6 +62,8 @@ var (
 	_ transport.Aborter  = (*conn)(nil)
 	_ transport.Ender    = (*conn)(nil)
 	_ transport.Detacher = (*conn)(nil)
+
+	_ transport.LateCloser = (*conn)(nil)
 )
 
 func newConn(info *transport.Info, args []string, p *os.Process, w *wire, o *Options) transport.Conn {

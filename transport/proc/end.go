@@ -43,6 +43,12 @@ func (c *conn) Abort(error) error {
 	return nil
 }
 
+// ClosesLate implements [transport.LateCloser]: how the program ends is known when it has.
+func (c *conn) ClosesLate() bool { return true }
+
+// ExitError returns what Close has returned, for [transport.PassCloseStatus].
+func (c *conn) ExitError() *ExitError { return c.exit.Load() }
+
 func (c *conn) aborted() bool {
 	select {
 	case <-c.abort:
@@ -158,6 +164,7 @@ func (c *conn) verdict(overdue, early bool) error {
 	if !overdue && early && c.hungUp(e) {
 		return nil
 	}
+	c.exit.Store(e)
 	return e
 }
 

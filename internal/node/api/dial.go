@@ -25,16 +25,16 @@ const (
 // Dial opens a service of a peer. What it returns is a [*Stream] or a [*MsgConn],
 // as the service has it.
 func (c *Client) Dial(ctx context.Context, r DialRequest) (transport.Conn, error) {
-	return c.upgrade(ctx, "/v1/dial", r)
+	return c.upgrade(ctx, "/v1/dial", r, false)
 }
 
-// upgrade asks for a connection that carries an end.
-func (c *Client) upgrade(ctx context.Context, path string, in any) (transport.Conn, error) {
+// upgrade asks for a connection that carries an end: of who uses a service, or offers it.
+func (c *Client) upgrade(ctx context.Context, path string, in any, offers bool) (transport.Conn, error) {
 	conn, read, h, err := c.switchTo(ctx, Protocol, path, in)
 	if err != nil {
 		return nil, err
 	}
-	return accepted(conn, read, h), nil
+	return opened(conn, read, h, offers), nil
 }
 
 // switchTo asks for a connection that speaks another protocol from then on.
@@ -82,17 +82,19 @@ func exchange(conn net.Conn, in *bufio.Reader, req *http.Request) (*http.Respons
 	return resp, nil
 }
 
-// accepted makes an end of an upgraded connection.
-func accepted(conn net.Conn, in *bufio.Reader, h http.Header) transport.Conn {
+// opened makes an end of an upgraded connection.
+func opened(conn net.Conn, in *bufio.Reader, h http.Header, offers bool) transport.Conn {
 	remote := transport.Addr{Net: "peer", Name: h.Get(HeaderName)}
 	if remote.Name == "" {
 		remote.Name = "peer"
 	}
 	info := &transport.Info{Kind: "peer", Peer: h.Get(HeaderPeer)}
 	c := Frames(conn, in, Carries(h.Get(HeaderCarries)), info, transport.Addr{Net: "peer", Name: "me"}, remote)
-	if m, ok := c.(*MsgConn); ok && h.Get(HeaderStatus) != "" {
-		m.KnowsStatus()
+	e := whole(c)
+	if h.Get(HeaderStatus) != "" {
+		e.KnowsStatus(offers)
 	}
+	e.reports = !offers
 	return c
 }
 
@@ -110,14 +112,14 @@ type offer struct {
 	addr   transport.Addr
 	cancel context.CancelFunc
 
-	ready chan opened
+	ready chan arrived
 	done  chan struct{} // closed when there is nothing more to come
 	err   error         // why, once done is closed
 	once  sync.Once
 	all   sync.WaitGroup
 }
 
-type opened struct {
+type arrived struct {
 	conn transport.Conn
 	err  error
 }
@@ -128,7 +130,7 @@ func (c *Client) Offer(ctx context.Context, r OfferRequest) (transport.Acceptor,
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
 	resp, err := c.request(life, http.MethodPost, "/v1/offer", r, http.Header{"Accept": {"text/event-stream"}})
-	o := &offer{client: c, cancel: cancel, ready: make(chan opened), done: make(chan struct{})}
+	o := &offer{client: c, cancel: cancel, ready: make(chan arrived), done: make(chan struct{})}
 	if err != nil {
 		cancel()
 		if !stop() {
@@ -186,12 +188,12 @@ func (o *offer) run(ctx context.Context, resp *http.Response, first chan<- error
 
 // take fetches the end of an arrival.
 func (o *offer) take(ctx context.Context, number uint64) {
-	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", segment(o.name), number), struct{}{})
+	c, err := o.client.upgrade(ctx, fmt.Sprintf("/v1/offer/%s/%d", segment(o.name), number), struct{}{}, true)
 	if errors.Is(err, ErrNotFound) {
 		return // whoever it was has not waited
 	}
 	select {
-	case o.ready <- opened{c, err}:
+	case o.ready <- arrived{c, err}:
 	case <-ctx.Done():
 		if c != nil {
 			c.Close() //nolint:errcheck // nobody has seen it

@@ -80,7 +80,7 @@ func (f *framer) next() error {
 		if err != nil {
 			return f.lost(err)
 		}
-		typ, n := frameType(head[0]), int(binary.BigEndian.Uint32(head)&(1<<24-1))
+		typ, n := parseHead(head)
 		switch {
 		case (typ == frameData || typ == frameText) && n <= MaxMsg:
 			f.in.Discard(headSize) //nolint:errcheck // it is there
@@ -99,6 +99,10 @@ func (f *framer) next() error {
 		}
 		f.in.Discard(headSize + n) //nolint:errcheck // it is there, or nothing more is read
 	}
+}
+
+func parseHead(b []byte) (typ frameType, n int) {
+	return frameType(b[0]), int(binary.BigEndian.Uint32(b) & (1<<24 - 1))
 }
 
 // tell acts upon a frame that is no data. It is called with rmu held.
@@ -189,10 +193,16 @@ func (f *framer) closeWrite() error {
 	return err
 }
 
-// goodbye sends the last frame, and in front of it the close status that is to be carried.
-// It is called with wmu held.
+// goodbye sends the last frame, and in front of it the close status that is to be carried, or
+// that one follows. It is called with wmu held.
 func (f *framer) goodbye(typ frameType, content []byte) (accepted bool, err error) {
-	if status := f.status.take(); status != nil {
+	status := f.status.take()
+	if follows := f.status.finishes(); follows && typ == frameEnd {
+		if _, err := f.write(frameStatus, nil); err != nil {
+			return false, err
+		}
+	}
+	if status != nil {
 		if accepted, err = f.write(frameStatus, status); err != nil {
 			if !accepted {
 				f.status.untake(status)

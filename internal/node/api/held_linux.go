@@ -68,7 +68,7 @@ func (d *Held) take() error {
 // fetch makes an end of what the node holds whose bytes or messages come here.
 func (d *Held) fetch(ctx context.Context) (transport.Conn, error) {
 	defer d.holder.forget(d)
-	return d.holder.client.upgrade(ctx, fmt.Sprintf("/v1/hold/%d", d.opened.Held), struct{}{})
+	return d.holder.client.upgrade(ctx, fmt.Sprintf("/v1/hold/%d", d.opened.Held), struct{}{}, false)
 }
 
 // use returns the stream, which it fetches the first time.

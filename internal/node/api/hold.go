@@ -60,6 +60,13 @@ type JointEnd struct {
 	B     bool    `json:"b,omitempty"`     // that was at the second end
 	Why   string  `json:"why,omitempty"`   // idle, or half-closed: for how long it was silent
 	Error *Error  `json:"error,omitempty"` // nil if all went well
+	Exit  *Exit   `json:"exit,omitempty"`  // how the peer's program has ended, if that is the error
+}
+
+// Exit is how a program has ended: code and reason of the close status of a [transport.ExitError].
+type Exit struct {
+	Code   uint64 `json:"code"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // FlowEnd is how one direction has ended.

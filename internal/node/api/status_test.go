@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/tenon-net/tenon/internal/closestatus"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/mem"
 )
@@ -20,13 +21,13 @@ func TestCarriedStatus(t *testing.T) {
 		want     int // bytes of the reason
 	}{
 		{"websocket", transport.CloseStatus{Code: 4001, Reason: "token expired"}, 13}, {"quic h3", transport.CloseStatus{Code: 1<<62 - 1}, 0},
-		{"websocket", transport.CloseStatus{Code: 1000, Reason: long}, maxReason - 1}, {"websocket", transport.CloseStatus{Reason: "\xff"}, 0},
-		{strings.Repeat("p", maxProtocol+1), transport.CloseStatus{Code: 1}, -1}, {"", transport.CloseStatus{Code: 1}, -1},
+		{"websocket", transport.CloseStatus{Code: 1000, Reason: long}, closestatus.MaxReason - 1}, {"websocket", transport.CloseStatus{Reason: "\xff"}, 0},
+		{strings.Repeat("p", closestatus.MaxProtocol+1), transport.CloseStatus{Code: 1}, -1}, {"", transport.CloseStatus{Code: 1}, -1},
 	} {
 		near, far := mem.Pair()
 		a := Frames(near, nil, Messages, &transport.Info{}, near.LocalAddr(), near.RemoteAddr()).(*MsgConn)
 		b := Frames(far, nil, Messages, &transport.Info{}, far.LocalAddr(), far.RemoteAddr()).(*MsgConn)
-		a.KnowsStatus()
+		a.KnowsStatus(false)
 		a.CarryStatus(c.protocol, c.status)
 		sent := make(chan error)
 		go func() { sent <- a.Close() }()

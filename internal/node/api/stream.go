@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,11 +37,21 @@ type end struct {
 	info          *transport.Info
 	local, remote net.Addr
 	over          atomic.Pointer[error] // what calls return after Close or Abort
+	bounded       bool                  // see BoundStatus
+	reports       bool                  // Close returns how a program at the other side has ended
 
 	smu        sync.Mutex // guards what follows
 	rows, cols int
 	sizes      chan struct{} // has a value after a change; closed by Close
 	unsized    bool          // sizes is closed
+}
+
+// whole returns what is behind a Stream or a MsgConn.
+func whole(c transport.Conn) *end {
+	if m, ok := c.(*MsgConn); ok {
+		return m.end
+	}
+	return c.(*Stream).end //nolint:forcetypeassert // Frames makes nothing else
 }
 
 // A Stream is an end that carries bytes through frames.
@@ -59,7 +70,10 @@ var (
 	_ transport.Resizer = (*MsgConn)(nil)
 	_ transport.Sizer   = (*MsgConn)(nil)
 
-	_ transport.StatusCarrier = (*MsgConn)(nil)
+	_ transport.StatusPromiser = (*Stream)(nil)
+	_ transport.StatusPromiser = (*MsgConn)(nil)
+	_ transport.LateCloser     = (*Stream)(nil)
+	_ transport.LateCloser     = (*MsgConn)(nil)
 )
 
 // Read reads bytes.
@@ -215,15 +229,22 @@ func (e *end) CloseWrite() error {
 	return e.failed(e.closeWrite())
 }
 
-// Close ends both directions. The other side reads to the end of file.
+// Close ends both directions. The other side reads to the end of file. If that has ended, and
+// has promised a status, it is waited for.
 func (e *end) Close() error {
 	err := net.ErrClosed
 	e.over.Store(&err)
-	return e.shutdown(func() {
+	untold := e.awaitStatus()
+	err = e.shutdown(func() {
 		if !e.shut {
 			e.goodbye(frameEnd, nil) //nolint:errcheck // the other side sees a failure then
 		}
+		e.sayLate()
 	})
+	if e.reports {
+		err = cmp.Or(transport.CarriedExit(e), err)
+	}
+	return cmp.Or(untold, err)
 }
 
 // Abort ends both directions so that the other side sees a failure: by the connection's

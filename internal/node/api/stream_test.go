@@ -190,7 +190,7 @@ func TestFrameVectors(t *testing.T) {
 		{"text", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteMsg([]byte("hi"), transport.Meta{Text: true}) }},
 		{"label", Messages, func(c transport.Conn) error { return c.(*MsgConn).WriteLabel(7) }},
 		{"status-end", Messages, func(c transport.Conn) error {
-			c.(*MsgConn).KnowsStatus()
+			c.(*MsgConn).KnowsStatus(false)
 			c.(*MsgConn).CarryStatus("websocket", transport.CloseStatus{Code: 4001, Reason: "token expired"})
 			return c.(*MsgConn).CloseWrite()
 		}},

@@ -77,6 +77,9 @@ func verdict(end *api.JointEnd) error {
 		err = join.ErrHalfClosed
 	default:
 		err = transport.WithHint(end.Error, end.Error.Hint)
+		if end.Exit != nil {
+			err = transport.RemoteExit(transport.CloseStatus{Code: end.Exit.Code, Reason: end.Exit.Reason})
+		}
 	}
 	if end.Op == "" {
 		return err
