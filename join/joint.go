@@ -233,6 +233,9 @@ func (j *joint) ended(f *flow, running int) {
 	case f.Read != nil && f.Read != io.EOF:
 		j.cut(&Error{"read", f.from, f.Read})
 	case f.Write != nil && running == 0:
+		if transport.PromisesStatus(j.ends[f.to], j.ends[f.from]) {
+			j.closeEnd(f.to) // the other end carries why
+		}
 		j.abort(f.from, f.Write)
 	case hang && f.Write == nil && running > 0:
 		j.hangUp(f.to)

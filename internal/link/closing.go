@@ -14,14 +14,16 @@ var (
 
 // A closing is with what the two sides of a session close. The mutex of the session guards it.
 //
+//	CloseWrite after CarryStatus:   fin, with the status in it
 //	CloseWrite after PromiseStatus: fin, which says that a status follows
-//	CarryStatus, or Close:          status, which is acknowledged as the fin is
+//	CarryStatus then, or Close:     status, which is acknowledged as the fin is
 //	Abort:                          abort, with a status in it if there is one
 type closing struct {
 	known   bool   // the other side knows what a status is
 	follows bool   // our fin says, or will say, that one follows
+	fin     []byte // the content of our fin, once it was sent
 	ours    []byte // as it is sent; nil as long as it is not known
-	sent    bool   // through cur
+	sent    bool   // the frame that follows, through cur
 	ever    bool   // through any
 	acked   bool
 
@@ -31,6 +33,9 @@ type closing struct {
 	protocol string
 	theirs   transport.CloseStatus
 }
+
+// promise is the content of a fin that a status follows.
+var promise = []byte{1}
 
 // errUntold: the other side has not said how it has closed, though it said that it would.
 var errUntold = errors.New("the peer has not said how it has ended")
@@ -50,7 +55,7 @@ func (s *Stream) PromiseStatus() bool {
 	switch {
 	case !c.known || s.closed || s.err != nil || s.ended:
 		return false
-	case !s.finEver && !s.stopped:
+	case !s.finEver && !s.stopped && c.ours == nil:
 		c.follows = true
 	}
 	return c.follows && !s.stopped
@@ -65,11 +70,10 @@ func (s *Stream) CarryStatus(protocol string, status transport.CloseStatus) {
 	if b == nil || !c.known || c.ever || s.closed || s.err != nil || s.ended {
 		return
 	}
-	c.ours = b
-	if !s.finEver && !s.stopped {
-		c.follows = true
-	}
-	if s.finEver && c.follows {
+	switch c.ours = b; {
+	case !s.finEver:
+		c.follows = false // it goes with the fin
+	case c.follows:
 		s.flushSoon()
 	}
 }
@@ -117,14 +121,14 @@ func (s *Stream) finFrames(b []byte) []byte {
 	if end := s.acked + int64(s.out.length); s.fin && !s.finSent && s.err == nil && s.sent == end {
 		if !s.finEver {
 			s.finAt = end
-			c.follows = c.follows && !s.stopped
+			if c.follows = c.follows && !s.stopped; c.follows {
+				c.fin = promise
+			} else if c.known && len(c.ours) > len(closestatus.None) {
+				c.fin = c.ours
+			}
 		}
 		s.finSent, s.finEver = true, true
-		if c.follows {
-			b = append(head{frameFin, 1, uint64(s.finAt)}.append(b), 1)
-		} else {
-			b = head{frameFin, 0, uint64(s.finAt)}.append(b)
-		}
+		b = append(head{frameFin, len(c.fin), uint64(s.finAt)}.append(b), c.fin...)
 	}
 	if s.finSent && s.err == nil && !c.sent && s.hasSay() {
 		c.sent, c.ever = true, true

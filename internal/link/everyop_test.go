@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,7 +118,11 @@ func TestCutAtEveryOperation(t *testing.T) {
 	}
 }
 
-// converse has two sides ask and answer, each to its end.
+// What the two sides of a conversation close with.
+var asked, answered = transport.CloseStatus{Code: 1<<62 - 1, Reason: "asked"}, transport.CloseStatus{Code: 143, Reason: "SIGTERM"}
+
+// converse has two sides ask and answer, each to its end, and say then with what they close: one when it ends,
+// the other one later.
 func converse(t *testing.T, near, far *Network, what string) {
 	got := make(chan error, 1)
 	far.Serve("talk", func(s transport.Stream) {
@@ -128,6 +133,18 @@ func converse(t *testing.T, near, far *Network, what string) {
 		if _, werr := io.WriteString(s, "an answer"); err == nil {
 			err = werr
 		}
+		if protocol, status, _ := s.(*Stream).CarriedStatus(); protocol != "quic h3" || status != asked {
+			err = cmp.Or(err, fmt.Errorf("asked with %s %+v", protocol, status))
+		}
+		s.(*Stream).KnowsStatus()
+		if !s.(*Stream).PromiseStatus() {
+			err = cmp.Or(err, errors.New("no promise"))
+		}
+		if cerr := s.CloseWrite(); err == nil {
+			err = cerr
+		}
+		time.Sleep(time.Millisecond)
+		s.(*Stream).CarryStatus("exit", answered)
 		if cerr := s.Close(); err == nil {
 			err = cerr
 		}
@@ -137,6 +154,8 @@ func converse(t *testing.T, near, far *Network, what string) {
 	if err != nil {
 		return // there was no session yet
 	}
+	s.(*Stream).KnowsStatus()
+	s.(*Stream).CarryStatus("quic h3", asked)
 	for _, word := range []string{"one", " two", " three"} {
 		if _, err := io.WriteString(s, word); err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -151,6 +170,9 @@ func converse(t *testing.T, near, far *Network, what string) {
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("%s: Close: %v", what, err)
+	}
+	if protocol, status, _ := s.(*Stream).CarriedStatus(); protocol != "exit" || status != answered {
+		t.Errorf("%s: answered with %s %+v", what, protocol, status)
 	}
 	if err := <-got; err != nil {
 		t.Errorf("%s: far: %v", what, err)

@@ -74,9 +74,7 @@ func (k kind) sizes() (low, high int) {
 		return 1, maxData
 	case framePong:
 		return 16, 16
-	case frameFin:
-		return 0, 1
-	case frameAbort:
+	case frameFin, frameAbort:
 		return 0, closestatus.Max
 	case frameStatus:
 		return 1, closestatus.Max

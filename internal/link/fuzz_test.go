@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/closestatus"
 	"github.com/tenon-net/tenon/transport"
 )
 
@@ -52,6 +53,8 @@ func FuzzPeer(f *testing.F) {
 	for _, b := range [][]byte{
 		data, append(bytes.Clone(data), frameOf(frameFin, 5)...), frameOf(frameStop, 0), frameOf(frameAbort, 0), frameOf(frameAborted, 0),
 		append(frameOf(framePing, 3), frameOf(framePong, 3, numbers(0, 1<<20)...)...), frameOf(frameAck, 2, numbers(9)...),
+		append(frameOf(frameFin, 0, 1), frameOf(frameStatus, 1, closestatus.Marshal("exit", transport.CloseStatus{Code: 9})...)...),
+		frameOf(frameAbort, 0, closestatus.Marshal("quic h3", transport.CloseStatus{Code: 9, Reason: "r"})...), frameOf(frameStatus, 0, 0),
 		append(frameOf(frameStop, 0), frameOf(frameFin, 0)...), (&opening{proto: "test"}).frame(), frameOf(frameResume, 1, make([]byte, resumeSize)...),
 	} {
 		f.Add(b, true)
@@ -63,7 +66,14 @@ func FuzzPeer(f *testing.F) {
 			if inSession {
 				l, s := p.lie()
 				below = l.below
-				go io.Copy(s, s)             //nolint:errcheck // of no interest
+				s.KnowsStatus()
+				go func() {
+					io.Copy(s, s) //nolint:errcheck // of no interest
+					s.PromiseStatus()
+					s.CloseWrite() //nolint:errcheck // of no interest
+					s.CarryStatus("exit", transport.CloseStatus{Code: 9})
+					s.Close() //nolint:errcheck // of no interest
+				}()
 				go s.Write([]byte("and so")) //nolint:errcheck // of no interest
 			} else {
 				p.far.Serve("test", func(s transport.Stream) { io.Copy(s, s) }) //nolint:errcheck // of no interest

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -292,9 +293,9 @@ func (s *Stream) act(c *carrier) {
 
 // ends notes where the other side ends, and whether a status follows.
 func (s *Stream) ends(at int64, content []byte) {
-	c, follows := &s.closing, len(content) > 0
+	c, follows := &s.closing, bytes.Equal(content, promise)
 	switch {
-	case follows && content[0] != 1, s.finIn && follows != c.promised:
+	case len(content) == 1 && !follows, s.finIn && follows != c.promised:
 		s.violated("%w: an end that says %x", ErrProtocol, content)
 		return
 	case s.finIn && at != s.inEnd(), !s.shut && at != s.inEnd(), at < s.inEnd():
@@ -304,6 +305,7 @@ func (s *Stream) ends(at int64, content []byte) {
 	if !s.finIn {
 		s.finIn, s.received = true, at+1
 		c.promised = follows
+		s.learn(content)
 	}
 	s.owed.ack = true
 	s.owed.stop = s.owed.stop && follows // that is not waited for

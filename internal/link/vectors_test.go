@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-net/tenon/internal/closestatus"
 	"github.com/tenon-net/tenon/internal/golden"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // vectors makes every frame of docs/protocol/link.md.
@@ -36,8 +38,14 @@ func vectors(t *testing.T) string {
 	say("data", frameOf(frameData, 5, []byte("hello")...))
 	say("ack", frameOf(frameAck, 10, numbers(32778)...))
 	say("fin", frameOf(frameFin, 10))
+	say("fin-that-promises", frameOf(frameFin, 10, 1))
+	status := closestatus.Marshal("exit", transport.CloseStatus{Code: 143, Reason: "SIGTERM"})
+	say("fin-with-status", frameOf(frameFin, 10, closestatus.Marshal("quic h3", transport.CloseStatus{Code: 258})...))
+	say("status", frameOf(frameStatus, 11, status...))
+	say("status-none", frameOf(frameStatus, 11, closestatus.None...))
 	say("stop", frameOf(frameStop, 0))
 	say("abort", frameOf(frameAbort, 0))
+	say("abort-with-status", frameOf(frameAbort, 0, closestatus.Marshal("quic h3", transport.CloseStatus{Code: 258})...))
 	say("aborted", frameOf(frameAborted, 0))
 	say("ping", frameOf(framePing, 77))
 	say("pong", frameOf(framePong, 77, numbers(11, 32778)...))

@@ -21,7 +21,7 @@ func TestWire(t *testing.T) {
 			t.Errorf("%+v became %+v, %v", q, got, err)
 		}
 	}
-	for _, a := range []answer{{carries: api.Messages}, {list: []api.RemoteService{{Name: "a", Carries: api.Bytes}, {Name: "b", Carries: api.Terminal}}}} {
+	for _, a := range []answer{{carries: api.Messages}, {carries: api.Bytes, framed: true}, {list: []api.RemoteService{{Name: "a", Carries: api.Bytes}, {Name: "b", Carries: api.Terminal}}}} {
 		sort := byte(askOpen)
 		if a.list != nil {
 			sort = askList
@@ -60,6 +60,7 @@ func FuzzRequest(f *testing.F) {
 
 func FuzzAnswer(f *testing.F) {
 	f.Add(answer{carries: api.Bytes}.marshal(), byte(askOpen))
+	f.Add(answer{carries: api.Bytes, framed: true}.marshal(), byte(askOpen))
 	f.Add(answer{list: []api.RemoteService{{Name: "a", Carries: api.Bytes}}}.marshal(), byte(askList))
 	f.Fuzz(func(t *testing.T, b []byte, sort byte) {
 		a, err := readAnswer(bytes.NewReader(b), sort)
@@ -93,6 +94,7 @@ func TestServiceVectors(t *testing.T) {
 		"list":              request{askList, "", "", false}.marshal(),
 		"redeem":            request{askRedeem, "db", ticket, false}.marshal(),
 		"yes-bytes":         answer{carries: api.Bytes}.marshal(),
+		"yes-framed":        answer{carries: api.Bytes, framed: true}.marshal(),
 		"yes-messages":      answer{carries: api.Messages}.marshal(),
 		"yes-terminal":      answer{carries: api.Terminal}.marshal(),
 		"services":          answer{list: []api.RemoteService{{Name: "db", Carries: api.Bytes}, {Name: "dns", Carries: api.Messages}}}.marshal(),

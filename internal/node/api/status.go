@@ -194,7 +194,8 @@ func (f *framer) afterEnd() error {
 	return nil
 }
 
-// sayLate sends the status that was promised, or that there is none. It is called with wmu held.
+// sayLate sends the status that was promised, or that there is none, and waits until the other
+// side has closed, as [transport.LingeringClose] does. It is called with wmu held.
 func (f *framer) sayLate() {
 	if !f.status.promises() {
 		return
@@ -204,4 +205,8 @@ func (f *framer) sayLate() {
 		b = closestatus.None
 	}
 	f.write(frameStatus, b) //nolint:errcheck // then the other side finds that it is missing
+	half, ok := f.conn.(interface{ CloseWrite() error })
+	if ok && half.CloseWrite() == nil && f.conn.SetReadDeadline(time.Now().Add(transport.LingeringCloseTime)) == nil {
+		io.Copy(io.Discard, io.LimitReader(f.conn, transport.LingeringCloseBytes)) //nolint:errcheck // it is of no interest
+	}
 }

@@ -194,6 +194,21 @@ func TestFrameVectors(t *testing.T) {
 			c.(*MsgConn).CarryStatus("websocket", transport.CloseStatus{Code: 4001, Reason: "token expired"})
 			return c.(*MsgConn).CloseWrite()
 		}},
+		{"end-status", Bytes, func(c transport.Conn) error {
+			s := c.(*Stream)
+			s.KnowsStatus(true)
+			s.PromiseStatus()
+			if err := s.CloseWrite(); err != nil {
+				return err
+			}
+			s.CarryStatus("exit", transport.CloseStatus{Code: 143, Reason: "SIGTERM"})
+			return s.Close()
+		}},
+		{"end-status-none", Bytes, func(c transport.Conn) error {
+			c.(*Stream).KnowsStatus(true)
+			c.(*Stream).PromiseStatus()
+			return c.(*Stream).Close()
+		}},
 		{"window", Terminal, func(c transport.Conn) error { return c.(*Stream).Resize(24, 80) }},
 		{"end", Bytes, transport.Conn.CloseWrite},
 		{"abort", Bytes, func(c transport.Conn) error { return c.(*Stream).Abort(errors.New("disk full")) }},
