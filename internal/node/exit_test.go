@@ -9,49 +9,14 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tenon-net/tenon"
-	"github.com/tenon-net/tenon/internal/link"
 	"github.com/tenon-net/tenon/internal/node"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/node/ends"
-	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 )
-
-// A linked presence has streams that survive.
-type linked struct {
-	*presence
-	link *link.Network
-}
-
-func (l linked) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
-	return l.link.OpenEarly(ctx, to, proto, 0)
-}
-
-func (l linked) OpenSurviving(ctx context.Context, to peer.ID, proto string, survive time.Duration) (transport.Stream, error) {
-	return l.link.OpenSurviving(ctx, to, proto, survive)
-}
-
-func (l linked) Serve(proto string, h func(transport.Stream)) func() { return l.link.Serve(proto, h) }
-
-func (l linked) Close() error { return errors.Join(l.link.Close(), l.presence.Close()) }
-
-// linkedConfig is that of a node whose streams survive.
-func (w *world) linkedConfig(dir, name string) node.Config {
-	c := w.config(dir, name)
-	open := c.Network
-	c.Network = func(ctx context.Context, e node.Env) (node.Presence, error) {
-		p, err := open(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		return linked{p.(*presence), link.New(p, link.Options{})}, nil
-	}
-	return c
-}
 
 // The programs that TestExitStatusPasses runs, by what they are for.
 var programs = map[string]string{
