@@ -113,13 +113,15 @@ func TestStatus(t *testing.T) {
 // Who reads no more before the end waits for no status, and keeps nobody waiting.
 func TestStatusIsNotWanted(t *testing.T) {
 	for name, c := range map[string]struct{ before, between time.Duration }{
-		"long before the end": {time.Second, time.Second}, "as the end comes": {0, 0}, "as the status comes": {0, 10 * time.Millisecond},
+		"long before the end": {10 * time.Second, time.Second}, "as the end comes": {0, 10 * time.Second},
+		"as the end and the status come": {0, 0}, "as the status comes": {0, 10 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtually(t, 10*time.Millisecond, Options{}, func(p *pair) {
 				near, far := p.open()
 				far.KnowsStatus()
-				over := make(chan error)
+				over := make(chan error, 1)
+				go io.Copy(io.Discard, far) //nolint:errcheck // of no interest
 				go func() {
 					time.Sleep(c.before)
 					far.PromiseStatus()
@@ -129,15 +131,15 @@ func TestStatusIsNotWanted(t *testing.T) {
 					over <- far.Close()
 				}()
 				begin := time.Now()
-				if err := near.Close(); err != nil || time.Since(begin) > time.Second {
+				if err := near.Close(); err != nil || time.Since(begin) > 2*time.Second {
 					p.t.Errorf("Close: %v after %v", err, time.Since(begin))
+				}
+				time.Sleep(3 * time.Second) // somebody listens by then, though nobody reads
+				if a, b := len(p.near.Sessions()), len(p.far.Sessions()); a+b > 0 {
+					p.t.Errorf("%d and %d sessions are left after %v", a, b, time.Since(begin))
 				}
 				if err := <-over; err != nil {
 					p.t.Errorf("the other Close: %v", err)
-				}
-				time.Sleep(500 * time.Millisecond)
-				if a, b := len(p.near.Sessions()), len(p.far.Sessions()); a+b > 0 {
-					p.t.Errorf("%d and %d sessions are left after %v", a, b, time.Since(begin))
 				}
 			})
 		})

@@ -87,7 +87,12 @@ func (s countedStream) Unwrap() transport.Conn { return s.Stream }
 
 // A conversation comes to the right end wherever its connection is lost, once and for a
 // moment, or gets stuck.
-func TestCutAtEveryOperation(t *testing.T) {
+func TestCutAtEveryOperation(t *testing.T) { cutAtEveryOperation(t, converse) }
+
+// So does one of which one side stops reading while the other one ends and has a status to come.
+func TestCutWhileNothingIsWanted(t *testing.T) { cutAtEveryOperation(t, turnAway) }
+
+func cutAtEveryOperation(t *testing.T, talk func(t *testing.T, near, far *Network, what string)) {
 	for name, cut := range map[string]func(w *peertest.World, a, b *peertest.Node){
 		"broken": (*peertest.World).Break, "silent": (*peertest.World).Silence, "stranded": (*peertest.World).Strand,
 	} {
@@ -105,7 +110,7 @@ func TestCutAtEveryOperation(t *testing.T) {
 					near, far := New(counted{p.a, c}, Options{}), New(counted{p.b, c}, Options{})
 					defer far.Close()  //nolint:errcheck // it returns nil
 					defer near.Close() //nolint:errcheck // it returns nil
-					converse(p.t, near, far, fmt.Sprintf("%s at operation %d", name, at))
+					talk(p.t, near, far, fmt.Sprintf("%s at operation %d", name, at))
 				})
 				if c.count < at || t.Failed() {
 					break
@@ -115,6 +120,31 @@ func TestCutAtEveryOperation(t *testing.T) {
 				t.Errorf("there were %d operations only", at)
 			}
 		})
+	}
+}
+
+// turnAway has one side end, and say later with what, while the other one closes at once.
+func turnAway(t *testing.T, near, far *Network, what string) {
+	got := make(chan error, 1)
+	far.Serve("talk", func(s transport.Stream) {
+		far := s.(*Stream)
+		far.KnowsStatus()
+		far.PromiseStatus()
+		err := far.CloseWrite()
+		time.Sleep(20 * time.Second)
+		far.CarryStatus("exit", answered)
+		got <- errors.Join(err, far.Close())
+	})
+	s, err := near.Open(t.Context(), far.Self(), "talk")
+	if err != nil {
+		return // there was no session yet
+	}
+	begin := time.Now()
+	if err := s.Close(); err != nil || time.Since(begin) > 15*time.Second {
+		t.Errorf("%s: Close: %v after %v", what, err, time.Since(begin))
+	}
+	if err := <-got; err != nil {
+		t.Errorf("%s: far: %v", what, err)
 	}
 }
 

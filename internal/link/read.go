@@ -308,7 +308,7 @@ func (s *Stream) ends(at int64, content []byte) {
 		s.learn(content)
 	}
 	s.owed.ack = true
-	s.owed.stop = s.owed.stop && follows // that is not waited for
+	s.owed.stop = false
 	s.changed.Broadcast()
 }
 

@@ -259,7 +259,7 @@ func (s *Stream) adopt(c *carrier, a attempt, at standing, r *resuming) reason {
 	if s.ended {
 		return refusedProtocol
 	}
-	s.owed = owed{stop: s.shut && s.err == nil && (!s.finIn || s.closing.unwanted && s.closing.promised && !s.closing.heard), abort: s.aborting, aborted: s.err != nil && !s.aborting}
+	s.owed = owed{stop: s.shut && !s.finIn && s.err == nil, abort: s.aborting, aborted: s.err != nil && !s.aborting}
 	s.unpause()
 	s.suspect = false
 	s.beat.heard(s)
