@@ -37,22 +37,28 @@ func (c *checked) add(e *event.Event) {
 	c.newer[e.ID] = e.Sig
 }
 
-// parse reads an event that somebody sends. One that is there is not verified: it is not looked at any further.
-func (r *Room) parse(b []byte) (meet.Blob, error) {
-	e, err := event.Read(b)
-	if err != nil {
-		return meet.Blob{}, err
-	}
-	if e.Room != r.id {
-		return meet.Blob{}, errStrange
-	}
-	if !r.index.Has(meetKey(e.Key())) && !r.checked.has(e) {
-		if err := e.Verify(); err != nil {
-			return meet.Blob{}, err
+// parse reads events that somebody sends. Those that are there are not verified: they are not looked at any further.
+func (r *Room) parse(rows [][]byte) ([]meet.Blob, error) {
+	blobs, unsure := make([]meet.Blob, len(rows)), make([]*event.Event, 0, len(rows))
+	for i, b := range rows {
+		e, err := event.Read(b)
+		if err != nil {
+			return nil, err
 		}
+		if e.Room != r.id {
+			return nil, errStrange
+		}
+		if !r.index.Has(meetKey(e.Key())) && !r.checked.has(e) {
+			unsure = append(unsure, e)
+		}
+		blobs[i] = r.blob(e)
+		blobs[i].Bytes = b
+	}
+	if err := event.VerifyAll(unsure); err != nil {
+		return nil, err
+	}
+	for _, e := range unsure {
 		r.checked.add(e)
 	}
-	blob := r.blob(e)
-	blob.Bytes = b
-	return blob, nil
+	return blobs, nil
 }

@@ -22,7 +22,7 @@ func TestForgedCopy(t *testing.T) {
 		forged[len(rows[0].Bytes)-1] ^= 1 // of the signature, which the ID is not made of
 		own := bert.in(r)
 		parse := func(b []byte) error {
-			_, err := own.parse(b)
+			_, err := own.parse([][]byte{b})
 			return err
 		}
 		if err := parse(forged); err == nil {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/tenon-net/tenon/internal/peer"
 )
@@ -77,12 +78,44 @@ func parseBody(k Kind, b []byte) (Body, error) {
 // Verify checks the signatures, and that the device of the first event is one of the
 // identity's: what [Parse] does beyond [Read].
 func (e *Event) Verify() error {
-	// Whether the key stands for one device is checked when it enters: others stand on that.
-	if e.Seq == 1 && checkKey(e.Device) != nil || !peer.Verify(e.Device[:], peer.ContextChatEvent, e.ID[:], e.Sig[:]) {
-		return malformed("its device has not signed it")
+	if !peer.VerifyCofactored(e.Device[:], peer.ContextChatEvent, e.ID[:], e.Sig[:]) {
+		return errForged
 	}
+	return e.verifyFirst()
+}
+
+// VerifyAll verifies many events, for less than Verify takes for each. The error is that of the first one that it refuses.
+func VerifyAll(events []*Event) error {
+	for part := range slices.Chunk(events, together) {
+		all := make([]peer.Signed, len(part))
+		for i, e := range part {
+			all[i] = peer.Signed{Public: e.Device[:], Msg: e.ID[:], Sig: e.Sig[:]}
+		}
+		verify := (*Event).verifyFirst
+		if !peer.VerifyBatch(peer.ContextChatEvent, all) {
+			verify = (*Event).Verify
+		}
+		for _, e := range part {
+			if err := verify(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// together is how many signatures are verified at once. With more of them each one costs no less.
+const together = 64
+
+var errForged = malformed("its device has not signed it")
+
+// verifyFirst checks the first event of a device. Whether the key stands for one device is checked here: others stand on that.
+func (e *Event) verifyFirst() error {
 	if e.Seq != 1 {
 		return nil
+	}
+	if checkKey(e.Device) != nil {
+		return errForged
 	}
 	var cert Cert
 	var prekey *Prekey

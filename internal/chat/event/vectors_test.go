@@ -94,6 +94,8 @@ func vectors() string {
 		}
 		show(v.name, must(draft(2, v.body).sealWith(keyOf(11), secretOf(8), [24]byte{n})), v.body)
 	}
+	plain := must(draft(2, &Add{personOf(2), Member}).Sign(keyOf(11)))
+	show("add: identity 2 as a member, with a signature whose R is of order 8: good with the cofactor alone", bent(plain, 11, orderEight), nil)
 	erased := text().Erase()
 	fmt.Fprintf(&b, "\nevent text, erased\n  %s\n  %x\n", erased.ID, erased.Bytes())
 	for _, s := range []struct {
@@ -145,6 +147,8 @@ func refusals() (all []refusal) {
 	text := text().Bytes()
 	text[len(text)-1] ^= 1
 	all = append(all, refusal{"a payload of another hash", text})
+	plain := must(draft(2, &Add{personOf(2), Member}).Sign(keyOf(11)))
+	all = append(all, refusal{"a signature whose R is neutral, in another form", bent(plain, 11, signOfZero).Bytes()})
 	forged := create().Bytes()
 	forged[len(create().Head())-1] ^= 1
 	return append(all, refusal{"a signature of nobody", forged})
@@ -237,7 +241,7 @@ func TestReadVectors(t *testing.T) {
 			}
 		}
 	}
-	if count["event"] < 26 || count["wrap"] != 2 || count["refused"] < 13 || count["prekey"] != 1 {
+	if count["event"] < 27 || count["wrap"] != 2 || count["refused"] < 14 || count["prekey"] != 1 {
 		t.Errorf("the file has %v", count)
 	}
 }

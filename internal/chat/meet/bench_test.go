@@ -111,9 +111,9 @@ func BenchmarkCatchUp(b *testing.B) {
 				x, y := w.Node("x", nil), w.Node("y", nil)
 				members := func() []peer.ID { return []peer.ID{x.Self(), y.Self()} }
 				mx, my := New(x), New(y)
-				mx.Open(Config{Secret: secret, Set: has, Parse: check, Members: members})
+				mx.Open(Config{Secret: secret, Set: has, Parse: each(check), Members: members})
 				begin := time.Now()
-				my.Open(Config{Secret: secret, Set: wants, Parse: check, Members: members})
+				my.Open(Config{Secret: secret, Set: wants, Parse: each(check), Members: members})
 				for wants.index.Len() < n {
 					time.Sleep(5 * time.Millisecond)
 				}

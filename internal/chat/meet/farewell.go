@@ -93,10 +93,14 @@ func (f *farewell) past(ctx context.Context, ids [][32]byte) (all []Blob, err er
 			return nil, err
 		}
 		next = next[min(len(next), getEvents):]
+		rows := make([][]byte, len(blobs))
 		for i := range blobs {
-			if blobs[i], err = f.room.Parse(blobs[i].Bytes); err != nil { // a Set does not say what they stand on
-				return nil, err
-			}
+			rows[i] = blobs[i].Bytes
+		}
+		if blobs, err = f.room.Parse(rows); err != nil { // a Set does not say what they stand on
+			return nil, err
+		}
+		for i := range blobs {
 			for _, p := range blobs[i].Parents {
 				if !seen[p] && !f.sent[p] {
 					seen[p] = true

@@ -41,10 +41,10 @@ func gossip(t *testing.T, members, size int, most float64, within time.Duration)
 	virtually(t, func(t *testing.T, w *world) {
 		var copies atomic.Int64
 		counted := func(c *Config) {
-			c.Parse = func(b []byte) (Blob, error) {
+			c.Parse = each(func(b []byte) (Blob, error) {
 				copies.Add(1)
 				return parse(b)
-			}
+			})
 		}
 		for i := range members {
 			w.party(fmt.Sprint("member ", i), counted)

@@ -58,9 +58,9 @@ type Config struct {
 	Secret []byte // all members know it, and nobody else
 	Set    Set
 
-	// Parse makes a Blob of bytes, after it has checked all that can be checked without other
+	// Parse makes Blobs of the bytes of events, after it has checked all that can be checked without other
 	// events. It may keep them. An error means that no honest member sends them.
-	Parse func(bytes []byte) (Blob, error)
+	Parse func(rows [][]byte) ([]Blob, error)
 
 	// Members returns the devices that take part now, maybe with the own one. A session with
 	// somebody else is neither opened nor let in.

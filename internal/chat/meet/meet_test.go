@@ -54,6 +54,17 @@ func parse(b []byte) (e Blob, err error) {
 	return e, nil
 }
 
+// each has events parsed one by one.
+func each(parse func([]byte) (Blob, error)) func([][]byte) ([]Blob, error) {
+	return func(rows [][]byte) (blobs []Blob, err error) {
+		blobs = make([]Blob, len(rows))
+		for i := 0; i < len(rows) && err == nil; i++ {
+			blobs[i], err = parse(rows[i])
+		}
+		return blobs, err
+	}
+}
+
 // clock returns the time of an event that happens now.
 func clock() uint64 { return uint64(time.Now().UnixMilli()) << 16 }
 
@@ -193,7 +204,7 @@ func virtually(t *testing.T, f func(t *testing.T, w *world)) {
 func (w *world) party(name string, config ...func(*Config)) *party {
 	p := &party{world: w, node: w.Node(name, nil), notes: make(chan string, 1000),
 		set: &memory{t: w.t, events: map[[32]byte]Blob{}, got: map[string]int64{}}, book: &book{world: w, heard: map[peer.ID][]string{}}}
-	c := Config{Secret: secret, Set: p.set, Places: p.book, Parse: parse, Members: w.members, Rate: 1 << 30,
+	c := Config{Secret: secret, Set: p.set, Places: p.book, Parse: each(parse), Members: w.members, Rate: 1 << 30,
 		Note: func(_ peer.ID, note []byte) { p.notes <- string(note) },
 		Event: func(_ peer.ID, what string, err error) {
 			p.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -270,8 +271,8 @@ func (x *session) takeEvents(kind byte, n uint64, p []byte) error {
 			return err
 		}
 	}
-	blobs := make([]Blob, len(rows))
-	if err := x.parse(blobs, rows); err != nil {
+	blobs, err := x.room.parse(rows)
+	if err != nil {
 		return fmt.Errorf("%w: %w", errInvalid, err)
 	}
 	if kind == frameEvents {
@@ -282,23 +283,22 @@ func (x *session) takeEvents(kind byte, n uint64, p []byte) error {
 	return x.deliver(arrival{x, kind, n, blobs, int64(len(p))})
 }
 
-// parse makes Blobs of bytes, on all processors: signatures are what costs most.
-func (x *session) parse(blobs []Blob, rows [][]byte) error {
-	const few = 8
+// parse makes Blobs of bytes, on all processors: signatures are what costs most, and several together cost less than each by itself.
+func (r *Room) parse(rows [][]byte) ([]Blob, error) {
+	const few = 32
 	parts := min(runtime.GOMAXPROCS(0), (len(rows)+few-1)/few)
-	errs := make([]error, parts)
-	part := func(n int) {
-		for i := len(rows) * n / parts; i < len(rows)*(n+1)/parts && errs[n] == nil; i++ {
-			blobs[i], errs[n] = x.room.Parse(rows[i])
-		}
+	if parts <= 1 {
+		return r.Parse(rows)
 	}
+	blobs, errs := make([][]Blob, parts), make([]error, parts)
+	part := func(n int) { blobs[n], errs[n] = r.Parse(rows[len(rows)*n/parts : len(rows)*(n+1)/parts]) }
 	var all sync.WaitGroup
 	for n := 1; n < parts; n++ {
 		all.Go(func() { part(n) })
 	}
 	part(0)
 	all.Wait()
-	return errors.Join(errs...)
+	return slices.Concat(blobs...), errors.Join(errs...)
 }
 
 // came notes what of a question of ours was answered.
