@@ -42,7 +42,7 @@ func (r *Room) settle(ctx context.Context, items []item, acted, own bool) error 
 			return r.fail(err)
 		}
 	}
-	batch := log.Batch{Statuses: map[log.ID]log.Status{}}
+	batch := log.Batch{Statuses: map[log.ID]log.Status{}, Again: !own && !r.importing}
 	for _, who := range r.state.Changed() {
 		if err := r.restatus(ctx, who, batch.Statuses); err != nil {
 			return r.fail(err)

@@ -101,7 +101,7 @@ func (s set) TakeMarks(ctx context.Context, _ peer.ID, rows [][]byte) error {
 	if len(marks) == 0 {
 		return nil
 	}
-	newer, err := s.log.PutMarks(ctx, marks...)
+	newer, err := s.log.PutMarksOfOthers(ctx, marks...)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,8 @@
 // to [DB.Migrate]. It is for facts, and few: what people know, grant and do. Files do
 // not go in here.
 //
-// What Update has said yes to outlives a crash of the program and of the system.
+// What Update has said yes to outlives a crash of the program and of the system; UpdateSoon is for what can be
+// had again (docs/decisions/0030-what-waits-for-the-disk.md).
 package store
 
 import (
@@ -11,6 +12,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,13 +37,13 @@ const (
 	cache, largeCache = 1 << 10, 8 << 10
 )
 
-// pragmas are set for the connection. An answer waits until the log is on the disk:
-// synchronous(full). The rest bounds what the file may take, and what foreign content
-// in it could do.
+// pragmas are set for the connection. With synchronous(normal) SQLite has on the disk what must be there lest the
+// file be damaged, and Update waits for the rest itself. What follows bounds what the file may take, and what foreign
+// content in it could do.
 var pragmas = []string{
 	fmt.Sprintf("page_size(%d)", pageSize),
 	"journal_mode(wal)",
-	"synchronous(full)",
+	"synchronous(normal)",
 	"busy_timeout(5000)",
 	"foreign_keys(on)",
 	"trusted_schema(off)",
@@ -55,6 +57,7 @@ var pragmas = []string{
 type DB struct {
 	db   *sql.DB
 	path string
+	sync func(path string) error // has a file on the disk
 }
 
 // Open opens the database in dir, and makes both if there is none. Who has the
@@ -88,7 +91,7 @@ func open(ctx context.Context, path string, maxSize int64, cache int) (*DB, erro
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // one at a time is right for SQLite, and holds little memory
-	d := &DB{db, path}
+	d := &DB{db, path, syncFile}
 	err = d.Update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (package TEXT PRIMARY KEY, steps INTEGER NOT NULL) STRICT`)
 		return err
@@ -133,8 +136,24 @@ func (d *DB) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 // Update calls f with a transaction. What f has done through it holds if Update returns
-// nil, and else nothing of it does. F must not keep the transaction, nor call the DB.
-func (d *DB) Update(ctx context.Context, f func(*sql.Tx) error) error { return d.do(ctx, nil, f) }
+// nil, and else nothing of it does, unless it is the disk that fails. F must not keep the transaction, nor call the DB.
+//
+// It waits for the disk when others may go on already, which SQLite would not let them, and only for the data, where SQLite, as it is
+// built here, would wait for whatever else of the file system has changed, too.
+func (d *DB) Update(ctx context.Context, f func(*sql.Tx) error) error {
+	if err := d.UpdateSoon(ctx, f); err != nil {
+		return err
+	}
+	err := d.sync(d.path + "-wal")
+	if errors.Is(err, fs.ErrNotExist) { // the connection was closed, by which it is in the file itself
+		err = nil
+	}
+	return d.failed(err)
+}
+
+// UpdateSoon is Update without waiting for the disk: what f has done outlives a crash of the program, but a crash of the system may take
+// it back, unless an Update has returned since. It never takes back a part: of what is there, all that was done before is there.
+func (d *DB) UpdateSoon(ctx context.Context, f func(*sql.Tx) error) error { return d.do(ctx, nil, f) }
 
 // View is Update for an f that only reads.
 func (d *DB) View(ctx context.Context, f func(*sql.Tx) error) error {

@@ -17,6 +17,7 @@ type Batch struct {
 	Events   []Event // to be added, parents before their children
 	Tips     []Tip   // that replace those of their devices
 	Statuses map[ID]Status
+	Again    bool // others have it: Put does not wait for the disk, see [store.DB.UpdateSoon]
 }
 
 // A Tip is how far the events of a device go.
@@ -31,7 +32,11 @@ func (r *Room) Put(ctx context.Context, b Batch) (added []Event, err error) {
 	events := b.Events
 	slices.SortFunc(events, func(a, b Event) int { return a.Compare(b.Key) })
 	fresh := map[ID]int64{}
-	err = r.log.db.Update(ctx, func(tx *sql.Tx) error {
+	put := update(r.log.db.Update)
+	if b.Again {
+		put = r.log.db.UpdateSoon
+	}
+	err = put(ctx, func(tx *sql.Tx) error {
 		a, err := r.adding(ctx, tx, fresh)
 		if err != nil {
 			return err

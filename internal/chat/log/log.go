@@ -98,6 +98,9 @@ func Open(ctx context.Context, db *store.DB) (*Log, error) {
 var often = []string{insertEvent, insertText, lastNumber, readUpTo, addUnread, addHead, dropHead, putTip, getNumber, selectBefore, selectAfter, arrivedAfter, getEvents, sentEvents, sentRun,
 	lacksEvents, nodesOf, aboutEvents, takeOut}
 
+// An update is one of those of [store.DB].
+type update func(context.Context, func(*sql.Tx) error) error
+
 // stmt returns one of often, in a transaction.
 func (l *Log) stmt(ctx context.Context, tx *sql.Tx, query string) *sql.Stmt {
 	return tx.StmtContext(ctx, l.often[query])

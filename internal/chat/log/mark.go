@@ -18,7 +18,16 @@ type Mark struct {
 
 // PutMarks keeps those marks that are newer than what there is, and returns them.
 func (r *Room) PutMarks(ctx context.Context, marks ...Mark) (newer []Mark, err error) {
-	err = r.log.db.Update(ctx, func(tx *sql.Tx) error {
+	return r.putMarks(ctx, r.log.db.Update, marks)
+}
+
+// PutMarksOfOthers is PutMarks without waiting for the disk: others tell them again.
+func (r *Room) PutMarksOfOthers(ctx context.Context, marks ...Mark) (newer []Mark, err error) {
+	return r.putMarks(ctx, r.log.db.UpdateSoon, marks)
+}
+
+func (r *Room) putMarks(ctx context.Context, update update, marks []Mark) (newer []Mark, err error) {
+	err = update(ctx, func(tx *sql.Tx) error {
 		newer = nil
 		for _, m := range marks {
 			if m.Stamp > Last.Time || m.Read.Time > Last.Time || m.Delivered.Time > Last.Time {
@@ -160,7 +169,7 @@ const takeOut = asked + `DELETE FROM chat_outbox WHERE n IN (SELECT e.n` + ofAsk
 
 // Given takes events out of the outbox.
 func (r *Room) Given(ctx context.Context, ids ...ID) error {
-	return r.log.db.Update(ctx, func(tx *sql.Tx) error {
+	return r.log.db.UpdateSoon(ctx, func(tx *sql.Tx) error { // what comes back is given once more
 		_, err := r.log.stmt(ctx, tx, takeOut).ExecContext(ctx, r.n, join(ids))
 		return err
 	})
