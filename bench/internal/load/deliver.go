@@ -54,10 +54,10 @@ func deliver(o *options) error {
 
 // delivery is what receivers have got.
 type delivery struct {
-	o      *options
-	got    atomic.Int64
-	measur atomic.Bool // times are kept
-	warm   chan struct{}
+	o     *options
+	got   atomic.Int64
+	since atomic.Int64 // what was said from then on counts, in nanoseconds since 1970; 0: nothing does yet
+	warm  chan struct{}
 
 	mu    sync.Mutex // guards times
 	times []time.Duration
@@ -93,9 +93,8 @@ func (d *delivery) warmUp(speakers []*voice) error {
 }
 
 func (d *delivery) run(speakers []*voice) (Result, error) {
-	d.got.Store(0)
-	d.measur.Store(true)
 	start := time.Now()
+	d.since.Store(start.UnixNano())
 	var said int64
 	var err error
 	if d.o.rate > 0 {
@@ -163,13 +162,14 @@ func (d *delivery) receive(c net.Conn) {
 	buf, have := make([]byte, 256<<10), 0
 	first := true
 	var times []time.Duration
+	arrived := false
 	for {
 		n, err := c.Read(buf[have:])
 		if err != nil {
 			return
 		}
 		now, b := time.Now(), buf[:have+n]
-		count := int64(0)
+		since := d.since.Load()
 		times = times[:0]
 		for {
 			i := bytes.IndexByte(b, stamped)
@@ -182,21 +182,24 @@ func (d *delivery) receive(c net.Conn) {
 			}
 			var at [hexDigits / 2]byte
 			if _, err := hex.Decode(at[:], b[1:1+hexDigits]); err == nil {
-				count++
-				times = append(times, now.Sub(time.Unix(0, int64(binary.BigEndian.Uint64(at[:])))))
+				arrived = true
+				// What was said to warm up may arrive late, and is not what is measured.
+				if said := int64(binary.BigEndian.Uint64(at[:])); since != 0 && said >= since {
+					times = append(times, now.Sub(time.Unix(0, said)))
+				}
 			}
 			b = b[1+hexDigits:]
 		}
 		have = copy(buf, b)
-		if count > 0 && first {
+		if arrived && first {
 			first = false
 			d.warm <- struct{}{}
 		}
-		if d.measur.Load() && count > 0 {
+		if len(times) > 0 {
 			d.mu.Lock()
 			d.times = append(d.times, times...)
 			d.mu.Unlock()
-			d.got.Add(count)
+			d.got.Add(int64(len(times)))
 		}
 	}
 }
