@@ -64,6 +64,9 @@ func (c *call) checkRoomFlags(word string) error {
 	if d := c.set.Lookup("password"); d.Given() && word != "export" && word != "import" {
 		return usageError("--password is for tenon room export and import", "tenon room export "+roomSyntax("export"))
 	}
+	if c.peer.room.anyway && word != "leave" && word != "forget" {
+		return usageError("--anyway is for tenon room leave and forget", "tenon room leave "+roomSyntax("leave"))
+	}
 	for flag, is := range of {
 		if d := c.set.Lookup(flag); d != nil && d.Given() && is != word {
 			return usageError(fmt.Sprintf("--%s is for tenon room %s", flag, is), "tenon room "+is+" "+roomSyntax(is))
@@ -89,8 +92,14 @@ var roomActs = []roomAct{
 		return p.did(c, err, "nobody comes in by that invite any more")
 	}},
 	{"join", 0, 1, "tenon room join TICKET", func(p *program, c *call, t *talk, words []string) error { return p.joinRoom(c, t, words) }},
-	{"leave", 1, 1, "tenon room leave plans", roomDo("you have left %s; what was said can still be read", (*api.Client).LeaveRoom)},
-	{"forget", 1, 1, "tenon room forget plans", roomDo("you have left %s, and what was said is forgotten", (*api.Client).ForgetRoom)},
+	{"leave", 1, 1, "tenon room leave plans", func(p *program, c *call, t *talk, words []string) error {
+		err := t.LeaveRoom(p.ctx, words[0], c.peer.room.anyway)
+		return p.did(c, err, "you have left %s; what was said can still be read", words[0])
+	}},
+	{"forget", 1, 1, "tenon room forget plans", func(p *program, c *call, t *talk, words []string) error {
+		err := t.ForgetRoom(p.ctx, words[0], c.peer.room.anyway)
+		return p.did(c, err, "you have left %s, and what was said is forgotten", words[0])
+	}},
 	{"members", 1, 1, "tenon room members plans", roomMembers},
 	{"remove", 2, 2, "tenon room remove plans mallory", func(p *program, c *call, t *talk, words []string) error {
 		err := t.RemoveFromRoom(p.ctx, words[0], words[1])
@@ -467,8 +476,8 @@ var roomWords = []struct{ word, syntax string }{
 	{"invites", "ROOM"},
 	{"revoke", "ROOM INVITE"},
 	{"join", "[TICKET|OFFER]"},
-	{"leave", "ROOM"},
-	{"forget", "ROOM"},
+	{"leave", "ROOM [--anyway]"},
+	{"forget", "ROOM [--anyway]"},
 	{"members", "ROOM"},
 	{"remove", "ROOM WHO"},
 	{"role", "ROOM WHO owner|member|reader"},

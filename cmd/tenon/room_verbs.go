@@ -30,6 +30,7 @@ type roomFlags struct {
 
 	password string // where it is: @FILE or env:NAME
 	plain    bool
+	anyway   bool
 
 	reply string
 	edit  string
@@ -59,6 +60,8 @@ func bindRoom(c *call, s *opt.Set) {
 	s.Int(&f.uses, "uses", 0, 1, 1<<20, "so many may come by the ticket; otherwise any number")
 	s.Duration(&f.expires, "expires", inviteLife, -1, "the ticket is good for so long, such as 2h or 7d; 0 is without end")
 	bindQR(c, s)
+	s.Group("tenon room leave, and forget")
+	s.Bool(&f.anyway, "anyway", "leave others to themselves as the only owner: nobody can invite or remove anybody there any more")
 	s.Group("tenon room mailbox")
 	s.Bool(&f.off, "off", "nobody keeps what is said for those who are away")
 	s.Group("tenon room search")

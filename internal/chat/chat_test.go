@@ -347,7 +347,7 @@ func TestLeave(t *testing.T) {
 		anna, bert := w.person("anna"), w.person("bert")
 		r := w.group(Draft{}, anna, bert)
 		w.part(anna, bert)
-		w.do(bert.in(r).Leave(w.Context()))
+		w.do(bert.in(r).Leave(w.Context(), false))
 		time.Sleep(time.Minute)
 		if s := bert.in(r).Info().State; s != Leaving {
 			t.Errorf("while nobody knows it he is %v", s)
@@ -360,6 +360,33 @@ func TestLeave(t *testing.T) {
 		if all := bert.Rooms(); len(all) != 0 {
 			t.Errorf("%d rooms are left", len(all))
 		}
+	})
+}
+
+// The only owner does not leave others to themselves without meaning it: nobody could make another owner any more.
+func TestOnlyOwnerLeaves(t *testing.T) {
+	virtually(t, func(w *world) {
+		anna, bert := w.person("anna"), w.person("bert")
+		r := w.group(Draft{}, anna, bert)
+		before := r.index.Len()
+		if err := r.Leave(w.Context(), false); !errors.Is(err, ErrLast) || r.index.Len() != before || r.Info().State != Inside {
+			t.Errorf("%v, %d events, %v", err, r.index.Len()-before, r.Info().State)
+		}
+		w.do(r.SetRole(w.Context(), bert.Me(), event.Owner))
+		w.do(r.Leave(w.Context(), false)) // there is another one
+		w.until("bert knows it", func() bool { return len(bert.in(r).Info().Members) == 1 })
+		w.do(bert.in(r).Leave(w.Context(), false)) // there is nobody else
+
+		other := w.group(Draft{}, anna, bert)
+		w.do(other.Leave(w.Context(), true))
+		w.until("bert is alone", func() bool { return len(bert.in(other).Info().Members) == 1 })
+
+		direct := must[*Room](w)(anna.Direct(w.Context(), bert.Me(), bert.Device.ID()))
+		w.until("bert is there", func() bool {
+			own, err := bert.Room(direct.ID())
+			return err == nil && own.Info().State == Inside && len(direct.Connected()) > 0
+		})
+		w.do(direct.Leave(w.Context(), false)) // nobody is invited to a conversation of two
 	})
 }
 

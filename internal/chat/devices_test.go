@@ -246,7 +246,7 @@ func TestRemovedDevice(t *testing.T) {
 			if room.ID() == thiefs.ID() {
 				continue
 			}
-			if err := room.Leave(w.Context()); !errors.Is(err, ErrOutside) {
+			if err := room.Leave(w.Context(), false); !errors.Is(err, ErrOutside) {
 				t.Errorf("who it is not can be left: %v", err)
 			}
 		}
@@ -367,7 +367,7 @@ func TestAdoptWithRooms(t *testing.T) {
 		if err := phone.Adopt(w.Context(), laptop.node.Self(), cert); !errors.Is(err, ErrHasRoom) {
 			t.Errorf("its room is lost: %v", err)
 		}
-		w.do(r.Leave(w.Context()))
+		w.do(r.Leave(w.Context(), false))
 		with := must[*Room](w)(bert.Create(w.Context(), Draft{Name: "offer"}))
 		w.do(with.Add(w.Context(), phone.Me(), event.Member, phone.node.Self()))
 		w.until("it is offered", func() bool { return len(phone.Offers()) == 1 })

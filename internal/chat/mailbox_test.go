@@ -267,7 +267,7 @@ func TestMailboxLeave(t *testing.T) {
 		b := w.box("mailbox", mailbox.Limits{})
 		anna, bert := w.person("anna"), w.person("bert")
 		r := w.apart([]*box{b}, anna, bert)
-		w.do(bert.in(r).Leave(w.Context()))
+		w.do(bert.in(r).Leave(w.Context(), false))
 		w.until("bert has left", func() bool { return bert.in(r).Info().State == Left })
 		w.until("anna knows it", func() bool { return len(anna.in(r).Info().Members) == 1 })
 	})

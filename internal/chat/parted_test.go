@@ -71,7 +71,7 @@ func TestComesBack(t *testing.T) {
 		bert.say(r, "before")
 		anna.hears(r, "before")
 		for range 2 {
-			w.do(bert.in(r).Leave(w.Context()))
+			w.do(bert.in(r).Leave(w.Context(), false))
 			w.until("all know", func() bool { return len(r.Info().Members) == 1 && bert.in(r).Info().State == Left })
 			missed := anna.say(r, "without him")
 			begin := time.Now()

@@ -337,7 +337,7 @@ func (r *Room) SetRole(ctx context.Context, who event.Identity, role event.Role)
 			return nil, err
 		}
 		was := r.state.RoleNow(who)
-		if who == r.chat.me && role < was && !slices.ContainsFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity != who && m.Role == event.Owner }) {
+		if who == r.chat.me && role < was && !r.otherOwner() {
 			return nil, ErrLast
 		}
 		b := &event.SetRole{Member: who, Role: role}
@@ -355,8 +355,14 @@ func (r *Room) SetProperty(ctx context.Context, p event.Property, value []byte) 
 	return err
 }
 
-// Leave ends the user's own membership. The room goes on being met in until somebody has been told.
-func (r *Room) Leave(ctx context.Context) error {
+// otherOwner tells whether somebody else is an owner. It is called with the turn.
+func (r *Room) otherOwner() bool {
+	return slices.ContainsFunc(r.state.Members(), func(m room.Membership) bool { return m.Identity != r.chat.me && m.Role == event.Owner })
+}
+
+// Leave ends the user's own membership. The room goes on being met in until somebody has been told. The only owner leaves others to
+// themselves only anyway: nobody could invite or remove anybody any more, for ever.
+func (r *Room) Leave(ctx context.Context, anyway bool) error {
 	give, err := r.take(ctx)
 	if err != nil {
 		return err
@@ -366,6 +372,9 @@ func (r *Room) Leave(ctx context.Context) error {
 		return err
 	}
 	others := len(r.state.Members()) > 1
+	if !anyway && others && r.may(event.Owner) == nil && !r.otherOwner() && !r.now.Load().Direct {
+		return ErrLast
+	}
 	if _, err := r.control(ctx, &event.Remove{Member: r.chat.me, Cuts: r.state.Cuts(r.chat.me)}); err != nil {
 		return err
 	}

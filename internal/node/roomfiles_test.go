@@ -139,7 +139,7 @@ func TestRoomFile(t *testing.T) {
 	}
 	lists(t, carl, "plans", said.ID, nil)
 	gets(t, carl, "plans", said.ID, t.TempDir(), "plan.txt", text) // from bob
-	if err := bob.Client().LeaveRoom(within(t), "plans"); err != nil {
+	if err := bob.Client().LeaveRoom(within(t), "plans", false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -190,7 +190,7 @@ func TestRoomFileHandedOn(t *testing.T) {
 	}
 
 	// It ends with the room.
-	if err := bob.Client().LeaveRoom(within(t), "plans"); err != nil {
+	if err := bob.Client().LeaveRoom(within(t), "plans", false); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := bob.Client().Shares(within(t)); err != nil || len(all) != 0 {
@@ -287,7 +287,7 @@ func TestRoomFileTakenBack(t *testing.T) {
 			t.Error("what an owner has taken away comes")
 		}
 	}
-	if err := alice.Client().LeaveRoom(within(t), "plans"); err != nil {
+	if err := alice.Client().LeaveRoom(within(t), "plans", false); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 0 {

@@ -170,7 +170,7 @@ func TestRoomDrafts(t *testing.T) {
 	if err := c.KeepRoomDraft(within(t), "nowhere", draft); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("in no room: %v", err)
 	}
-	if err := c.ForgetRoom(within(t), "lobby"); err != nil {
+	if err := c.ForgetRoom(within(t), "lobby", false); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := c.RoomDrafts(within(t)); err != nil || len(all) != 0 {

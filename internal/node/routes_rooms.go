@@ -54,6 +54,7 @@ func inRooms[In, Out any](n *Node, f func(*rooms.Rooms, *http.Request, In) (Out,
 func (n *Node) roomRoutes() []route {
 	name := func(r *http.Request) string { return r.PathValue("room") }
 	message := func(r *http.Request) string { return r.PathValue("message") }
+	anyway := func(r *http.Request) bool { return r.URL.Query().Get("anyway") == "true" }
 	return []route{
 		{"GET /v1/rooms", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) ([]api.Room, error) { return all.List(r.Context()) })},
 		{"POST /v1/rooms", inRooms(n, func(all *rooms.Rooms, r *http.Request, in api.NewRoom) (api.Room, error) {
@@ -72,10 +73,10 @@ func (n *Node) roomRoutes() []route {
 			return all.Change(r.Context(), name(r), in)
 		})},
 		{"DELETE /v1/rooms/{room}", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) (none, error) {
-			return none{}, all.Forget(r.Context(), name(r))
+			return none{}, all.Forget(r.Context(), name(r), anyway(r))
 		})},
 		{"POST /v1/rooms/{room}/leave", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) (none, error) {
-			return none{}, all.Leave(r.Context(), name(r))
+			return none{}, all.Leave(r.Context(), name(r), anyway(r))
 		})},
 		{"GET /v1/rooms/{room}/members", inRooms(n, func(all *rooms.Rooms, r *http.Request, _ none) ([]api.RoomMember, error) {
 			return all.Members(r.Context(), name(r))

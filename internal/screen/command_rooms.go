@@ -81,30 +81,51 @@ func runPart(m *model, t *talk, _ string) tea.Cmd {
 	if t.room.ID == "" {
 		return m.fail(errNoRoom)
 	}
-	return m.question("leave "+title(&t.room)+"? What was said can still be read.", func(m *model) tea.Cmd {
-		return m.inRoom(t, m.node.LeaveRoom)
+	return m.question("leave "+title(&t.room)+"? What was said can still be read.", func(m *model) tea.Cmd { return m.leaveRoom(t, false) })
+}
+
+func (m *model) leaveRoom(t *talk, anyway bool) tea.Cmd {
+	id := t.room.ID
+	return m.ask(func(ctx context.Context) answer {
+		err := m.node.LeaveRoom(ctx, id, anyway)
+		return func(m *model) tea.Cmd {
+			if errors.Is(err, api.ErrConflict) && !anyway {
+				return m.lastOwner(t, func(m *model) tea.Cmd { return m.leaveRoom(t, true) })
+			}
+			return tea.Batch(m.fail(err), m.list(), m.describe(t))
+		}
 	})
+}
+
+// lastOwner asks the only owner of a room whether he means it.
+func (m *model) lastOwner(t *talk, then answer) tea.Cmd {
+	return m.question("you are the only owner of "+title(&t.room)+": /role WHO owner makes one more. Leave anyway, so that nobody can invite or remove anybody there any more?", then)
 }
 
 func runForget(m *model, t *talk, _ string) tea.Cmd {
 	if t.room.ID == "" {
 		return m.fail(errNoRoom)
 	}
+	return m.question("leave "+title(&t.room)+", and forget all that was said in it?", func(m *model) tea.Cmd { return m.forgetRoom(t, false) })
+}
+
+func (m *model) forgetRoom(t *talk, anyway bool) tea.Cmd {
 	id := t.room.ID
-	return m.question("leave "+title(&t.room)+", and forget all that was said in it?", func(m *model) tea.Cmd {
-		return m.ask(func(ctx context.Context) answer {
-			err := m.node.ForgetRoom(ctx, id)
-			return func(m *model) tea.Cmd {
-				if err != nil {
-					return m.fail(err)
-				}
-				delete(m.talks, id)
-				if m.open.room.ID == id {
-					m.open = m.talk("")
-				}
-				return m.list()
+	return m.ask(func(ctx context.Context) answer {
+		err := m.node.ForgetRoom(ctx, id, anyway)
+		return func(m *model) tea.Cmd {
+			if errors.Is(err, api.ErrConflict) && !anyway {
+				return m.lastOwner(t, func(m *model) tea.Cmd { return m.forgetRoom(t, true) })
 			}
-		})
+			if err != nil {
+				return m.fail(err)
+			}
+			delete(m.talks, id)
+			if m.open.room.ID == id {
+				m.open = m.talk("")
+			}
+			return m.list()
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package screen
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,30 @@ func TestQuestions(t *testing.T) {
 		}
 		d.enter(typed)
 		d.press("x", "y")
+		d.pass(time.Second)
+		d.asked(asked)
+	}
+}
+
+// The only owner of a room is asked once more.
+func TestOnlyOwnerIsAsked(t *testing.T) {
+	for typed, asked := range map[string]string{"/part": "leave id-lobby anyway", "/forget": "forget id-lobby anyway"} {
+		f, _ := lobby()
+		f.last = true
+		d := sit(t, f, 110, 24, "lobby")
+		d.enter(typed)
+		d.press("y")
+		d.pass(time.Second)
+		d.sees("you are the only owner of")
+		d.press("n")
+		d.pass(time.Second)
+		if slices.Contains(f.asked, asked) {
+			t.Errorf("%s is done though the answer was no", typed)
+		}
+		d.enter(typed)
+		d.press("y")
+		d.pass(time.Second)
+		d.press("y")
 		d.pass(time.Second)
 		d.asked(asked)
 	}

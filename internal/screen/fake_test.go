@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // A fake is a node in memory that does what the comments of package api promise, for a user called me.
@@ -20,6 +21,7 @@ type fake struct {
 	offers  []api.RoomOffer
 	drafts  []api.RoomDraft
 	down    bool
+	last    bool // the user is the only owner of the rooms
 	clock   time.Time
 	count   int
 	asked   []string // which methods, with what
@@ -338,11 +340,28 @@ func (f *fake) PinInRoom(_ context.Context, r, id string, off bool) error {
 	return f.simply("pin", r, id, off)
 }
 func (f *fake) TypingInRoom(_ context.Context, r string) error { return f.simply("typing", r) }
-func (f *fake) LeaveRoom(_ context.Context, r string) error    { return f.simply("leave", r) }
-func (f *fake) ForgetRoom(_ context.Context, r string) error   { return f.simply("forget", r) }
-func (f *fake) DeclineRoom(_ context.Context, r string) error  { return f.simply("decline", r) }
-func (f *fake) Block(_ context.Context, p string) error        { return f.simply("block", p) }
-func (f *fake) Unblock(_ context.Context, p string) error      { return f.simply("unblock", p) }
+func (f *fake) LeaveRoom(_ context.Context, r string, anyway bool) error {
+	return f.anyway("leave", r, anyway)
+}
+func (f *fake) ForgetRoom(_ context.Context, r string, anyway bool) error {
+	return f.anyway("forget", r, anyway)
+}
+
+// anyway is for what the only owner of a room does only anyway.
+func (f *fake) anyway(what, r string, anyway bool) error {
+	if anyway {
+		return f.simply(what, r, "anyway")
+	}
+	err := f.simply(what, r)
+	if f.last {
+		err = transport.Mark(errors.New("you are the only owner"), api.ErrConflict)
+	}
+	return err
+}
+
+func (f *fake) DeclineRoom(_ context.Context, r string) error { return f.simply("decline", r) }
+func (f *fake) Block(_ context.Context, p string) error       { return f.simply("block", p) }
+func (f *fake) Unblock(_ context.Context, p string) error     { return f.simply("unblock", p) }
 func (f *fake) SetRoomRole(_ context.Context, r, who, role string) error {
 	return f.simply("role", r, who, role)
 }

@@ -54,8 +54,8 @@ type Keeper interface {
 	AcceptRoom(ctx context.Context, offer string) (api.Room, error)
 	DeclineRoom(ctx context.Context, offer string) error
 	ChangeRoom(ctx context.Context, room string, r api.RoomChange) (api.Room, error)
-	LeaveRoom(ctx context.Context, room string) error
-	ForgetRoom(ctx context.Context, room string) error
+	LeaveRoom(ctx context.Context, room string, anyway bool) error
+	ForgetRoom(ctx context.Context, room string, anyway bool) error
 	InviteToRoom(ctx context.Context, room string, r api.RoomInvite) (api.RoomInvited, error)
 	SetRoomRole(ctx context.Context, room, who, role string) error
 	RemoveFromRoom(ctx context.Context, room, who string) error

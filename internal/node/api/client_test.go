@@ -56,7 +56,7 @@ func TestNoRedirects(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
 	})
 	defer c.Close() //nolint:errcheck // it is a test
-	if err := c.LeaveRoom(t.Context(), "plans"); !errors.Is(err, errAnswer) {
+	if err := c.LeaveRoom(t.Context(), "plans", false); !errors.Is(err, errAnswer) {
 		t.Errorf("%v", err)
 	}
 }

@@ -38,14 +38,15 @@ func (c *Client) ChangeRoom(ctx context.Context, room string, r RoomChange) (Roo
 	return post[Room](ctx, c, roomPath(room), r)
 }
 
-// LeaveRoom ends the user's own membership. What was said can still be read.
-func (c *Client) LeaveRoom(ctx context.Context, room string) error {
-	return c.call(ctx, http.MethodPost, roomPath(room, "leave"), nil, nil)
+// LeaveRoom ends the user's own membership. What was said can still be read. The only owner leaves others to themselves only
+// anyway; otherwise the error matches ErrConflict.
+func (c *Client) LeaveRoom(ctx context.Context, room string, anyway bool) error {
+	return c.call(ctx, http.MethodPost, roomPath(room, "leave")+"?anyway="+strconv.FormatBool(anyway), nil, nil)
 }
 
-// ForgetRoom leaves a room, and forgets all that was said in it.
-func (c *Client) ForgetRoom(ctx context.Context, room string) error {
-	return c.call(ctx, http.MethodDelete, roomPath(room), nil, nil)
+// ForgetRoom leaves a room, as LeaveRoom does, and forgets all that was said in it.
+func (c *Client) ForgetRoom(ctx context.Context, room string, anyway bool) error {
+	return c.call(ctx, http.MethodDelete, roomPath(room)+"?anyway="+strconv.FormatBool(anyway), nil, nil)
 }
 
 // RoomMembers lists who is in a room, the most senior first.

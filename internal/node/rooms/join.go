@@ -291,28 +291,33 @@ func (r *Rooms) changeRoom(ctx context.Context, room *chat.Room, x api.RoomChang
 }
 
 // Leave ends the user's own membership, and what the user has shared with the room.
-func (r *Rooms) Leave(ctx context.Context, name string) error {
+func (r *Rooms) Leave(ctx context.Context, name string, anyway bool) error {
 	_, room, err := r.find(name)
 	if err != nil {
 		return err
 	}
-	if err := room.Leave(ctx); err != nil {
+	return r.leave(ctx, room, anyway)
+}
+
+func (r *Rooms) leave(ctx context.Context, room *chat.Room, anyway bool) error {
+	err := room.Leave(ctx, anyway)
+	switch {
+	case errors.Is(err, chat.ErrLast):
+		return transport.WithHint(transport.Mark(err, api.ErrConflict), "tenon room role ROOM WHO owner makes one; with --anyway you go, and nobody can invite or remove anybody there any more")
+	case err != nil:
 		return explain(err)
 	}
 	return r.Host.Detach(ctx, room.ID().String(), "")
 }
 
 // Forget leaves a room, and forgets all that was said in it: as soon as somebody has been told.
-func (r *Rooms) Forget(ctx context.Context, name string) error {
+func (r *Rooms) Forget(ctx context.Context, name string, anyway bool) error {
 	_, room, err := r.find(name)
 	if err != nil {
 		return err
 	}
 	if i := room.Info(); i.State == chat.Inside && i.Role > event.Nobody {
-		if err := room.Leave(ctx); err != nil {
-			return explain(err)
-		}
-		if err := r.Host.Detach(ctx, room.ID().String(), ""); err != nil {
+		if err := r.leave(ctx, room, anyway); err != nil {
 			return err
 		}
 	}

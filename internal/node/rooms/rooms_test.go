@@ -264,11 +264,11 @@ func TestAmbiguousRooms(t *testing.T) {
 		}
 	}
 	// One that was left does not count beside one that was not.
-	must(t, anna.Leave(t.Context(), own.ID))
+	must(t, anna.Leave(t.Context(), own.ID, false))
 	if r, err := anna.Room(t.Context(), "plans"); err != nil || r.ID != other.ID {
 		t.Errorf("%+v, %v", r, err)
 	}
-	must(t, anna.Forget(t.Context(), own.ID))
+	must(t, anna.Forget(t.Context(), own.ID, false))
 	if all := value[[]api.Room](t)(anna.List(t.Context())); len(all) != 1 {
 		t.Errorf("%d rooms are left", len(all))
 	}
