@@ -6,15 +6,20 @@ import (
 )
 
 // Encoder writes proofs, one after another, and not at the same time. It keeps a buffer
-// of 68 KiB between them. The zero value is ready.
+// of 68 KiB between them, and one for nodes, of up to 16 KiB. The zero value is ready.
 type Encoder struct {
 	// Trust says that the data is known to be what was hashed, and need not be hashed
 	// again, which takes a third of a second for a gigabyte.
 	Trust bool
 
-	walk walk
-	buf  []byte
+	walk  walk
+	buf   []byte
+	nodes []Node // of the run that is being written
 }
+
+// maxNodes is how many nodes are kept between the look whether they are there and the moment in
+// which they are written: those of a run of 4 MiB, and more. Others are read twice.
+const maxNodes = 256
 
 // Encode writes the proof of a run: its groups and the nodes above them but those of a
 // depth less than skip, which the other side has. Nodes that lead to a group are
@@ -35,9 +40,13 @@ func (e *Encoder) Encode(w io.Writer, f File, data io.ReaderAt, run Run, skip in
 		return err
 	}
 	pending := 0 // bytes of nodes that wait for their group
+	known := e.nodes
 	for t, ok := e.walk.next(); ok; t, ok = e.walk.next() {
 		if !t.Leaf() {
-			if err := e.walk.openKnown(t); err != nil {
+			if len(known) > 0 {
+				e.walk.node, known = known[0], known[1:]
+				e.walk.below(t)
+			} else if err := e.walk.openKnown(t); err != nil {
 				return err
 			}
 			if t.depth >= skip {
@@ -100,6 +109,7 @@ const nodesAtOnce = 512
 
 // check finds out whether all nodes are there that are above more than least groups each.
 func (e *Encoder) check(f File, run Run, least int64) error {
+	e.nodes = e.nodes[:0]
 	if err := e.walk.start(f, run); err != nil {
 		return err
 	}
@@ -107,6 +117,9 @@ func (e *Encoder) check(f File, run Run, least int64) error {
 		if !t.Leaf() && t.Len() > least {
 			if err := e.walk.openKnown(t); err != nil {
 				return err
+			}
+			if len(e.nodes) < maxNodes {
+				e.nodes = append(e.nodes, e.walk.node)
 			}
 		}
 	}

@@ -44,6 +44,12 @@ func (w *walk) open(t subtree) bool {
 	if value(parent(&w.node), t.depth == 0) != t.want {
 		return false
 	}
+	w.below(t)
+	return true
+}
+
+// below goes below t, of which w.node is the node.
+func (w *walk) below(t subtree) {
 	left, right := t.Halves()
 	if right.Meets(w.run) {
 		w.push(subtree{right, t.depth + 1, w.node.Right()})
@@ -51,7 +57,6 @@ func (w *walk) open(t subtree) bool {
 	if left.Meets(w.run) {
 		w.push(subtree{left, t.depth + 1, w.node.Left()})
 	}
-	return true
 }
 
 // openKnown does so with the node that is kept.
