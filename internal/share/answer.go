@@ -12,18 +12,29 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
+// errUsedUp ends a session: the share is for no more peers.
+var errUsedUp = errors.New("it was fetched as often as it may be")
+
 // errTrimmed ends an answer of which the rest is not wanted any more.
 var errTrimmed = errors.New("not wanted any more")
 
 // answer answers questions, one after the other.
 func (x *session) answer() {
 	w := answerWriter{x: x}
+	asks := x.share.Use != nil
 	for {
 		var q want
 		select {
 		case q = <-x.wants:
 		case <-x.gone:
 			return
+		}
+		if asks && q.ofFiles() {
+			if !x.share.Use(x.peer) {
+				transport.Abort(x.stream, errUsedUp)
+				return
+			}
+			asks = false
 		}
 		if err := x.answerOne(&w, q); err != nil {
 			transport.Abort(x.stream, err)

@@ -16,17 +16,18 @@ type EventKind byte
 const (
 	Joined      EventKind = iota + 1 // a peer takes part
 	Left                             // it does not any more; Err says why, unless it wanted to
-	Finished                         // it has everything, or all that it wants; once for each time it joins
+	Finished                         // it has everything; once for each time it joins
 	Banned                           // it has sent wrong data of File at Offset
 	Unreachable                      // it cannot be asked, because of Err
 	Unsent                           // it asks for what cannot be sent: File has changed, or is not there
 	Stuck                            // nobody can be asked for what is missing, because of Err
 	Ended                            // the share has ended for all, as Err says
 	Other                            // it has another version of the share
+	Content                          // it has all that it wants, which is not everything; once for each time it joins
 )
 
 func (k EventKind) String() string {
-	names := [...]string{"", "joined", "left", "finished", "banned", "unreachable", "unsent", "stuck", "ended", "other"}
+	names := [...]string{"", "joined", "left", "finished", "banned", "unreachable", "unsent", "stuck", "ended", "other", "content"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -321,16 +321,20 @@ func (x *session) enqueue(w want) error {
 
 // takeHave learns which pieces the other side has.
 func (x *session) takeHave(p []byte) error {
-	first, err := x.has(p)
-	if first {
+	now, err := x.has(p)
+	switch now {
+	case haveAll:
 		x.share.event(Event{Kind: Finished, Peer: x.peer, Text: "has everything"})
+	case haveEnough:
+		x.share.event(Event{Kind: Content, Peer: x.peer, Text: "has all that it wants of it"})
 	}
 	x.kick()
 	return err
 }
 
-// has notes which pieces the other side has, and tells whether it now has all that it wants.
-func (x *session) has(p []byte) (finished bool, err error) {
+// has notes which pieces the other side has, and tells whether it has everything now, or enough,
+// and did not before.
+func (x *session) has(p []byte) (now byte, err error) {
 	s := x.share
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -343,18 +347,17 @@ func (x *session) has(p []byte) (finished bool, err error) {
 	for len(f.p) > 0 && !f.bad {
 		i, w := f.number(), binary.LittleEndian.Uint64(f.take(8))
 		if i > uint64(limit/64) {
-			return false, fmt.Errorf("%w: pieces behind the last", errWire)
+			return haveSome, fmt.Errorf("%w: pieces behind the last", errWire)
 		}
 		x.m.have.put(int64(i), w|x.m.have.word(int64(i)))
 	}
 	if f.bad || how > haveEnough {
-		return false, errWire
+		return haveSome, errWire
 	}
 	if how == haveSome || x.m.all || x.done && how == haveEnough {
-		return false, nil
+		return haveSome, nil
 	}
-	finished, x.done = !x.done, true
-	x.m.all = how == haveAll
+	x.done, x.m.all = true, how == haveAll
 	s.crowded()
-	return finished, nil
+	return how, nil
 }

@@ -87,6 +87,11 @@ type Config struct {
 	// refuses takes the share for ended.
 	Admit func(who peer.ID, proved bool) bool
 
+	// Use, if not nil, decides whether a peer may have what is in the files. It is asked once
+	// in each session, before the first group is sent. Who may not loses the session, and is
+	// one whom Admit has to refuse from then on.
+	Use func(who peer.ID) bool
+
 	// Holders keep sealed copies of the share of Sharer, and have no secret: who wants to
 	// have it from them must.
 	Holders []peer.ID

@@ -59,7 +59,8 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// Who wants a part only has finished when that is there, and counts bytes as it does.
+// Who wants a part only has finished when that is there, and counts bytes as it does; it is not said to have
+// everything.
 func TestFinishedWithPart(t *testing.T) {
 	virtually(t, func(t *testing.T, w *world) {
 		a := w.share(10*group, 20*group+1, 5)
@@ -74,7 +75,10 @@ func TestFinishedWithPart(t *testing.T) {
 		if v := b.Status(); v.Bytes != 10*group+5 || v.Skipped != 20*group+1 || v.Groups != 11 {
 			t.Errorf("%+v", v)
 		}
-		if e, ok := a.heard(Finished); !ok || e.Peer != b.Self {
+		if e, ok := a.heard(Content); !ok || e.Peer != b.Self {
+			t.Errorf("%+v is said", e)
+		}
+		if e, ok := a.heard(Finished); ok {
 			t.Errorf("%+v is said", e)
 		}
 		if p := a.Status().Peers; len(p) != 1 || !p[0].Finished || p[0].All {

@@ -96,6 +96,9 @@ func (w want) kind() byte {
 	return frameWant
 }
 
+// ofFiles tells whether groups of files are asked for.
+func (w want) ofFiles() bool { return w.kind() == frameWant || w.any }
+
 // An answerHead says what an answer is to.
 type answerHead struct {
 	number uint64

@@ -52,10 +52,23 @@ func (x *sharing) admits(id peer.ID, proved bool) bool {
 		return false
 	case len(x.subjects) > 0 && !covers(x.subjects, a, id):
 		return false
-	case r.Request.Uses > 0 && !slices.Contains(r.Fetched, id) && len(r.Fetched) >= r.Request.Uses:
+	case !r.lets(id):
 		return false
 	}
 	return proved
+}
+
+// use decides whether a peer may be sent what is in the files, and notes that it was.
+func (x *sharing) use(id peer.ID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.record.lets(id) {
+		return false
+	}
+	if x.record.use(id) {
+		x.saveSoon()
+	}
+	return true
 }
 
 // admits decides who may have what was fetched of a share: of a restricted one, those whom

@@ -3,7 +3,6 @@ package shares
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/share/glob"
@@ -62,11 +61,11 @@ func (x *sharing) unready() bool {
 // change has the share begin anew as it is asked for now.
 func (x *sharing) change(ctx context.Context, r api.ShareRequest) error {
 	x.mu.Lock()
-	changed := *x.record
-	changed.Fetched, changed.Request = slices.Clone(changed.Fetched), r
-	x.changed, x.state = &changed, api.ShareHashing
+	changed := x.record.clone()
+	changed.Request = r
+	x.changed, x.state = changed, api.ShareHashing
 	x.mu.Unlock()
-	if err := x.of.put(ctx, &changed); err != nil {
+	if err := x.of.put(ctx, changed); err != nil {
 		x.looked()
 		return err
 	}
@@ -87,7 +86,7 @@ func (x *sharing) beginAnew() {
 	x.mu.Lock()
 	r := x.record
 	if x.changed != nil {
-		x.changed.Fetched = r.Fetched
+		x.changed.Fetched, x.changed.Users = r.Fetched, r.Users
 		r = x.changed
 	}
 	x.mu.Unlock()

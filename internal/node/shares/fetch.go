@@ -165,7 +165,7 @@ func (f *fetching) event(e share.Event) {
 	if e.Kind == share.Banned {
 		f.of.task(func() { f.of.ban(f.ticket.ID, e) })
 	}
-	if e.Kind == share.Joined || e.Kind == share.Finished || e.Kind == share.Left && e.Err == nil {
+	if e.Kind == share.Joined || e.Kind == share.Finished || e.Kind == share.Content || e.Kind == share.Left && e.Err == nil {
 		return // those who take part are named with the progress
 	}
 	if f.attached != nil && f.eventInRoom(e) {

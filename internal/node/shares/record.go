@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +31,10 @@ type record struct {
 	Made     time.Time
 	NotAfter time.Time
 	Request  api.ShareRequest
-	To       []string // subjects
-	Fetched  []peer.ID
-	Link     string // the secret of its page; "" if it has none
+	To       []string  // subjects
+	Fetched  []peer.ID // who has got all of it
+	Users    []peer.ID // who has, or was sent some of it, if it is for so many only
+	Link     string    // the secret of its page; "" if it has none
 	Holders  []peer.ID
 	Kept     bool   // it is shared whenever the node runs
 	Lent     bool   // it is for who it was sent to alone
@@ -53,6 +55,28 @@ func (r *record) name() string {
 
 // over tells whether nobody may begin to fetch the share any more.
 func (r *record) over(now time.Time) bool { return !r.NotAfter.IsZero() && now.After(r.NotAfter) }
+
+// lets tells whether a peer is one of those for whom the share is, if it is for so many only: who was
+// sent some of it may have the rest, however often it comes.
+func (r *record) lets(id peer.ID) bool {
+	return r.Request.Uses == 0 || slices.Contains(r.Users, id) || len(r.Users) < r.Request.Uses
+}
+
+// use notes that a peer is one of those, and tells whether that is new.
+func (r *record) use(id peer.ID) bool {
+	if r.Request.Uses == 0 || slices.Contains(r.Users, id) {
+		return false
+	}
+	r.Users = append(r.Users, id)
+	return true
+}
+
+// clone returns a copy that nobody else changes.
+func (r *record) clone() *record {
+	c := *r
+	c.Fetched, c.Users = slices.Clone(r.Fetched), slices.Clone(r.Users)
+	return &c
+}
 
 // past tells whether nobody has use for the record any more.
 func (r *record) past(now time.Time) bool {

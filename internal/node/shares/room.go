@@ -72,12 +72,13 @@ func (s *Shares) Said(_ context.Context, ticket, message string) error {
 	if x == nil {
 		return nil // it has ended meanwhile
 	}
+	x.saving.Lock()
+	defer x.saving.Unlock()
 	x.mu.Lock()
 	x.record.Message = message
-	kept := *x.record
-	kept.Fetched = slices.Clone(kept.Fetched)
+	kept := x.record.clone()
 	x.mu.Unlock()
-	s.save(&kept)
+	s.save(kept)
 	return nil
 }
 

@@ -361,6 +361,33 @@ func TestAccess(t *testing.T) {
 	wantErr(t, err, transport.ErrUsage)
 }
 
+// A share for one is for one peer, from when it was sent some of it, however often that comes until it has all:
+// who looks only, or fetches a part, does not use it up. A restart changes nothing.
+func TestUses(t *testing.T) {
+	var world peertest.World
+	alice, bob, carol := newPerson(t, &world, "alice"), newPerson(t, &world, "bob"), newPerson(t, &world, "carol")
+	dir := photos(t)
+	shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}, Uses: 1})
+	must(t, err)
+	r := api.FetchRequest{Ticket: shared.Ticket, Target: t.TempDir(), List: true}
+	must(t, carol.Fetch(t.Context(), r, func(api.FetchEvent) {}))
+	target := t.TempDir()
+	r = api.FetchRequest{Ticket: shared.Ticket, Target: target, Only: []string{"sub/c"}}
+	must(t, bob.Fetch(t.Context(), r, func(api.FetchEvent) {}))
+	for range 2 {
+		if got := alice.ready(shared.ID).Fetched; len(got) > 0 {
+			t.Errorf("%v are said to have all", got)
+		}
+		wantErr(t, carol.get(shared.Ticket, t.TempDir()), transport.ErrDenied)
+		alice.end()
+		alice.start()
+	}
+	r.Only, r.Overwrite = nil, true
+	must(t, bob.Fetch(t.Context(), r, func(api.FetchEvent) {}))
+	same(t, dir, filepath.Join(target, "photos"))
+	wantErr(t, carol.get(shared.Ticket, t.TempDir()), transport.ErrDenied)
+}
+
 // A list has everything, harmless, and takes nothing.
 func TestList(t *testing.T) {
 	var world peertest.World

@@ -31,7 +31,7 @@ var (
 type sharing struct {
 	of       *Shares
 	id       share.ID
-	record   *record // mu guards Fetched, and Message
+	record   *record // mu guards Fetched, Users, and Message
 	subjects []peer.Subject
 	self     peer.ID
 	scan     *scan.Scan
@@ -47,6 +47,7 @@ type sharing struct {
 	begins   sync.Once // to begin anew
 
 	holding sync.WaitGroup // those that bring it to holders
+	saving  sync.Mutex     // is held while the record is written, so that what is newer is written later
 
 	mu      sync.Mutex // guards what follows
 	holders []api.ShareHolder
@@ -175,7 +176,7 @@ func (s *Shares) start(r *record) (*sharing, error) {
 		x.holders = append(x.holders, api.ShareHolder{ID: id.String()})
 	}
 	x.ctx, x.stop = context.WithCancelCause(s.life)
-	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Events: x.event,
+	x.share = share.New(share.Config{Self: x.self, ID: r.ID, Secret: r.Secret, Sharer: x.self, Store: (*files)(x), Admit: x.admits, Use: x.use, Events: x.event,
 		Own: s.Host.Places, Learnt: s.Host.Learnt, Up: r.Request.Up})
 	var err error
 	if x.scan, err = x.newScan(x.note, func(p []byte, final bool) error { return x.share.Add(p, final, s.Host.Key().SignAs) }); err != nil {
@@ -299,12 +300,23 @@ func (x *sharing) event(e share.Event) {
 		return
 	}
 	x.record.Fetched = append(x.record.Fetched, e.Peer)
-	kept := *x.record
-	kept.Fetched = slices.Clone(kept.Fetched)
-	if x.changed != nil {
-		kept.Request = x.changed.Request
-	}
-	x.of.task(func() { x.of.save(&kept) })
+	x.record.use(e.Peer)
+	x.saveSoon()
+}
+
+// saveSoon writes the record, as it is by then. Whoever calls it holds mu, and does not wait.
+func (x *sharing) saveSoon() {
+	x.of.task(func() {
+		x.saving.Lock()
+		defer x.saving.Unlock()
+		x.mu.Lock()
+		kept := x.record.clone()
+		if x.changed != nil {
+			kept.Request = x.changed.Request
+		}
+		x.mu.Unlock()
+		x.of.save(kept)
+	})
 }
 
 // refuse keeps that a file was asked for and is not sent.
