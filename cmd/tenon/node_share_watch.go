@@ -83,8 +83,8 @@ func (w *shareWatch) run(ctx context.Context, t *talk, request api.ShareRequest,
 // unshareTime is how long the end of this program waits for a node that goes on.
 const unshareTime = 5 * time.Second
 
-// leave ends the share at a node that goes on. One in this process ends with it, and remembers the
-// ticket for the next time.
+// leave ends the share at a node that goes on, unless another program wants it, too. One in this process ends with
+// it, and remembers the ticket for the next time.
 func (w *shareWatch) leave(ctx context.Context, t *talk) error {
 	if w.last.State == api.ShareOver {
 		return nil
@@ -95,7 +95,7 @@ func (w *shareWatch) leave(ctx context.Context, t *talk) error {
 	if t.here {
 		return nil
 	}
-	err := t.Unshare(ctx, w.last.ID)
+	err := t.LeaveShare(ctx, w.last.ID)
 	if errors.Is(err, api.ErrNotFound) || errors.Is(err, api.ErrNotRunning) {
 		return nil
 	}

@@ -62,6 +62,7 @@ var operations = map[string]operation{
 	"POST /v1/shares":                                    {"Share files. They are hashed while they are fetched.", api.ShareRequest{}, api.Share{}, "", ""},
 	"GET /v1/shares/{share}/watch":                       {"How a share is, whenever that changes, until it is over.", nil, api.Share{}, "", "events"},
 	"DELETE /v1/shares/{share}":                          {"End a share. Those who take part are told.", nil, nil, "", ""},
+	"POST /v1/shares/{share}/leave":                      {"End a share that the caller has asked for, unless somebody else has asked for it, too, or it went on before.", nil, nil, "", ""},
 	"POST /v1/fetch":                                     {"Fetch a share, by its ticket or by what was said in a room, until all is there. The end of the request interrupts it, and another one goes on.", api.FetchRequest{}, api.FetchEvent{}, "", "events"},
 	"POST /v1/send":                                      {"Give somebody files or a text by a code, until all of it is there; or a service that the caller offers, until it was met.", api.SendRequest{}, api.SendEvent{}, "", "events"},
 	"POST /v1/receive":                                   {"Meet by a code who sends something. What it is can be fetched until the request ends.", api.ReceiveRequest{}, api.SendEvent{}, "", "events"},

@@ -41,6 +41,13 @@ func (n *Node) shareRoutes() []route {
 			}
 			return none{}, s.Unshare(r.Context(), r.PathValue("share"))
 		})},
+		{"POST /v1/shares/{share}/leave", do(func(r *http.Request, _ none) (none, error) {
+			s, err := n.theShares()
+			if err != nil {
+				return none{}, err
+			}
+			return none{}, s.Leave(r.Context(), r.PathValue("share"))
+		})},
 		{"POST /v1/fetch", tell(n.getShare)},
 		{"POST /v1/fetch/file", func(w http.ResponseWriter, r *http.Request) {
 			var in api.FetchRequest

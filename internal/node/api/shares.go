@@ -198,6 +198,12 @@ func (c *Client) Unshare(ctx context.Context, share string) error {
 	return c.call(ctx, http.MethodDelete, "/v1/shares/"+segment(share), nil, nil)
 }
 
+// LeaveShare ends a share that Share was called for, as Unshare does, unless somebody else has called it, too, or it went
+// on before. One of a node that is there for one program stays on record.
+func (c *Client) LeaveShare(ctx context.Context, share string) error {
+	return c.call(ctx, http.MethodPost, "/v1/shares/"+segment(share)+"/leave", nil, nil)
+}
+
 // Fetch fetches a share, until all is there. The end of ctx, or of the loop, interrupts it: what is
 // there stays, and a later Fetch goes on.
 func (c *Client) Fetch(ctx context.Context, r FetchRequest) iter.Seq2[FetchEvent, error] {

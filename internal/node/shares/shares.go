@@ -101,7 +101,8 @@ type Shares struct {
 	mu       sync.Mutex // guards what follows
 	sharing  map[share.ID]*sharing
 	fetching map[share.ID]*fetching
-	handed   []*fetching // those of fetching that are only handed on, the oldest first
+	waiting  map[share.ID]int // how many have called Share, and not Leave; one more if it went on before
+	handed   []*fetching      // those of fetching that are only handed on, the oldest first
 	closed   bool
 }
 
@@ -112,7 +113,7 @@ var errDown = errors.New("the node ends")
 
 // New opens what is on record. What was shared is shared again, unless these are Passing.
 func New(ctx context.Context, c Config) (*Shares, error) {
-	s := &Shares{Config: c, sharing: map[share.ID]*sharing{}, fetching: map[share.ID]*fetching{}, hint: make(chan struct{}, 1),
+	s := &Shares{Config: c, sharing: map[share.ID]*sharing{}, fetching: map[share.ID]*fetching{}, waiting: map[share.ID]int{}, hint: make(chan struct{}, 1),
 		askers: throttle.Set[peer.ID]{Every: askedEvery, Burst: askedBurst, Keys: 1024}}
 	s.life, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	records, err := s.load(ctx)
@@ -232,16 +233,52 @@ func (s *Shares) Unshare(ctx context.Context, text string) error {
 	return errors.Join(s.end(ctx, x), s.withdraw(ctx, x.record))
 }
 
+// Leave is called by who has called Share and wants the share no longer. It ends unless somebody else wants it, or it
+// went on before; one of a node that is Passing stays on record, as all of its shares do.
+func (s *Shares) Leave(ctx context.Context, text string) error {
+	x, err := s.find(text)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.waiting[x.id]--
+	wanted := s.waiting[x.id] > 0
+	s.mu.Unlock()
+	switch {
+	case wanted:
+		return nil
+	case s.Passing:
+		x.halt(ctx, errLeft)
+		return nil
+	}
+	return errors.Join(s.end(ctx, x), s.withdraw(ctx, x.record))
+}
+
+// awaited notes that somebody wants a share, which may have gone on before.
+func (s *Shares) awaited(x *sharing, before bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before && s.waiting[x.id] == 0 {
+		s.waiting[x.id]++
+	}
+	s.waiting[x.id]++
+}
+
 func (s *Shares) end(ctx context.Context, x *sharing) error {
 	if err := s.drop(ctx, x.id); err != nil {
 		return err
 	}
+	x.halt(ctx, errUnshared)
+	return nil
+}
+
+// halt ends a share, and what it begins anew as.
+func (x *sharing) halt(ctx context.Context, cause error) {
 	for ctx = context.WithoutCancel(ctx); x != nil; x = x.next(ctx) {
-		x.stop(errUnshared)
+		x.stop(cause)
 		<-x.done
 		if !errors.Is(context.Cause(x.ctx), errAnew) {
 			break
 		}
 	}
-	return nil
 }

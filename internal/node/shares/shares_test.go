@@ -25,12 +25,13 @@ import (
 // A person is somebody with a node, as far as shares are concerned.
 type person struct {
 	*Shares
-	t     *testing.T
-	world *peertest.World
-	net   *peertest.Node
-	db    *store.DB
-	dir   string
-	stop  func()
+	t       *testing.T
+	world   *peertest.World
+	net     *peertest.Node
+	db      *store.DB
+	dir     string
+	passing bool // the node is there for one program
+	stop    func()
 
 	mu     sync.Mutex // guards what follows
 	access peer.Access
@@ -127,7 +128,7 @@ func (p *person) start() {
 	db, err := store.Open(p.t.Context(), p.dir)
 	must(p.t, err)
 	p.db = db
-	p.Shares, err = New(p.t.Context(), Config{Host: p, DB: db, Dir: filepath.Join(p.dir, "hashes")})
+	p.Shares, err = New(p.t.Context(), Config{Host: p, DB: db, Dir: filepath.Join(p.dir, "hashes"), Passing: p.passing})
 	must(p.t, err)
 	stopShares, stopFind := p.net.Serve(share.Proto, p.Handle), p.net.Serve(share.FindProto, p.HandleFind)
 	stopHold := p.net.Serve(share.HoldProto, p.HandleHold)
@@ -324,6 +325,54 @@ func TestUnshareWhatIsNotThere(t *testing.T) {
 	must(t, err)
 	if again.ID == shared.ID {
 		t.Error("tickets that were given out are good again")
+	}
+}
+
+// Who has asked for a share ends it for himself: it goes on if somebody else has asked for it, too, or if it went on before.
+// A share of a program stays on record, as when that ends; one of a node that goes on does not.
+func TestLeave(t *testing.T) {
+	for _, passing := range []bool{false, true} {
+		t.Run(fmt.Sprint("passing ", passing), func(t *testing.T) {
+			var world peertest.World
+			alice := newPerson(t, &world, "alice")
+			alice.end()
+			alice.passing = passing
+			alice.start()
+			dir := photos(t)
+			ask := func() (id string) {
+				shared, err := alice.Share(t.Context(), api.ShareRequest{Paths: []string{dir}})
+				must(t, err)
+				return shared.ID
+			}
+			first := ask()
+			if second := ask(); second != first {
+				t.Fatal("they are two shares")
+			}
+			must(t, alice.Leave(t.Context(), first))
+			if all := alice.List(); len(all) != 1 {
+				t.Errorf("the first one lost it, too: %+v", all)
+			}
+			must(t, alice.Leave(t.Context(), first))
+			if all := alice.List(); len(all) != 0 {
+				t.Errorf("it goes on for nobody: %+v", all)
+			}
+			if again := ask(); again == first != passing {
+				t.Errorf("it was %s and is %s", first, again)
+			}
+		})
+	}
+	var world peertest.World
+	alice := newPerson(t, &world, "alice")
+	r := api.ShareRequest{Paths: []string{photos(t)}}
+	shared, err := alice.Share(t.Context(), r)
+	must(t, err)
+	alice.end()
+	alice.start()
+	_, err = alice.Share(t.Context(), r)
+	must(t, err)
+	must(t, alice.Leave(t.Context(), shared.ID))
+	if all := alice.List(); len(all) != 1 {
+		t.Errorf("it went on before: %+v", all)
 	}
 }
 

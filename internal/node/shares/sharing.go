@@ -23,6 +23,7 @@ import (
 
 var (
 	errUnshared = errors.New("it is not shared any more")
+	errLeft     = errors.New("nobody waits for it any more")
 	errExpired  = errors.New("its time has run out")
 	errAnew     = errors.New("it has changed, and is shared anew")
 )
@@ -95,6 +96,7 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 			case state == api.ShareReady && x.unready():
 				s.task(x.refresh)
 			}
+			s.awaited(x, true)
 			return x.describe(), nil
 		}
 		x.stop(errDown) // it has failed, and begins again
@@ -103,6 +105,7 @@ func (s *Shares) Share(ctx context.Context, r api.ShareRequest) (api.Share, erro
 	if x, err = s.begun(ctx, made, was == nil); err != nil {
 		return api.Share{}, err
 	}
+	s.awaited(x, false)
 	return x.describe(), nil
 }
 
@@ -208,6 +211,7 @@ func (s *Shares) forget(x *sharing) {
 	defer s.mu.Unlock()
 	if s.sharing[x.id] == x {
 		delete(s.sharing, x.id)
+		delete(s.waiting, x.id)
 	}
 }
 
