@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -230,28 +229,58 @@ func eventLine(e api.Event) string {
 	return e.Time.Local().Format(time.DateTime) + " " + e.Type + ": " + e.Text
 }
 
+// auditPage is how many entries are asked for at a time: there may be a million.
+const auditPage = 1000
+
 // auditLog prints what is on record, the oldest first.
 func (p *program) auditLog(c *call, t *talk) error {
 	if c.peer.follow {
 		return usageError("--follow and --audit cannot both be", "tenon log -f tells of each use when it begins and ends")
 	}
-	entries, err := t.Audit(p.ctx, api.AuditQuery{})
-	if err != nil {
-		return err
+	for from := int64(1); ; {
+		entries, err := t.Audit(p.ctx, api.AuditQuery{From: from, Limit: auditPage})
+		if err != nil {
+			return err
+		}
+		if err := p.auditEntries(entries, from == 1); err != nil {
+			return err
+		}
+		if len(entries) < auditPage {
+			return nil
+		}
+		from = entries[len(entries)-1].Number + 1
 	}
-	slices.Reverse(entries)
-	return list(p, entries, "nothing is on record yet", []string{"TIME", "EVENT", "PEER", "SERVICE", "RIGHT", "PATH", "SENT", "GOT", "TOOK", "END"},
-		func(e api.AuditEntry) []string {
-			who := e.Name
-			if who == "" {
-				who = e.Peer
-			}
-			sent, got, took := "", "", ""
-			if e.Event == "use" {
-				sent, got, took = bytesOf(float64(e.Sent)), bytesOf(float64(e.Got)), about(time.Duration(e.Took))
-			}
-			return []string{e.Time.Local().Format(time.DateTime), e.Event, who, e.Service, e.Right, e.Path, sent, got, took, e.End}
-		})
+}
+
+// auditEntries prints a page of the audit log, which may be the first.
+func (p *program) auditEntries(entries []api.AuditEntry, first bool) error {
+	if p.json || first {
+		return list(p, entries, "nothing is on record yet", auditHeadings, auditCells)
+	}
+	page := newTable(auditHeadings...)
+	for _, e := range entries {
+		page.add(auditCells(e)...)
+	}
+	for _, line := range page.lines()[1:] {
+		p.stdout.line(line)
+	}
+	return p.stdout.failed()
+}
+
+var auditHeadings = []string{"TIME", "EVENT", "PEER", "SERVICE", "RIGHT", "PATH", "SENT", "GOT", "TOOK", "END"}
+
+func auditCells(e api.AuditEntry) []string {
+	who, right, sent, got, took := e.Name, e.Right, "", "", ""
+	if who == "" {
+		who = e.Peer
+	}
+	if e.Peer != "" {
+		right = strings.Replace(right, e.Peer, nameOr(e.Name, e.Peer), 1)
+	}
+	if e.Event == "use" || e.Event == "dial" {
+		sent, got, took = bytesOf(float64(e.Sent)), bytesOf(float64(e.Got)), about(time.Duration(e.Took))
+	}
+	return []string{e.Time.Local().Format(time.DateTime), e.Event, who, e.Service, right, e.Path, sent, got, took, e.End}
 }
 
 // runDoctor is "tenon doctor [PEER]".

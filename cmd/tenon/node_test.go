@@ -5,11 +5,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -267,5 +269,41 @@ func TestNodeStartedMeanwhile(t *testing.T) {
 	fakeNodeAt(t, dir, map[string]http.HandlerFunc{"GET /v1/shares": answers([]api.Share{{Name: "photos"}})})
 	if s := <-status; s != 0 || !strings.Contains(out, "photos") {
 		t.Errorf("status %d: %s", s, out)
+	}
+}
+
+// All of the audit log is shown, the oldest first, however long it is; what is used counts as
+// what is offered, and who has a right is called by his name.
+func TestNodeAuditLogIsWhole(t *testing.T) {
+	const many = 2*auditPage + 7
+	id := "tenonid1" + strings.Repeat("q", 61)
+	fakeNode(t, map[string]http.HandlerFunc{
+		"GET /v1/status": answersHostile[api.Status](),
+		"GET /v1/audit": func(w http.ResponseWriter, r *http.Request) {
+			from, _ := strconv.Atoi(r.URL.Query().Get("from"))
+			limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+			var page []api.AuditEntry
+			for n := max(from, 3); n < 3+many && len(page) < limit; n++ { // the oldest are gone
+				page = append(page, api.AuditEntry{Number: int64(n), Event: "dial", Peer: id, Name: "bob", Right: "grant to " + id, Sent: 5, Got: 6})
+			}
+			json.NewEncoder(w).Encode(page) //nolint:errcheck // the client shows it
+		},
+	})
+	for _, verb := range []string{"log --audit", "log --audit --json"} {
+		var out, errs bytes.Buffer
+		p := &program{ctx: t.Context(), stdout: newConsole(&out), stderr: newConsole(&errs)}
+		if code := p.exit(p.main(strings.Fields(verb))); code != 0 {
+			t.Fatalf("%s: %d, %s", verb, code, &errs)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if !strings.HasSuffix(verb, "--json") {
+			if f := strings.Join(strings.Fields(lines[1])[2:], " "); f != "dial bob - grant to bob - 5 B 6 B 0s -" {
+				t.Errorf("%q", f)
+			}
+			lines = lines[1:]
+		}
+		if len(lines) != many || strings.Contains(lines[many-1], "TIME") {
+			t.Errorf("%s: %d lines", verb, len(lines))
+		}
 	}
 }

@@ -211,7 +211,7 @@ func (a *audit) flush(ctx context.Context) {
 	}
 }
 
-// Audit returns what is on record, the latest first.
+// Audit returns what is on record.
 func (n *Node) Audit(ctx context.Context, q api.AuditQuery) ([]api.AuditEntry, error) {
 	id := ""
 	if q.Peer != "" {
@@ -226,21 +226,25 @@ func (n *Node) Audit(ctx context.Context, q api.AuditQuery) ([]api.AuditEntry, e
 	if q.Limit <= 0 || q.Limit > 10000 {
 		q.Limit = 100
 	}
+	order := "DESC"
+	if q.From > 0 {
+		order = "ASC"
+	}
 	n.audit.flush(ctx)
 	out := []api.AuditEntry{}
 	err := n.db.View(ctx, func(tx *sql.Tx) error {
 		return each(ctx, tx, `SELECT a.n, a.time, a.event, a.peer, a.name, a.service, a.grounds, a.path, a.addr,
 				coalesce(e.took, a.took), coalesce(e.sent, a.sent), coalesce(e.got, a.got), coalesce(e.outcome, a.outcome)
 			FROM audit AS a LEFT JOIN audit AS e ON a.joint <> '' AND e.joint = a.joint AND e.event = 'end'
-			WHERE a.event <> 'end' AND a.time >= ? AND (? = '' OR a.peer = ?) AND (? = '' OR a.service = ?)
-			ORDER BY a.n DESC LIMIT ?`, func(scan func(...any) error) error {
+			WHERE a.event <> 'end' AND a.n >= ? AND a.time >= ? AND (? = '' OR a.peer = ?) AND (? = '' OR a.service = ?)
+			ORDER BY a.n `+order+` LIMIT ?`, func(scan func(...any) error) error {
 			var e api.AuditEntry
 			var at, took int64
 			err := scan(&e.Number, &at, &e.Event, &e.Peer, &e.Name, &e.Service, &e.Right, &e.Path, &e.Addr, &took, &e.Sent, &e.Got, &e.End)
 			e.Time, e.Took = time.UnixMicro(at).UTC(), api.Duration(time.Duration(took)*time.Microsecond)
 			out = append(out, e)
 			return err
-		}, max(q.Since.UnixMicro(), 0), id, id, q.Service, q.Service, q.Limit)
+		}, q.From, max(q.Since.UnixMicro(), 0), id, id, q.Service, q.Service, q.Limit)
 	})
 	return out, err
 }

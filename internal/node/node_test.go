@@ -618,6 +618,12 @@ func TestThousandJoints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		from := entries[len(entries)-2].Number
+		page, err := alice.Client().Audit(within(t), api.AuditQuery{From: from, Limit: 3})
+		slices.Reverse(entries)
+		if err != nil || !slices.Equal(page, entries[1:4]) {
+			t.Errorf("from number %d on, three are %+v, %v", from, page, err)
+		}
 		used := 0
 		for _, e := range entries {
 			if e.Event == "use" && e.Sent == 7 && e.Got == 7 && e.End == "ended" {

@@ -103,7 +103,7 @@ var operations = map[string]operation{
 	"DELETE /v1/devices/{device}":                        {"Remove another device of the user's from all rooms, for good.", nil, api.Device{}, "", ""},
 	"GET /v1/joints":                                     {"What goes on, in the order in which it began.", nil, []api.Joint{}, "", ""},
 	"GET /v1/events":                                     {"What has happened behind the event with the number after, or that of Last-Event-ID, and with follow=true what will.", nil, api.Event{}, "after follow", "events"},
-	"GET /v1/audit":                                      {"The audit log, the latest first.", nil, []api.AuditEntry{}, "since peer service limit", ""},
+	"GET /v1/audit":                                      {"The audit log, the latest first, or, from a number on, the oldest.", nil, []api.AuditEntry{}, "from since peer service limit", ""},
 	"GET /v1/relayed":                                    {"For whom this node has relayed how much, who has had most first.", nil, []api.Account{}, "", ""},
 	"GET /v1/doctor":                                     {"Look at the network, and at the ways to a peer.", nil, api.Step{}, "peer", "events"},
 	"GET /metrics":                                       {"Metrics in the text format of Prometheus.", nil, nil, "", "text"},

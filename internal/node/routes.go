@@ -86,7 +86,10 @@ func (n *Node) routes() []route {
 			q := r.URL.Query()
 			query := api.AuditQuery{Peer: q.Get("peer"), Service: q.Get("service")}
 			var err error
-			if s := q.Get("since"); s != "" {
+			if s := q.Get("from"); s != "" {
+				query.From, err = strconv.ParseInt(s, 10, 64)
+			}
+			if s := q.Get("since"); s != "" && err == nil {
 				query.Since, err = time.Parse(time.RFC3339Nano, s)
 			}
 			if s := q.Get("limit"); s != "" && err == nil {

@@ -280,8 +280,10 @@ type Event struct {
 // Gap is the type of an [Event] in place of those that are not kept any more.
 const Gap = "gap"
 
-// AuditQuery chooses entries of the audit log, the latest first.
+// AuditQuery chooses entries of the audit log, the latest first. Who wants all asks from
+// number 1 on, and again from behind the last number that came, until none comes.
 type AuditQuery struct {
+	From    int64     `json:"from,omitempty"` // those with this number and greater ones, the oldest first; 0 = the latest first
 	Since   time.Time `json:"since,omitzero"`
 	Peer    string    `json:"peer,omitempty"`
 	Service string    `json:"service,omitempty"`

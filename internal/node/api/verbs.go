@@ -137,9 +137,12 @@ func (c *Client) Events(ctx context.Context, after uint64, follow bool) iter.Seq
 	return stream[Event](ctx, c, http.MethodGet, path, nil)
 }
 
-// Audit returns what is on record, the latest first.
+// Audit returns what is on record.
 func (c *Client) Audit(ctx context.Context, q AuditQuery) ([]AuditEntry, error) {
 	v := url.Values{}
+	if q.From > 0 {
+		v.Set("from", strconv.FormatInt(q.From, 10))
+	}
 	if !q.Since.IsZero() {
 		v.Set("since", q.Since.Format(time.RFC3339Nano))
 	}
