@@ -2,6 +2,8 @@ package store
 
 import (
 	"database/sql"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -24,5 +26,24 @@ func TestFull(t *testing.T) {
 	})
 	if hint := transport.Hint(d.failed(err)); !strings.Contains(hint, "room again") {
 		t.Errorf("%v, with the hint %q", err, hint)
+	}
+}
+
+// Only a file in which SQLite has found damage is called damaged: not one whose disk is full,
+// which SQLite says in more than one way, nor one that it cannot open.
+func TestDamaged(t *testing.T) {
+	if hint := advice(noRoomForShm); hint != whenFull {
+		t.Errorf("no room for the file beside it: %q", hint)
+	}
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 200), strings.Repeat("d", 200), strings.Repeat("d", 200)) // SQLite takes 512 bytes
+	if _, err := Open(t.Context(), dir); err == nil || transport.Hint(err) != "" {
+		t.Errorf("a path that is too long: %v, with the hint %q", err, transport.Hint(err))
+	}
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, File), []byte(strings.Repeat("no database", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), dir); transport.Hint(err) != whenDamaged {
+		t.Errorf("damage: %v, with the hint %q", err, transport.Hint(err))
 	}
 }

@@ -172,18 +172,42 @@ func (d *DB) do(ctx context.Context, o *sql.TxOptions, f func(*sql.Tx) error) er
 	return d.failed(tx.Commit())
 }
 
-// full is SQLITE_FULL: the disk is, or the file has all that it may have.
-const full = 13
+// Codes of https://www.sqlite.org/rescode.html.
+const (
+	corrupt      = 11
+	full         = 13 // the disk is, or the file has all that it may have
+	notADatabase = 26
+	noRoomForShm = 4874 // SQLITE_IOERR_SHMSIZE: the file beside it does not become as large as it must
+)
 
-// failed says which file it is about.
+// What to do about an error, where that is known.
+const (
+	whenFull    = "nothing of it was written; it goes on when there is room again"
+	whenDamaged = "tenon writes nothing else into this file; a copy of the directory from before can be put back"
+)
+
+// failed says which file it is about, and what to do about it.
 func (d *DB) failed(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	if e := (*sqlite.Error)(nil); errors.As(err, &e) && e.Code()&0xff == full {
-		return transport.WithHint(fmt.Errorf("%s: %w", d.path, err), "nothing of it was written; it goes on when there is room again")
+	named := fmt.Errorf("%s: %w", d.path, err)
+	if e := (*sqlite.Error)(nil); errors.As(err, &e) {
+		return transport.WithHint(named, advice(e.Code()))
 	}
-	return transport.WithHint(fmt.Errorf("%s: %w", d.path, err), "tenon writes nothing else into this file; a copy of the directory from before can be put back")
+	return named
+}
+
+// advice is what to do about a code of SQLite. A file is called damaged only if SQLite has
+// found it so: whoever puts an old copy back loses what came since.
+func advice(code int) string {
+	switch {
+	case code&0xff == full || code == noRoomForShm:
+		return whenFull
+	case code&0xff == corrupt || code&0xff == notADatabase:
+		return whenDamaged
+	}
+	return ""
 }
 
 // Check looks for damage: for tests, and for doctor.
@@ -191,7 +215,7 @@ func (d *DB) Check(ctx context.Context) error {
 	var answer string
 	err := d.db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&answer)
 	if err == nil && answer != "ok" {
-		err = errors.New(answer)
+		return transport.WithHint(fmt.Errorf("%s: %s", d.path, answer), whenDamaged)
 	}
 	return d.failed(err)
 }
