@@ -165,6 +165,9 @@ func jointTable(joints []api.Joint) *table {
 
 // runDown is "tenon down".
 func runDown(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon down takes no arguments", "it ends the node that runs: tenon status says which")
+	}
 	return p.withRunning(c, func(t *talk) error {
 		err := t.Down(p.ctx)
 		if err == nil {
@@ -176,6 +179,9 @@ func runDown(p *program, c *call) error {
 
 // runReload is "tenon reload".
 func runReload(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon reload takes no arguments", "which file is read again, the node was told when it began")
+	}
 	return p.withRunning(c, func(t *talk) error {
 		r, err := t.Reload(p.ctx)
 		switch {
@@ -196,6 +202,9 @@ func runReload(p *program, c *call) error {
 
 // runLog is "tenon log [-f]".
 func runLog(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon log takes no arguments", "tenon log --audit has who used what")
+	}
 	if c.peer.audit {
 		return p.withAlone(c, func(t *talk) error { return p.auditLog(c, t) })
 	}

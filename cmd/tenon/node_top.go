@@ -22,6 +22,9 @@ const topInterval = time.Second
 
 // runTop is "tenon top". Where there is no terminal to draw on, it is one look.
 func runTop(p *program, c *call) error {
+	if len(c.args) > 0 {
+		return usageError("tenon top takes no arguments", "it shows all joints: see tenon help top")
+	}
 	return p.withRunning(c, func(t *talk) error {
 		first := snapshot(p.ctx, t)
 		switch {

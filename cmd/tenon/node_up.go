@@ -90,6 +90,7 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 	if err != nil {
 		return err
 	}
+	asked := n.Asked()
 	if err := n.Listen(p.ctx); err != nil {
 		return errors.Join(err, n.Close())
 	}
@@ -107,7 +108,7 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 	select {
 	case <-p.ctx.Done():
 		err = context.Cause(p.ctx)
-	case <-n.Asked():
+	case <-asked:
 	}
 	notify("STOPPING=1")
 	stop()

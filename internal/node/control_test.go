@@ -66,8 +66,12 @@ func TestControlSocket(t *testing.T) {
 	if err != nil || !strings.Contains(m, "# TYPE tenon_joints gauge\ntenon_joints 0\n") {
 		t.Errorf("%s, %v", m, err)
 	}
+	if err := c.Down(within(t)); err == nil || !strings.Contains(transport.Hint(err), fmt.Sprint(os.Getpid())) {
+		t.Errorf("nobody ends the node when it is asked to: %v", err)
+	}
+	asked := n.Asked()
 	go func() {
-		<-n.Asked()
+		<-asked
 		n.Close()
 	}()
 	if err := c.Down(within(t)); err != nil {

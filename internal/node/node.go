@@ -207,6 +207,7 @@ type Node struct {
 	err       error         // of Close
 	asked     chan struct{} // closed when somebody has asked the node to end
 	askedOnce sync.Once
+	obeyed    atomic.Bool // somebody has called Asked
 }
 
 // errDown is why things end when the node does.
@@ -372,8 +373,13 @@ func (n *Node) here() (Presence, error) {
 // Down asks whoever runs the node to end it; see [Node.Asked].
 func (n *Node) Down() { n.askedOnce.Do(func() { close(n.asked) }) }
 
-// Asked returns a channel that is closed when somebody has asked the node to end.
-func (n *Node) Asked() <-chan struct{} { return n.asked }
+// Asked returns a channel that is closed when somebody has asked the node to end. Whoever
+// calls it ends the node then; while nobody has, programs that ask are told that the node is
+// a part of this process.
+func (n *Node) Asked() <-chan struct{} {
+	n.obeyed.Store(true)
+	return n.asked
+}
 
 // Close ends the node, and returns when nothing of it is left.
 func (n *Node) Close() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -201,6 +202,10 @@ func (n *Node) serveDoctor(w http.ResponseWriter, r *http.Request) {
 // serveDown answers, asks the node to end, and keeps the connection until nothing of it is
 // left.
 func (n *Node) serveDown(w http.ResponseWriter, _ *http.Request) {
+	if !n.obeyed.Load() {
+		fail(w, transport.WithHint(fmt.Errorf("the node that runs is a part of process %d, and ends with it", os.Getpid()), fmt.Sprintf("kill %d ends both", os.Getpid())))
+		return
+	}
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		fail(w, err)
