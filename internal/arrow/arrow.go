@@ -42,7 +42,7 @@ var Rules = []Rule{
 	{"internal/peer/pair", []string{"internal/peer", "internal/peer/cpace", "internal/neutral", "transport"}, "pairing speaks over what it is given"},
 	{"internal/peer/punch", []string{"transport"}, "holes are punched with sockets, whoever the peers are"},
 	{"internal/peer/peertest", []string{"internal/peer", "transport", "internal/deadline"}, "a network for tests, and the suite for all"},
-	{"internal/peer/swarm", []string{"internal/account", "internal/peer", "internal/peer/mailbox", "internal/peer/portmap", "internal/peer/punch", "internal/rawio", "transport", "transport/tlslayer"}, "a network over libp2p"},
+	{"internal/peer/swarm", []string{"internal/account", "internal/peer", "internal/peer/mailbox", "internal/peer/portmap", "internal/peer/punch", "internal/rawio", "internal/throttle", "transport", "transport/tlslayer"}, "a network over libp2p"},
 	{"internal/peer/lan", []string{"internal/peer", "internal/throttle", "transport", "transport/inet"}, "multicast on the local network, without libp2p"},
 	{"internal/peer/mailbox", []string{"internal/throttle", "transport"}, "it speaks over streams that it is given, and knows nobody"},
 	{"internal/peer/meet", []string{"internal/peer/lan", "internal/peer/mailbox", "internal/peer", "transport"}, "two who want to be paired find each other, over all that there is"},

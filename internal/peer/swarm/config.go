@@ -96,7 +96,7 @@ type EventKind string
 const (
 	Connected    EventKind = "connected"
 	Disconnected EventKind = "disconnected"
-	Turned       EventKind = "turned away" // a peer that is not admitted
+	Turned       EventKind = "turned away" // a peer that is not admitted; not every time, if it happens often
 	Reserved     EventKind = "reserved"    // a place at a relay, or why not
 	Mapped       EventKind = "mapped"      // a port of the router, or why not
 	Punched      EventKind = "punched"     // a direct way beside a relayed one, or why not

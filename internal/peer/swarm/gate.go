@@ -2,6 +2,7 @@ package swarm
 
 import (
 	"errors"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/connmgr"
 	"github.com/libp2p/go-libp2p/core/control"
@@ -77,6 +78,14 @@ func (g gate) InterceptAccept(at network.ConnMultiaddrs) bool {
 	return true
 }
 
+// How often it is told that somebody from one network was turned away: events are few, and
+// what else has happened is to stay among them.
+const (
+	turnedEvery = time.Minute
+	turnedBurst = 6
+	turnedHosts = 64 // that are told apart; all others count as one
+)
+
 // InterceptSecured refuses whoever has shown a key that is not let in. Nothing has been
 // read from him but his handshake.
 func (g gate) InterceptSecured(dir network.Direction, id lpeer.ID, at network.ConnMultiaddrs) bool {
@@ -85,6 +94,9 @@ func (g gate) InterceptSecured(dir network.Direction, id lpeer.ID, at network.Co
 		return false // who that is, is looked at in twin.go
 	case g.n.rankOn(dir, id) != nobody:
 		return true
+	}
+	if !g.n.turned.Allow(hostOf(at.RemoteMultiaddr())) {
+		return false
 	}
 	who, _ := ours(id) //nolint:errcheck // a stranger without an ID is nobody
 	g.n.event(Event{What: Turned, Peer: who, Addr: at.RemoteMultiaddr().String()})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/internal/throttle"
 )
 
 // A Network carries streams over libp2p. It is made by [New].
@@ -68,6 +70,7 @@ type Network struct {
 	moves     moves
 	twins     twins
 	datagrams datagrams
+	turned    throttle.Set[netip.Prefix] // events about those who are not let in, whom a key costs nothing
 }
 
 var _ peer.Network = (*Network)(nil)
@@ -98,7 +101,8 @@ func build(config Config) (_ *Network, err error) {
 	if config.Discovery == PublicDiscovery && len(config.Bootstrap) == 0 {
 		config.Bootstrap = publicBootstrap()
 	}
-	n := &Network{config: config, id: config.Key.ID(), carriers: map[lpeer.ID]bool{}}
+	n := &Network{config: config, id: config.Key.ID(), carriers: map[lpeer.ID]bool{},
+		turned: throttle.Set[netip.Prefix]{Every: turnedEvery, Burst: turnedBurst, Keys: turnedHosts}}
 	if n.self, err = lib(n.id); err != nil {
 		return nil, err
 	}
