@@ -48,7 +48,7 @@ func runRelay(p *program, c *call) error {
 	}
 	if len(f.listen) == 0 {
 		for _, ip := range []string{"/ip4/0.0.0.0", "/ip6/::"} {
-			f.listen = append(f.listen, ip+"/tcp/"+relayPort, ip+"/udp/"+relayPort+"/quic-v1")
+			f.listen = append(f.listen, ip+"/tcp/"+relayPort, ip+"/udp/"+relayPort+"/quic-v1", ip+"/tcp/"+relayPort+"/ws")
 		}
 	}
 	return p.runNode(c, func(t *talk) error {

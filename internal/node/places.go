@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -51,6 +52,7 @@ func places(addrs, relays []string) (own, via []string) {
 	if slices.ContainsFunc(own, far) || slices.ContainsFunc(via, far) {
 		own = slices.DeleteFunc(own, near)
 	}
+	slices.SortStableFunc(own, lessUse)
 	return fits(own, maxPlaces), fits(via, maxVia)
 }
 
@@ -60,6 +62,14 @@ func shorter(a, b string) bool {
 		return near(b)
 	}
 	return len(a) < len(b)
+}
+
+// lessUse puts behind what is of less use in a ticket, which has no room for all: the addresses
+// that are good for fewer, and of those of one reach the WebSockets, which are for networks
+// that let nothing else through.
+func lessUse(a, b string) int {
+	ws := func(a string) int { return strings.Count(a, "/ws") }
+	return cmp.Or(cmp.Compare(scopeOf(b), scopeOf(a)), cmp.Compare(ws(a), ws(b)))
 }
 
 // near tells whether an address is good on this machine alone, or on a link that it

@@ -13,6 +13,7 @@ func TestPlaces(t *testing.T) {
 		loop  = "/ip4/127.0.0.1/tcp/4001"
 		local = "/ip6/fe80::1/tcp/4001"
 		home  = "/ip4/192.168.1.2/tcp/4001"
+		far   = "/ip4/198.51.100.1/tcp/4001"
 		relay = "/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWRelay"
 		quic  = "/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3KooWRelay"
 		inner = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWRelay"
@@ -21,6 +22,7 @@ func TestPlaces(t *testing.T) {
 	for _, c := range []struct{ addrs, relays, own, via []string }{
 		{[]string{loop, home, local, home}, nil, []string{home}, nil},
 		{[]string{loop}, nil, []string{loop}, nil},
+		{[]string{home, home + "/ws", far + "/ws", far}, nil, []string{far, far + "/ws", home, home + "/ws"}, nil},
 		{[]string{loop, inner + circuit}, nil, []string{loop}, []string{inner}},
 		{[]string{loop, quic + circuit, relay + circuit, inner + circuit}, []string{quic, other}, nil, []string{relay, other}},
 	} {
