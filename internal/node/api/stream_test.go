@@ -149,6 +149,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{1, 0, 0, 1, 'x', 2, 0, 0, 0}, false)
 	f.Add([]byte{6, 0, 0, 4, 0, 0, 0, 7, 6, 0, 0, 3, 1, 2, 3}, true)
 	f.Add([]byte("\x07\x00\x00\x0d\x01w\x00\x00\x00\x00\x00\x00\x0f\xa1why\x02\x00\x00\x00"), true)
+	f.Add([]byte("\x07\x00\x00\x00\x02\x00\x00\x00\x07\x00\x00\x0d\x04exit\x00\x00\x00\x00\x00\x00\x00\x09"), false)
 	f.Add([]byte{4, 0, 0, 4, 0, 24, 0, 80, 3, 0, 0, 2, 'n', 'o'}, true)
 	f.Fuzz(func(t *testing.T, b []byte, messages bool) {
 		a, far := mem.Pair()
