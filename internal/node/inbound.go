@@ -217,7 +217,7 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	if carries == api.Messages && n.carries(j.service) == api.Datagrams {
 		carries = api.Datagrams
 	}
-	a := j.answer(carries)
+	a := j.answer(carries, closesWithStatus(target))
 	if _, err := s.Write(a.marshal()); err != nil {
 		transport.Abort(s, err)      //nolint:errcheck // it has failed already
 		transport.Abort(target, err) //nolint:errcheck // nothing was said to it
@@ -247,10 +247,18 @@ func carriesFor(c transport.Conn) api.Carries {
 }
 
 // answer is what a peer hears whose request is granted. Bytes go in frames if nothing else can
-// carry how a program has ended.
-func (j *joint) answer(carries api.Carries) answer {
+// carry with what the target, or the peer, may close.
+func (j *joint) answer(carries api.Carries, status bool) answer {
 	_, session := j.stream.(*link.Stream)
-	return answer{carries: carries, told: j.told, framed: j.told && carries == api.Bytes && !session}
+	return answer{carries: carries, told: j.told, framed: j.told && carries == api.Bytes && status && !session}
+}
+
+// closesWithStatus tells whether c closes with a status that is worth to be carried.
+func closesWithStatus(c transport.Conn) bool {
+	_, late := transport.About[transport.LateCloser](c)
+	_, closer := transport.About[transport.StatusCloser](c)
+	_, carrier := transport.About[transport.StatusCarrier](c)
+	return late || closer || carrier
 }
 
 // A statusKnower is an end that carries close statuses if it is told that the other side

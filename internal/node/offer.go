@@ -98,7 +98,7 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 
 // hand gives a peer to who accepts, and returns when it is done.
 func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer) {
-	granted := j.answer(o.carries)
+	granted := j.answer(o.carries, true) // what is behind an offer is not known
 	if _, err := s.Write(granted.marshal()); err != nil {
 		transport.Abort(s, err) //nolint:errcheck // it has failed already
 		return
