@@ -79,8 +79,9 @@ func TestCloseStatusPasses(t *testing.T) {
 	}
 }
 
-// The code and the reason with which a QUIC connection of another protocol is closed pass through a service of
-// bytes in the same way, be it with a session or without.
+// The code with which a QUIC connection of another protocol is closed passes through a service of bytes in the
+// same way, be it with a session or without. The reason does if it is heard: a stream is reset by the code alone,
+// which may be seen before the connection is closed.
 func TestCloseStatusOfBytesPasses(t *testing.T) {
 	for network, config := range map[string]func(w *world, dir, name string) node.Config{"session": (*world).linkedConfig, "plain": (*world).config} {
 		w := new(world)
@@ -130,7 +131,7 @@ func TestCloseStatusOfBytesPasses(t *testing.T) {
 				transport.Abort(closes, nil)
 				hears.SetDeadline(time.Now().Add(20 * time.Second))
 				_, err = hears.(transport.Stream).Read(make([]byte, 1))
-				if got, _ := closer(hears).CloseStatus(); got != status {
+				if got, _ := closer(hears).CloseStatus(); got.Code != status.Code || got.Reason != "" && got.Reason != status.Reason {
 					t.Errorf("%s, %s, the server closes %v: %+v, %v, want %+v", network, name, serverCloses, got, err, status)
 				}
 				hears.Close()
