@@ -248,7 +248,7 @@ func (r *Room) describe(x *item, own bool) {
 	switch {
 	case !r.state.Counts(e.ID, x.node):
 		row.Status = log.Void
-	case hidden(e.Kind):
+	case hidden(e.Kind), r.acts.comings.confirms(e):
 		row.Status = log.Hidden
 	case !own && !r.importing && author != r.chat.me && room.Late(e.Key(), time.Now(), r.read):
 		row.Status = log.Late

@@ -130,12 +130,13 @@ func (r *Room) entries(ctx context.Context, rows []log.Event) ([]Entry, error) {
 func (r *Room) put(rows, about []log.Event) ([]Entry, error) {
 	var view room.View
 	all := make([]Entry, 0, len(rows))
+	confirm := r.confirming()
 	for i := range rows {
 		e, o, waiting, err := r.opened(&rows[i])
 		if err != nil {
 			return nil, err
 		}
-		if hidden(e.Kind) || r.chat.blocked(o.Author) && !e.Kind.Control() {
+		if hidden(e.Kind) || confirm[e.ID] || r.chat.blocked(o.Author) && !e.Kind.Control() {
 			continue
 		}
 		x := Entry{Key: o.Key, Kind: e.Kind, Author: o.Author, Late: rows[i].Status == log.Late, Waiting: waiting, Erased: e.Erased()}

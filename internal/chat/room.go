@@ -80,6 +80,7 @@ type snapshot struct {
 	meet    []peer.ID // with whom the room is met in
 	devices map[event.Device]event.Identity
 	forked  map[event.Device]bool
+	confirm map[event.ID]bool     // additions that are not shown: [comings.confirming]
 	parted  map[peer.ID]event.Key // devices that take no part any more, by which act: the latest of them
 	hosts   map[peer.ID]bool      // who may let this device in
 	opens   time.Time             // up to when somebody may enter by an invite; zero: nobody may
@@ -268,7 +269,7 @@ func (r *Room) changed() {
 		}
 		s.Members = append(s.Members, x)
 	}
-	s.parted = r.partings()
+	s.parted, s.confirm = r.partings(), r.acts.comings.confirming()
 	for _, id := range r.place.hosts {
 		if s.hosts == nil {
 			s.hosts = map[peer.ID]bool{}
@@ -335,6 +336,7 @@ type acts struct {
 	added   map[event.Identity]bool
 	entered map[event.ID]bool // by an invite
 	invites map[event.ID]*event.Invite
+	comings comings
 	timed   bool // messages disappear, or did
 }
 
@@ -353,7 +355,7 @@ func (a *acts) enters(e *event.Event, who event.Identity) {
 }
 
 func newActs() acts {
-	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]entry{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}}
+	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]entry{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}, comings: comings{}}
 }
 
 func (a *acts) see(e *event.Event) {
@@ -367,6 +369,7 @@ func (a *acts) see(e *event.Event) {
 		a.enters(e, b.Cert.Identity)
 		if b.Proof != [64]byte{} {
 			a.entered[e.ID] = true
+			a.comings.see(b.Cert.Identity, e)
 		}
 	case *event.RemoveDevice:
 		for d, x := range a.entries {
@@ -382,6 +385,9 @@ func (a *acts) see(e *event.Event) {
 	case *event.Add:
 		a.ways[b.Member] = append(a.ways[b.Member], e.ID)
 		a.added[b.Member] = true
+		a.comings.see(b.Member, e)
+	case *event.Remove:
+		a.comings.see(b.Member, e)
 	}
 }
 

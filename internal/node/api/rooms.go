@@ -121,9 +121,10 @@ type RoomMessage struct {
 	From      string         `json:"from"` // a name, or a short ID
 	FromID    string         `json:"from_id"`
 	Mine      bool           `json:"mine,omitempty"`
-	Text      string         `json:"text"`           // of a control entry, what was done, for people: "bob joined"
-	Done      string         `json:"done,omitempty"` // of a control entry, the same for programs: "add", "remove", "join", "leave", "role", "name", "topic", ...
-	Whom      string         `json:"whom,omitempty"` // to whom it was done
+	Text      string         `json:"text"`              // of a control entry, what was done, for people: "bob joined"
+	Done      string         `json:"done,omitempty"`    // of a control entry, the same for programs: "add", "remove", "join", "leave", "role", "name", "topic", ...
+	Whom      string         `json:"whom,omitempty"`    // to whom it was done
+	Inviter   string         `json:"inviter,omitempty"` // of "join": by whose invite
 	Reply     *RoomQuote     `json:"reply,omitempty"`
 	File      *RoomFile      `json:"file,omitempty"`
 	Edited    time.Time      `json:"edited,omitzero"`

@@ -179,6 +179,10 @@ func (t *teller) control(ctx context.Context, x *chat.Entry, m *api.RoomMessage)
 				return say("device", x.Author, "has come with another device")
 			}
 		}
+		if who, err := t.room.Inviter(ctx, b); err == nil && who != (event.Identity{}) {
+			m.Inviter = t.names.call(who)
+			return say("join", x.Author, "joined by an invite of %s", m.Inviter)
+		}
 		return say("join", x.Author, "joined")
 	case *event.Add:
 		return say("add", b.Member, "added %s", t.names.call(b.Member))
