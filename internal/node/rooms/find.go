@@ -99,8 +99,32 @@ func (r *Rooms) meant(c *chat.Chat, text string) (all []found) {
 	return all
 }
 
+// noPeer says what to do to talk with somebody who is called so in a room, and is no peer; nil: nobody is.
+func (r *Rooms) noPeer(c *chat.Chat, text string) error {
+	bare := strings.TrimPrefix(text, "@")
+	for _, room := range c.Rooms() {
+		i := room.Info()
+		if over(&i) || i.Direct || r.setting(i.ID).forget {
+			continue
+		}
+		names := r.names(&i)
+		for _, m := range i.Members {
+			if name := names.call(m.Identity); m.Identity != r.me() && (same(name, bare) || same(personID(m.Identity), bare)) {
+				return transport.WithHint(transport.Mark(fmt.Errorf("%s is in the room %q, and no peer of yours", name, r.roomName(&i)), api.ErrNotFound),
+					fmt.Sprintf("tenon pair, on both sides, lets you talk alone; or say it to all who are there: tenon say ROOM '@%s ...'", bare))
+			}
+		}
+	}
+	return nil
+}
+
 // noRoom says that there is no room of that name, and what there may be instead.
 func (r *Rooms) noRoom(c *chat.Chat, text string) error {
+	if _, err := r.peerOf(text); err != nil && !strings.HasPrefix(text, "#") {
+		if err := r.noPeer(c, text); err != nil {
+			return err
+		}
+	}
 	hint := "tenon room lists the rooms, and tenon room new NAME makes one"
 	if id, err := r.Host.Find(strings.TrimPrefix(text, "@")); err == nil {
 		if name, _ := r.Host.Called(id); name != "" {

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -87,7 +88,7 @@ func (r *Rooms) who(ctx context.Context, c *chat.Chat, text string) (event.Ident
 	id, err := r.peerOf(text)
 	switch {
 	case err != nil:
-		return event.Identity{}, id, err
+		return event.Identity{}, id, cmp.Or(r.noPeer(c, text), err)
 	case r.Host.Access().Blocked[id]:
 		return event.Identity{}, id, transport.WithHint(peer.Blocked, "tenon peers unblock PEER")
 	}

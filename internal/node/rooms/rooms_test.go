@@ -472,3 +472,25 @@ func TestNamesFromOtherRooms(t *testing.T) {
 		t.Errorf("it is from %s", m.From)
 	}
 }
+
+// Whoever is known from a room alone cannot be spoken to by his name, which anybody might take: what can be done instead is said.
+func TestMemberWhoIsNoPeer(t *testing.T) {
+	var w peertest.World
+	anna, bert := newPerson(t, &w, "anna", "anna"), newPerson(t, &w, "bert", "bert")
+	room(t, "open", anna, bert)
+	_, alone := anna.Direct(t.Context(), "bert")
+	_, room := anna.Room(t.Context(), "bert")
+	_, marked := anna.Direct(t.Context(), "@bert")
+	for what, err := range map[string]error{"conversation": alone, "room": room, "@": marked} {
+		if hint := transport.Hint(err); !errors.Is(err, api.ErrNotFound) || !strings.Contains(err.Error(), `bert is in the room "open", and no peer of yours`) || !strings.Contains(hint, "tenon pair") || !strings.Contains(hint, "'@bert ...'") {
+			t.Errorf("%s: %v: %s", what, err, hint)
+		}
+	}
+	for _, other := range []string{"nobody", "#bert", "anna"} {
+		if _, err := anna.Room(t.Context(), other); !errors.Is(err, api.ErrNotFound) || strings.Contains(err.Error(), "no peer of yours") {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
+	pair(anna, "bert", bert, "anna")
+	value[api.Room](t)(anna.Direct(t.Context(), "bert"))
+}
