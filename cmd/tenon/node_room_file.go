@@ -109,6 +109,9 @@ func roomImport(p *program, c *call, t *talk, words []string) error {
 	if err == nil && p.json {
 		return p.stdout.json(r)
 	}
+	if err == nil && r.Unended {
+		p.tell(c, "%s is of before exports said where they end: it is not known whether it is whole", path)
+	}
 	return p.did(c, err, "%s is there: tenon tail %s", r.Name, shellWord(r.Name))
 }
 

@@ -27,12 +27,12 @@ func (r *Room) Export(ctx context.Context, w io.Writer) error {
 }
 
 // Import adds what Export has written, checked as if a member had sent it, and returns the room. One that the user
-// has not got is there to be read; if he is a member of it, it goes on.
-func (c *Chat) Import(ctx context.Context, from io.Reader) (*Room, error) {
-	var r *Room
+// has not got is there to be read; if he is a member of it, it goes on. Ended tells that what was written is known to be whole: exports
+// of before do not say where they end.
+func (c *Chat) Import(ctx context.Context, from io.Reader) (r *Room, ended bool, err error) {
 	var h log.Heading
 	fresh := false
-	err := log.ReadExport(from, func(head log.Heading) (err error) {
+	err = log.ReadExport(from, func(head log.Heading) (err error) {
 		h = head
 		b, err := hex.DecodeString(h.Room)
 		if err != nil || len(b) != 32 {
@@ -56,14 +56,14 @@ func (c *Chat) Import(ctx context.Context, from io.Reader) (*Room, error) {
 	if err != nil && fresh && r != nil {
 		r.Forget(context.WithoutCancel(ctx)) //nolint:errcheck // there is an error already
 	}
-	return r, err
+	return r, h.Ends, err
 }
 
 // imported takes events of an export.
 func (r *Room) imported(ctx context.Context, part []log.Exported) error {
 	var events []*event.Event
 	for _, x := range part {
-		e, err := event.Parse(append(x.Bytes, x.Payload...))
+		e, err := event.Read(append(x.Bytes, x.Payload...))
 		if err != nil {
 			return fmt.Errorf("%w: %w", log.ErrExport, err)
 		}
@@ -71,6 +71,9 @@ func (r *Room) imported(ctx context.Context, part []log.Exported) error {
 			return fmt.Errorf("%w: %w", log.ErrExport, errStrange)
 		}
 		events = append(events, e)
+	}
+	if err := event.VerifyAll(events); err != nil {
+		return fmt.Errorf("%w: %w", log.ErrExport, err)
 	}
 	give, err := r.take(ctx)
 	if err != nil {

@@ -95,7 +95,7 @@ var operations = map[string]operation{
 	"GET /v1/drafts":                                     {"What the user has written in rooms and not said: it stays on this computer.", nil, []api.RoomDraft{}, "", ""},
 	"POST /v1/rooms/{room}/draft":                        {"Keep what the user has written in a room and not said; an empty text is none.", api.RoomDraft{}, nil, "", ""},
 	"POST /v1/rooms/{room}/typing":                       {"Tell those who are connected that the user is writing.", nil, nil, "", ""},
-	"POST /v1/room-import":                               {"Add what is in a file, absolute, that was exported, and sealed as files of age are if there is a password.", toImport{}, api.Room{}, "", ""},
+	"POST /v1/room-import":                               {"Add what is in a file, absolute, that was exported, and sealed as files of age are if there is a password.", toImport{}, api.RoomImported{}, "", ""},
 	"GET /v1/rooms/{room}/export":                        {"All that there is of a room, one event a line, in JSON, with the secrets by which it is read. The trailer Tenon-Error says why it is not whole.", nil, nil, "", "text"},
 	"GET /v1/room-events":                                {"What has happened in rooms behind the event with the number after, and what will; without it, from now on.", nil, api.RoomEvent{}, "after", "events"},
 	"GET /v1/devices":                                    {"The devices of the user's, this one first.", nil, []api.Device{}, "", ""},

@@ -151,7 +151,7 @@ func (n *Node) roomRoutes() []route {
 			return n.RemoveDevice(r.Context(), r.PathValue("device"))
 		})},
 		{"GET /v1/room-events", n.serveRoomEvents},
-		{"POST /v1/room-import", inRooms(n, func(all *rooms.Rooms, r *http.Request, in toImport) (api.Room, error) {
+		{"POST /v1/room-import", inRooms(n, func(all *rooms.Rooms, r *http.Request, in toImport) (api.RoomImported, error) {
 			return all.Import(r.Context(), in.Path, in.Password)
 		})},
 		{"GET /v1/rooms/{room}/export", func(w http.ResponseWriter, r *http.Request) {

@@ -482,11 +482,27 @@ func TestExport(t *testing.T) {
 	if _, err := importTo(ctx, other, bytes.NewReader(file.Bytes()), verify); !errors.Is(err, ErrExport) {
 		t.Errorf("into another room: %v", err)
 	}
-	cut := file.Bytes()[:file.Len()-20]
 	third := room(t, open(t, t.TempDir()), "room")
-	n, err = importTo(ctx, third, bytes.NewReader(cut), verify)
-	if n != 1499 || !errors.Is(err, ErrExport) {
-		t.Errorf("of a file that was cut: %d, %v", n, err)
+	lines := strings.SplitAfter(file.String(), "\n") // heading, 1500 events, end, nothing
+	for name, c := range map[string]struct {
+		file string
+		n    int
+		is   error
+	}{
+		"without the end":                         {strings.Join(lines[:1501], ""), 1500, ErrCut},
+		"at the end of a line":                    {strings.Join(lines[:1401], ""), 1400, ErrCut},
+		"in a line":                               {strings.Join(lines[:1401], "") + lines[1401][:50], 1400, ErrExport},
+		"the heading alone":                       {lines[0], 0, ErrCut},
+		"a line is missing":                       {strings.Join(lines[:1400], "") + strings.Join(lines[1401:], ""), 1499, ErrCut},
+		"something behind the end":                {file.String() + lines[1], 1500, ErrExport},
+		"two ends":                                {file.String() + lines[1501], 1500, ErrExport},
+		"of before there was an end, or cut then": {strings.Replace(strings.Join(lines[:1401], ""), `"ends":true,`, "", 1), 1400, nil},
+	} {
+		third := room(t, open(t, t.TempDir()), "room")
+		n, err := importTo(ctx, third, strings.NewReader(c.file), verify)
+		if n != c.n || !errors.Is(err, c.is) || c.is == ErrExport && errors.Is(err, ErrCut) {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
 	}
 	for _, text := range []string{"", "{}", "\n", strings.Repeat("x", maxLine+1)} {
 		if _, err := importTo(ctx, third, strings.NewReader(text), verify); !errors.Is(err, ErrExport) || strings.Contains(err.Error(), "\n") {

@@ -112,6 +112,12 @@ type RoomOffer struct {
 	Peer string `json:"peer"` // a peer ID
 }
 
+// A RoomImported is a room that was imported.
+type RoomImported struct {
+	Room
+	Unended bool `json:"unended,omitempty"` // the file does not say where it ends, so it may have been cut: it was made by an earlier version
+}
+
 // A RoomMessage is an entry of a history: what somebody has said or done.
 type RoomMessage struct {
 	ID        string         `json:"id"`

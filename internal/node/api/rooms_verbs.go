@@ -181,8 +181,8 @@ func (c *Client) ExportRoom(ctx context.Context, room string, to io.Writer) erro
 
 // ImportRoom adds what is in a file, absolute, that ExportRoom has written, or that was sealed by package agefile with a password. A room that was not there can be read then;
 // if the user is a member of it, it goes on.
-func (c *Client) ImportRoom(ctx context.Context, path, password string) (Room, error) {
-	return post[Room](ctx, c, "/v1/room-import", map[string]string{"path": path, "password": password})
+func (c *Client) ImportRoom(ctx context.Context, path, password string) (RoomImported, error) {
+	return post[RoomImported](ctx, c, "/v1/room-import", map[string]string{"path": path, "password": password})
 }
 
 func roomPath(room string, more ...string) string {

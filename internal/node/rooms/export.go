@@ -24,28 +24,32 @@ func (r *Rooms) Export(ctx context.Context, name string, w io.Writer) error {
 }
 
 // Import adds what is in a file that Export has written, and that was sealed with a password, if there is one.
-func (r *Rooms) Import(ctx context.Context, path, password string) (api.Room, error) {
+func (r *Rooms) Import(ctx context.Context, path, password string) (in api.RoomImported, err error) {
 	c, err := r.now()
 	if err != nil {
-		return api.Room{}, err
+		return in, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return api.Room{}, transport.Usage(err)
+		return in, transport.Usage(err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	from, err := opened(f, password)
 	if err != nil {
-		return api.Room{}, transport.Usage(fmt.Errorf("%s: %w", path, err))
+		return in, transport.Usage(fmt.Errorf("%s: %w", path, err))
 	}
-	room, err := c.Import(ctx, from)
-	if errors.Is(err, log.ErrExport) || errors.Is(err, agefile.ErrDamaged) {
-		return api.Room{}, transport.Usage(fmt.Errorf("%s: %w", path, err))
+	room, ended, err := c.Import(ctx, from)
+	switch {
+	case errors.Is(err, log.ErrCut):
+		return in, transport.WithHint(transport.Usage(fmt.Errorf("%s: %w", path, err)), `export it once more; if this is all there is, take "ends":true, out of its first line, and what is there comes in`)
+	case errors.Is(err, log.ErrExport), errors.Is(err, agefile.ErrDamaged):
+		return in, transport.Usage(fmt.Errorf("%s: %w", path, err))
+	case err != nil:
+		return in, explain(err)
 	}
-	if err != nil {
-		return api.Room{}, explain(err)
-	}
-	return r.describeWhole(ctx, room)
+	in.Unended = !ended
+	in.Room, err = r.describeWhole(ctx, room)
+	return in, err
 }
 
 // opened returns what is in a file, which may need a password.

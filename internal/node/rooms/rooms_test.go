@@ -437,15 +437,18 @@ func TestImportElsewhere(t *testing.T) {
 	for _, p := range []*person{other, stranger} {
 		c, err := p.now()
 		must(t, err)
-		x, err := c.Import(t.Context(), strings.NewReader(file.String()))
+		x, ended, err := c.Import(t.Context(), strings.NewReader(file.String()))
 		must(t, err)
+		if !ended {
+			t.Error("an export does not say that it is whole")
+		}
 		if m := p.hears(x.ID().String(), "keep this"); m.Late {
 			t.Error("what is imported is late")
 		}
 		if i := x.Info(); (i.State == chat.Inside) != (p == other) {
 			t.Errorf("%s is %v", p.self, i.State)
 		}
-		if _, err := c.Import(t.Context(), strings.NewReader(strings.Replace(file.String(), `"bytes":"A`, `"bytes":"B`, 1))); err == nil {
+		if _, _, err := c.Import(t.Context(), strings.NewReader(strings.Replace(file.String(), `"bytes":"A`, `"bytes":"B`, 1))); err == nil {
 			t.Error("an event that was changed is imported")
 		}
 	}
