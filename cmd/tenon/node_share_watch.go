@@ -11,8 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // A shareState is how far tenon share has come.
@@ -63,9 +65,12 @@ func (w *shareWatch) run(ctx context.Context, t *talk, request api.ShareRequest,
 	if err == nil && !passing {
 		w.state = shareHanded
 		if len(request.Hold) > 0 { // who stops waiting stops nothing
-			err = w.until(ctx, t, heldByAll)
+			err = w.until(ctx, t, holdersAnswered)
 		}
 		w.p.tell(w.c, "the node that runs shares it, until tenon unshare %s; tenon shares says who has how much", shareWord(w.last))
+		if err == nil {
+			err = refusedBy(w.last.Holders)
+		}
 		return err
 	}
 	if err == nil {
@@ -207,6 +212,25 @@ func (w *shareWatch) tellHolder(h, was api.ShareHolder) {
 // heldByAll tells whether everybody who is to hold a share does.
 func heldByAll(s api.Share) bool {
 	return !slices.ContainsFunc(s.Holders, func(h api.ShareHolder) bool { return !h.Done })
+}
+
+// holdersAnswered tells whether everybody who is to hold a share does, or has said why not.
+func holdersAnswered(s api.Share) bool {
+	return !slices.ContainsFunc(s.Holders, func(h api.ShareHolder) bool { return !h.Done && !h.Refused })
+}
+
+// refusedBy is an error if somebody does not hold a share that is to. Why was told.
+func refusedBy(holders []api.ShareHolder) error {
+	var names []string
+	for _, h := range holders {
+		if h.Refused && !h.Done {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return transport.Mark(fmt.Errorf("it is not held by %s; the node that runs tries again now and then, and tenon shares says how that goes", strings.Join(names, ", ")), tenon.ErrDenied)
 }
 
 // holdings says who holds how much of a share.

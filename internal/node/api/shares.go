@@ -89,6 +89,9 @@ type ShareHolder struct {
 	Done  bool      `json:"done"`            // it has all, on its disk: the share can be had without this node
 	Until time.Time `json:"until,omitzero"`  // when it gives the copy up, unless this node is heard of before
 	Error string    `json:"error,omitempty"` // why it does not have it, and what to do about it; it is tried again
+
+	// Refused tells that it has said why it does not hold it, and that waiting alone will not change that.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // WithoutTickets returns the share without its tickets: whoever may know of it need not be able to fetch it.

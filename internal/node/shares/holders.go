@@ -73,7 +73,7 @@ func (x *sharing) holdBy(i int) {
 	for {
 		err := x.share.Deposit(x.ctx, x.of.Host.Network(), id, x.record.NotAfter, func(d share.Deposited) {
 			x.held(i, func(h *api.ShareHolder) {
-				h.Has, h.Done, h.Until, h.Error = float64(d.Units)/float64(max(d.Of, 1)), d.All, d.Until, ""
+				h.Has, h.Done, h.Until, h.Error, h.Refused = float64(d.Units)/float64(max(d.Of, 1)), d.All, d.Until, "", false
 			})
 		})
 		if x.ctx.Err() != nil {
@@ -82,7 +82,9 @@ func (x *sharing) holdBy(i int) {
 		pause := holdAgain + rand.N(holdAgain/10)
 		if err != nil {
 			pause, wait = wait, min(2*wait, lastHold)
-			x.held(i, func(h *api.ShareHolder) { h.Error = x.whyNotHeld(id, err) })
+			var refused *share.HoldError
+			final := errors.As(err, &refused) && refused.Why != share.HoldBusy
+			x.held(i, func(h *api.ShareHolder) { h.Error, h.Refused = x.whyNotHeld(id, err), final })
 		} else {
 			wait = firstHold
 		}
