@@ -73,7 +73,7 @@ func (x *session) answerOne(w *answerWriter, q want) error {
 	if err := x.write(frameAnswer, answerHead{q.number, q.run}.append); err != nil {
 		return err
 	}
-	*w = answerWriter{x: x, encoder: w.encoder, number: q.number, at: q.run.From, manifest: q.manifest > 0, nodes: q.least > 0}
+	*w = answerWriter{x: x, encoder: w.encoder, frames: w.frames, number: q.number, at: q.run.From, manifest: q.manifest > 0, nodes: q.least > 0}
 	var err error
 	switch {
 	case q.least > 0:
@@ -168,7 +168,8 @@ type answerWriter struct {
 	at       int64 // the group that comes next
 	manifest bool
 	nodes    bool
-	err      error // of the stream
+	frames   []byte // scratch
+	err      error  // of the stream
 }
 
 func (w *answerWriter) Write(p []byte) (int, error) {
@@ -189,6 +190,12 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 		return 0, errTrimmed
 	}
 	w.at++
+	if zeros := zerosBehind(p); zeros >= fewZeros && w.x.sealed == nil {
+		if w.err = w.writeZeros(p[:len(p)-zeros], zeros); w.err != nil {
+			return 0, w.err
+		}
+		return len(p), nil
+	}
 	for rest := p; len(rest) > 0 && w.err == nil; {
 		cut := rest[:s.cut(len(rest))]
 		rest = rest[len(cut):]

@@ -53,6 +53,7 @@ func frames() (all []struct{ name, hex string }) {
 	add("TRIM: question 1, end 220", frame(frameTrim, numbers(1, 220)...))
 	add("ANSWER: question 1, groups 200 to 219", frame(frameAnswer, answerHead{1, tree.Run{From: 200, To: 220}}.append(nil)...))
 	add("DATA: three bytes", frame(frameData, 1, 2, 3))
+	add("ZEROS: 65536", frame(frameZeros, numbers(65_536)...))
 	add("END: question 1, it was trimmed", frame(frameEnd, numbers(1, endTrimmed)...))
 	add("PEERS: the sharer, with no address", contacts(peer.Contact{ID: key.ID()}))
 	add("PEERS: the sharer, with two addresses, and the other with one", contacts(peer.Contact{ID: key.ID(), Addrs: two}, peer.Contact{ID: other.ID(), Addrs: two[:1]}))
@@ -73,6 +74,8 @@ func frames() (all []struct{ name, hex string }) {
 	add("refused PEERS: the count of addresses is missing", frame(framePeers, key.ID().Bytes()...))
 	add("refused HEAD: a manifest of 2^31 bytes", frame(frameHead, Head{Size: 1 << 31}.Append(nil)...))
 	add("refused HAVE: the first byte is 3", frame(frameHave, 3))
+	add("refused ZEROS: none", frame(frameZeros, numbers(0)...))
+	add("refused ZEROS: 69633", frame(frameZeros, numbers(69_633)...))
 	add("refused WANT: 65 groups", frame(frameWant, numbers(1, 0, 65, 0)...))
 	add("NODES: question 4, groups 200 to 4295, skip 3, those above more than 64 groups", frame(frameNodes, want{number: 4, run: tree.Run{From: 200, To: 4296}, skip: 3, least: 64}.append(nil)...))
 	add("refused NODES: above more than none", frame(frameNodes, numbers(1, 0, 64, 0, 0)...))
@@ -134,6 +137,11 @@ func TestReadFrames(t *testing.T) {
 			}
 		case frameHave:
 			_, err = (&session{share: New(Config{}), m: &member{}}).has(content)
+		case frameZeros:
+			var zeros int
+			if zeros, err = parseZeros(content); err == nil {
+				again = numbers(uint64(zeros))
+			}
 		case frameWant, frameAny, frameManifest, frameNodes:
 			var w want
 			if w, err = parseWant(kind, content); err == nil {

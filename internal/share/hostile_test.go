@@ -46,6 +46,8 @@ func TestHostileMembers(t *testing.T) {
 		"half a frame":                 {frameHave, 0, 0, 9, 1},
 		"a second hello":               frame(frameHello, hello{}.append(nil)...),
 		"data without an answer":       frame(frameData, make([]byte, 100)...),
+		"zeros without an answer":      frame(frameZeros, numbers(group)...),
+		"a million zeros":              frame(frameZeros, numbers(1_000_000)...),
 		"an answer without a question": frame(frameAnswer, numbers(1, 0, 4)...),
 		"an end without a question":    frame(frameEnd, numbers(1, endAll)...),
 		"an end that there is not":     frame(frameEnd, numbers(1, 99)...),
@@ -142,6 +144,10 @@ func TestHostileProviders(t *testing.T) {
 		"cuts":                    func(q want) []byte { return answer(q, endTrimmed) },
 		"sends zeros":             func(q want) []byte { return answer(q, endAll, make([]byte, group), make([]byte, group)) },
 		"sends zeros without end": func(q want) []byte { return answer(q, endAll, slices.Repeat([][]byte{make([]byte, group)}, 20)...) },
+		"says that all is zeros": func(q want) []byte {
+			zeros := bytes.Repeat(frame(frameZeros, numbers(group)...), int(q.run.Len())+1)
+			return slices.Concat(frame(frameAnswer, answerHead{q.number, q.run}.append(nil)...), zeros, frame(frameEnd, numbers(q.number, endAll)...))
+		},
 		"answers another": func(q want) []byte {
 			q.run.From++
 			return answer(q, endAll)
@@ -227,6 +233,7 @@ func FuzzSession(f *testing.F) {
 	f.Add(frame(frameManifest, numbers(1, 100, 0, 1)...), true)
 	f.Add(frame(frameHave, 1), false)
 	f.Add(append(frame(frameAnswer, numbers(1, 0, 4)...), frame(frameData, 1, 2, 3)...), false)
+	f.Add(append(frame(frameAnswer, numbers(1, 0, 1)...), frame(frameZeros, numbers(1)...)...), false)
 	f.Add(frame(frameEnd, numbers(1, 0)...), false)
 	f.Add(frame(framePeers, peer.AppendContacts(nil, peer.Contact{ID: somebody(), Addrs: []string{"192.0.2.1:1"}})...), true)
 	f.Add(frame(frameEnded, Ending{Why: Withdrawn}.Append(nil)...), false)

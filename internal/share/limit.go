@@ -134,8 +134,8 @@ func (s *Share) expect(q *asked) {
 	s.limits.due += q.due
 }
 
-// came notes that bytes have come, and of which question.
-func (x *session) came(n int) {
+// came notes that bytes have come, and how many bytes of the answer they are.
+func (x *session) came(n, answered int) {
 	s := x.share
 	if s.limits.down == nil {
 		return
@@ -147,7 +147,7 @@ func (x *session) came(n int) {
 		s.limits.down.ReserveN(now, part)
 		rest -= part
 	}
-	s.unexpect(&x.asks[0], int64(n))
+	s.unexpect(&x.asks[0], int64(answered))
 }
 
 // unexpect notes that bytes of an answer do not have to be waited for.

@@ -15,6 +15,7 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	files   map[int]*memoryFile
+	sparse  bool                  // fill makes files of zeros, but for some bytes in the middle
 	groups  int64                 // that Got was told of
 	spoil   func(n int, p []byte) // changes what is read, as a bad provider does
 	broken  error                 // of every write
@@ -102,7 +103,10 @@ func (m *memory) fill(sizes ...int64) (blocks [][]byte) {
 	m.files = map[int]*memoryFile{}
 	for n, size := range sizes {
 		f := &memoryFile{m, n, make([]byte, size), new(tree.NodeMap)}
-		random.Read(f.data) //nolint:errcheck // it does not fail
+		if random.Read(f.data); m.sparse { //nolint:errcheck // it does not fail
+			clear(f.data[:len(f.data)/2])
+			clear(f.data[min(len(f.data), len(f.data)/2+3*group):])
+		}
 		root, err := tree.HashAt(bytes.NewReader(f.data), tree.Shape(size), f.nodes, 1)
 		if err == nil {
 			err = e.Add(manifest.Entry{Path: fmt.Sprintf("file %06d", n), Kind: manifest.File, Mode: 0o644, Size: size, Root: root})

@@ -62,7 +62,7 @@ func (x *session) takeSealed(kind byte, p []byte) error {
 			return x.about(err)
 		}
 		x.sealed.frame++
-		return x.takeData(text)
+		return x.takeData(text, len(text))
 	case frameHead, frameWant, frameAny, frameManifest, frameNodes:
 		return fmt.Errorf("%w: a holder that is more than that", errWire)
 	}

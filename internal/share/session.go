@@ -287,7 +287,9 @@ func (x *session) take(kind byte, p []byte) error {
 	case frameAnswer:
 		return x.takeAnswer(p)
 	case frameData:
-		return x.takeData(p)
+		return x.takeData(p, len(p))
+	case frameZeros:
+		return x.takeZeros(p)
 	case frameEnd:
 		return x.takeEnd(p)
 	case framePeers:

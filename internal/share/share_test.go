@@ -39,6 +39,7 @@ type world struct {
 	sharer *party
 	blocks [][]byte
 
+	sparse  bool  // what is shared is nearly all zeros
 	limited int64 // how many bytes a second the sharer sends, if not 0
 }
 
@@ -66,6 +67,7 @@ func (w *world) party(name string, config func(*Config)) *party {
 // share makes a party that shares files of these sizes.
 func (w *world) share(sizes ...int64) *party {
 	w.sharer = w.party("sharer", func(c *Config) { c.Up = w.limited })
+	w.sharer.store.sparse = w.sparse
 	w.blocks = w.sharer.store.fill(sizes...)
 	for i, b := range w.blocks {
 		if err := w.sharer.Add(b, i == len(w.blocks)-1, w.sharer.node.Key().SignAs); err != nil {

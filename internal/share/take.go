@@ -137,13 +137,13 @@ func (x *session) broken(err error) error {
 	return err
 }
 
-// takeData takes bytes of the proof.
-func (x *session) takeData(p []byte) error {
+// takeData takes bytes of the proof, as which so many have come.
+func (x *session) takeData(p []byte, sent int) error {
 	t := &x.taking
 	if !t.on {
 		return fmt.Errorf("%w: data without an answer", errWire)
 	}
-	x.came(len(p))
+	x.came(sent, len(p))
 	for {
 		rest, err := t.verifier.Feed(p)
 		if err != nil {

@@ -36,6 +36,7 @@ const (
 	frameHold                // whether it is held
 	frameUnit                // a unit of it is asked for
 	frameDrop                // it is to be held no more
+	frameZeros               // bytes of the proof that are all zeros
 )
 
 const (

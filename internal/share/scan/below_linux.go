@@ -14,5 +14,5 @@ func (d *folder) below(path string) (*file, error) {
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EAGAIN) {
 		return walkBelow(d, path)
 	}
-	return &file{fd}, err
+	return &file{fd: fd}, err
 }

@@ -96,6 +96,7 @@ func (s *Scan) openFile(n int, e manifest.Entry) (*opened, error) {
 		f.close()
 		return nil, err
 	}
+	f.expectHoles(i.sparse)
 	return &opened{number: n, top: t, file: f, stat: i.stat, large: tree.Shape(e.Size).Groups() > s.inline}, nil
 }
 

@@ -29,7 +29,7 @@ func (i info) regular() bool { return i.mode.IsRegular() }
 //	folder.folder, open       what is in it, and never through a link, nor waiting for anybody
 //	folder.lstat, link, names
 //	folder.below(path)        a file some directories below, without links on the way
-//	file.ReadAt, stat, holes
+//	file.ReadAt, stat, holes, expectHoles
 //	changeTime                whether there is a time of change that no program can set
 
 // walkBelow opens a file below a directory, one directory after the other.

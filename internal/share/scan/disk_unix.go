@@ -33,7 +33,7 @@ func (d *folder) folder(name string) (*folder, error) {
 
 func (d *folder) open(name string) (*file, error) {
 	fd, err := openAt(d.fd, name, careful)
-	return &file{fd}, err
+	return &file{fd: fd}, err
 }
 
 func openAt(dir int, name string, flags int) (int, error) {
@@ -78,10 +78,20 @@ func (d *folder) close() {
 }
 
 // A file is one that is open to be read.
-type file struct{ fd int }
+type file struct {
+	fd     int
+	sparse bool // ReadAt looks for holes
+}
 
-// ReadAt implements io.ReaderAt.
+// expectHoles has ReadAt look for holes, or not. Nobody reads meanwhile.
+func (f *file) expectHoles(yes bool) { f.sparse = yes }
+
+// ReadAt implements io.ReaderAt. What is in a hole is not read: that would fill the memory of the system with zeros.
 func (f *file) ReadAt(p []byte, off int64) (n int, err error) {
+	if f.sparse && f.hole(off, off+int64(len(p))) {
+		clear(p)
+		return len(p), nil
+	}
 	for n < len(p) {
 		m, err := again(func() (int, error) { return unix.Pread(f.fd, p[n:], off+int64(n)) })
 		if err != nil {
@@ -101,6 +111,21 @@ func (f *file) stat() (info, error) {
 	return infoOf(&st), err
 }
 
+// hole tells whether a range of the file is there and is a hole.
+func (f *file) hole(from, to int64) bool {
+	if !holesKnown || from >= to {
+		return false
+	}
+	data, err := unix.Seek(f.fd, from, seekData)
+	if errors.Is(err, unix.ENXIO) { // there is no data up to the end
+		data, err = unix.Seek(f.fd, 0, io.SeekEnd)
+	}
+	return err == nil && data >= to
+}
+
+// holesKnown tells whether the system can be asked for holes.
+const holesKnown = runtime.GOOS == "linux" || runtime.GOOS == "freebsd" || runtime.GOOS == "darwin"
+
 func (f *file) close() {
 	unix.Close(f.fd) //nolint:errcheck // it was only read
 }
@@ -108,7 +133,7 @@ func (f *file) close() {
 // holes tells whether there are ranges without data. To have fewer blocks than bytes is not
 // enough: the file system may compress.
 func (f *file) holes(size int64) bool {
-	if runtime.GOOS != "linux" && runtime.GOOS != "freebsd" && runtime.GOOS != "darwin" {
+	if !holesKnown {
 		return false
 	}
 	hole, err := unix.Seek(f.fd, 0, seekHole)

@@ -73,6 +73,8 @@ func (d *folder) close() {
 
 type file struct{ *os.File }
 
+func (f *file) expectHoles(bool) {}
+
 func (f *file) stat() (info, error) {
 	i, err := f.Stat()
 	if err != nil {

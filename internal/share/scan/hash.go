@@ -37,6 +37,7 @@ func (w *walker) hash(it *item, buf []byte) error {
 		if !i.regular() {
 			return fmt.Errorf("it is %s now", kind(i.mode))
 		}
+		it.file.expectHoles(i.sparse)
 		began := w.scan.config.now()
 		root, nodes, err := w.scan.sum(&counted{w, it.file}, i.size, buf)
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {

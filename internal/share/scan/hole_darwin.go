@@ -1,3 +1,7 @@
 package scan
 
-const seekHole = 3 // SEEK_HOLE of <unistd.h>; 4 is SEEK_DATA there
+// As <unistd.h> has them.
+const (
+	seekHole = 3 // SEEK_HOLE
+	seekData = 4 // SEEK_DATA
+)

@@ -2,4 +2,8 @@
 
 package scan
 
-const seekHole = 4 // SEEK_HOLE, as lseek(2) has it
+// As lseek(2) has them.
+const (
+	seekData = 3 // SEEK_DATA
+	seekHole = 4 // SEEK_HOLE
+)

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,18 +88,24 @@ func (b *blob) isHole(p []byte, off int64) bool {
 	if !zeros(p) {
 		return false
 	}
+	if fi, err := b.data.Stat(); err == nil && fi.Size() <= off {
+		return true
+	}
 	was := make([]byte, len(p))
 	n, _ := b.data.ReadAt(was, off)
 	return zeros(was[:n])
 }
 
+var someZeros [tree.Group]byte
+
 func zeros(p []byte) bool {
-	for _, c := range p {
-		if c != 0 {
+	for len(p) > len(someZeros) {
+		if !bytes.Equal(p[:len(someZeros)], someZeros[:]) {
 			return false
 		}
+		p = p[len(someZeros):]
 	}
-	return true
+	return bytes.Equal(p, someZeros[:len(p)])
 }
 
 // Nodes implements [share.Blob].
