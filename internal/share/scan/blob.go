@@ -20,6 +20,24 @@ type print struct {
 	at  int64  // where its nodes are in the cache, if it has some and not too many
 }
 
+// prints are those of all entries, in parts: a list that grew in one piece would be there twice meanwhile.
+type prints struct {
+	parts []*[inPart]print
+	n     int
+}
+
+const inPart = 4096
+
+func (l *prints) add(p print) {
+	if l.n%inPart == 0 {
+		l.parts = append(l.parts, new([inPart]print))
+	}
+	l.parts[l.n/inPart][l.n%inPart] = p
+	l.n++
+}
+
+func (l *prints) at(n int) print { return l.parts[n/inPart][n%inPart] }
+
 func (s *Scan) print(st stat, racy bool) print {
 	if racy || !changeTime || s.config.Check {
 		return print{}
@@ -36,10 +54,10 @@ func changed(how string) error { return fmt.Errorf("%w: %s", tree.ErrChanged, ho
 // Open implements [share.Store]. It opens the file where it is.
 func (s *Scan) Open(n int, e manifest.Entry) (share.Blob, error) {
 	s.mu.RLock()
-	known := n >= 0 && n < len(s.prints)
+	known := n >= 0 && n < s.prints.n
 	var p print
 	if known {
-		p = s.prints[n]
+		p = s.prints.at(n)
 	}
 	s.mu.RUnlock()
 	if !known {

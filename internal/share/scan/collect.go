@@ -99,7 +99,7 @@ func (c *collector) take(it *item) error {
 		return err
 	}
 	c.scan.mu.Lock()
-	c.scan.prints = append(c.scan.prints, p)
+	c.scan.prints.add(p)
 	c.scan.mu.Unlock()
 	c.scan.count.added(it)
 	c.names(it.entry.Path)

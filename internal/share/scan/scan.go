@@ -93,7 +93,7 @@ type Scan struct {
 	began   time.Time // what is older was not used by Run
 
 	mu     sync.RWMutex // guards what follows
-	prints []print      // of every entry
+	prints prints       // of every entry
 }
 
 // New opens what is shared, which must be there.
