@@ -202,7 +202,6 @@ func TestHabits(t *testing.T) {
 		"8080":                 "tenon listen 8080",
 		"tcp:a:1":              "tenon connect",
 		"tcp-listen:1":         "tenon listen",
-		"-- a: b:":             "behind --",
 		"--for listen 80":      "missing",
 	} {
 		text, status := runProgram(t, strings.Fields(line)...)
@@ -225,6 +224,35 @@ func TestHabitsAreForeign(t *testing.T) {
 	for _, cmd := range commands() {
 		if _, ok := kinds().Lookup(cmd.name); ok && cmd.name != "connect" { // the kind is tcp, which is what the command means
 			t.Errorf("%s is a command, and a kind", cmd.name)
+		}
+	}
+}
+
+// "--" ends the flags of every verb, and what stands behind it is what it would be before it.
+// It begins the words of a program only where there is one that lacks them.
+func TestDashesEndFlags(t *testing.T) {
+	for _, cmd := range commands() {
+		for line, want := range map[string]string{
+			"one -- -two --three":      "[one -two --three] []",
+			"-- -one two":              "[-one two] []",
+			"one two --":               "[one two] []",
+			"exec: -- -two":            "[exec:] [-two]",
+			"-- one exec: -- -two -- ": "[one exec:] [-two --]",
+		} {
+			if cmd.name == "take" { // whose program is the one that takes
+				switch line {
+				case "one -- -two --three":
+					want = "[one] [-two --three]"
+				case "-- one exec: -- -two -- ":
+					want = "[one exec:] [-two --]"
+				}
+			}
+			c, err := parseCall(cmd, append([]string{cmd.name}, strings.Fields(line)...), 0)
+			if err != nil {
+				t.Errorf("tenon %s %s: %v", cmd.name, line, err)
+			} else if got := fmt.Sprint(c.args, " ", c.rest); got != want {
+				t.Errorf("tenon %s %s: %s, want %s", cmd.name, line, got, want)
+			}
 		}
 	}
 }

@@ -40,8 +40,6 @@ func (c *call) endsHint() string {
 	switch {
 	case i >= 0:
 		return "a command stands before the ends: tenon " + c.args[i] + " ..."
-	case len(c.args) == 0 && len(c.rest) > 0:
-		return "what stands behind -- are the words of a program: tenon listen 7000 exec: -- grep -n x"
 	case len(c.args) == 1 && !isListener(c.args[0]):
 		return "tenon connect ADDRESS joins an end to standard input and output, which is the end - otherwise"
 	case len(c.args) == 1:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/opt"
 )
 
@@ -87,10 +88,7 @@ func parseCall(cmd command, args []string, verb int) (*call, error) {
 		case i == verb:
 			continue
 		case args[i] == "--":
-			c.rest = slices.Clone(args[i+1:])
-			if c.rest == nil {
-				c.rest = []string{}
-			}
+			c.behindDashes(args[i+1:])
 			return c, c.checkPassed()
 		case !isFlag:
 			c.args = append(c.args, args[i])
@@ -123,6 +121,39 @@ func parseCall(cmd command, args []string, verb int) (*call, error) {
 		}
 	}
 	return c, c.checkPassed()
+}
+
+// behindDashes takes the words behind "--", which are no flags. Where a program stands before
+// it that lacks its words, they are those; else it only ends the flags, and another "--" may
+// stand before the words of a program.
+func (c *call) behindDashes(words []string) {
+	if c.lacksWords(c.args) {
+		c.rest = append([]string{}, words...)
+		return
+	}
+	if n := slices.Index(words, "--"); n >= 0 {
+		if args := slices.Concat(c.args, words[:n]); c.lacksWords(args) {
+			c.args, c.rest = args, append([]string{}, words[n+1:]...)
+			return
+		}
+	}
+	c.args = append(c.args, words...)
+}
+
+// lacksWords tells whether the words behind "--" are those of a program: of the one that
+// takes over from tenon take, or of an end among args that has none.
+func (c *call) lacksWords(args []string) bool {
+	if c.name == "take" {
+		return len(args) > 0
+	}
+	return slices.ContainsFunc(args, func(text string) bool {
+		a, err := address.Parse(text)
+		if err != nil || a.Target.Raw != "" {
+			return false
+		}
+		k, ok := kinds().Lookup(a.Kind.Name)
+		return ok && (k.Name == "exec" || k.Name == "sh")
+	})
 }
 
 // dashed writes name as f is written.
