@@ -10,9 +10,13 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// flow carries one direction to its end and passes the end on.
-func (j *joint) flow(f *flow) {
-	bug := j.carry(f)
+// flow carries one direction to its end and passes the end on, unless it is parked before.
+func (j *joint) flow(f *flow) (ended bool) {
+	parked, bug := j.carry(f)
+	if parked {
+		return false // it is another goroutine's from now on
+	}
+	f.stay()
 	f.late = !j.firstOver.CompareAndSwap(nil, f) // before the end is passed on, which may end the other direction
 	f.buf.free()
 	if bug == nil {
@@ -22,18 +26,19 @@ func (j *joint) flow(f *flow) {
 		f.Read, f.Write = bug, nil
 	}
 	j.done <- f
+	return true
 }
 
-// carry moves what there is until reading or writing ends. The error is a panic of an end.
-func (j *joint) carry(f *flow) (bug error) {
+// carry moves what there is until reading or writing ends, or the direction is parked. The
+// error is a panic of an end.
+func (j *joint) carry(f *flow) (parked bool, bug error) {
 	defer transport.CatchBug(&bug)
 	from, to := j.ends[f.from], j.ends[f.to]
 	if src, ok := from.(transport.Stream); ok {
-		j.copyBytes(f, src, to.(transport.Stream))
-	} else {
-		j.copyMsgs(f, from.(transport.MsgConn), to.(transport.MsgConn))
+		return j.copyBytes(f, src, to.(transport.Stream)), nil
 	}
-	return nil
+	j.copyMsgs(f, from.(transport.MsgConn), to.(transport.MsgConn))
+	return false, nil
 }
 
 // finish passes the end on.
@@ -77,18 +82,24 @@ func (f *flow) err() error {
 	return f.Read
 }
 
-// copyBytes reads and writes until one of them fails. An io.EOF together with
-// bytes counts after the bytes.
-func (j *joint) copyBytes(f *flow, src, dst transport.Stream) {
+// copyBytes reads and writes until one of them fails, or the direction is parked. An io.EOF
+// together with bytes counts after the bytes.
+func (j *joint) copyBytes(f *flow, src, dst transport.Stream) (parked bool) {
 	for n, more := 0, true; more; {
 		p := j.room(f, n)
 		if p == nil {
-			return
+			return false
 		}
 		var err error
 		n, err = src.Read(p)
-		more = j.pass(f, src, dst, p, n, err)
+		switch {
+		case n > 0 || err == nil || !j.poked(f, err):
+			more = j.pass(f, src, dst, p, n, err)
+		case j.park(f):
+			return true
+		}
 	}
+	return false
 }
 
 // room is where the next bytes are read to, in the light of how many were read the last
@@ -113,6 +124,7 @@ func (j *joint) pass(f *flow, src, dst transport.Stream, p []byte, n int, err er
 	if n > 0 {
 		j.tick()
 		if !j.write(f, dst, p[:n]) {
+			f.stay()
 			throwAway(f, dst, func() error { _, err := src.Read(p); return err })
 			return false
 		}

@@ -13,8 +13,9 @@ import (
 // An Engine moves the bytes of many joints between sockets inside the kernel, with
 // a few threads for all of them and no buffer for those that are silent. It takes
 // the joints whose ends are both a [transport.Detacher] and whose bytes nobody
-// wants to see; Join carries the others as ever, and all of them on systems for
-// which there is no engine. The zero Engine is ready, and starts with the first
+// wants to see. Join carries the others as ever, and all of them on systems for
+// which there is no engine; of those with one such end, that is waited for by the
+// engine, and not by a goroutine, while it is silent. The zero Engine is ready, and starts with the first
 // joint that it takes. Many joints may use it at once; it must not be copied.
 type Engine struct {
 	once  sync.Once // guards the start
@@ -61,6 +62,14 @@ func (e *Engine) Start(a, b transport.Conn, o Options, done func(Result, error))
 		return t.giveBack(), false
 	}
 	return t.ends, true
+}
+
+// await has ready called when fd may be read without waiting; see [relay.Engine.Await].
+func (e *Engine) await(fd int, ready func()) (stop func() bool, err error) {
+	if err := e.start(); err != nil {
+		return nil, err
+	}
+	return e.relay.Await(fd, ready)
 }
 
 // join carries the joint if it can. With errNotTaken it has not begun, and the

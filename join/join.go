@@ -147,21 +147,23 @@ func (e *Error) Unwrap() error { return e.Err }
 // The error is nil if both directions were clean and both ends closed without
 // one. Otherwise it is an [*Error], or one of the reasons above.
 func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
-	r, err := Prepare(a, b, o)(ctx)
-	return *r, err
+	j, over := begin(ctx, a, b, &o)
+	if j != nil {
+		over = j.run(ctx)
+	}
+	return over.r, over.err
 }
 
-// Prepare returns what does the rest of [Join], once. It is for who has thousands of joints:
-// the goroutine that waits in it has neither the Options nor the Result on its stack, which
-// can be half as large then.
-func Prepare(a, b transport.Conn, o Options) func(context.Context) (*Result, error) {
-	return func(ctx context.Context) (*Result, error) {
-		j, over := begin(ctx, a, b, &o)
-		if j != nil {
-			over = j.run(ctx)
-		}
-		return &over.r, over.err
+// Start is Join without a goroutine that waits in it: done is called when the joint has
+// ended, by the last goroutine of the joint. A joint that is carried elsewhere, by the Engine
+// or by an [Adopter], is over before Start returns.
+func Start(ctx context.Context, a, b transport.Conn, o Options, done func(*Result, error)) {
+	j, over := begin(ctx, a, b, &o)
+	if j == nil {
+		done(&over.r, over.err)
+		return
 	}
+	j.begin(ctx, func(over *outcome) { done(&over.r, over.err) })
 }
 
 // begin makes the joint, unless it is carried elsewhere; then it returns how that went. A

@@ -13,9 +13,10 @@ import (
 )
 
 // A joint is two goroutines, one for each direction: the one that called Join, and
-// another. The one whose direction ends first watches over the rest, or one that begins
+// another; or two others, if Start was called. The one whose direction ends first watches over the rest, or one that begins
 // when the context ends. If there is more to watch for from the beginning, as silence,
-// both directions have another goroutine, and the one that called Join watches.
+// both directions have another goroutine, and one more watches. A direction that is silent may be
+// parked, and has none then.
 //
 //	             EOF, CloseWrite ok                 other direction ends
 //	both flowing ------------------> one flowing --------------------------> closed
@@ -34,8 +35,10 @@ type joint struct {
 
 	firstOver atomic.Pointer[flow] // that has moved its last byte, though it may still pass its end on
 
-	watched atomic.Bool   // somebody watches, or is about to
-	over    chan *outcome // is what comes of it, if it is not the one that called Join
+	watched atomic.Bool    // somebody watches, or is about to
+	told    func(*outcome) // is told what comes of it, if it is not the one that called Join
+	unwatch func() bool    // undoes what watches when the context ends
+	parks   bool           // directions may be parked
 
 	start time.Time
 	moved atomic.Int64 // when a byte last moved: nanoseconds since start
@@ -59,6 +62,7 @@ type flow struct {
 	dir      Direction
 	from, to Side
 	buf      buffer // of bytes that are under way
+	place    place  // where it is parked
 	mute     bool   // the end was not passed on, because the other side has no way
 	none     bool   // there is no such direction: nothing comes from one side, or the other takes nothing
 	late     bool   // the other direction had moved its last byte before
@@ -66,7 +70,7 @@ type flow struct {
 }
 
 func newJoint(ends [2]transport.Conn, o Options) *joint {
-	j := &joint{opt: o, ends: ends, done: make(chan *flow, 2), over: make(chan *outcome, 1), start: time.Now()}
+	j := &joint{opt: o, ends: ends, done: make(chan *flow, 2), start: time.Now()}
 	j.match()
 	j.flows = [2]*flow{{dir: AB, from: A, to: B}, {dir: BA, from: B, to: A}}
 	for _, f := range j.flows {
@@ -76,23 +80,61 @@ func newJoint(ends [2]transport.Conn, o Options) *joint {
 }
 
 func (j *joint) run(ctx context.Context) *outcome {
-	if err := j.opt.tapErr(); err != nil {
-		j.cut(err)
+	if j.mustWatch() {
+		return j.runWatched(ctx)
 	}
-	if j.opt.Idle > 0 || endedChan(j.ends[A]) != nil || endedChan(j.ends[B]) != nil {
-		j.watched.Store(true)
-		for _, f := range j.running() {
-			go j.flow(f)
-		}
-		return j.watch(ctx)
-	}
-	stop := context.AfterFunc(ctx, func() { j.lead(ctx) })
-	j.flow(j.spread(ctx))
-	stop()
+	over := make(chan *outcome, 1)
+	j.told = func(o *outcome) { over <- o }
+	j.unwatch = context.AfterFunc(ctx, func() { j.lead(ctx) })
+	mine := j.spread(ctx)
+	j.flow(mine)
+	j.unwatch()
 	if j.watched.CompareAndSwap(false, true) {
 		return j.watch(ctx)
 	}
-	return <-j.over
+	return <-over
+}
+
+// begin is run that does not wait.
+func (j *joint) begin(ctx context.Context, done func(*outcome)) {
+	j.told, j.parks = done, j.opt.Engine != nil
+	if j.mustWatch() {
+		go func() { j.told(j.runWatched(ctx)) }()
+		return
+	}
+	j.unwatch = context.AfterFunc(ctx, func() { j.lead(ctx) })
+	for _, f := range j.running() {
+		go j.carryOn(ctx, f)
+	}
+}
+
+// mustWatch tells whether there is something to watch for before a direction has ended.
+func (j *joint) mustWatch() bool {
+	if err := j.opt.tapErr(); err != nil {
+		j.cut(err)
+	}
+	return j.opt.Idle > 0 || endedChan(j.ends[A]) != nil || endedChan(j.ends[B]) != nil
+}
+
+// runWatched is run whose goroutine watches from the beginning.
+func (j *joint) runWatched(ctx context.Context) *outcome {
+	j.watched.Store(true)
+	j.unwatch = func() bool { return true }
+	for _, f := range j.running() {
+		go j.carryOn(ctx, f)
+	}
+	return j.watch(ctx)
+}
+
+// carryOn carries a direction until it has ended, or is parked.
+func (j *joint) carryOn(ctx context.Context, f *flow) {
+	if j.parks {
+		j.mayPark(ctx, f)
+	}
+	if j.flow(f) {
+		j.unwatch()
+		j.lead(ctx)
+	}
 }
 
 // spread starts the directions, but for the one that is left to the goroutine that called
@@ -105,13 +147,9 @@ func (j *joint) spread(ctx context.Context) (rest *flow) {
 		mine = len(all) - 1
 	}
 	for i, f := range all {
-		if i == mine {
-			continue
+		if i != mine {
+			go j.carryOn(ctx, f)
 		}
-		go func() {
-			j.flow(f)
-			j.lead(ctx)
-		}()
 	}
 	return all[mine]
 }
@@ -119,7 +157,7 @@ func (j *joint) spread(ctx context.Context) (rest *flow) {
 // lead watches in place of the goroutine that called Join, if nobody does yet.
 func (j *joint) lead(ctx context.Context) {
 	if j.watched.CompareAndSwap(false, true) {
-		j.over <- j.watch(ctx)
+		j.told(j.watch(ctx))
 	}
 }
 
@@ -308,12 +346,14 @@ func (j *joint) closeBoth() {
 func (j *joint) abort(s Side, cause error) {
 	if !j.aborted[s] {
 		j.aborted[s] = true
+		j.rouse(s)
 		caught(func() error { return transport.Abort(j.ends[s], cause) }) //nolint:errcheck // the cause is the error that counts
 	}
 }
 
 // closeEnd closes an end, and has the other one carry what is known then of how it has ended.
 func (j *joint) closeEnd(s Side) {
+	j.rouse(s)
 	err := caught(j.ends[s].Close)
 	if !j.aborted[s] && transport.PromisesStatus(j.ends[s], j.ends[1-s]) {
 		transport.PassCloseStatus(j.ends[s], j.ends[1-s])

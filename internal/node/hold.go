@@ -160,16 +160,8 @@ func (h *hold) dial(e *heldEnd, r api.DialRequest) {
 	h.say(api.HoldMessage{Number: e.number, Opened: &api.Opened{Held: parked, Carries: carries, Peer: id.String(), Name: neutral.Line(h.n.called(id))}})
 }
 
-// adopt joins what is parked to a socket, until the joint has ended.
+// adopt joins what is parked to a socket. The joint goes on when it has returned.
 func (h *hold) adopt(e *heldEnd, near transport.Conn, a api.Adoption) {
-	if joined := h.meet(e, near, a); joined != nil {
-		r, err := joined(e.life)
-		h.ended(e, r, err)
-	}
-}
-
-// meet takes what is parked, and returns what joins it to the socket.
-func (h *hold) meet(e *heldEnd, near transport.Conn, a api.Adoption) func(context.Context) (*join.Result, error) {
 	h.mu.Lock()
 	parked := e.parked
 	h.mu.Unlock()
@@ -177,14 +169,18 @@ func (h *hold) meet(e *heldEnd, near transport.Conn, a api.Adoption) func(contex
 	if c == nil {
 		transport.Abort(near, errCut) //nolint:errcheck // there is nobody at the other side
 		h.say(api.HoldMessage{Number: e.number, Ended: jointEnd(new(join.Result), errCut)})
-		return nil
+		return
 	}
 	ends := [2]transport.Conn{near, c}
 	if a.B {
 		ends[0], ends[1] = c, near
 	}
-	return join.Prepare(ends[0], ends[1], join.Options{OneWay: a.OneWay, Idle: time.Duration(a.Idle),
-		Linger: time.Duration(a.Linger), HalfClosed: time.Duration(a.HalfClosed), Count: &e.count})
+	h.all.Add(1)
+	join.Start(e.life, ends[0], ends[1], join.Options{OneWay: a.OneWay, Idle: time.Duration(a.Idle), Linger: time.Duration(a.Linger),
+		HalfClosed: time.Duration(a.HalfClosed), Count: &e.count, Engine: &h.n.engine}, func(r *join.Result, err error) {
+		defer h.all.Done()
+		h.ended(e, r, err)
+	})
 }
 
 // ended tells how a joint has ended.

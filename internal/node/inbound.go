@@ -15,13 +15,15 @@ import (
 	"github.com/tenon-net/tenon/transport"
 )
 
-// inbound serves a stream by which a peer asks for something. The goroutine waits in carry
-// for most of its life: by then there is little on its stack.
+// inbound serves a stream by which a peer asks for something. The goroutine waits for most of
+// its life: by then there is little on its stack.
 func (n *Node) inbound(s transport.Stream) {
-	var u undo
+	u := new(undo)
 	defer u.run()
-	if carry := n.answer(s, &u); carry != nil {
-		carry()
+	if carry := n.answer(s, u); carry != nil {
+		over := make(chan struct{})
+		carry(func() { close(over) })
+		<-over
 	}
 }
 
@@ -36,8 +38,11 @@ func (u *undo) run() {
 	}
 }
 
+// A carry is the use of a service, from its beginning; done is called when it has ended.
+type carry func(done func())
+
 // answer says what the peer is to hear. What it returns, if not nil, is the use of a service.
-func (n *Node) answer(s transport.Stream, u *undo) (carry func()) {
+func (n *Node) answer(s transport.Stream, u *undo) carry {
 	id, ok := peer.Of(s)
 	if !ok {
 		transport.Abort(s, peer.ErrNotAdmitted) //nolint:errcheck // nobody is there
@@ -152,7 +157,7 @@ func (n *Node) listFor(id peer.ID) []api.RemoteService {
 }
 
 // open lets a peer use a service, and returns the use.
-func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool, u *undo) (carry func()) {
+func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool, u *undo) carry {
 	right, ticket, err := n.authorize(n.life, id, q)
 	if err != nil {
 		n.refuse(s, id, q, err)
@@ -190,7 +195,7 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool, u *un
 	n.mu.Unlock()
 	switch {
 	case o != nil:
-		return func() { n.hand(ctx, j, s, o) }
+		return func(done func()) { n.hand(ctx, j, s, o, done) }
 	case n.config.Passing: // a ticket is good for it, and it is not there now
 		n.refuse(s, id, q, errUnavailable)
 		return nil
@@ -199,7 +204,7 @@ func (n *Node) open(s transport.Stream, id peer.ID, q request, guest bool, u *un
 }
 
 // join opens what an address names for a peer, and returns what joins the two.
-func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address string) (carry func()) {
+func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address string) carry {
 	open, cancel := context.WithTimeout(transport.WithOther(ctx, s), openTime)
 	target, err := n.opener.Dial(open, address)
 	cancel()
@@ -227,11 +232,13 @@ func (n *Node) join(ctx context.Context, j *joint, s transport.Stream, address s
 	near := n.frame(j, s, a)
 	following := followSize(near, target)
 	near = paced(ctx, near, n.limits.pace(j.peer))
-	joined := join.Prepare(near, target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed})
-	return func() {
-		_, err := joined(ctx)
-		following()
-		n.ended(j, err)
+	return func(done func()) {
+		join.Start(ctx, near, target, join.Options{Count: &j.count, HalfClosed: join.DefaultHalfClosed, Engine: &n.engine},
+			func(_ *join.Result, err error) {
+				following()
+				n.ended(j, err)
+				done()
+			})
 	}
 }
 

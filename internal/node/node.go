@@ -23,6 +23,7 @@ import (
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/internal/share"
 	"github.com/tenon-net/tenon/internal/store"
+	"github.com/tenon-net/tenon/join"
 	"github.com/tenon-net/tenon/transport"
 	"github.com/tenon-net/tenon/transport/folder"
 )
@@ -157,6 +158,7 @@ type Node struct {
 	opener   *tenon.Opener
 	kinds    transport.Kinds
 	joints   joints
+	engine   join.Engine // waits for sockets of joints that are silent
 	limits   limits
 	accounts accounts
 
@@ -396,6 +398,7 @@ func (n *Node) Close() error {
 		n.endRooms()
 		err := errors.Join(n.vanish(errDown), n.closeRooms())
 		n.joints.wait()
+		n.engine.Close() //nolint:errcheck // it returns nil
 		if n.audit != nil {
 			n.audit.close()
 		}

@@ -40,6 +40,7 @@ var _ transport.Acceptor = (*offer)(nil)
 type arrival struct {
 	transport.Conn
 	taken atomic.Bool // by who accepts, or by who gives up
+	late  *time.Timer // gives up
 }
 
 func (a *arrival) giveUp(why error) {
@@ -96,29 +97,29 @@ func (n *Node) Offer(ctx context.Context, r api.OfferRequest) (transport.Accepto
 	return o, nil
 }
 
-// hand gives a peer to who accepts, and returns when it is done.
-func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer) {
+// hand gives a peer to who accepts, and has done called when it is done.
+func (n *Node) hand(ctx context.Context, j *joint, s transport.Stream, o *offer, done func()) {
 	granted := j.answer(o.carries, true) // what is behind an offer is not known
 	if _, err := s.Write(granted.marshal()); err != nil {
 		transport.Abort(s, err) //nolint:errcheck // it has failed already
+		done()
 		return
 	}
 	n.began(j)
-	done := make(chan struct{})
 	a := &arrival{Conn: newUse(ctx, paced(ctx, n.frame(j, s, granted), n.limits.pace(j.peer)), j, func(err error) {
 		n.ended(j, err)
-		close(done)
+		done()
 	})}
-	defer time.AfterFunc(arrivalTime, func() { a.giveUp(errIgnored) }).Stop()
+	a.late = time.AfterFunc(arrivalTime, func() { a.giveUp(errIgnored) })
 	select {
 	case o.came <- a:
 		if o.isClosed() {
 			o.drain()
 		}
 	default:
+		a.late.Stop()
 		a.giveUp(errBusy)
 	}
-	<-done
 }
 
 func (o *offer) isClosed() bool {
@@ -148,6 +149,7 @@ func (o *offer) Accept() (transport.Conn, error) {
 		select {
 		case a := <-o.came:
 			if a.taken.CompareAndSwap(false, true) {
+				a.late.Stop()
 				return a.Conn, nil
 			}
 		case <-o.closed:

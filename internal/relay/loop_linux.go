@@ -21,10 +21,11 @@ const (
 // defaultLoops bounds the loops of an engine with many joints; see fullLoop.
 func defaultLoops() int { return min(runtime.GOMAXPROCS(0), 4) }
 
-// slot is how an event finds its joint. gen tells an event for a joint that is
-// gone from one for its successor in the same slot.
+// slot is how an event finds its joint, or what is only awaited. gen tells an event for
+// one that is gone from one for its successor in the same slot.
 type slot struct {
 	j   *joint
+	w   *waiter
 	gen uint32
 }
 
@@ -130,15 +131,21 @@ func (l *loop) limit(j *joint, d time.Duration) {
 	}
 }
 
-// takeSlot registers j in a slot. The caller holds mu.
-func (l *loop) takeSlot(j *joint) {
+// emptySlot takes a slot. The caller holds mu.
+func (l *loop) emptySlot() (i uint32, s *slot) {
 	if n := len(l.free); n > 0 {
-		j.slot, l.free = l.free[n-1], l.free[:n-1]
+		i, l.free = l.free[n-1], l.free[:n-1]
 	} else {
-		j.slot = uint32(len(l.slots))
+		i = uint32(len(l.slots))
 		l.slots = append(l.slots, slot{})
 	}
-	s := &l.slots[j.slot]
+	return i, &l.slots[i]
+}
+
+// takeSlot registers j in a slot. The caller holds mu.
+func (l *loop) takeSlot(j *joint) {
+	var s *slot
+	j.slot, s = l.emptySlot()
 	j.gen, s.j = s.gen, j
 	l.joints.Add(1)
 	l.begun.Add(1)
@@ -146,8 +153,7 @@ func (l *loop) takeSlot(j *joint) {
 
 // freeSlot frees the slot of j: events for it are dropped from now on. The caller holds mu.
 func (l *loop) freeSlot(j *joint) {
-	l.slots[j.slot] = slot{gen: l.slots[j.slot].gen + 1}
-	l.free = append(l.free, j.slot)
+	l.releaseSlot(j.slot)
 	l.joints.Add(-1)
 	if !j.due.IsZero() {
 		heap.Remove(&l.idle, j.place)
@@ -230,6 +236,7 @@ func (l *loop) queue(j *joint) {
 // gather turns events, requests and expired idle times into joints that are ready.
 func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 	var cuts []endRequest
+	var awaited []*waiter
 	l.mu.Lock()
 	for i := range evs {
 		ev := &evs[i]
@@ -239,9 +246,14 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 			continue
 		}
 		s, side := &l.slots[uint32(ev.Fd)>>1], int(ev.Fd&1)
-		if s.gen == uint32(ev.Pad) && s.j != nil {
+		switch {
+		case s.gen != uint32(ev.Pad):
+		case s.j != nil:
 			s.j.note(side, ev.Events)
 			l.queue(s.j)
+		case s.w != nil:
+			awaited = append(awaited, s.w)
+			l.dismiss(s.w)
 		}
 	}
 	cuts = append(cuts, l.requests...)
@@ -253,6 +265,9 @@ func (l *loop) gather(evs []unix.EpollEvent) (closed bool) {
 	}
 	closed = l.closed
 	l.mu.Unlock()
+	for _, w := range awaited {
+		w.ready()
+	}
 	for _, o := range cuts {
 		l.end(o)
 	}
@@ -294,12 +309,20 @@ func (l *loop) shut() {
 	l.using.Wait()
 	l.mu.Lock()
 	var left []endRequest
+	var awaited []*waiter
 	for _, s := range l.slots {
-		if s.j != nil {
+		switch {
+		case s.j != nil:
 			left = append(left, endRequest{s.j, net.ErrClosed})
+		case s.w != nil:
+			awaited = append(awaited, s.w)
+			l.dismiss(s.w)
 		}
 	}
 	l.mu.Unlock()
+	for _, w := range awaited {
+		w.ready()
+	}
 	for _, o := range left {
 		l.end(o)
 	}

@@ -207,6 +207,20 @@ func (e *Engine) Run(ctx context.Context, a, b int, o Options) (Result, error) {
 	}
 }
 
+// Await has ready called once, by a loop, when fd may be read without waiting: something
+// has come, or the end of file, or a failure. ready must return quickly. fd stays the
+// caller's, who may have it watched elsewhere, too, but for one Await at a time, and who
+// calls stop before he closes it; stop tells whether ready will not be called. When the
+// engine is closed ready is called.
+func (e *Engine) Await(fd int, ready func()) (stop func() bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || len(e.loops) == 0 {
+		return nil, net.ErrClosed
+	}
+	return e.loops[0].await(fd, ready)
+}
+
 // Start is Run without a goroutine that waits: done is called once, by the loop,
 // when both descriptors are closed. It must return quickly, for all joints of
 // the loop wait for it, and must not call Close. The returned function cuts the

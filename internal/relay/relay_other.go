@@ -27,4 +27,5 @@ func (*loop) cutAll(error) {}
 func (*loop) start(int, int, Options, func(Result)) (*joint, error) {
 	return nil, errors.ErrUnsupported
 }
-func (*joint) cut(error) {}
+func (*loop) await(int, func()) (func() bool, error) { return nil, errors.ErrUnsupported }
+func (*joint) cut(error)                             {}

@@ -179,7 +179,7 @@ func (s *server) acceptFrom(ctx context.Context, side join.Side, acc transport.A
 			s.begin(ctx, side, c, beginner)
 		} else {
 			m := s.newMeeting(side, c)
-			s.wg.Go(func() { m.serve(ctx) })
+			s.wg.Go(func() { m.begin(ctx) })
 		}
 	}
 }
@@ -282,7 +282,9 @@ func (s *server) pair(ctx context.Context) (join.Result, error) {
 			accs[1].Close()
 			return s.joint(ctx, ends[0], ends[1])
 		}
-		s.wg.Go(func() { s.joint(ctx, ends[0], ends[1]) })
+		m := s.newMeeting(join.A, ends[0])
+		m.note(ends[0], ends[1])
+		s.wg.Go(func() { m.start(ctx) })
 	}
 }
 
@@ -295,15 +297,14 @@ func (s *server) joint(ctx context.Context, a, b transport.Conn) (join.Result, e
 }
 
 // A meeting is two ends that are joined, from the time when a client is there. All that is
-// known of it is here and not on the stack of the goroutine, of which there may be thousands
-// that wait.
+// known of it is here, for no goroutine waits for the end of one of thousands.
 type meeting struct {
 	s      *server
 	side   join.Side // of the client
 	client transport.Conn
 	ends   [2]transport.Conn
 	joint  *Joint // nil if there is none
-	joined func(context.Context) (*join.Result, error)
+	opt    join.Options
 	sizes  func() // waits for who follows them
 	r      join.Result
 	err    error
@@ -340,12 +341,36 @@ func (m *meeting) open(ctx context.Context) {
 func (m *meeting) note(a, b transport.Conn) {
 	m.ends = [2]transport.Conn{a, b}
 	j, opt := m.s.note(a, b)
-	m.joint, m.joined = j, join.Prepare(a, b, opt)
+	m.joint, m.opt = j, opt
 }
 
 func (m *meeting) join(ctx context.Context) {
 	m.sizes = followSize(m.ends[join.A], m.ends[join.B])
-	m.closed(m.joined(ctx))
+	r, err := join.Join(ctx, m.ends[join.A], m.ends[join.B], m.opt)
+	m.closed(&r, err)
+}
+
+// begin is serve that does not wait until the joint has ended; the server does.
+func (m *meeting) begin(ctx context.Context) {
+	defer m.bug()
+	defer transport.CatchBug(&m.err)
+	if m.open(ctx); m.joint != nil {
+		m.start(ctx)
+	}
+}
+
+// start is join that does not wait.
+func (m *meeting) start(ctx context.Context) {
+	m.s.wg.Add(1)
+	m.sizes = followSize(m.ends[join.A], m.ends[join.B])
+	join.Start(ctx, m.ends[join.A], m.ends[join.B], m.opt, m.over)
+}
+
+func (m *meeting) over(r *join.Result, err error) {
+	defer m.s.wg.Done()
+	defer m.bug()
+	defer transport.CatchBug(&m.err)
+	m.closed(r, err)
 }
 
 func (m *meeting) closed(r *join.Result, err error) {

@@ -28,7 +28,7 @@ func (s *server) beginner(p *plan.Plan) transport.Beginner {
 func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b transport.Beginner) {
 	if _, ok := transport.About[transport.Caller](c); ok { // it waits for an answer
 		m := s.newMeeting(side, c)
-		s.wg.Go(func() { m.serve(ctx) })
+		s.wg.Go(func() { m.begin(ctx) })
 		return
 	}
 	p := s.plans[1-side]
@@ -41,13 +41,13 @@ func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b 
 		s.wg.Go(func() {
 			m := s.newMeeting(side, c)
 			if m.meet(waitFor(ctx, p, wait)); m.joint != nil {
-				m.join(ctx)
+				m.start(ctx)
 			}
 		})
 		return
 	case d == nil:
 		m := s.newMeeting(side, c)
-		s.wg.Go(func() { m.serve(ctx) })
+		s.wg.Go(func() { m.begin(ctx) })
 		return
 	}
 	ends := [2]transport.Conn{c, wrapEnd(p, d)}
@@ -68,11 +68,10 @@ func (s *server) begin(ctx context.Context, side join.Side, c transport.Conn, b 
 		}
 	})
 	if !started {
-		go func() {
+		go join.Start(ctx, ends[0], ends[1], jo, func(r *join.Result, err error) {
 			defer s.wg.Done()
-			r, err := join.Join(ctx, ends[0], ends[1], jo)
-			s.closed(j, r, err)
-		}()
+			s.closed(j, *r, err)
+		})
 	}
 }
 

@@ -172,7 +172,7 @@ func (n *Network) negotiate(s network.Stream, l *link, r rank) error {
 			return err
 		}
 		if x != nil {
-			n.started(x, newStream(n, s, l.id, l.over))
+			go n.started(x, newStream(n, s, l.id, l.over)) // it may wait for days, and is to have a stack of its own, without all that was agreed on it
 		} else {
 			service(s)
 		}
