@@ -113,26 +113,58 @@ type gateway struct {
 	client *api.Client
 }
 
-// set serves IRC clients as s says, or not at all.
-func (g *gateway) set(n *Node, s IRC) {
+// set serves IRC clients as s says, or not at all. If that cannot be, they are served as before.
+func (g *gateway) set(n *Node, s IRC) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s == g.is || n.life.Err() != nil {
-		return
+	if s == g.is || s.At == "" && g.server == nil || n.life.Err() != nil {
+		return nil
 	}
-	g.end(n)
 	if s.At == "" {
-		return
+		g.end(n)
+		return nil
 	}
+	was := g.is
+	if g.server != nil { // whose clients lose their connections
+		if err := s.try(n.life, n.config.Dir, s.At != was.At); err != nil {
+			return fmt.Errorf("irc: %w", err)
+		}
+		g.end(n)
+	}
+	err := g.serve(n, s)
+	if err != nil && was.At != "" {
+		err = errors.Join(err, g.serve(n, was))
+	}
+	return err
+}
+
+// try tells why IRC clients could not be served as s says.
+func (s IRC) try(ctx context.Context, dir string, elsewhere bool) error {
+	addr, err := irc.ParseAddress(s.At)
+	if err == nil {
+		_, err = s.Password(dir)
+	}
+	if err != nil || !elsewhere {
+		return err
+	}
+	l, err := addr.Listen(ctx, listenUnix)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// serve is called with mu held, when nothing is served.
+func (g *gateway) serve(n *Node, s IRC) error {
 	client := n.Client()
 	server, err := s.Serve(n.life, n.config.Dir, client, n.config.Version, func(text string) { n.tell(api.Event{Type: "warning", Text: text}) })
 	if err != nil {
 		client.Close() //nolint:errcheck // nothing was held
-		n.tell(api.Event{Type: "warning", Text: "irc: " + err.Error()})
-		return
+		return fmt.Errorf("irc: %w", err)
 	}
 	g.is, g.server, g.client = s, server, client
 	n.tell(api.Event{Type: "network", Text: "IRC clients are served at " + server.Addr})
+	return nil
 }
 
 // end is called with mu held.

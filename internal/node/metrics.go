@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tenon-net/tenon"
 	"github.com/tenon-net/tenon/internal/node/api"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // writeMetrics writes the metrics in the text format of Prometheus, version 0.0.4.
@@ -74,23 +76,39 @@ type exporter struct {
 	done    chan struct{}
 }
 
-// set serves them there; at "" nowhere.
-func (x *exporter) set(n *Node, address string) {
+// set serves them there; at "" nowhere. If that cannot be, they are served where they were.
+func (x *exporter) set(n *Node, address string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if address == x.address || n.life.Err() != nil {
-		return
+		return nil
 	}
-	x.end()
-	if x.address = address; address == "" {
-		return
+	if address == "" {
+		x.end()
+		return nil
 	}
 	acc, err := n.opener.Listen(n.life, address)
-	if err != nil {
-		n.tell(api.Event{Type: "warning", Text: "metrics: " + err.Error()})
-		x.address = ""
-		return
+	if was := x.address; err != nil && was != "" { // which may be in its way
+		x.end()
+		if acc, err = n.opener.Listen(n.life, address); err != nil {
+			old, lost := n.opener.Listen(n.life, was)
+			if lost == nil {
+				x.serve(n, was, old)
+			}
+			err = errors.Join(err, lost)
+		}
 	}
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	x.end()
+	x.serve(n, address, acc)
+	return nil
+}
+
+// serve is called with mu held.
+func (x *exporter) serve(n *Node, address string, acc transport.Acceptor) {
+	x.address = address
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { n.serveMetrics(w) })
 	x.server = &http.Server{Handler: mux, ReadHeaderTimeout: requestTime, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
@@ -117,6 +135,7 @@ func (x *exporter) end() {
 		<-x.done
 		x.server = nil
 	}
+	x.address = ""
 }
 
 func (x *exporter) stop() {

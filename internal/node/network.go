@@ -216,9 +216,15 @@ var (
 	_ Reasoner         = (*swarmPresence)(nil)
 	_ Twinned          = (*swarmPresence)(nil)
 	_ ShareFinder      = (*swarmPresence)(nil)
+	_ ListenChecker    = (*swarmPresence)(nil)
 )
 
 func (p *swarmPresence) Self() peer.ID { return p.swarm.Self() }
+
+// CheckListen implements [ListenChecker].
+func (p *swarmPresence) CheckListen(ctx context.Context, addrs []string) error {
+	return p.swarm.CheckListen(ctx, addrs)
+}
 
 func (p *swarmPresence) Open(ctx context.Context, to peer.ID, proto string) (transport.Stream, error) {
 	return p.OpenSurviving(ctx, to, proto, 0)

@@ -280,8 +280,11 @@ func (n *Node) start(ctx context.Context) (err error) {
 		return err
 	}
 	n.links.set(n, n.settings.Links)
-	n.metrics.set(n, n.settings.Metrics)
-	n.gateway.set(n, n.settings.IRC)
+	for _, err := range []error{n.metrics.set(n, n.settings.Metrics), n.gateway.set(n, n.settings.IRC)} {
+		if err != nil {
+			n.tell(api.Event{Type: "warning", Text: err.Error()})
+		}
+	}
 	n.notifier.set(n, n.settings.Notify)
 	n.tell(api.Event{Type: "network", Text: "this is " + n.identity.ID().Short()})
 	return nil

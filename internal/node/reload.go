@@ -10,13 +10,34 @@ import (
 
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // errResettled is why joints end when the settings of the network have changed.
 var errResettled = errors.New("the settings of the network have changed")
 
+// A ListenChecker is a Presence that can tell why another one in its place could not listen
+// at addresses.
+type ListenChecker interface {
+	CheckListen(ctx context.Context, addrs []string) error
+}
+
+// checkListen tells whether the network can be left for one with the new settings.
+func (n *Node) checkListen(ctx context.Context, next *Network) error {
+	p, err := n.here()
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing to be left
+	}
+	c, ok := p.(ListenChecker)
+	if !ok {
+		return nil
+	}
+	return transport.Mark(c.CheckListen(ctx, next.Listen), api.ErrConflict)
+}
+
 // Reload reads the configuration again, and has all ends that are in use read their
-// files again. If there is a mistake in it, nothing changes.
+// files again. If there is a mistake in it, or something that cannot be had, nothing changes:
+// what can fail is tried first, and the network, with which all joints end, is left last.
 func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 	n.rotating.Lock()
 	defer n.rotating.Unlock()
@@ -24,14 +45,26 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 	if err != nil {
 		return api.Reloaded{}, err
 	}
-	if err := n.opener.Reload(); err != nil {
-		return api.Reloaded{}, err
-	}
 	n.mu.Lock()
 	was := n.settings
+	n.mu.Unlock()
+	anew := !reflect.DeepEqual(was.Network, next.Network)
+	if anew {
+		if err := n.checkListen(ctx, &next.Network); err != nil {
+			return api.Reloaded{}, err
+		}
+	}
+	servers, err := n.setServers(was, next)
+	if err != nil {
+		return api.Reloaded{}, err
+	}
+	if err := n.opener.Reload(); err != nil {
+		return api.Reloaded{}, errors.Join(err, servers.undo())
+	}
+	n.mu.Lock()
 	n.settings = next
 	n.mu.Unlock()
-	if !reflect.DeepEqual(was.Network, next.Network) {
+	if anew {
 		n.endRooms()
 		err := n.vanish(errResettled)
 		if err == nil {
@@ -42,7 +75,7 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 			n.settings = was
 			n.mu.Unlock()
 			ctx := context.WithoutCancel(ctx)
-			return api.Reloaded{}, errors.Join(err, n.appear(ctx), n.beginRooms(ctx))
+			return api.Reloaded{}, errors.Join(err, servers.undo(), n.appear(ctx), n.beginRooms(ctx))
 		}
 		if err := n.beginRooms(ctx); err != nil {
 			return api.Reloaded{}, err
@@ -56,11 +89,32 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 	if cut > 0 {
 		out.Changes = append(out.Changes, fmt.Sprintf("%d joints were cut", cut))
 	}
-	n.metrics.set(n, next.Metrics)
-	n.gateway.set(n, next.IRC)
 	n.notifier.set(n, next.Notify)
 	n.tell(api.Event{Type: "config", Text: fmt.Sprintf("the configuration was read again: %d changes", len(out.Changes))})
 	return out, nil
+}
+
+// servers are those of the node for other programs than its own, as they have been set.
+type servers struct {
+	n   *Node
+	was *Settings
+}
+
+// setServers has metrics and IRC served as the settings say, both or none.
+func (n *Node) setServers(was, next *Settings) (servers, error) {
+	s := servers{n, was}
+	err := n.metrics.set(n, next.Metrics)
+	if err == nil {
+		err = n.gateway.set(n, next.IRC)
+	}
+	if err != nil {
+		err = errors.Join(err, s.undo())
+	}
+	return s, err
+}
+
+func (s servers) undo() error {
+	return errors.Join(s.n.metrics.set(s.n, s.was.Metrics), s.n.gateway.set(s.n, s.was.IRC))
 }
 
 // changes says what is different.
