@@ -14,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/tenon-net/tenon/address"
 	"github.com/tenon-net/tenon/internal/peer"
 	"github.com/tenon-net/tenon/transport"
 )
@@ -126,6 +127,9 @@ func (n *Node) readSettings() (*Settings, error) {
 		}
 	}
 	if key, err := n.fault(&n.config.Flags); err != nil {
+		if key == "name" {
+			key = "as" // as help calls it; --name is another name in some verbs
+		}
 		return nil, transport.Usage(fmt.Errorf("--%s: %w", key, err))
 	}
 	s.override(n.config.Flags)
@@ -176,7 +180,7 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 		if err := notHold(peer.Service(name)); err != nil {
 			return nil, check(err, "services", name)
 		}
-		if err := n.mustDial(c.Address); err != nil {
+		if err := n.mustServe(c.Address); err != nil {
 			return nil, check(err, "services", name, "address")
 		}
 		for _, to := range c.To {
@@ -197,7 +201,7 @@ func (n *Node) parseSettings(file string, data []byte) (*Settings, error) {
 			if end.address == "" {
 				return nil, check(fmt.Errorf("%s is missing", end.key), "links", name)
 			}
-			if _, err := n.opener.Explain(end.address); err != nil {
+			if err := n.mustBeThere(end.address); err != nil {
 				return nil, check(err, "links", name, end.key)
 			}
 		}
@@ -214,6 +218,24 @@ func (n *Node) mustDial(address string) error {
 	if err == nil && e.Listens {
 		err = transport.WithHint(transport.Usage(fmt.Errorf("%s listens, and a service is opened for each peer that comes", e.Address)),
 			"peer-listen joins what listens to a service")
+	}
+	return err
+}
+
+// mustServe tells whether a node that runs by itself can offer that address: its standard
+// input and output are not those of a peer that comes.
+func (n *Node) mustServe(address string) error {
+	if err := n.mustDial(address); err != nil {
+		return err
+	}
+	return n.mustBeThere(address)
+}
+
+// mustBeThere refuses standard input and output, of which a node has none that are of use.
+func (n *Node) mustBeThere(a string) error {
+	e, err := n.opener.Explain(a)
+	if err == nil && e.Parts[len(e.Parts)-1].Kind == address.Stdio {
+		err = transport.WithHint(transport.Usage(errors.New("a node has no standard input and output that are of use")), "exec:PROGRAM has those of a program")
 	}
 	return err
 }

@@ -68,6 +68,9 @@ func TestConfigMistakes(t *testing.T) {
 		"relay-circuits = -1":                                 "tenon.toml:1: relay-circuits is a number",
 		"name = \"a b\"":                                      "tenon.toml:1: not a name",
 		"irc = \"0.0.0.0:6667\"":                              "tenon.toml:1: \"0.0.0.0:6667\" is not an address of this computer alone",
+		"[links.x]\nfrom = \"-\"\nto = \"tcp:h:1\"":           "tenon.toml:2: a node has no standard input",
+		"[links.x]\nfrom = \"tcp-listen:1\"\nto = \"-\"":      "tenon.toml:3: a node has no standard input",
+		"[services.x]\naddress = \"-\"":                       "tenon.toml:2: a node has no standard input",
 		"metrics = \"tcp:h:1\"":                               "tenon.toml:1: tcp:h:1 does not listen",
 		"\nlisten = [\"smoke\"]":                              `tenon.toml:2: address "smoke": `,
 		"announce = [\"/ip4/x/tcp/1\"]":                       `tenon.toml:1: address "/ip4/x/tcp/1": `,
@@ -108,6 +111,7 @@ func TestFlagMistakes(t *testing.T) {
 	for want, flags := range map[string]Settings{
 		`--discovery: "smoke" is no way`: {Network: Network{Discovery: []string{"smoke"}}},
 		"--relay-day: relay-day is":      {Network: Network{Limits: Limits{Day: "much"}}},
+		"--as: not a name":               {Name: "a b"},
 		"--peer-rate: peer-rate is":      {PeerRate: "1"},
 		"discovery: none goes with":      {Network: Network{Discovery: []string{"none", "lan"}}},
 		"discovery: a node takes part":   {Network: Network{Discovery: []string{"dht", "public"}}},

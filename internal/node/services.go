@@ -95,7 +95,7 @@ func (n *Node) Serve(ctx context.Context, r api.ServeRequest) (api.Service, erro
 	if err != nil {
 		return api.Service{}, transport.Usage(err)
 	}
-	if err := n.mustDial(r.Address); err != nil {
+	if err := n.mustServe(r.Address); err != nil {
 		return api.Service{}, err
 	}
 	n.mu.Lock()
