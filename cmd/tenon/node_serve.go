@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,8 +63,9 @@ func runServe(p *program, c *call) error {
 	})
 }
 
-// fromHere returns an address of which a path that is the target begins at the root: the
-// node that opens it may be in another directory. What cannot be read is as it was.
+// fromHere returns an address of which a path that is the target begins at the root, and a
+// program with a path that does not has dir=: the node that opens it may be in another
+// directory. What cannot be read is as it was.
 func fromHere(text string) string {
 	a, err := address.Parse(text)
 	if err != nil {
@@ -74,7 +76,14 @@ func fromHere(text string) string {
 		return text
 	}
 	var s opt.Set
-	if k.New().Bind(&s); s.Syntax() != "PATH" && !strings.HasPrefix(s.Syntax(), "PATH|") {
+	k.New().Bind(&s)
+	if dir := s.Lookup("dir"); dir != nil && namesPathFromHere(a.Target.Text) && !hasOption(a, dir) {
+		if here, err := os.Getwd(); err == nil {
+			text += ",dir=" + address.Quote(here)
+		}
+		return text
+	}
+	if s.Syntax() != "PATH" && !strings.HasPrefix(s.Syntax(), "PATH|") {
 		return text
 	}
 	path, err := filepath.Abs(a.Target.Text)
@@ -82,6 +91,22 @@ func fromHere(text string) string {
 		return text
 	}
 	return text[:a.Target.Pos] + address.Quote(path) + text[a.Target.Pos+a.TargetLen():]
+}
+
+// namesPathFromHere tells whether a command begins with a path that does not begin at the root, or has a
+// word that is one, such as ./notes.
+func namesPathFromHere(command string) bool {
+	for i, word := range strings.Fields(command) {
+		if i == 0 && strings.Contains(word, "/") && !filepath.IsAbs(word) || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../") {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOption tells whether an address has an option.
+func hasOption(a address.Address, d *opt.Def) bool {
+	return slices.ContainsFunc(a.Options, func(o address.Option) bool { return o.Name == d.Name || slices.Contains(d.Aliases, o.Name) })
 }
 
 // served looks for a service; nil is none.
