@@ -119,10 +119,10 @@ func (n *Node) readSettings() (*Settings, error) {
 			if s, err = n.parseSettings(file, data); err != nil {
 				return nil, err
 			}
-			n.configured = true
+			n.configured.Store(true)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
-		} else if n.configured {
+		} else if n.configured.Load() {
 			return nil, transport.WithHint(&ConfigError{file, 0, errors.New("it is gone")}, "an empty file in its place has the node do nothing any more")
 		}
 	}

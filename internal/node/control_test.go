@@ -191,6 +191,12 @@ func TestReload(t *testing.T) {
 	if s, err := c.Status(within(t)); err != nil || len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "bob") {
 		t.Errorf("bob is not known yet: %q, %v", s.Warnings, err)
 	}
+	// The file in use is told, and none that is not there.
+	missing := w.config(stateDir(t), "carol")
+	missing.ConfigFile = filepath.Join(t.TempDir(), "tenon.toml")
+	if is, none := alice.Status().Config, start(t, missing).Status().Config; is != file || none != "" {
+		t.Errorf("the configurations in use are %q and %q", is, none)
+	}
 	pairUp(t, alice, bob)
 	// Pairing is no right, though the file grants something to the name that bob suggests.
 	if all := alice.Services(); len(all) != 1 || len(all[0].To) != 0 || all[0].From != "config" {

@@ -171,8 +171,8 @@ type Node struct {
 	waiting  atomic.Int32                  // offers of a code to pair by, for status
 	refusals atomic.Int64
 
-	rotating   sync.Mutex // held while the key or the settings of the network change
-	configured bool       // ConfigFile was there once; guarded by rotating
+	rotating   sync.Mutex  // held while the key or the settings of the network change
+	configured atomic.Bool // ConfigFile was there once
 
 	mu       sync.Mutex // guards what follows; held while the database is written, never while a peer is waited for
 	facts    *facts

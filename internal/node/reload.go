@@ -90,7 +90,14 @@ func (n *Node) Reload(ctx context.Context) (api.Reloaded, error) {
 		out.Changes = append(out.Changes, fmt.Sprintf("%d joints were cut", cut))
 	}
 	n.notifier.set(n, next.Notify)
-	n.tell(api.Event{Type: "config", Text: fmt.Sprintf("the configuration was read again: %d changes", len(out.Changes))})
+	what := fmt.Sprintf("%d changes", len(out.Changes))
+	switch len(out.Changes) {
+	case 0:
+		what = "nothing has changed"
+	case 1:
+		what = out.Changes[0]
+	}
+	n.tell(api.Event{Type: "config", Text: "the configuration was read again: " + what})
 	return out, nil
 }
 

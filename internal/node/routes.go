@@ -127,7 +127,7 @@ func (n *Node) handler() http.Handler {
 		// A browser, which somebody might bring to connect to a port that is joined to
 		// the socket, says where the request comes from. Nobody else does.
 		if r.Header.Get("Origin") != "" || r.Host != "tenon" {
-			fail(w, transport.Mark(errors.New("this is not for browsers"), transport.ErrDenied))
+			fail(w, transport.WithHint(transport.Mark(errors.New("this is not for browsers"), transport.ErrDenied), "programs ask for http://tenon/v1/status, with that name"))
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"time"
@@ -9,13 +10,17 @@ import (
 	"github.com/tenon-net/tenon/internal/neutral"
 	"github.com/tenon-net/tenon/internal/node/api"
 	"github.com/tenon-net/tenon/internal/peer"
+	"github.com/tenon-net/tenon/transport"
 )
 
 // Status tells how the node is.
 func (n *Node) Status() api.Status {
-	s := api.Status{Identity: n.Identity(), Version: n.config.Version, Dir: n.config.Dir, Config: n.config.ConfigFile,
+	s := api.Status{Identity: n.Identity(), Version: n.config.Version, Dir: n.config.Dir,
 		Passing: n.config.Passing, PID: os.Getpid(), Since: n.started, Addrs: n.addrs(), Joints: n.joints.count(peer.ID{}, ""),
 		Pairing: n.waiting.Load() > 0, Links: n.links.list(n)}
+	if n.configured.Load() {
+		s.Config = n.config.ConfigFile
+	}
 	links := n.linksNow()
 	if p, err := n.here(); err == nil {
 		if r, ok := p.(Porter); ok {
@@ -134,7 +139,11 @@ func (n *Node) Doctor(ctx context.Context, who string, step func(api.Step)) erro
 			detail = "none"
 		}
 	}
-	step(stepOf("the services that "+n.called(id)+" lets this node use", detail, began, err, "the steps above say where it fails"))
+	advice := "the steps above say where it fails"
+	if errors.Is(err, transport.ErrDenied) {
+		advice = transport.Hint(err)
+	}
+	step(stepOf("the services that "+n.called(id)+" lets this node use", detail, began, err, advice))
 	return nil
 }
 
