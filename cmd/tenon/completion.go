@@ -37,7 +37,8 @@ compdef _tenon tenon
     set -l words (commandline -opc) (commandline -ct)
     command tenon __complete $words[2..-1] 2>/dev/null
 end
-complete -c tenon -a '(__tenon_complete)'
+complete -c tenon -f -a '(__tenon_complete)'
+complete -c tenon -n 'not count (__tenon_complete) >/dev/null' -F
 `
 )
 

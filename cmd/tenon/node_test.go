@@ -312,3 +312,15 @@ func TestNodeAuditLogIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// The values of flags that are names of peers and services are completed.
+func TestNodeCompletesValues(t *testing.T) {
+	commands := commands()
+	for line, want := range map[string]wanted{"ticket db --for": anyPeer, "ticket --service": ours, "ticket": ours, "serve x echo: --to": anyPeer, "ticket db": nothing} {
+		words := strings.Fields(line)
+		cmd := commands[slices.IndexFunc(commands, func(c command) bool { return c.name == words[0] })]
+		if got := wantedFor(cmd, words[1:], ""); got != want {
+			t.Errorf("behind tenon %s: %v, want %v", line, got, want)
+		}
+	}
+}

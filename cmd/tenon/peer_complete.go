@@ -40,8 +40,11 @@ func wantedFor(cmd command, words []string, last string) wanted {
 	case strings.HasPrefix(last, "-"):
 		return nothing
 	case (cmd.name == "share" || cmd.name == "serve") && len(words) > 0 && words[len(words)-1] == "--to",
-		cmd.name == "share" && len(words) > 0 && words[len(words)-1] == "--hold":
+		cmd.name == "share" && len(words) > 0 && words[len(words)-1] == "--hold",
+		cmd.name == "ticket" && len(words) > 0 && words[len(words)-1] == "--for":
 		return anyPeer
+	case cmd.name == "ticket" && len(words) > 0 && words[len(words)-1] == "--service":
+		return ours
 	case cmd.name == "unshare" && n == 0:
 		return shared
 	case cmd.name == "say" || cmd.name == "tail":
