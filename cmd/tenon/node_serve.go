@@ -33,12 +33,8 @@ func runServe(p *program, c *call) error {
 	if err != nil {
 		return err
 	}
-	return p.with(c, func(t *talk) error {
-		is, err := t.Status(p.ctx)
-		if err != nil {
-			return err
-		}
-		if is.Passing {
+	return p.lasting(c, func(t *talk, passing bool) error {
+		if passing {
 			return p.serveHere(c, t, request, carries)
 		}
 		was, err := served(p.ctx, t, request.Name)

@@ -202,6 +202,7 @@ func (p *program) serveHere(c *call, t *talk, request api.ServeRequest, carries 
 	if err != nil {
 		return err
 	}
+	c.joint.readyFD = 0 // it is told once, also if another node is gone through later
 	acc, err := t.via.Offer(ctx, api.OfferRequest{Service: request.Name, To: request.To, Anyone: request.Anyone, Carries: carries, Address: request.Address, Replace: request.Replace})
 	if err == nil {
 		if s, _ := served(ctx, t, request.Name); s != nil { //nolint:errcheck // it is served, whatever can be told of it
