@@ -74,6 +74,7 @@ type sender struct {
 	began    time.Time
 	met      bool
 	pace     pace
+	notes    noteTeller
 	getters  getters
 	last     api.Share
 	sent     int64 // of standard input
@@ -86,6 +87,7 @@ func (s *sender) send(t *talk, r api.SendRequest) error {
 		switch e.Type {
 		case api.SendProgress:
 			s.last = *e.Share
+			s.notes.tell(s.p, s.c, s.last.Notes)
 			s.pace.add(time.Now(), s.last.SentPS)
 			s.progress.show(time.Now(), s.line)
 		case api.SendCame, api.SendLeft:
@@ -93,6 +95,7 @@ func (s *sender) send(t *talk, r api.SendRequest) error {
 		case api.SendDone:
 			if done = true; e.Share != nil {
 				s.last = *e.Share
+				s.notes.tell(s.p, s.c, s.last.Notes)
 			}
 		}
 	})
@@ -105,7 +108,7 @@ func (s *sender) send(t *talk, r api.SendRequest) error {
 	s.progress.end()
 	text := ""
 	if r.Text == "" {
-		text = fmt.Sprintf(": %s, %s", count(s.last.Files, "file"), bytesOf(float64(s.last.Bytes)))
+		text = fmt.Sprintf(": %s, %s%s", count(s.last.Files, "file"), bytesOf(float64(s.last.Bytes)), leftOut(s.last))
 	}
 	s.p.tell(s.c, "the other side has everything%s", text)
 	return nil

@@ -108,7 +108,7 @@ func TestNodeShareIsHandedOver(t *testing.T) {
 	if status != 0 || out != aRootTicket+"\n" {
 		t.Errorf("with --wait: status %d, %q", status, out)
 	}
-	says(t, errs, "my photos is hashed: 2.0 MiB in 3 files; 1 could not be read", "a/secret: permission denied; it is left out", "tenon: a/log: it has changed\n")
+	says(t, errs, "my photos is hashed: 2.0 MiB in 3 files; 1 of what is there cannot be shared, and is left out", "a/secret: permission denied; it is left out", "tenon: a/log: it has changed\n")
 
 	for _, args := range [][]string{{"share"}, {"share", "no such file"}, {"share", ".", "--public", "--to", "bob"}} {
 		if status, out, errs := ran(t.Context(), args...); status != exitUsage || out != "" {

@@ -38,7 +38,7 @@ type shareWatch struct {
 	ready    bool // that all is hashed was told
 	hashing  pace // bytes that are read to hash them
 	getters  getters
-	notes    int // that were told
+	notes    noteTeller
 }
 
 func (p *program) newShareWatch(c *call) *shareWatch {
@@ -166,7 +166,7 @@ func (w *shareWatch) see(now time.Time, s api.Share) error {
 	if w.p.json {
 		return w.p.stdout.json(s.WithoutTickets()) // which are told once
 	}
-	w.tellNotes(s.Notes)
+	w.notes.tell(w.p, w.c, s.Notes)
 	for _, note := range s.Unsent {
 		if !slices.Contains(was.Unsent, note) {
 			w.p.tell(w.c, "%s", noteText(note))
@@ -249,13 +249,16 @@ func holdings(holders []api.ShareHolder) string {
 // maxNotes is how many files are named that could not be shared, unless more is asked for.
 const maxNotes = 10
 
-func (w *shareWatch) tellNotes(notes []api.ShareNote) {
-	for ; w.notes < len(notes); w.notes++ {
-		switch note := notes[w.notes]; {
-		case w.notes < maxNotes || w.c.global.verbose:
-			w.p.tell(w.c, "%s", noteText(note))
-		case w.notes == maxNotes:
-			w.p.tell(w.c, "there are more like that: -v tells of them")
+// A noteTeller tells once of each file that cannot be shared, or not as it is.
+type noteTeller struct{ told int }
+
+func (t *noteTeller) tell(p *program, c *call, notes []api.ShareNote) {
+	for ; t.told < len(notes); t.told++ {
+		switch note := notes[t.told]; {
+		case t.told < maxNotes || c.global.verbose:
+			p.tell(c, "%s", noteText(note))
+		case t.told == maxNotes:
+			p.tell(c, "there are more like that: -v tells of them")
 		}
 	}
 }
@@ -273,7 +276,7 @@ func leftOut(s api.Share) string {
 	if s.Left == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d could not be read, and are not in it", s.Left)
+	return fmt.Sprintf("; %d of what is there cannot be shared, and is left out", s.Left)
 }
 
 // maxShown is of how many peers a line says how much they have.
