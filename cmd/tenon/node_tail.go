@@ -219,7 +219,7 @@ func (s *tailer) show(m api.RoomMessage) error {
 // print prints a message: what it says in later lines is indented.
 func (s *tailer) print(m api.RoomMessage) error {
 	if s.p.json {
-		return s.p.stdout.jsonText(m)
+		return errors.Join(s.p.stdout.jsonText(m), s.p.written())
 	}
 	head := m.Time.Local().Format("2006-01-02 15:04") + " "
 	if s.ids {
@@ -236,7 +236,7 @@ func (s *tailer) print(m api.RoomMessage) error {
 		}
 		s.p.stdout.prose(head + line)
 	}
-	return s.p.stdout.failed()
+	return s.p.written()
 }
 
 // roomLine is a message for people.

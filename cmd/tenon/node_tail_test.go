@@ -4,10 +4,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tenon-net/tenon/internal/node/api"
@@ -61,3 +63,32 @@ func TestTailPrintsProse(t *testing.T) {
 		t.Errorf("%v: %q %q", err, out, errs)
 	}
 }
+
+// Who has seen enough, as head has, ends what follows a room, as text and in JSON, as SIGPIPE ends other programs: it
+// waited for more, with nobody to read it.
+func TestTailEndsWithItsReader(t *testing.T) {
+	for _, args := range []string{"tail -f plans", "--json tail -f plans", "tail plans", "--json tail plans"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		asked := 0
+		fakeNode(t, map[string]http.HandlerFunc{
+			"GET /v1/rooms/{room}":          answers(api.Room{ID: "r", Name: "plans"}),
+			"GET /v1/rooms/{room}/messages": answers(api.RoomPage{Messages: []api.RoomMessage{{ID: "m", Kind: "text", From: "anna", Text: "enough"}}}),
+			"GET /v1/rooms/{room}/members":  answers([]api.RoomMember{}),
+			"GET /v1/room-events": func(http.ResponseWriter, *http.Request) {
+				asked++
+				cancel(errors.New("it has gone on"))
+			},
+		})
+		var errs bytes.Buffer
+		p := &program{ctx: ctx, stdout: newConsole(unread{}), stderr: newConsole(&errs)}
+		if status := p.exit(p.main(strings.Fields(args))); status != 128+int(syscall.SIGPIPE) || asked > 0 || errs.Len() > 0 {
+			t.Errorf("tenon %s: status %d, asked for more: %d: %s", args, status, asked, &errs)
+		}
+		cancel(nil)
+	}
+}
+
+// unread is a pipe that nobody reads any more.
+type unread struct{}
+
+func (unread) Write([]byte) (int, error) { return 0, syscall.EPIPE }
