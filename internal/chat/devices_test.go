@@ -462,3 +462,20 @@ func TestRemovedIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A phone that comes as another device of somebody does not rename him: all who had not given him a name saw his phone's.
+func TestDeviceDoesNotRename(t *testing.T) {
+	virtually(t, func(w *world) {
+		laptop := w.person("anna", func(c *Config) { c.Called = func() string { return "anna" } })
+		bert := w.person("bert")
+		r := w.group(Draft{Name: "plans"}, bert, laptop)
+		phone := w.person("phone", func(c *Config) { c.Called = func() string { return "phone" } })
+		phone.adopt(laptop, must[[]byte](w)(laptop.Link(w.Context(), phone.node.Self())))
+		w.inside(r, phone, bert)
+		phone.say(r, "by phone")
+		bert.hears(r, "by phone")
+		if got := bert.in(r).Info().Called[laptop.Me()]; got != "anna" {
+			t.Errorf("she is called %q", got)
+		}
+	})
+}

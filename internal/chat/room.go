@@ -330,9 +330,10 @@ func (r *Room) poke() {
 // acts are what has to be remembered of control events beside what they mean.
 type acts struct {
 	created *event.Create
-	ways    map[event.Identity][]event.ID // by which another device of somebody may enter
-	entries map[event.Device]entry        // where devices have entered
-	called  map[event.Identity]string     // what they suggest, the one that has come last
+	ways    map[event.Identity][]event.ID   // by which another device of somebody may enter
+	entries map[event.Device]entry          // where devices have entered
+	called  map[event.Identity]string       // what they suggest
+	callers map[event.Identity]event.Device // by which device they do: the first that has suggested something
 	added   map[event.Identity]bool
 	entered map[event.ID]bool // by an invite
 	invites map[event.ID]*event.Invite
@@ -354,18 +355,26 @@ func (a *acts) enters(e *event.Event, who event.Identity) {
 	a.ways[who] = append(a.ways[who], e.ID)
 }
 
+// calls notes what who suggests to be called: a phone that comes as another device of his does not rename him.
+func (a *acts) calls(e *event.Event, who event.Identity, name string) {
+	if a.called[who] == "" || a.callers[who] == e.Device {
+		a.called[who], a.callers[who] = name, e.Device
+	}
+}
+
 func newActs() acts {
-	return acts{called: map[event.Identity]string{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]entry{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{}, invites: map[event.ID]*event.Invite{}, comings: comings{}}
+	return acts{called: map[event.Identity]string{}, callers: map[event.Identity]event.Device{}, ways: map[event.Identity][]event.ID{}, entries: map[event.Device]entry{}, added: map[event.Identity]bool{}, entered: map[event.ID]bool{},
+		invites: map[event.ID]*event.Invite{}, comings: comings{}}
 }
 
 func (a *acts) see(e *event.Event) {
 	switch b := e.Body.(type) {
 	case *event.Create:
 		a.created = b
-		a.called[b.Cert.Identity] = b.Called
+		a.calls(e, b.Cert.Identity, b.Called)
 		a.enters(e, b.Cert.Identity)
 	case *event.Enter:
-		a.called[b.Cert.Identity] = b.Called
+		a.calls(e, b.Cert.Identity, b.Called)
 		a.enters(e, b.Cert.Identity)
 		if b.Proof != [64]byte{} {
 			a.entered[e.ID] = true

@@ -75,7 +75,7 @@ func (r *Rooms) makeNames(i *chat.Info, as namesAs) *names {
 			if m.Identity == r.me() {
 				continue
 			}
-			if name, _ := r.called(m.Identity); name != "" && !n.looksTaken(name) {
+			if name, _, _ := r.called(m.Identity); name != "" && !n.looksTaken(name) {
 				n.take(m.Identity, name)
 			} else {
 				rest = append(rest, m.Identity)
@@ -99,10 +99,13 @@ func (n *names) find(who event.Identity) string {
 	if name, ok := n.of[who]; ok {
 		return name
 	}
-	name, said := n.r.called(who)
+	name, said, several := n.r.called(who)
 	pet := name != ""
 	if !pet {
-		if name = suggested(said, n.suggested[who]); name == "" {
+		if said = append(said, n.suggested[who]); several {
+			slices.Reverse(said) // what the room knows is of the device that came first
+		}
+		if name = suggested(said...); name == "" {
 			name = suggested(n.r.elsewhere(who)...)
 		}
 	}
@@ -154,8 +157,9 @@ func (n *names) looksTaken(name string) bool {
 	return n.taken[looks[0]] || n.taken[looks[1]]
 }
 
-// called returns what this user calls somebody, by one of his devices, and what these say of themselves.
-func (r *Rooms) called(who event.Identity) (name, said string) {
+// called returns what this user calls somebody, by one of his devices, what these say of themselves, and whether there are
+// several.
+func (r *Rooms) called(who event.Identity) (name string, said []string, several bool) {
 	r.mu.Lock()
 	devices := slices.Clone(r.devices[who])
 	r.mu.Unlock()
@@ -164,11 +168,12 @@ func (r *Rooms) called(who event.Identity) (name, said string) {
 		if called != "" && (name == "" || called < name) {
 			name = called
 		}
-		if says != "" && (said == "" || says < said) {
-			said = says
+		if says != "" {
+			said = append(said, says)
 		}
 	}
-	return name, said
+	slices.Sort(said)
+	return name, said, len(devices) > 1
 }
 
 // roomName returns what to call a room: a conversation of two like the other one.

@@ -28,6 +28,7 @@ type person struct {
 	mu     sync.Mutex // guards what follows
 	access peer.Access
 	called map[peer.ID]string
+	said   map[peer.ID]string // what others say of themselves
 }
 
 func (p *person) Tell(e api.Event)                      { p.t.Logf("%s: %s", p.self, e.Text) }
@@ -67,7 +68,7 @@ func (p *person) Access() *peer.Access {
 func (p *person) Called(id peer.ID) (name, said string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.called[id], ""
+	return p.called[id], p.said[id]
 }
 
 func (p *person) Find(text string) (peer.ID, error) {
@@ -454,6 +455,24 @@ func TestImportElsewhere(t *testing.T) {
 	}
 	if _, err := stranger.Say(t.Context(), r.ID, api.RoomSay{Text: "x"}); !errors.Is(err, transport.ErrDenied) {
 		t.Errorf("who is not in it says something: %v", err)
+	}
+}
+
+// Who takes part by his phone, too, is not called like that.
+func TestNameOfWhoHasAPhone(t *testing.T) {
+	var w peertest.World
+	bert, zoe := newPerson(t, &w, "bert", "bert"), newPerson(t, &w, "zoe", "zoe")
+	r := room(t, "plans", bert, zoe)
+	var file strings.Builder
+	must(t, zoe.Export(t.Context(), r.ID, &file))
+	phone := newPerson(t, &w, "zoe/2", "phone")
+	bert.mu.Lock()
+	bert.said = map[peer.ID]string{zoe.net.Self(): "zoe", phone.net.Self(): "phone"}
+	bert.mu.Unlock()
+	value[*chat.Room](t)(value[*chat.Chat](t)(phone.now()).Import(t.Context(), strings.NewReader(file.String())))
+	phone.says(r.ID, "by phone")
+	if m := bert.hears(r.ID, "by phone"); m.From != "zoe" {
+		t.Errorf("it is from %s", m.From)
 	}
 }
 
