@@ -3,11 +3,13 @@ package chat
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
 	"github.com/tenon-net/tenon/internal/chat/log"
+	"github.com/tenon-net/tenon/internal/chat/meet"
 )
 
 // The prekeys that a room knows of its devices: the first ones are in the events by which they have entered, later ones are
@@ -121,7 +123,7 @@ func (r *Room) takePrekeys(ctx context.Context, rows [][]byte) error {
 		}
 		p, err := event.ParsePrekey(row)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", meet.ErrInvalid, err)
 		}
 		if _, in := devices[p.Device]; !in {
 			r.stray(p)

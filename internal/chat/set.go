@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/tenon-net/tenon/internal/chat/event"
@@ -91,7 +92,7 @@ func (s set) TakeMarks(ctx context.Context, _ peer.ID, rows [][]byte) error {
 		}
 		m, err := parseMark(s.id, row)
 		if err != nil {
-			return err
+			return fmt.Errorf("%w: %w", meet.ErrInvalid, err)
 		}
 		// Nobody gets ahead by a clock, and there are as many marks as devices.
 		if _, in := devices[event.Device(m.Device)]; in && s.chat.clock.See(m.Stamp) == 0 {

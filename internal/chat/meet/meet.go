@@ -48,8 +48,8 @@ type Set interface {
 	// is the caller's.
 	Marks(ctx context.Context, after int64, limit int) (rows [][]byte, last int64, err error)
 
-	// TakeMarks adds rows as Marks returns them, from a member. An error means that no honest
-	// member sends them.
+	// TakeMarks adds rows as Marks returns them, from a member. An error that is [ErrInvalid] means that no
+	// honest member sends them, any other that they cannot be kept now; it ends the session.
 	TakeMarks(ctx context.Context, from peer.ID, rows [][]byte) error
 }
 
@@ -162,7 +162,7 @@ var (
 	errSilent  = errors.New("it does not answer any more")
 	errLies    = errors.New("it has said that it has what it has not")
 	errOrphans = errors.New("it has sent an event without those before it")
-	errInvalid = errors.New("it has sent an event or a mark that is not valid")
+	ErrInvalid = errors.New("it has sent an event or a mark that is not valid")
 	errTwice   = errors.New("there is another stream with it")
 	errShunned = errors.New("it has sent what nobody honest sends")
 )

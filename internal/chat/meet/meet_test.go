@@ -147,9 +147,12 @@ func (m *memory) TakeMarks(_ context.Context, _ peer.ID, rows [][]byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.told += len(rows)
+	if m.full && len(rows) > 0 {
+		return errFull
+	}
 	for _, row := range rows {
 		if string(row) == "invalid" {
-			return errEvent
+			return fmt.Errorf("%w: %w", ErrInvalid, errEvent)
 		}
 		if m.got[string(row)] == 0 {
 			m.rows = append(m.rows, row)
@@ -639,6 +642,34 @@ func TestFull(t *testing.T) {
 		}
 		if a.set.index.Len() != 3000 {
 			t.Error("a has lost something")
+		}
+	})
+}
+
+// Who cannot keep what others say of themselves meets them again when he can: they are not to blame. He would not hear
+// of them for ten minutes, as of those who send what nobody honest sends.
+func TestMarksAtFullDisk(t *testing.T) {
+	virtually(t, func(t *testing.T, w *world) {
+		a, b := w.party("a"), w.party("b")
+		time.Sleep(time.Minute)
+		full := func(is bool) {
+			b.set.mu.Lock()
+			defer b.set.mu.Unlock()
+			b.set.full = is
+		}
+		full(true)
+		a.set.TakeMarks(t.Context(), peer.ID{}, [][]byte{[]byte("row")}) //nolint:errcheck // it returns nil
+		a.MarksChanged()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if len(b.Peers()) != 0 || len(b.set.rows) != 0 || !slices.ContainsFunc(b.said, func(s string) bool { return strings.Contains(s, errFull.Error()) }) {
+			t.Errorf("b is connected with %v, has %d rows, and said %q", b.Peers(), len(b.set.rows), b.said)
+		}
+		full(false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if len(b.Peers()) != 1 || len(b.set.rows) != 1 {
+			t.Errorf("b is connected with %v, and has %d rows", b.Peers(), len(b.set.rows))
 		}
 	})
 }

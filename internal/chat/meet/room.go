@@ -302,7 +302,7 @@ func (r *Room) leave(x *session) error {
 	switch {
 	case errors.Is(why, io.EOF):
 		return nil
-	case errors.Is(why, errWire), errors.Is(why, errInvalid), errors.Is(why, rbsr.ErrMessage), errors.Is(why, errLies), errors.Is(why, errOrphans):
+	case errors.Is(why, errWire), errors.Is(why, ErrInvalid), errors.Is(why, rbsr.ErrMessage), errors.Is(why, errLies), errors.Is(why, errOrphans):
 		r.shun(x.peer)
 	}
 	return why

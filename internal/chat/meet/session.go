@@ -176,10 +176,7 @@ func (x *session) take(kind byte, p []byte) error {
 		if err := x.marked.WaitN(x.ctx, len(p)); err != nil {
 			return err
 		}
-		if err := x.room.Set.TakeMarks(x.ctx, x.peer, rows); err != nil {
-			return fmt.Errorf("%w: %w", errInvalid, err)
-		}
-		return nil
+		return x.room.Set.TakeMarks(x.ctx, x.peer, rows)
 	case frameKnown:
 		return x.takeKnown(p)
 	case frameNote:
@@ -273,7 +270,7 @@ func (x *session) takeEvents(kind byte, n uint64, p []byte) error {
 	}
 	blobs, err := x.room.parse(rows)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if kind == frameEvents {
 		if err := x.came(n, blobs); err != nil {
