@@ -146,7 +146,7 @@ func (a *adding) add(e *Event) (bool, error) {
 		payload = e.Payload
 	}
 	if e.Text != "" && e.Payload != nil {
-		text = e.Text
+		text = separate(e.Text)
 	}
 	if e.Due != 0 && e.Payload != nil {
 		due = int64(e.Due)

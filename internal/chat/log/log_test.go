@@ -175,7 +175,8 @@ func TestHeads(t *testing.T) {
 func TestSearch(t *testing.T) {
 	ctx, l := t.Context(), open(t, t.TempDir())
 	r, other := room(t, l, "room"), room(t, l, "other")
-	e := []string{"The quick brown fox", "jumps over", "the lazy dog", "Größe und Café", "quick, quicker: quickest!", "SELECT * FROM chat"}
+	e := []string{"The quick brown fox", "jumps over", "the lazy dog", "Größe und Café", "quick, quicker: quickest!", "SELECT * FROM chat",
+		"今日は東京タワーに行く", "C言語の本、東と京", "สวัสดีครับ"}
 	for n, text := range e {
 		ev := said(n, text)
 		if n%2 == 1 {
@@ -204,8 +205,18 @@ func TestSearch(t *testing.T) {
 		{Query{Text: "cafe größe"}, []int{3}},
 		{Query{Text: "chat", Author: id("bob")}, []int{5}},
 		{Query{Text: "chat", Author: id("author")}, nil},
-		{Query{Author: id("bob")}, []int{5, 3, 1}},
+		{Query{Author: id("bob")}, []int{7, 5, 3, 1}},
 		{Query{Text: "quick", Author: id("nobody")}, nil},
+		{Query{Text: "東京"}, []int{6}},
+		{Query{Text: "東 京"}, []int{7, 6}},
+		{Query{Text: "東京タワー 今日"}, []int{6}},
+		{Query{Text: "京", Prefix: true}, []int{7, 6}},
+		{Query{Text: "タワ*"}, []int{6}},
+		{Query{Text: "京東"}, nil},
+		{Query{Text: "C言語"}, []int{7}},
+		{Query{Text: "言"}, []int{7}},
+		{Query{Text: "ดี"}, []int{8}},
+		{Query{Text: "สวัสดี"}, []int{8}},
 		{Query{Text: "over AND jumps"}, nil}, // it is a word
 		{Query{Text: "author:2"}, nil},
 		{Query{}, nil},
@@ -234,6 +245,17 @@ func TestSearch(t *testing.T) {
 	want(t, "one", texts(t, first, err), e[4])
 	next, _, err := r.Search(ctx, Query{Text: "quick", Limit: 1, Older: older})
 	want(t, "the next one", texts(t, next, err), e[0])
+	for _, text := range []string{"大阪と京都", "plain"} {
+		if err := r.SetText(ctx, key(6).ID, text); err != nil {
+			t.Fatal(err)
+		}
+		for q, n := range map[string]int{"東京": 0, "京都": strings.Count(text, "京都"), "plain": strings.Count(text, "plain")} {
+			got, _, err := r.Search(ctx, Query{Text: q, Limit: 10})
+			if want(t, q+", edited", len(got), n); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // Whatever people type is searched for, and is never an error of the language of queries.

@@ -137,7 +137,7 @@ func setText(ctx context.Context, tx *sql.Tx, n int64, text string) error {
 		`UPDATE chat_events SET text = nullif(?2, '') WHERE n = ?1 AND payload IS NOT NULL`,
 		`INSERT INTO chat_text (rowid, text, author) SELECT n, text, author FROM chat_events WHERE n = ?1 AND text IS NOT NULL`,
 	} {
-		if _, err := tx.ExecContext(ctx, q, n, text); err != nil {
+		if _, err := tx.ExecContext(ctx, q, n, separate(text)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (l *Log) rows(ctx context.Context, tx *sql.Tx, numbers *[]int64, query stri
 			return err
 		}
 		copy(w.ID[:], id)
-		w.Parents = split(parents)
+		w.Parents, w.Text = split(parents), together(w.Text)
 		copy(w.Target[:], target)
 		w.Counts, w.Keep, w.Waiting = flags&flagCounts != 0, flags&flagKeep != 0, flags&flagWaiting != 0
 		rows = append(rows, w)

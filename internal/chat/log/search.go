@@ -12,7 +12,8 @@ import (
 // A Query is what is searched for. What is in it is text of people: no text is an error.
 type Query struct {
 	// Text has words, all of which must be there; a word that ends in * stands for all that
-	// begin so, with at least two letters, and "in quotes" are words that follow each other. Case and accents do not matter.
+	// begin so, with at least two letters, and "in quotes" are words that follow each other. Case and accents do not matter. Of writing
+	// that has no spaces between words any part is found.
 	Text   string
 	Author ID    // if it is not zero, who has written it
 	Prefix bool  // the last word may be the beginning of one, as somebody types it
@@ -142,6 +143,7 @@ func terms(text string) (terms []string) {
 		if !strings.ContainsFunc(term, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
 			continue
 		}
+		term = separate(term)
 		beginning := (strings.HasSuffix(term, "*") || strings.HasPrefix(text, "*")) && letters(term) >= minPrefix
 		text = strings.TrimPrefix(text, "*")
 		term = `"` + strings.ReplaceAll(term, "\x00", " ") + `"`
