@@ -469,7 +469,10 @@ func TestNameOfWhoHasAPhone(t *testing.T) {
 	bert.mu.Lock()
 	bert.said = map[peer.ID]string{zoe.net.Self(): "zoe", phone.net.Self(): "phone"}
 	bert.mu.Unlock()
-	value[*chat.Room](t)(value[*chat.Chat](t)(phone.now()).Import(t.Context(), strings.NewReader(file.String())))
+	_, whole, err := value[*chat.Chat](t)(phone.now()).Import(t.Context(), strings.NewReader(file.String()))
+	if must(t, err); !whole {
+		t.Error("the export does not say where it ends")
+	}
 	phone.says(r.ID, "by phone")
 	if m := bert.hears(r.ID, "by phone"); m.From != "zoe" {
 		t.Errorf("it is from %s", m.From)
