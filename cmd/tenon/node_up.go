@@ -115,7 +115,8 @@ func (p *program) runNode(c *call, begun func(*talk) error) error {
 	return errors.Join(err, t.end(), n.Close())
 }
 
-// attend has SIGHUP reload the configuration, and feeds the watchdog of systemd, until stop.
+// attend has SIGHUP reload the configuration, tells what the node warns of, and feeds the watchdog
+// of systemd, until stop.
 func (p *program) attend(c *call, t *talk) (stop func()) {
 	ctx, cancel := context.WithCancel(p.ctx)
 	again := make(chan struct{}, 1)
@@ -128,6 +129,7 @@ func (p *program) attend(c *call, t *talk) (stop func()) {
 	}
 	out := &output{p: p, c: c}
 	work.Go(func() { reloads(ctx, again, reload, out.event) })
+	work.Go(func() { warnings(ctx, t, out.event) })
 	if every := watchdogEvery(); every > 0 {
 		work.Go(func() {
 			watchdog(ctx, every, func(ctx context.Context) error {
@@ -139,6 +141,18 @@ func (p *program) attend(c *call, t *talk) (stop func()) {
 	return func() {
 		cancel()
 		work.Wait()
+	}
+}
+
+// warnings tells what the node warns of: who has started it may not look into its log.
+func warnings(ctx context.Context, t *talk, tell func(tenon.Event)) {
+	for e, err := range t.Events(ctx, 0, true) {
+		switch {
+		case err != nil: // it is about to end
+			return
+		case e.Type == "warning":
+			tell(tenon.Event{Time: e.Time, Type: tenon.Notice, Text: e.Text})
+		}
 	}
 }
 

@@ -135,7 +135,11 @@ func (o *output) text(e tenon.Event) string {
 			return fmt.Sprintf("listening on %v", e.Addr)
 		}
 	case tenon.Notice:
-		if !quiet {
+		switch {
+		case quiet:
+		case e.End == "":
+			return e.Text
+		default:
 			return e.End + ": " + e.Text
 		}
 	case reloaded:
