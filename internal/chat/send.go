@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"time"
 
@@ -82,7 +83,7 @@ func (r *Room) mayChange(ctx context.Context, body event.Body, id event.ID) erro
 	switch body.(type) {
 	case *event.Edit:
 		if !own {
-			return ErrRole
+			return fmt.Errorf("%w: only who has said it can edit it", ErrRole)
 		}
 	case *event.Delete:
 		if !own && !owner {
