@@ -101,6 +101,9 @@ func (c *call) place() (string, error) {
 // readTicket finds the ticket. It is a secret, and other users of the machine see the
 // arguments of a program: so it need not be one.
 func (p *program) readTicket(c *call) (ticket string, err error) {
+	if len(c.args) == 1 && strings.TrimSpace(c.args[0]) == "" { // "$TICKET", where there is none
+		return "", usageError("the ticket is empty", "the other side makes one with: tenon share PATH")
+	}
 	if len(c.args) == 1 && c.args[0] != "-" {
 		if ticket, err = opt.ReadSecret(c.args[0]); err != nil {
 			return "", transport.Usage(err)

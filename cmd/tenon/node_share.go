@@ -45,6 +45,10 @@ func (c *call) shareRequest() (r api.ShareRequest, err error) {
 		return r, usageError("a file or a folder is needed", "for example: tenon share photos --expires 24h")
 	case r.Public && len(r.To) > 0:
 		return r, usageError("--public and --to cannot both be", "public is for everybody")
+	case slices.Contains(c.args, "-"):
+		return r, usageError("standard input is no file", "tenon send - gives one other what it reads; ./- is a file of that name")
+	case slices.Contains(paths, ""):
+		return r, usageError("the name of a file is empty", "for example: tenon share photos --expires 24h")
 	}
 	r.Paths, err = absoluteAll(paths)
 	return r, err

@@ -110,9 +110,19 @@ func TestNodeShareIsHandedOver(t *testing.T) {
 	}
 	says(t, errs, "my photos is hashed: 2.0 MiB in 3 files; 1 of what is there cannot be shared, and is left out", "a/secret: permission denied; it is left out", "tenon: a/log: it has changed\n")
 
-	for _, args := range [][]string{{"share"}, {"share", "no such file"}, {"share", ".", "--public", "--to", "bob"}} {
-		if status, out, errs := ran(t.Context(), args...); status != exitUsage || out != "" {
-			t.Errorf("tenon %q: status %d, %q %q", args, status, out, errs)
+	for _, x := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"share"}, "a file or a folder is needed"},
+		{[]string{"share", "no such file"}, "no such file"},
+		{[]string{"share", ".", "--public", "--to", "bob"}, "cannot both be"},
+		{[]string{"share", "-"}, "hint: tenon send - gives"},
+		{[]string{"share", ""}, "the name of a file is empty"},
+		{[]string{"get", ""}, "the ticket is empty\n  hint: the other side makes one"},
+	} {
+		if status, out, errs := ran(t.Context(), x.args...); status != exitUsage || out != "" || !strings.Contains(errs, x.says) {
+			t.Errorf("tenon %q: status %d, %q %q, want %q", x.args, status, out, errs, x.says)
 		}
 	}
 }
