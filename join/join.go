@@ -158,8 +158,14 @@ func Join(ctx context.Context, a, b transport.Conn, o Options) (Result, error) {
 // ended, by the last goroutine of the joint. A joint that is carried elsewhere, by the Engine
 // or by an [Adopter], is over before Start returns.
 func Start(ctx context.Context, a, b transport.Conn, o Options, done func(*Result, error)) {
-	j, over := begin(ctx, a, b, &o)
-	if j == nil {
+	var j *joint
+	var over *outcome
+	bug := caught(func() error { j, over = begin(ctx, a, b, &o); return nil })
+	switch {
+	case bug != nil:
+		done(new(Result), bug)
+		return
+	case j == nil:
 		done(&over.r, over.err)
 		return
 	}

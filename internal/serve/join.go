@@ -352,14 +352,20 @@ func (m *meeting) join(ctx context.Context) {
 
 // begin is serve that does not wait until the joint has ended; the server does.
 func (m *meeting) begin(ctx context.Context) {
-	defer m.bug()
-	defer transport.CatchBug(&m.err)
-	if m.open(ctx); m.joint != nil {
+	if m.opened(ctx) {
 		m.start(ctx)
 	}
 }
 
-// start is join that does not wait.
+// opened opens the other end, and tells whether there are two to join.
+func (m *meeting) opened(ctx context.Context) bool {
+	defer m.bug()
+	defer transport.CatchBug(&m.err)
+	m.open(ctx)
+	return m.joint != nil
+}
+
+// start is join that does not wait. From then on m belongs to the joint.
 func (m *meeting) start(ctx context.Context) {
 	m.s.wg.Add(1)
 	m.sizes = followSize(m.ends[join.A], m.ends[join.B])

@@ -232,10 +232,10 @@ func (e *end) CloseWrite() error {
 // Close ends both directions. The other side reads to the end of file. If that has ended, and
 // has promised a status, it is waited for.
 func (e *end) Close() error {
-	err := net.ErrClosed
-	e.over.Store(&err)
+	over := net.ErrClosed
+	e.over.Store(&over)
 	untold := e.awaitStatus()
-	err = e.shutdown(func() {
+	err := e.shutdown(func() {
 		if !e.shut {
 			e.goodbye(frameEnd, nil) //nolint:errcheck // the other side sees a failure then
 		}
