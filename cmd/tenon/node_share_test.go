@@ -140,10 +140,10 @@ func TestNodeShareStays(t *testing.T) {
 	hashing, hashed, got := shareStates()
 	unshared := 0
 	fakeNode(t, map[string]http.HandlerFunc{
-		"GET /v1/status":                        answers(api.Status{Passing: true}),
-		"POST /v1/shares":                       answers(hashing),
-		"GET /v1/shares/0123456789abcdef/watch": tells(nil, make(chan struct{}), hashing, hashed, got),
-		"DELETE /v1/shares/0123456789abcdef":    func(http.ResponseWriter, *http.Request) { unshared++ },
+		"GET /v1/status":                         answers(api.Status{Passing: true}),
+		"POST /v1/shares":                        answers(hashing),
+		"GET /v1/shares/0123456789abcdef/watch":  tells(nil, make(chan struct{}), hashing, hashed, got),
+		"POST /v1/shares/0123456789abcdef/leave": func(http.ResponseWriter, *http.Request) { unshared++ },
 	})
 	for _, flags := range [][]string{nil, {"--json"}} {
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -182,11 +182,11 @@ func TestNodeShareStays(t *testing.T) {
 func TestNodeShareFarewell(t *testing.T) {
 	hashing, hashed, got := shareStates()
 	fakeNode(t, map[string]http.HandlerFunc{
-		"GET /v1/status":                        answers(api.Status{Passing: true}),
-		"POST /v1/shares":                       answers(hashing),
-		"GET /v1/shares":                        answers([]api.Share{got}),
-		"GET /v1/shares/0123456789abcdef/watch": tells(nil, make(chan struct{}), hashing, hashed),
-		"DELETE /v1/shares/0123456789abcdef":    func(http.ResponseWriter, *http.Request) {},
+		"GET /v1/status":                         answers(api.Status{Passing: true}),
+		"POST /v1/shares":                        answers(hashing),
+		"GET /v1/shares":                         answers([]api.Share{got}),
+		"GET /v1/shares/0123456789abcdef/watch":  tells(nil, make(chan struct{}), hashing, hashed),
+		"POST /v1/shares/0123456789abcdef/leave": func(http.ResponseWriter, *http.Request) {},
 	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	e := &until{text: "is hashed", then: func() { cancel(interrupted{syscall.SIGINT}) }}
@@ -240,10 +240,10 @@ func TestNodeShareEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fakeNode(t, map[string]http.HandlerFunc{
-				"GET /v1/status":               answers(api.Status{Passing: true}),
-				"POST /v1/shares":              answers(hashing),
-				"GET /v1/shares/{share}/watch": tells(nil, nil, hashing, x.last),
-				"DELETE /v1/shares/{share}":    func(http.ResponseWriter, *http.Request) {},
+				"GET /v1/status":                answers(api.Status{Passing: true}),
+				"POST /v1/shares":               answers(hashing),
+				"GET /v1/shares/{share}/watch":  tells(nil, nil, hashing, x.last),
+				"POST /v1/shares/{share}/leave": func(http.ResponseWriter, *http.Request) {},
 			})
 			status, _, errs := ran(t.Context(), "share", ".")
 			if status != x.status {
