@@ -287,7 +287,7 @@ func TestRoomFileTakenBack(t *testing.T) {
 			t.Error("what an owner has taken away comes")
 		}
 	}
-	if err := alice.Client().LeaveRoom(within(t), "plans", false); err != nil {
+	if err := alice.Client().LeaveRoom(within(t), "plans", true); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := alice.Client().Shares(within(t)); err != nil || len(all) != 0 {
