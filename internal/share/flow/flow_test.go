@@ -53,11 +53,13 @@ func (b sent) Close() error                       { return nil }
 func (b sent) Nodes() tree.Nodes                  { return b.nodes }
 func (b sent) Trusted() bool                      { return true }
 
-// zeros is as long as anybody likes.
-type zeros struct{}
+// ones is as long as anybody likes. Zeros would not be sent.
+type ones struct{}
 
-func (zeros) ReadAt(p []byte, _ int64) (int, error) {
-	clear(p)
+func (ones) ReadAt(p []byte, _ int64) (int, error) {
+	for n := copy(p, "\x01"); n > 0 && n < len(p); n *= 2 {
+		copy(p[n:], p[:n])
+	}
 	return len(p), nil
 }
 
@@ -125,10 +127,10 @@ func TestInOrder(t *testing.T) {
 			for _, window := range []int64{1, 5 * tree.Group, 0} {
 				synctest.Test(t, func(t *testing.T) {
 					var s source
-					s.add(t, "a", 3*tree.Group, zeros{})
+					s.add(t, "a", 3*tree.Group, ones{})
 					want := random(size)
 					s.add(t, "b", int64(size), bytes.NewReader(want))
-					s.add(t, "c", 5, zeros{})
+					s.add(t, "c", 5, ones{})
 					var out bytes.Buffer
 					f := New(Config{To: &out, Window: window, Want: func(e manifest.Entry) bool { return e.Path == "b" }})
 					b, err := s.run(t, sharers, f)
@@ -158,8 +160,8 @@ func TestOneFile(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var s source
-			s.add(t, "a", 5, zeros{})
-			s.add(t, "b", 5, zeros{})
+			s.add(t, "a", 5, ones{})
+			s.add(t, "b", 5, ones{})
 			var out bytes.Buffer
 			if _, err := s.run(t, 1, New(Config{To: &out, Want: test.want})); !errors.Is(err, test.err) || out.Len() > 0 {
 				t.Errorf("%s: %d bytes were written: %v", name, out.Len(), err)
@@ -172,7 +174,7 @@ func TestOneFile(t *testing.T) {
 func TestBrokenPipe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s source
-		s.add(t, "a", 500*tree.Group, zeros{})
+		s.add(t, "a", 500*tree.Group, ones{})
 		r, w := io.Pipe()
 		r.CloseWithError(io.ErrClosedPipe)
 		if _, err := s.run(t, 1, New(Config{To: w})); !errors.Is(err, io.ErrClosedPipe) {
@@ -200,7 +202,7 @@ func (w *slow) Write(p []byte) (int, error) {
 		}
 		w.most = max(w.most, heap())
 	}
-	if bytes.ContainsFunc(p, func(r rune) bool { return r != 0 }) {
+	if bytes.ContainsFunc(p, func(r rune) bool { return r != 1 }) {
 		w.t.Error("wrong bytes came")
 	}
 	w.n += int64(len(p))
@@ -223,7 +225,7 @@ func TestSlowReader(t *testing.T) {
 			size = 1 << 28
 		}
 		var s source
-		s.add(t, "a", size, zeros{})
+		s.add(t, "a", size, ones{})
 		before := heap()
 		w := &slow{t: t, most: before}
 		w.f = New(Config{To: w, Window: 8 << 20})
