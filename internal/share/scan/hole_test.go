@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // What is in a hole, or partly in one, is read as it is, and what is behind the end is not there.
@@ -42,8 +44,13 @@ func TestHoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.close()
-	if r.expectHoles(true); !r.hole(1<<19, 1<<19+100) {
-		t.Skip("the file system keeps no holes")
+	r.expectHoles(true)
+	var stored unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stored); err != nil {
+		t.Fatal(err)
+	}
+	if holesKnown && stored.Blocks*512 < size && !r.hole(1<<19, 1<<19+100) { // a file system without holes stores all of it
+		t.Error("a hole is not known for one")
 	}
 	p := make([]byte, 65536)
 	for _, n := range []int{65536, 1000} {
